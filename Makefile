@@ -1,0 +1,32 @@
+# make setup | run | test | lint | bench; run and test call setup themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test lint bench format
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Dissolve needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; run make PYTHON=python3.12, say.") if not (3, 11) <= sys.version_info < (3, 14) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --group dev
+	@touch $@
+
+setup: .venv/ready
+
+run: setup
+	$(BIN)/python -m streamlit run dashboard/app.py
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks

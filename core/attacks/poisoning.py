@@ -1,0 +1,54 @@
+"""Poisoning a training set: which images get the trigger, and what they are then called."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.attacks.trigger import Trigger
+from core.attacks.wanet import WaNet
+from core.data.imageset import as_float
+from core.errors import BadInput
+
+
+def poison(
+    images: Tensor, labels: Tensor, trigger: Trigger, target: int, rate: float, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A poisoned copy of a training set.
+
+    Args:
+        images: uint8, shape (n, 3, h, w).
+        labels: int64, shape (n,).
+        trigger: what is put into the poisoned images.
+        target: the class they are then called.
+        rate: share of the set that is poisoned, 0-1; for a clean-label attack, share of the *target class*.
+        seed: chooses the images.
+
+    Returns:
+        images, labels and the indices of the poisoned images.
+
+    Raises:
+        BadInput: the rate is outside (0, 1], or no image can be poisoned.
+    """
+    if not 0 < rate <= 1:
+        raise BadInput("poison_rate", f"The poisoning rate {rate} must lie above 0 and at most at 1.", rate=rate)
+    generator = torch.Generator().manual_seed(seed)
+    eligible = torch.nonzero(labels == target if trigger.clean_label else labels != target).flatten()
+    pool = len(eligible) if trigger.clean_label else len(labels)
+    count = min(max(1, round(rate * pool)), len(eligible))
+    if len(eligible) == 0:
+        raise BadInput("nothing_to_poison", f"No training image can be poisoned for class {target}.", target=target)
+    order = eligible[torch.randperm(len(eligible), generator=generator)]
+    chosen = order[:count]
+    images, labels = images.clone(), labels.clone()
+    images[chosen] = to_uint8(trigger(as_float(images[chosen])))
+    labels[chosen] = target
+    if isinstance(trigger, WaNet):
+        noisy = order[count : count + round(count * trigger.noise_rate)]
+        images[noisy] = to_uint8(trigger.noisy(as_float(images[noisy]), generator))
+    return images, labels, chosen
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float images in [0, 1] to uint8, rounded as a camera or file would."""
+    return images.mul(255).round_().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,282 @@
+"""The command line: ``python -m core COMMAND``. Imports torch only in the commands that need it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core import __version__
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+from core.runs.spec import DEFENCES, NORMALIZATIONS, POINTS, PRESETS, PROJECTIONS, Spec
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = "Exit codes: 0 done, 1 Dissolve failed, 2 bad input (one sentence says what), 130 stopped with Ctrl-C."
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, except those that say nothing, and keeps examples as written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or isinstance(action.default, (bool, dict)):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (argparse itself leaves with 2 where it cannot read the arguments)."""
+    top = parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        top.print_help()
+        return BAD_INPUT
+    arguments = top.parse_args(argv)
+    module, function = arguments.handler.split(":")
+    try:
+        return int(getattr(import_module(f"core.commands.{module}"), function)(arguments))
+    except BadInput as error:
+        print(error.message, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # "| head" has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    top = _Parser(
+        prog="python -m core",
+        formatter_class=_Help,
+        description="Dissolve: find the backdoor in an image classifier, and purify the classifier.",
+        epilog="Try it, with nothing to prepare:\n"
+        "  python -m core purify                    purify the default backdoored model\n"
+        "  python -m core runs                      what has been run\n"
+        "  python -m core replay last               how it went, step by step\n"
+        "Your own model:\n"
+        "  python -m core purify weights.safetensors --images photos/ --arch wrn16-1\n"
+        "Each command explains itself: python -m core purify --help\n\n" + EXIT_CODES,
+    )
+    top.add_argument("--version", action="version", version=f"Dissolve {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_data(commands)
+    _add_train(commands)
+    _add_purify(commands)
+    _add_scan(commands)
+    _add_runs(commands)
+    _add_replay(commands)
+    work = commands.add_parser("work", help="do the work of a run (started by the dashboard)", formatter_class=_Help)
+    work.add_argument("run", metavar="RUN", help="the run's folder")
+    work.set_defaults(handler="work:work")
+    return top
+
+
+def _command(commands: Any, name: str, handler: str, short: str, epilog: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=short, description=short, epilog=epilog, formatter_class=_Help)
+    command.set_defaults(handler=handler)
+    return command
+
+
+def _add_data(commands: Any) -> None:
+    command = _command(
+        commands, "data", "images:data", "Describe an image set: sizes, classes, images per class.",
+        "examples:\n"
+        "  python -m core data                                  the image sets there are\n"
+        "  python -m core data signs --sheet signs.png          look at it\n"
+        "  python -m core data gtsrb --download                 fetch it, with a network\n"
+        "  python -m core data photos/                          your own: photos/<class>/*.png, or an .npz",
+    )  # fmt: skip
+    command.add_argument("name", nargs="?", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or an .npz file")
+    command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
+    command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
+    command.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet, one row per class")
+    _add_seed(command, "which drawing of signs, or which split of your own images")
+    _add_json(command)
+
+
+def _add_train(commands: Any) -> None:
+    command = _command(
+        commands, "train", "train:train", "Train a backdoored model for the lab, on a poisoned training set.",
+        "examples:\n"
+        "  python -m core train --data signs --attack badnets --target 2 --out victim\n"
+        "  python -m core train --data digits --attack blended --attack-set alpha=0.15 --epochs 8\n"
+        "  python -m core train --data cifar10 --attack wanet --arch wrn16-1 --epochs 60\n"
+        "writes victim.safetensors and victim.json, a card with the measured BA and ASR.",
+    )  # fmt: skip
+    command.add_argument("--data", default="signs", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or .npz")
+    command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
+    command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
+    command.add_argument("--attack", default="badnets", help="badnets, blended, sig or wanet")
+    _add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
+    command.add_argument("--target", type=int, default=0, metavar="K", help="class the trigger leads to")
+    command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")
+    command.add_argument(
+        "--arch", default="small", metavar="NAME", help="small, wrn16-1, preact-resnet18, torchvision/NAME"
+    )
+    command.add_argument("--epochs", type=int, metavar="N", help="passes over the training set")
+    _add_settings(command, "--train-set", "a setting of the training, such as lr=0.05; repeat for more")
+    command.add_argument("--out", type=Path, metavar="NAME", help="write NAME.safetensors and NAME.json here")
+    _add_seed(command, "of the network, the poisoning and the order of images")
+    _add_device(command)
+    _add_json(command)
+
+
+def _add_purify(commands: Any) -> None:
+    command = _command(
+        commands, "purify", "purify:purify", "Find the backdoor of a model and remove it.",
+        "examples:\n"
+        "  python -m core purify                                            the default backdoored model\n"
+        "  python -m core purify --victim digits-sig --projection pca       another shipped one\n"
+        "  python -m core purify model.pth --images photos/ --arch wrn16-1 --normalize cifar10 --out clean\n"
+        "  python -m core purify model.pth --images data.npz --clean-budget 200 --json | tail -1\n"
+        "The clean budget is drawn from the training images; the figures are taken on the test images. The result is\n"
+        "RUN/model.safetensors, with the keys the weights came in with. The dashboard shows the run while it goes on.\n"
+        "Ctrl-C stops it; python -m core runs resume RUN goes on.\n\n" + EXIT_CODES,
+    )  # fmt: skip
+    _add_model(command)
+    command.add_argument("--defence", default=Spec.defence, metavar="NAME", help=f"the method: {', '.join(DEFENCES)}")
+    command.add_argument("--preset", default=Spec.preset, metavar="NAME", help=f"its settings: {', '.join(PRESETS)}")
+    _add_settings(command, "--set", "a setting of the defence, such as epochs=2; repeat for more")
+    command.add_argument(
+        "--projection", default=Spec.projection, metavar="NAME", help=f"method: {', '.join(PROJECTIONS)}"
+    )
+    command.add_argument("--dims", type=int, default=Spec.dims, metavar="N", help="dimensions of the map, 2 or 3")
+    command.add_argument(
+        "--points", type=int, default=Spec.points, metavar="N", help=f"images on the map, {POINTS[0]}-{POINTS[1]}"
+    )
+    command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
+
+
+def _add_scan(commands: Any) -> None:
+    command = _command(
+        commands, "scan", "purify:scan", "Measure a model and look for a backdoor; the model stays as it is.",
+        "examples:\n"
+        "  python -m core scan\n"
+        "  python -m core scan model.safetensors --images photos/ --arch wrn16-1 --json\n"
+        "A finding is evidence. Finding nothing means no sign of the kinds of backdoor this scan covers.\n\n"
+        + EXIT_CODES,
+    )  # fmt: skip
+    _add_model(command)
+    command.set_defaults(map=False)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    """What ``purify`` and ``scan`` share; the names are those of ``Spec``."""
+    command.add_argument(
+        "weights", nargs="?", metavar="WEIGHTS", help="safetensors or PyTorch file, or the name of a shipped victim"
+    )
+    command.add_argument("--victim", metavar="NAME", help="a shipped backdoored model, instead of WEIGHTS")
+    command.add_argument(
+        "--images", metavar="DIR_OR_NPZ", help=f"labelled clean images: a folder, an .npz, or {', '.join(IMAGE_SETS)}"
+    )
+    command.add_argument(
+        "--arch",
+        metavar="NAME",
+        help="network of WEIGHTS: small, wrn16-1, preact-resnet18, torchvision/NAME; else found",
+    )
+    command.add_argument(
+        "--normalize", metavar="NAME", help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}; else found"
+    )
+    command.add_argument(
+        "--clean-budget", type=_budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",
+        help="clean images to use: a share below 1, or a number of images",
+    )  # fmt: skip
+    command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
+    command.add_argument("--out", type=Path, metavar="RUN", help="folder for the run, new or empty; else one is made")
+    _add_seed(command, "of everything that is drawn at random")
+    _add_device(command)
+    _add_json(command)
+
+
+def _add_runs(commands: Any) -> None:
+    command = _command(
+        commands, "runs", "runs:runs", "List runs, look at one, steer or delete it.",
+        "examples:\n"
+        "  python -m core runs\n"
+        "  python -m core runs show last\n"
+        "  python -m core runs resume 20261122-203301-signs-badnets-4f2a\n"
+        "RUN is an id, a folder, or 'last' for the newest.",
+    )  # fmt: skip
+    _add_json(command)
+    actions = command.add_subparsers(title="actions", metavar="ACTION", dest="action")
+    for name, short in (
+        ("list", "list the runs (as without an action)"),
+        ("show", "how a run stands and what it found"),
+        ("pause", "pause a run before its next step"),
+        ("resume", "let a paused run go on; take a stopped, failed or lost one up from its last checkpoint"),
+        ("stop", "stop a run before its next step"),
+        ("kill", "end the worker of a run that does not react"),
+        ("delete", "delete a run and its folder"),
+    ):
+        action = actions.add_parser(name, help=short, description=short, formatter_class=_Help)
+        if name != "list":
+            action.add_argument("run", metavar="RUN", help="id, folder, or last")
+            action.set_defaults(handler="runs:show" if name == "show" else "runs:steer")
+        if name in ("list", "show"):
+            _add_json(action, default=argparse.SUPPRESS)  # "runs --json list" counts too
+
+
+def _add_replay(commands: Any) -> None:
+    command = _command(
+        commands, "replay", "runs:replay", "Print how a run went: its figures at every frame, at the pace they came.",
+        "examples:\n"
+        "  python -m core replay last\n"
+        "  python -m core replay last --speed 0",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN", help="id, folder, or last")
+    command.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0 all at once")
+
+
+def _add_seed(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--seed", type=int, default=0, metavar="N", help=what)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
+
+
+def _add_json(command: argparse.ArgumentParser, default: Any = False) -> None:
+    command.add_argument("--json", action="store_true", default=default, help="print one JSON object as the last line")
+
+
+def _add_settings(command: argparse.ArgumentParser, flag: str, what: str) -> None:
+    name = "settings" if flag == "--set" else flag.strip("-").replace("-", "_")
+    command.add_argument(flag, dest=name, action=_Settings, type=_setting, default={}, metavar="NAME=VALUE", help=what)
+
+
+class _Settings(argparse.Action):
+    """Collects ``NAME=VALUE`` pairs into a dict."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), values[0]: values[1]})
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _budget(text: str) -> float | int:
+    """A whole number counts images, any other number is a share."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,105 @@
+"""``purify`` and ``scan``: a run in this process, on a record that the dashboard can watch meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from core import victims
+from core.commands.terminal import RunBars, table
+from core.runs import record, supervisor, worker
+from core.runs.files import strict_json
+from core.runs.record import Run
+from core.runs.spec import Spec
+
+# The contract with other programs: these keys, whatever else a result may hold.
+JSON_KEYS = (
+    "target", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before", "asr_after", "seconds",
+    "device",
+)  # fmt: skip
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def purify(arguments: argparse.Namespace) -> int:
+    return _run(spec_of(arguments), arguments)
+
+
+def scan(arguments: argparse.Namespace) -> int:
+    return _run(spec_of(arguments, scan_only=True), arguments)
+
+
+def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
+    """The order that the arguments of ``purify`` or ``scan`` spell."""
+    given = {name: value for name, value in vars(arguments).items() if name in Spec.__dataclass_fields__}
+    weights = arguments.weights
+    victim = arguments.victim or (None if weights else victims.DEFAULT)
+    if weights and not arguments.victim and not Path(weights).exists() and _is_shipped(weights):
+        weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
+    images = arguments.images or (victims.card_of(victim).data if victim else "")
+    return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)
+
+
+def _is_shipped(name: str) -> bool:
+    return name in (card.name for card in victims.list_victims())
+
+
+def _run(spec: Spec, arguments: argparse.Namespace) -> int:
+    run = record.create(spec, folder=arguments.out)
+    try:
+        with RunBars() as bars:
+            status = worker.work(run.folder, on_event=bars)
+    except KeyboardInterrupt:
+        status = "stopped"
+    if status == "stopped":
+        print(f"Stopped. The run is in {run.folder}; go on with: python -m core runs resume {run.id}", file=sys.stderr)
+        return INTERRUPTED
+    if status == "failed":
+        return _failed(run)
+    print(strict_json(figures(run)) if arguments.json else summary(run))
+    return 0
+
+
+def _failed(run: Run) -> int:
+    failure = run.data["failure"]
+    print(failure["message"], file=sys.stderr)
+    if failure["code"] == "internal":
+        return FAILED
+    if run.frame_count == 0 and failure["code"] not in ("out_of_memory", "disk_full"):
+        supervisor.delete(run)  # nothing came of it, and the same --out must serve for the next try
+    return BAD_INPUT
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The one JSON object of ``--json``."""
+    result = run.data["result"] or {}
+    return {key: result.get(key) for key in JSON_KEYS if key in result or key != "verdict"} | {"out": str(run.folder)}
+
+
+def summary(run: Run) -> str:
+    """The result for people."""
+    result, names = run.data["result"] or {}, run.data["classes"]
+    target = result.get("target")
+    name = f" ({names[target]})" if target is not None and target < len(names) else ""
+    lines = [f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}"]
+    kind = "true" if result.get("asr_kind") == "true" else "estimated with the reconstructed trigger"
+    rows = [
+        [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]
+        for label, key in (("accuracy, %", "ba"), (f"attack success, % ({kind})", "asr"))
+    ]
+    if run.spec.scan_only:
+        lines.append(table(["", "measured"], [row[:2] for row in rows]))
+    else:
+        lines.append(table(["", "before", "after"], rows))
+    seconds = result.get("seconds") or {}
+    spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
+    lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
+    if (run.folder / "model.safetensors").exists():
+        lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
+    lines.append(f"Run: {run.id} in {run.folder}")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

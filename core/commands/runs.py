@@ -1,0 +1,131 @@
+"""``runs`` and ``replay``: what is on record."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core.commands.purify import figures, summary
+from core.commands.terminal import duration, meter, table
+from core.errors import BadInput
+from core.events import Frame, Progress, StageStarted
+from core.runs import record, supervisor
+from core.runs.files import strict_json
+from core.runs.record import Run
+
+LONGEST_WAIT = 5.0  # seconds between two lines of a replay, however long the run took there
+
+
+def find(name: str) -> Run:
+    """The run of this id or in this folder; "last" is the newest that is no recording."""
+    if name != "last":
+        return record.open(name)
+    runs = record.list_runs(recordings=False)
+    if not runs:
+        raise BadInput("run_not_found", "There is no run yet; start one with: python -m core purify", run=name)
+    return runs[0]
+
+
+def runs(arguments: argparse.Namespace) -> int:
+    """``runs`` and ``runs list``."""
+    found = record.list_runs()
+    broken = record.broken_runs()
+    if arguments.json:
+        print(strict_json({"runs": [_row(run) for run in found], "broken": [str(entry.folder) for entry in broken]}))
+        return 0
+    rows = [[row["id"], row["status"], row["model"], row["images"], row["frames"]] for row in map(_row, found)]
+    print(table(["run", "status", "model", "images", "frames"], rows) if rows else "No runs yet.")
+    for entry in broken:
+        print(f"cannot be read: {entry.folder}: {entry.error.message}")
+    return 0
+
+
+def _row(run: Run) -> dict[str, Any]:
+    spec = run.spec
+    return {
+        "id": run.id, "status": run.status, "created": run.created, "model": spec.victim or spec.weights,
+        "images": spec.images, "frames": run.frame_count, "recording": run.is_recording, "folder": str(run.folder),
+    }  # fmt: skip
+
+
+def show(arguments: argparse.Namespace) -> int:
+    run = find(arguments.run)
+    if arguments.json:
+        print(strict_json(_row(run) | {"stage": _stage(run), "failure": run.data["failure"]} | figures(run)))
+        return 0
+    spec = run.spec
+    lines = [
+        f"{run.id}: {run.status}",
+        f"model {spec.victim or spec.weights}, images {spec.images}, device {spec.device}",
+    ]
+    if run.status == "done":
+        lines.append(summary(run))
+    elif failure := run.data["failure"]:
+        lines.append(failure["message"])
+    else:
+        lines.append(f"stage {_stage(run) or 'none yet'}, {run.frame_count} frames, folder {run.folder}")
+    if run.status in ("lost", "stopped", "failed"):
+        lines.append(f"Go on with: python -m core runs resume {run.id}")
+    print("\n".join(lines))
+    return 0
+
+
+def _stage(run: Run) -> str | None:
+    stage = None
+    for _, event in run.events():
+        if isinstance(event, (StageStarted, Progress)):
+            stage = event.stage
+    return stage
+
+
+def steer(arguments: argparse.Namespace) -> int:
+    """``runs pause``, ``resume``, ``stop`` and ``delete``."""
+    act, said = STEERING[arguments.action]
+    run = find(arguments.run)
+    act(run)
+    print(said.format(run.id))
+    return 0
+
+
+STEERING: dict[str, tuple[Callable[[Run], None], str]] = {
+    "pause": (supervisor.pause, "{} pauses before its next step."),
+    "resume": (supervisor.resume, "{0} goes on in the background; watch it with: python -m core runs show {0}"),
+    "stop": (supervisor.stop, "{} stops before its next step."),
+    "kill": (supervisor.kill, "{} was ended."),
+    "delete": (supervisor.delete, "{} was deleted."),
+}
+
+
+def replay(arguments: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Print the figures of a run's frames, at the pace they came in times ``--speed``."""
+    if arguments.speed < 0:
+        raise BadInput(
+            "bad_speed", f"The speed {arguments.speed:g} must be 0 (all at once) or more.", speed=arguments.speed
+        )
+    run = find(arguments.run)
+    frames = list(_frames(run))
+    if not frames:
+        raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to replay.", run=run.id)
+    kinds = {"true": "true ASR", "estimated": "estimated ASR"}
+    print(f"{run.id}: {run.status}; accuracy (BA) and {kinds[frames[0][1].asr_kind]} in percent")
+    print(" time   step     BA    ASR  dissolved  attack success")
+    before = frames[0][0]
+    for seconds, frame in frames:
+        if arguments.speed:
+            sleep(min(max(0.0, seconds - before) / arguments.speed, LONGEST_WAIT))
+        before = seconds
+        print(
+            f"{duration(seconds):>5} {frame.step:>6} {frame.ba:>6.1f} {frame.asr:>6.1f} {frame.dissolution:>10.1f}"
+            f"  {meter(frame.asr)}",
+            flush=True,
+        )
+    return 0
+
+
+def _frames(run: Run) -> Iterator[tuple[float, Frame]]:
+    """The last event of each frame, in order: a resumed run may have taken some again."""
+    found = {event.index: (seconds, event) for seconds, event in run.events() if isinstance(event, Frame)}
+    for index in sorted(found):
+        yield found[index]

@@ -1,0 +1,193 @@
+"""Image sets in ``.npz`` files: arrays of numbers only, their headers judged before anything is unpacked."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from torch import Tensor
+
+from core.data.decode import check_set_size, mixed_sizes
+from core.data.imageset import ImageSet
+from core.data.split import TRAIN_SHARE, stratified_split, without_images
+from core.errors import BadInput
+
+SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
+WHOLE_KEYS = ("x", "y")
+NAMES_KEY = "class_names"
+_MOST_CLASSES = 10_000
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+
+Header = tuple[tuple[int, ...], np.dtype]
+
+
+def load_npz(path: Path, seed: int = 0) -> ImageSet:
+    """Images from ``x_train, y_train, x_test, y_test``, or from ``x, y``, which are split 80 to 20.
+
+    Images are uint8, (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w); labels are whole numbers from 0, (n,) or
+    (n, 1). ``class_names``, an array of strings in label order, is optional; else the labels are the names.
+
+    Args:
+        path: the file.
+        seed: of the split.
+
+    Raises:
+        BadInput: ``unreadable_npz``, ``npz_keys_missing``, ``npz_images``, ``npz_labels``, ``npz_lengths``,
+            ``npz_class_names``, ``too_few_classes``, ``class_without_images``, ``class_too_small_to_split``,
+            ``mixed_sizes`` or ``image_set_too_large``.
+    """
+    arrays = _read(path)
+    keys = SPLIT_KEYS if SPLIT_KEYS[0] in arrays else WHOLE_KEYS
+    images = [_images(path, key, arrays[key]) for key in keys[::2]]
+    labels = [_labels(path, key, arrays[key]) for key in keys[1::2]]
+    for key_x, key_y, x, y in zip(keys[::2], keys[1::2], images, labels, strict=True):
+        if len(x) != len(y):
+            raise BadInput(
+                "npz_lengths",
+                f"{path} has {len(x)} images in {key_x} but {len(y)} labels in {key_y}; there must be one label for "
+                "each image.",
+                path=str(path),
+                images_key=key_x,
+                images=len(x),
+                labels_key=key_y,
+                labels=len(y),
+            )
+    names = _names(path, arrays.get(NAMES_KEY), 1 + max(int(y.max()) for y in labels))
+    for key, y in zip(keys[1::2], labels, strict=True):
+        counts = torch.bincount(y, minlength=len(names))
+        if (counts == 0).any():
+            raise without_images(names[int((counts == 0).nonzero()[0])], f"{path} ({key})")
+    if len(images) == 1:
+        train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
+        images = [images[0][train], images[0][test]]
+        labels = [labels[0][train], labels[0][test]]
+    if images[0].shape[2:] != images[1].shape[2:]:
+        raise mixed_sizes(f"{path} (x_test)", tuple(images[1].shape[2:]), tuple(images[0].shape[2:]))
+    return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an image set, or BadInput; pickled objects are never read."""
+    if not path.is_file():
+        raise BadInput("no_such_file", f"There is no file {path}.", path=str(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
+            keys = _wanted(path, members)
+            for key in keys:
+                with archive.open(members[key]) as member:
+                    _check(path, key, _header(member))
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in keys}
+    except BadInput:
+        raise
+    except _UNREADABLE as error:
+        raise BadInput(
+            "unreadable_npz",
+            f"{path} cannot be read as an .npz file; make one with numpy.savez or numpy.savez_compressed.",
+            path=str(path),
+        ) from error
+
+
+def _wanted(path: Path, members: dict[str, str]) -> list[str]:
+    """The keys to read: the four of a split set or the two of a whole one, and the names if they are there."""
+    keys = WHOLE_KEYS if set(WHOLE_KEYS) <= set(members) and not set(SPLIT_KEYS) <= set(members) else SPLIT_KEYS
+    missing = [key for key in keys if key not in members]
+    if missing:
+        raise BadInput(
+            "npz_keys_missing",
+            f"{path} has no array {missing[0]}; needed are x_train, y_train, x_test and y_test, or x and y. "
+            f"Found: {', '.join(sorted(members)[:10]) or 'nothing'}.",
+            path=str(path),
+            missing=", ".join(missing),
+            found=", ".join(sorted(members)[:10]),
+        )
+    return [*keys, *({NAMES_KEY} & set(members))]
+
+
+def _header(member: IO[bytes]) -> Header:
+    version = npy.read_magic(member)
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = reader(member)
+    return shape, dtype
+
+
+def _check(path: Path, key: str, header: Header) -> None:
+    """Judges shape and dtype of an array that has not been unpacked yet."""
+    shape, dtype = header
+    if key == NAMES_KEY:
+        if dtype.kind not in "US" or len(shape) != 1 or not 2 <= shape[0] <= _MOST_CLASSES or dtype.itemsize > 4096:
+            raise _names_error(path, f"an array of {dtype} of shape {shape}")
+    elif key.startswith("x"):
+        grey, colour = len(shape) == 3, len(shape) == 4 and (shape[3] in (1, 3) or shape[1] in (1, 3))
+        if dtype != np.uint8 or not (grey or colour) or 0 in shape:
+            raise BadInput(
+                "npz_images",
+                f"{path}: {key} is {dtype} of shape {shape}; images must be uint8 (0-255) of shape (n, h, w), "
+                "(n, h, w, 3) or (n, 3, h, w), and at least one.",
+                path=str(path),
+                key=key,
+                dtype=str(dtype),
+                shape=str(shape),
+            )
+        height, width = shape[1:3] if grey or shape[3] in (1, 3) else shape[2:]
+        check_set_size(shape[0], height, width, f"{path} ({key})")
+    elif dtype.kind not in "iu" or not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)) or 0 in shape:
+        raise _labels_error(path, key, f"{dtype} of shape {shape}")
+
+
+def _images(path: Path, key: str, array: np.ndarray) -> Tensor:
+    """uint8, (n, 3, h, w), from any of the allowed shapes."""
+    images = torch.from_numpy(array)
+    if images.dim() == 3:
+        images = images[:, None]
+    elif images.shape[3] in (1, 3):
+        images = images.permute(0, 3, 1, 2)
+    return images.expand(-1, 3, -1, -1).contiguous()
+
+
+def _labels(path: Path, key: str, array: np.ndarray) -> Tensor:
+    """int64, (n,)."""
+    lowest, highest = int(array.min()), int(array.max())
+    if lowest < 0 or highest >= _MOST_CLASSES:
+        raise _labels_error(path, key, f"{lowest} to {highest}")
+    return torch.from_numpy(array.astype(np.int64).reshape(-1))
+
+
+def _labels_error(path: Path, key: str, found: str) -> BadInput:
+    return BadInput(
+        "npz_labels",
+        f"{path}: {key} is {found}; labels must be whole numbers from 0 to {_MOST_CLASSES - 1}, of shape (n,).",
+        path=str(path),
+        key=key,
+        found=found,
+        most=_MOST_CLASSES - 1,
+    )
+
+
+def _names(path: Path, array: np.ndarray | None, classes: int) -> tuple[str, ...]:
+    if classes < 2 and array is None:
+        raise BadInput(
+            "too_few_classes", f"{path} has one class only; at least two are needed.", path=str(path), classes=1
+        )
+    if array is None:
+        return tuple(str(label) for label in range(classes))
+    names = tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in array.tolist())
+    if len(names) < classes or len(set(names)) < len(names):
+        raise _names_error(path, f"{len(set(names))} different names for {classes} classes")
+    return names
+
+
+def _names_error(path: Path, found: str) -> BadInput:
+    return BadInput(
+        "npz_class_names",
+        f"{path}: {NAMES_KEY} is {found}; it must be an array of strings, one different name for each class.",
+        path=str(path),
+        found=found,
+    )

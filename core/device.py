@@ -1,0 +1,28 @@
+"""Which processor the work runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from core.errors import BadInput
+
+
+def choose(wish: str) -> torch.device:
+    """The device a wish stands for: "auto" (a GPU if there is one), "cpu", "mps", "cuda" or "cuda:N".
+
+    Raises:
+        BadInput: the machine has no such device.
+    """
+    if wish == "auto":
+        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = wish.partition(":")
+    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
+    if int(number or 0) >= present:
+        raise BadInput(
+            "device_missing", f"This machine has no device {wish!r}; use auto or cpu.", device=wish, allowed="auto, cpu"
+        )
+    if kind == "cuda":
+        # tf32: convolutions on the tensor cores, about three decimal digits, ample for training
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+    return torch.device(wish)

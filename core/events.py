@@ -1,0 +1,141 @@
+"""What happens in a run, as typed events; the only thing that leaves the engine while it works."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+Stage = Literal["load", "measure", "scan", "purify", "verify"]
+STAGES: tuple[Stage, ...] = ("load", "measure", "scan", "purify", "verify")
+AsrKind = Literal["true", "estimated"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; ``type`` is the name on disk."""
+
+    type: ClassVar[str] = "event"
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    type: ClassVar[str] = "stage"
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """``done`` of ``total`` units of a stage; ``seconds_left`` is an estimate, None while unknown."""
+
+    type: ClassVar[str] = "progress"
+    stage: Stage
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured(Event):
+    """BA and ASR over the whole test set, in percent. ``ba_without_target`` leaves the target class out."""
+
+    type: ClassVar[str] = "measured"
+    when: Literal["before", "after"]
+    ba: float
+    ba_without_target: float
+    asr: float
+    asr_kind: AsrKind
+    clean_images: int
+    triggered_images: int
+
+
+@dataclass(frozen=True)
+class Scanned(Event):
+    """Outcome of the trigger inversion over all classes.
+
+    ``mask_sizes``: L1 size of the smallest mask that reaches the attack rate, one per class (None: never reached).
+    ``anomaly_index``: of the target class (Neural Cleanse, IEEE S&P 2019, section IV-A).
+    ``trigger``: file in the run's folder with arrays ``mask`` (1, h, w) and ``pattern`` (3, h, w) in [0, 1].
+    """
+
+    type: ClassVar[str] = "scanned"
+    target: int
+    anomaly_index: float
+    mask_sizes: list[float | None]
+    attack_rates: list[float]
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Frame(Event):
+    """One picture of the feature map and the figures that belong to it.
+
+    ``step``: optimiser steps done (0 is the victim as it came). ``file``: see ``core.runs.record``.
+    ``ba``, ``asr``: percent, over the fixed sample set of the map. ``dissolution``: 0-100.
+    ``trustworthiness``: 0-1 (scikit-learn).
+    """
+
+    type: ClassVar[str] = "frame"
+    index: int
+    step: int
+    file: str
+    ba: float
+    asr: float
+    asr_kind: AsrKind
+    dissolution: float
+    trustworthiness: float
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One optimiser step of a purification: the weighted loss terms and the learning rate."""
+
+    type: ClassVar[str] = "step"
+    step: int
+    total: int
+    lr: float
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The run is done. ``seconds``: per stage. ``result`` holds the figures of the command line's JSON."""
+
+    type: ClassVar[str] = "finished"
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The run ended with an error; ``code`` and ``facts`` as in ``core.errors.BadInput``."""
+
+    type: ClassVar[str] = "failed"
+    code: str
+    message: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Steered(Event):
+    """The user paused, resumed or stopped the run."""
+
+    type: ClassVar[str] = "steered"
+    action: Literal["pause", "resume", "stop"]
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.type: kind for kind in (StageStarted, Progress, Measured, Scanned, Frame, Step, Finished, Failed, Steered)
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as a plain dict with its ``type``."""
+    return {"type": event.type, **asdict(event)}
+
+
+def from_json(data: dict[str, Any]) -> Event | None:
+    """The event of a dict made by ``to_json``; None for a type this version does not know. Unknown keys are ignored."""
+    kind = KINDS.get(data.get("type", ""))
+    if kind is None:
+        return None
+    known = {f.name for f in fields(kind)}
+    return kind(**{key: value for key, value in data.items() if key in known})

@@ -1,0 +1,102 @@
+"""When a frame of the map is taken, and how.
+
+Nearly everything happens within about ten optimiser steps, so frames are taken by change and not by
+the clock: every step while the answers to the sample set still move, then ever more seldom.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core import samples as sampling
+from core.data.imageset import ImageSet
+from core.defenses.mcl import Purifier, PurifyStep
+from core.events import AsrKind, Frame
+from core.models.classifier import Classifier
+from core.projection import make_projector, trustworthiness
+from core.runs.record import Run
+
+EVERY_STEP = 10  # steps at first that all get a frame
+QUIET = 0.01  # share of answers that changed since the last frame, below which the next frame may wait longer
+LONGEST_GAP = 10  # steps
+SHARE = 0.5  # of the working time that frames may take after the first steps
+
+
+class FrameTaker:
+    """Holds the sample set and the projector of one run.
+
+    Args:
+        run: where frames go; if it holds a sample set and frames already, they are gone on from.
+        images: whose test images are shown.
+        trigger: the real one in the lab, the reconstructed one in the field.
+        target: class that ASR is counted for.
+        last: the last frame's event, if there is one.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        images: ImageSet,
+        trigger: Callable[[Tensor], Tensor],
+        target: int,
+        asr_kind: AsrKind,
+        device: torch.device,
+        last: Frame | None,
+    ) -> None:
+        spec = run.spec
+        self.run, self.target, self.asr_kind = run, target, asr_kind
+        self.samples = sampling.choose(images, trigger, target, spec.points, spec.seed, device)
+        start = None
+        if last is None:
+            self._write_samples(images)
+        else:
+            start = run.frame(last.index).coords
+        self.projector = make_projector(spec.projection, spec.dims, spec.seed, start)
+        self.index = 0 if last is None else last.index + 1
+        self.answers: Tensor | None = None
+        self.step, self.gap = 0 if last is None else last.step, 1
+        self.spent, self.began = 0.0, time.monotonic()
+
+    def _write_samples(self, images: ImageSet) -> None:
+        chosen = self.samples
+        self.run.write_samples(chosen.index, chosen.label, chosen.triggered, chosen.twin)
+        if images.own:
+            pixels = chosen.images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+            self.run.write_thumbs(pixels)
+            positions = sampling.examples(chosen)
+            self.run.write_examples(positions, pixels[chosen.twin[positions]], pixels[positions])
+
+    def due(self, purifier: Purifier, step: PurifyStep) -> bool:
+        """Whether this step gets a frame."""
+        if step.step <= EVERY_STEP:
+            return True
+        working = time.monotonic() - self.began
+        return step.step - self.step >= self.gap and self.spent <= SHARE * working
+
+    def take(self, model: Classifier, step: int) -> Frame:
+        """Projects the sample set as ``model`` sees it, writes the frame and returns its event."""
+        start = time.monotonic()
+        seen = sampling.view(model, self.samples, self.target)
+        features = seen.features.cpu().numpy()
+        coords = self.projector.project(features)
+        file = self.run.write_frame(self.index, coords, seen.answers, seen.confidence)
+        changed = 1.0 if self.answers is None else (seen.answers != self.answers).float().mean().item()
+        self.gap = min(LONGEST_GAP, self.gap + 1) if changed < QUIET else max(1, self.gap - 1)
+        self.answers, self.step = seen.answers, step
+        frame = Frame(
+            index=self.index,
+            step=step,
+            file=file,
+            ba=round(seen.ba, 2),
+            asr=round(seen.asr, 2),
+            asr_kind=self.asr_kind,
+            dissolution=round(seen.dissolution, 2),
+            trustworthiness=round(trustworthiness(features, coords), 4),
+        )
+        self.index += 1
+        self.spent += time.monotonic() - start
+        return frame

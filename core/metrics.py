@@ -1,0 +1,121 @@
+"""The figures of a run: benign accuracy, attack success rate, and how far the trigger cluster has dissolved."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.errors import BadInput
+from core.projection.neighbours import nearest
+
+
+def benign_accuracy(predictions: Tensor, labels: Tensor, leave_out: int | None = None) -> float:
+    """Share of clean images answered with their own class, in percent.
+
+    Args:
+        predictions, labels: (n,), integer classes.
+        leave_out: a class whose images are not counted; the authors of MCL leave the target class out.
+
+    Raises:
+        BadInput: ``no_clean_images`` if no image is left to count.
+    """
+    right = predictions == labels
+    if leave_out is not None:
+        right = right[labels != leave_out]
+    if len(right) == 0:
+        but = "" if leave_out is None else f" of a class other than {leave_out}"
+        raise BadInput("no_clean_images", f"Accuracy needs at least one clean image{but}, and there is none.")
+    return 100.0 * right.double().mean().item()
+
+
+def attack_success_rate(predictions: Tensor, labels: Tensor, target: int) -> float:
+    """Share of triggered images answered with the target class, in percent.
+
+    Images whose true class is the target are left out (BackdoorBench; Wu et al., NeurIPS 2022): the answer says
+    nothing about them. Whether the figure is the true or an estimated ASR depends on the trigger the caller used.
+
+    Args:
+        predictions: (n,), answers to triggered images. labels: (n,), true classes of those images.
+        target: the attack's class.
+
+    Raises:
+        BadInput: ``no_triggered_images`` if all images are of the target class, or there are none.
+    """
+    hit = predictions[labels != target] == target
+    if len(hit) == 0:
+        raise BadInput(
+            "no_triggered_images",
+            f"The attack success rate needs at least one triggered image of a class other than the target ({target}), "
+            "and there is none.",
+            target=int(target),
+        )
+    return 100.0 * hit.double().mean().item()
+
+
+def dissolution(features: Tensor, labels: Tensor, triggered: Tensor, k: int = 15, twins: Tensor | None = None) -> float:
+    """How far triggered samples are back among the clean samples of their true classes, 0-100.
+
+    For every sample take, of its k nearest neighbours among all the others, the share m that are *clean samples of
+    its own true class*. A triggered sample is back when its neighbourhood looks like that of a clean sample of its
+    class, so over the triggered samples i, with c(i) the true class,
+
+        dissolution = 100 * min(1, sum m_i / sum e_c(i)),   e_c = mean of m over the clean samples of class c.
+
+    - 0: the triggered samples have only one another, or clean samples of other classes, for neighbours. A cluster
+      that stands apart with its classes in order inside counts as 0, and so does one sent into a wrong class.
+    - 100: a neighbourhood does not tell triggered from clean. Half of the samples back, the rest apart: 50.
+
+    This is the idea of kBET (Büttner et al., Nature Methods 16, 2019) and LISI (Korsunsky et al., Nature Methods
+    16, 2019): in a mixed set, the batches among the k nearest neighbours have the shares expected by chance. Taken
+    per class, since mixing into the wrong class is no cure, and against measured rather than computed chance: e
+    already holds how pure the classes are (a model at 80 % accuracy can still reach 100) and how many triggered
+    samples lie between the clean ones. It follows that a model whose classes have all fallen together also
+    reads as mixed; benign accuracy shows that.
+
+    Distances are Euclidean in the full feature space, as for the map and its trustworthiness: the last layer
+    reads a feature's length as well as its direction, and triggered features that keep an odd length have not
+    come back. A common scale or shift of all features changes nothing.
+
+    Args:
+        features: (n, d), on any device. labels: (n,), true classes. triggered: bool (n,).
+        k: neighbours; no more than the triggered samples less one, or a small cluster would have to look beyond
+            itself for neighbours and never read 0.
+        twins: optional int (n,), for a triggered sample the position of the same image without the trigger, else
+            -1. A pair does not count as neighbours then, in either direction. Otherwise the twin, nearly always
+            near by once the cluster dissolves, lifts values that are already high by up to 1 / k.
+
+    Raises:
+        BadInput: ``no_triggered_samples`` if no triggered sample has clean samples of its true class.
+    """
+    triggered = triggered.to(features.device).bool()
+    labels = labels.to(features.device).long()
+    clean = ~triggered
+    classes = int(labels.max()) + 1 if len(labels) else 0
+    count = torch.bincount(labels[clean], minlength=classes)
+    judged = triggered & (count[labels] > 0)
+    if not judged.any():
+        raise BadInput(
+            "no_triggered_samples",
+            "Dissolution needs triggered samples and clean samples of their true classes, and there are none.",
+        )
+    points = torch.nan_to_num(features.detach().float(), nan=0.0, posinf=1e15, neginf=-1e15).clamp(-1e15, 1e15)
+    apart = None if twins is None else _both_ways(twins.to(features.device).long())
+    k = min(k, max(1, int(triggered.sum()) - 1))
+    distance, index = nearest(points, k, apart)
+    home = clean[index] & (labels[index] == labels[:, None]) & distance.isfinite()
+    share = home.double().mean(dim=1)
+    expected = torch.zeros(classes, dtype=torch.float64, device=points.device)
+    expected = expected.index_add(0, labels[clean], share[clean]) / count.clamp(min=1)
+    chance = expected[labels[judged]].sum().item()
+    ratio = share[judged].sum().item() / chance if chance > 0 else 0.0
+    return 100.0 * min(1.0, ratio) if math.isfinite(ratio) else 0.0
+
+
+def _both_ways(twins: Tensor) -> Tensor:
+    """``twins`` with the way back filled in; of several triggered samples with one twin, the last counts."""
+    pairs = twins.clone()
+    here = torch.nonzero(twins >= 0).squeeze(1)
+    pairs[twins[here]] = here
+    return pairs

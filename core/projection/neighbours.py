@@ -1,0 +1,57 @@
+"""Exact nearest neighbours, as matrix products in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 23  # numbers held at once: 32 MiB
+
+
+def ranked_distances(points: Tensor, rows: int) -> Iterator[tuple[int, Tensor]]:
+    """Blocks of at most ``rows`` rows of the distance matrix, fit for ranking within a row.
+
+    Yields the block's first row and, float (b, n), |p|^2 - 2 q.p: the squared distance of each q of the block to
+    each p less q's own |q|^2; infinite for a point to itself. ``points`` (n, d) should be centred: rounding
+    grows with their distance from 0.
+    """
+    own = points.square().sum(1)
+    for start in range(0, len(points), rows):
+        block = torch.addmm(own, points[start : start + rows], points.T, alpha=-2)
+        block.diagonal(start).fill_(torch.inf)
+        yield start, block
+
+
+def nearest(points: Tensor, k: int, apart: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The ``k`` nearest other points of each point, in Euclidean distance.
+
+    Args:
+        points: (n, d), floating point, finite.
+        k: neighbours wanted; with fewer other points, all of them.
+        apart: optional (n,), int64: one more point for each that is not to count as its neighbour
+            (-1: none).
+
+    Returns:
+        Distances (n, k) in ascending order, recomputed from the differences so that duplicates are
+        exactly 0 apart, and indices (n, k), int64. Where ``apart`` leaves fewer than k, distances are infinite.
+    """
+    n, d = points.shape
+    k = max(0, min(k, n - 1))
+    if k == 0:
+        return points.new_zeros(n, 0), torch.zeros(n, 0, dtype=torch.int64, device=points.device)
+    points = points - points.mean(dim=0)
+    distances, indices = [], []
+    # Few, large operations: each one wakes torch's threads, which is slow where the machine is busy.
+    for start, block in ranked_distances(points, max(1, BLOCK // max(n, k * d))):
+        if apart is not None:
+            pairs = apart[start : start + len(block)]
+            rows = torch.nonzero(pairs >= 0).squeeze(1)
+            block[rows, pairs[rows]] = torch.inf
+        rank, index = block.topk(k, largest=False)
+        gap = points[index].sub_(points[start : start + len(block), None])
+        distance, order = gap.norm(dim=2).masked_fill_(rank.isinf(), torch.inf).sort(dim=1, stable=True)
+        distances.append(distance)
+        indices.append(index.gather(1, order))
+    return torch.cat(distances), torch.cat(indices)

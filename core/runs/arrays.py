@@ -1,0 +1,237 @@
+"""The arrays and pictures of a run's folder. Reading them needs numpy only, never torch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.errors import BadInput
+from core.runs.files import write_atomic, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+THUMBS_A_ROW = 50
+LARGEST_THUMB = 64  # pixels; larger samples are shown smaller on the page anyway
+LARGEST_WEBP = 16_383  # pixels a side, a limit of the format
+
+
+class FrameArrays(NamedTuple):
+    """One picture of the map.
+
+    ``coords`` float32 (n, dims); ``answers`` int16 (n,), predicted classes; ``confidence`` uint8 (n,), percent.
+    """
+
+    coords: np.ndarray
+    answers: np.ndarray
+    confidence: np.ndarray
+
+
+class Samples(NamedTuple):
+    """The fixed sample set, first all clean, then all triggered.
+
+    ``index`` int32 (n,) into the test set; ``label`` int16 (n,), the true class; ``triggered`` bool (n,); ``twin``
+    int32 (n,): for a triggered sample the position of its clean twin in the sample set, else -1.
+    """
+
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    label: np.ndarray
+    triggered: np.ndarray
+    twin: np.ndarray
+
+
+class Examples(NamedTuple):
+    """Images to show before and after: ``sample`` int32 (k,), positions of the triggered ones in the sample set;
+    ``clean`` and ``triggered`` uint8 (k, h, w, 3)."""
+
+    sample: np.ndarray
+    clean: np.ndarray
+    triggered: np.ndarray
+
+
+class TriggerArrays(NamedTuple):
+    """The reconstructed trigger: ``mask`` float32 (1, h, w), ``pattern`` float32 (3, h, w), both in [0, 1]."""
+
+    mask: np.ndarray
+    pattern: np.ndarray
+
+
+class RunArrays:
+    """The part of a ``Run`` that reads and writes arrays; every file appears whole or not at all.
+
+    The ``write_`` methods are for the run's worker and take numpy arrays or torch tensors on the CPU.
+    """
+
+    folder: Path
+
+    # frames
+
+    @property
+    def frame_count(self) -> int:
+        """Frames that can be read, from index 0 on."""
+        return sum(1 for _ in (self.folder / "frames").glob("[0-9]*.npz"))
+
+    def frame(self, index: int) -> FrameArrays:
+        """Raises BadInput ``frame_not_found`` where there is no such frame, or it cannot be read."""
+        arrays = _read(self.folder / _frame_name(index), FrameArrays)
+        if arrays is None:
+            raise BadInput(
+                "frame_not_found",
+                f"The run {self.folder.name} has no readable frame {index}; it has {self.frame_count}.",
+                run=self.folder.name,
+                index=index,
+                frames=self.frame_count,
+            )
+        return arrays
+
+    def write_frame(self, index: int, coords: Any, answers: Any, confidence: Any) -> str:
+        """Write frame ``index`` and return its file name, for the ``Frame`` event that follows.
+
+        Args:
+            coords: shape (n, 2) or (n, 3).
+            answers: predicted class of each sample, shape (n,).
+            confidence: of the answer, percent 0-100, shape (n,).
+        """
+        frame = FrameArrays(
+            np.asarray(coords, np.float32),
+            np.asarray(answers, np.int16),
+            np.clip(np.round(np.asarray(confidence)), 0, 100).astype(np.uint8),
+        )
+        if frame.coords.ndim != 2 or not len(frame.coords) == len(frame.answers) == len(frame.confidence):
+            raise ValueError(f"arrays of a frame do not match: {[array.shape for array in frame]}")
+        (self.folder / "frames").mkdir(exist_ok=True)
+        name = _frame_name(index)
+        _write(self.folder / name, frame)
+        return name
+
+    # what stays the same over a run
+
+    @property
+    def samples(self) -> Samples | None:
+        """The sample set of the map; None as long as there is none."""
+        return _read(self.folder / "samples.npz", Samples)
+
+    def write_samples(self, index: Any, label: Any, triggered: Any, twin: Any) -> None:
+        _write(
+            self.folder / "samples.npz",
+            Samples(
+                np.asarray(index, np.int32),
+                np.asarray(label, np.int16),
+                np.asarray(triggered, np.bool_),
+                np.asarray(twin, np.int32),
+            ),
+        )
+
+    def examples(self) -> Examples | None:
+        """The before/after images; None where there are none."""
+        return _read(self.folder / "examples.npz", Examples)
+
+    def write_examples(self, sample: Any, clean: Any, triggered: Any) -> None:
+        _write(
+            self.folder / "examples.npz",
+            Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
+        )
+
+    def trigger(self) -> TriggerArrays | None:
+        """The reconstructed trigger; None before the scan is done."""
+        return _read(self.folder / "trigger.npz", TriggerArrays)
+
+    def write_trigger(self, mask: Any, pattern: Any) -> str:
+        """Write the reconstructed trigger and return its file name, for the ``Scanned`` event that follows."""
+        _write(
+            self.folder / "trigger.npz", TriggerArrays(np.asarray(mask, np.float32), np.asarray(pattern, np.float32))
+        )
+        return "trigger.npz"
+
+    @property
+    def thumbs(self) -> Path | None:
+        """The sprite of the samples' images (see ``write_thumbs``); None where the pixels may not be kept."""
+        path = self.folder / "thumbs.webp"
+        return path if path.exists() else None
+
+    def write_thumbs(self, images: Any) -> str:
+        """Write all images into one sprite, in order, ``THUMBS_A_ROW`` a row, and return its file name.
+
+        The sprite is always 50 thumbs wide, so a thumb's width is the sprite's divided by 50. Images larger than
+        ``LARGEST_THUMB``, or too many for one WebP file, are made smaller.
+
+        Args:
+            images: uint8, shape (n, h, w, 3), RGB.
+        """
+        from PIL import Image
+
+        images = np.asarray(images, np.uint8)
+        n, height, width, _ = images.shape
+        rows = -(-n // THUMBS_A_ROW)
+        scale = min(1.0, LARGEST_THUMB / max(height, width), LARGEST_WEBP / (rows * height))
+        if scale < 1:
+            height, width = max(1, int(height * scale)), max(1, int(width * scale))
+            images = np.stack([np.asarray(Image.fromarray(image).resize((width, height))) for image in images])
+        sprite = np.zeros((rows * THUMBS_A_ROW, height, width, 3), np.uint8)
+        sprite[:n] = images
+        sprite = sprite.reshape(rows, THUMBS_A_ROW, height, width, 3).swapaxes(1, 2)
+        content = io.BytesIO()
+        picture = Image.fromarray(sprite.reshape(rows * height, THUMBS_A_ROW * width, 3))
+        picture.save(content, "webp", quality=90, method=2)
+        write_atomic(self.folder / "thumbs.webp", content.getvalue())
+        return "thumbs.webp"
+
+    # checkpoints
+
+    def write_checkpoint(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Keep the state to resume from; it replaces the one before.
+
+        Tensors and ``meta`` (JSON) change together: the tensors go into a numbered file, and ``last.json``, which
+        names that file, is then put in place in one move.
+        """
+        from safetensors.torch import save
+
+        folder = self.folder / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        number = 1 + max((int(path.stem) for path in folder.glob("[0-9]*.safetensors")), default=0)
+        name = f"{number:05d}.safetensors"
+        # Copies, because safetensors refuses tensors that share memory.
+        write_atomic(folder / name, save({k: t.detach().to("cpu", copy=True).contiguous() for k, t in tensors.items()}))
+        write_json(folder / "last.json", {"tensors": name, "meta": meta})
+        for old in folder.glob("[0-9]*.safetensors"):
+            if old.name != name:
+                with contextlib.suppress(OSError):
+                    old.unlink()
+
+    def read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The tensors, on the CPU, and the ``meta`` of the last checkpoint; None if there is none."""
+        folder = self.folder / "checkpoints"
+        try:
+            pointer = json.loads((folder / "last.json").read_bytes())
+            content = (folder / Path(pointer["tensors"]).name).read_bytes()
+        except (OSError, ValueError, KeyError):
+            return None
+        from safetensors.torch import load
+
+        return load(content), pointer["meta"]
+
+
+def _frame_name(index: int) -> str:
+    return f"frames/{index:05d}.npz"
+
+
+def _write(path: Path, arrays: Any) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays._asdict())
+    write_atomic(path, content.getvalue())
+
+
+def _read(path: Path, kind: Any) -> Any:
+    """The named tuple ``kind`` from a file; None if the file is not there or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return kind(**{name: arrays[name] for name in kind._fields})
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None

@@ -1,0 +1,146 @@
+"""Files that are never seen half written: atomic replacement, and an event log that only grows.
+
+NaN and infinity survive: they are written as Python's ``json`` writes them (``NaN``, ``Infinity``), because a loss
+that became NaN must not read as a loss that was never measured. Strict JSON, for other programs, is ``strict_json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from core import events
+from core.events import Event
+
+TEMPORARY = ".tmp-"  # part of the name of files that are still being written
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write ``content`` so that a reader, or a crash, sees either the old file or the whole new one."""
+    temporary = path.with_name(f".{path.name}{TEMPORARY}{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left behind; only for the one process that writes in ``folder``."""
+    for leftover in folder.rglob(f".*{TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
+
+
+def _plain(value: Any) -> Any:
+    """numpy and torch scalars and arrays as plain numbers and lists, paths as text."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if hasattr(value, "tolist"):  # numpy and torch, without importing either
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def dump_json(data: Any, indent: int | None = None) -> str:
+    """JSON in which NaN and infinity survive."""
+    return json.dumps(data, default=_plain, ensure_ascii=False, indent=indent)
+
+
+def write_json(path: Path, data: Any) -> None:
+    write_atomic(path, (dump_json(data, indent=1) + "\n").encode())
+
+
+def strict_json(data: Any) -> str:
+    """One line of JSON as the standard has it: NaN and infinity become null."""
+
+    def strict(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if isinstance(value, dict):
+            return {str(key): strict(item) for key, item in value.items()}
+        return [strict(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return json.dumps(strict(json.loads(dump_json(data))), ensure_ascii=False, allow_nan=False)
+
+
+class EventWriter:
+    """Appends events to ``events.jsonl``, one line each, in the file system before ``append`` returns.
+
+    A torn last line, left by a writer that was killed, is cut off first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._cut_torn_line(path)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    @staticmethod
+    def _cut_torn_line(path: Path) -> None:
+        if path.exists():
+            content = path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                os.truncate(path, whole)
+
+    def append(self, seconds: float, event: Event) -> None:
+        """Add ``event``, which happened ``seconds`` after the run's start."""
+        line = memoryview((dump_json({"t": round(seconds, 4), **events.to_json(event)}) + "\n").encode())
+        while line:  # one call does it, except on a full disk or a signal
+            line = line[os.write(self._file, line) :]
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> EventWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class EventReader:
+    """Reads ``events.jsonl`` while it grows; every call of ``read`` gives what came since the last.
+
+    Args:
+        path: the file; it need not exist yet.
+        offset: where to go on, in bytes; ``reader.offset`` after a ``read`` can be kept and given here later.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+
+    def read(self) -> list[tuple[float, Event]]:
+        """New events with their seconds since the run's start.
+
+        An unfinished last line waits for the next call; lines that are damaged or of an unknown type are passed over.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return [found for line in whole.splitlines() if (found := _parse(line)) is not None]
+
+
+def _parse(line: bytes) -> tuple[float, Event] | None:
+    try:
+        data = json.loads(line)
+        event = events.from_json(data)
+        return None if event is None else (float(data["t"]), event)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

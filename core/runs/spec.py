@@ -1,0 +1,219 @@
+"""What a run is asked to do, and the one place where that is checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from core import victims
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+
+DEFENCES = ("mcl",)
+PRESETS = ("default", "published")
+PROJECTIONS = ("umap", "tsne", "pca")
+POINTS = (50, 20_000)  # fewer make no picture; more do not keep up with training
+LARGEST_SEED = 2**32 - 1
+
+# Mean and standard deviation per channel, in units of [0, 1].
+NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "gtsrb": ((0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A run's order.
+
+    Attributes:
+        victim: name of a shipped victim; or None, and then ``weights``.
+        weights: path of a file of weights (safetensors or a PyTorch state_dict).
+        images: name of an image set, or path of a folder of class folders or of an ``.npz``.
+        arch: the weights' network, as in ``core.models.build``; None: from the victim's card.
+        normalize: the weights' input scaling, a key of ``NORMALIZATIONS``; None: from the card or the image set.
+        defence: the method, one of ``DEFENCES``.
+        preset: its settings to start from; ``settings`` overrides single ones.
+        clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).
+        target: the target class if it is known; None: found by the scan.
+        projection, dims, points: method of the map, 2 or 3 dimensions, number of samples on it.
+        seed: of everything drawn at random.
+        device: "auto", "cpu", "mps", "cuda" or "cuda:N".
+        map: whether frames of the map are computed.
+        scan_only: measure and scan, and leave the model as it is.
+    """
+
+    victim: str | None = None
+    weights: str | None = None
+    images: str = ""
+    arch: str | None = None
+    normalize: str | None = None
+    defence: str = "mcl"
+    preset: str = "default"
+    settings: dict[str, Any] = field(default_factory=dict)
+    clean_budget: float = 0.05
+    target: int | None = None
+    projection: str = "umap"
+    dims: int = 2
+    points: int = 2000
+    seed: int = 0
+    device: str = "auto"
+    map: bool = True
+    scan_only: bool = False
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Spec:
+        """A spec from ``to_dict``; keys of other versions are passed over."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def name(self) -> str:
+        """The model's name in file names: lower case, digits and hyphens."""
+        model = self.victim or (Path(self.weights).name.split(".")[0] if self.weights else "")
+        return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:40] or "model"
+
+    def resolved(self) -> Spec:
+        """The same spec with absolute paths, for a worker that stands in another folder."""
+        weights = str(Path(self.weights).expanduser().resolve()) if self.weights else None
+        images = self.images if self.images in IMAGE_SETS else str(Path(self.images).expanduser().resolve())
+        return replace(self, weights=weights, images=images)
+
+    def validate(self) -> None:
+        """Check all that can be checked without loading anything.
+
+        Raises:
+            BadInput: the mistake's own code if there is one; ``several_mistakes`` naming each if there are more.
+        """
+        mistakes = list(self.mistakes())
+        if len(mistakes) == 1:
+            raise mistakes[0]
+        if mistakes:
+            raise BadInput(
+                "several_mistakes",
+                " ".join(mistake.message for mistake in mistakes),
+                count=len(mistakes),
+                codes=", ".join(mistake.code for mistake in mistakes),
+            )
+
+    def mistakes(self) -> Iterator[BadInput]:
+        """Everything wrong with this spec, one error each."""
+        yield from self._model_mistakes()
+        yield from self._image_mistakes()
+        for code, what, value, allowed in (
+            ("unknown_defence", "defence", self.defence, DEFENCES),
+            ("unknown_preset", "preset", self.preset, PRESETS),
+            ("unknown_projection", "projection", self.projection, PROJECTIONS),
+            ("unknown_normalization", "input scaling", self.normalize, (None, *NORMALIZATIONS)),
+        ):
+            if value not in allowed:
+                yield _not_among(code, what, value, [name for name in allowed if name])
+        yield from self._number_mistakes()
+        if not (isinstance(self.device, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)):
+            yield _not_among("unknown_device", "device", self.device, ["auto", "cpu", "mps", "cuda", "cuda:N"])
+        if not (isinstance(self.settings, dict) and all(_is_setting(k, v) for k, v in self.settings.items())):
+            yield BadInput(
+                "bad_settings",
+                f"The settings {self.settings!r} must be names with a number, numbers, a word or true/false each.",
+                settings=repr(self.settings),
+            )
+
+    def _model_mistakes(self) -> Iterator[BadInput]:
+        if not self.victim and not self.weights:
+            yield BadInput("no_model", "No model is named; give a shipped victim's name or a file of weights.")
+        elif self.victim and self.weights:
+            yield BadInput(
+                "two_models",
+                f"Both the victim {self.victim!r} and the weights {self.weights} are given; give one of them.",
+                victim=self.victim,
+                weights=str(self.weights),
+            )
+        elif self.victim:
+            try:
+                victims.card_of(self.victim)
+            except BadInput as error:
+                yield error
+        elif not Path(str(self.weights)).expanduser().is_file():
+            yield BadInput(
+                "weights_not_found",
+                f"There is no file {self.weights}; give a file of weights (.safetensors or a PyTorch state_dict).",
+                path=str(self.weights),
+            )
+
+    def _image_mistakes(self) -> Iterator[BadInput]:
+        allowed = ", ".join(IMAGE_SETS)
+        if not self.images:
+            yield BadInput(
+                "no_images",
+                f"No images are named; give one of {allowed}, a folder of class folders or an .npz file.",
+                allowed=allowed,
+            )
+        elif self.images not in IMAGE_SETS and not Path(self.images).expanduser().exists():
+            yield BadInput(
+                "images_not_found",
+                f"{self.images!r} is neither an image set ({allowed}) nor a folder or .npz file that exists.",
+                images=self.images,
+                allowed=allowed,
+            )
+
+    def _number_mistakes(self) -> Iterator[BadInput]:
+        share = isinstance(self.clean_budget, float) and 0 < self.clean_budget < 1
+        if not share and not (_is_whole(self.clean_budget) and self.clean_budget >= 1):
+            yield BadInput(
+                "bad_clean_budget",
+                f"The clean budget {self.clean_budget} must be a share of the training images between 0 and 1, "
+                "or a whole number of images.",
+                budget=str(self.clean_budget),
+            )
+        if self.target is not None and not (_is_whole(self.target) and self.target >= 0):
+            yield BadInput(
+                "bad_target",
+                f"The target class {self.target} must be a class number, 0 or more, or be left out to be found.",
+                target=str(self.target),
+            )
+        for what, value, least, most in (
+            ("dims", self.dims, 2, 3),
+            ("points", self.points, *POINTS),
+            ("seed", self.seed, 0, LARGEST_SEED),
+        ):
+            if not _is_whole(value) or not least <= value <= most:
+                yield BadInput(
+                    f"bad_{what}",
+                    f"The value {value} for {what} must be a whole number from {least} to {most}.",
+                    value=str(value),
+                    least=least,
+                    most=most,
+                )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_setting(name: Any, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_number(item) for item in value)
+    return isinstance(name, str) and (value is None or isinstance(value, (str, bool)) or _is_number(value))
+
+
+def _not_among(code: str, what: str, value: Any, allowed: list[str]) -> BadInput:
+    return BadInput(
+        code,
+        f"There is no {what} {value!r}; use one of {', '.join(allowed) or '(none is there)'}.",
+        value=str(value),
+        allowed=", ".join(allowed),
+    )

@@ -1,0 +1,49 @@
+"""The first picture of a run at once: the shipped recording of the same victim begins with the same map.
+
+A run of a shipped victim with the recording's sample set and projection would compute the very frame the
+recording starts with, so it is copied, before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from core.events import Event, Frame
+from core.paths import RECORDINGS
+from core.runs.record import Run
+from core.victims import card_of
+
+SAME = ("victim", "images", "projection", "dims", "points", "seed")
+FILES = ("examples.npz", "thumbs.webp", "samples.npz")
+
+
+def offer(run: Run) -> list[Event]:
+    """Copies a recording's first frame into ``run`` and returns its event; nothing if no recording matches."""
+    spec = run.spec
+    if not spec.victim or not spec.map or not RECORDINGS.is_dir():
+        return []
+    for folder in sorted(RECORDINGS.iterdir()):
+        if not (folder / "run.json").is_file():
+            continue
+        recording = Run(folder)
+        if all(getattr(recording.spec, name) == getattr(spec, name) for name in SAME) and _same_victim(recording):
+            return _copy(recording, run)
+    return []
+
+
+def _same_victim(recording: Run) -> bool:
+    # a victim trained anew has another map
+    return recording.data.get("victim_sha256") == card_of(str(recording.spec.victim)).sha256
+
+
+def _copy(recording: Run, run: Run) -> list[Event]:
+    first = next((event for _, event in recording.events() if isinstance(event, Frame)), None)
+    if first is None or first.step != 0:
+        return []
+    for name in FILES:
+        if (recording.folder / name).is_file():
+            shutil.copyfile(recording.folder / name, run.folder / name)
+    (run.folder / "frames").mkdir(exist_ok=True)
+    shutil.copyfile(recording.folder / first.file, run.folder / first.file)
+    run.update(classes=recording.data["classes"])
+    return [first]

@@ -1,0 +1,34 @@
+"""Entry of the dashboard: ``streamlit run dashboard/app.py``. Frame, navigation and language; pages are in views/."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # Streamlit puts this file's folder on the path, not the project's
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from dashboard.components import frame  # noqa: E402
+from dashboard.i18n import t  # noqa: E402
+from dashboard.views import about, purify, runs  # noqa: E402
+
+st.set_page_config(
+    page_title=t("app.name"),
+    page_icon=frame.LOGO,
+    layout="wide",
+    initial_sidebar_state="collapsed",
+    menu_items={"About": t("app.about")},
+)
+frame.dress()
+
+pages = {
+    "purify": st.Page(purify.page, title=t("nav.purify"), url_path="purify", default=True),
+    "runs": st.Page(runs.page, title=t("nav.runs"), url_path="runs"),
+    "about": st.Page(about.page, title=t("nav.about"), url_path="about"),
+}
+frame.PAGES.update(pages)
+st.navigation(list(pages.values()), position="top").run()
+frame.footer()

@@ -1,0 +1,93 @@
+"""What came of it: figures before and after over the whole test set, and what the scan saw."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from core.events import Measured, Scanned
+from dashboard import i18n
+from dashboard.digest import Digest
+from dashboard.i18n import t
+from dashboard.words import percent, points
+
+SUSPICIOUS = 2.0  # Neural Cleanse, IEEE S&P 2019, section IV-A
+
+
+def figures(digest: Digest) -> None:
+    """The table of attack success and accuracy, before and after, with what kind of attack rate it is."""
+    st.subheader(t("outcome.title"), anchor=False)
+    if digest.before is None:
+        st.caption(t("outcome.waiting"))
+        return
+    st.html(table(digest.before, digest.after))
+    kind = digest.before.asr_kind
+    notes = [
+        t("outcome.note", clean=digest.before.clean_images, triggered=digest.before.triggered_images),
+        i18n.t(f"outcome.{kind}_note"),
+    ]
+    if digest.after is None:
+        notes.insert(0, t("outcome.waiting"))
+    st.caption(" ".join(notes))
+
+
+def table(before: Measured, after: Measured | None) -> str:
+    """Rows of attack success and accuracy as HTML. An "after" of another kind of attack rate is never set beside it."""
+    comparable = after is not None and after.asr_kind == before.asr_kind
+    rows = (
+        (i18n.t(f"outcome.asr_{before.asr_kind}"), before.asr, after.asr if after and comparable else None, "attack"),
+        (t("outcome.ba"), before.ba, after.ba if after else None, "clean"),
+    )
+    body = "".join(_row(*row) for row in rows)
+    return (
+        f'<table class="dz-table"><thead><tr><th></th><th scope="col">{escape(t("outcome.before"))}</th>'
+        f'<th scope="col">{escape(t("outcome.after"))}</th>'
+        f'<th scope="col" class="gap">{escape(t("outcome.change"))}</th></tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _row(name: str, before: float, after: float | None, colour: str) -> str:
+    gap = points(before, after) if after is not None else ""
+    return (
+        f'<tr><th scope="row">{escape(name)}</th><td class="was">{percent(before)}</td>'
+        f'<td class="big dz-{colour}">{percent(after)}</td><td class="gap">{gap}</td></tr>'
+    )
+
+
+def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: str) -> None:
+    """What the scan saw, worded as evidence with its strength.
+
+    Args:
+        scanned: the outcome of the scan; None while it is going on.
+        names: class names in the reader's language.
+        real: the class the attacker chose where that is known.
+        key: identity of the chart on the page.
+    """
+    st.subheader(t("evidence.title"), anchor=False)
+    if scanned is None:
+        st.caption(t("evidence.waiting"))
+        return
+    found = names[scanned.target] if scanned.target < len(names) else str(scanned.target)
+    strong = scanned.anomaly_index > SUSPICIOUS
+    say = (
+        t("evidence.text", target=found, index=f"{scanned.anomaly_index:.1f}")
+        if strong
+        else t("evidence.weak", target=found, index=f"{scanned.anomaly_index:.1f}")
+    )
+    st.markdown(say)
+    if real is not None and real < len(names):
+        st.markdown(
+            t("evidence.right", found=found)
+            if real == scanned.target
+            else t("evidence.wrong", found=found, real=names[real])
+        )
+    _bars(scanned, names, key)
+
+
+def _bars(scanned: Scanned, names: list[str], key: str) -> None:
+    from dashboard.figures import mask_sizes_figure  # plotly takes a third of a second to import
+
+    words = {"size": t("evidence.size"), "target": t("evidence.suspect"), "none": t("evidence.none")}
+    figure = mask_sizes_figure(scanned.mask_sizes, names, scanned.target, t("evidence.figure"), words)
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False})

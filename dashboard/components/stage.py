@@ -1,0 +1,339 @@
+"""The live view: map, figures, curves and transport of a run, as one component that keeps its node.
+
+Python sends all frames so far with every update and the browser does the rest: the play head lives there, follows
+the live edge at a pace an eye can follow, and asks nothing of the server. One payload is a few kilobytes per frame,
+so a reload or a second window needs no special case. The same payload again is recognised and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components import plotly_js
+from dashboard.palette import class_marks
+
+ASSETS = Path(__file__).parent / "stage_assets"
+SCRIPTS = ("decode", "words", "player", "theme", "outline", "map", "curves", "view", "panel", "main")
+MAGIC = b"DSV1"
+NOWHERE = -32768  # the quantised place of a point whose coordinates are not finite
+METRICS = ("step", "ba", "asr", "dissolution", "trustworthiness")
+
+TEXT_KEYS = (
+    "stage_label",
+    "map_label",
+    "cluster_all",
+    "cluster_some",
+    "cluster_none",
+    "colour_by",
+    "colour_true",
+    "colour_answer",
+    "triggered",
+    "isolate",
+    "show_all",
+    "move",
+    "lasso",
+    "zoom_in",
+    "zoom_out",
+    "reset_view",
+    "selected",
+    "clear_selection",
+    "point_clean",
+    "point_triggered",
+    "asr",
+    "asr_true",
+    "asr_estimated",
+    "ba",
+    "dissolved",
+    "change",
+    "percent",
+    "trustworthiness",
+    "curves_label",
+    "step_axis",
+    "trigger_title",
+    "back",
+    "forward",
+    "play",
+    "pause",
+    "slider",
+    "position",
+    "speed",
+    "live",
+    "go_live",
+    "examples_title",
+    "example_right",
+    "example_wrong",
+    "before",
+    "summary",
+    "no_plot",
+)
+"""What ``StagePayload.texts`` must hold; the catalogues keep each as ``stage.<key>``, with ``{name}`` placeholders."""
+
+
+class FrameLike(Protocol):
+    """One frame of a run record: ``coords`` (n, dims), ``answers`` (n,) classes, ``confidence`` (n,) percent."""
+
+    @property
+    def coords(self) -> np.ndarray: ...
+    @property
+    def answers(self) -> np.ndarray: ...
+    @property
+    def confidence(self) -> np.ndarray: ...
+
+
+@dataclass
+class StagePayload:
+    """All that the live view shows. Points keep their order for the life of a run.
+
+    Attributes:
+        run: identity of the run; another identity starts the view afresh.
+        labels: true class per point, (n,).
+        triggered: which points carry the trigger, bool, (n,).
+        frames: the frames so far, oldest first.
+        metrics: one mapping per frame: ``step``, ``ba``, ``asr``, ``dissolution`` (percent), ``trustworthiness``
+            (0-1); None where a figure is missing.
+        class_names: names in label order, in the reader's language.
+        texts: the words of ``TEXT_KEYS`` in the reader's language, unformatted.
+        things: what triggered images are called in a sentence: "stickered signs".
+        target: the class the trigger leads to; None takes the most common answer to triggered points at the start.
+        examples: mappings with ``image_uri``, ``triggered_uri`` (data URIs) and ``sample`` (row in ``labels``).
+        trigger_uri: picture of the reconstructed trigger, as a data URI.
+        live: the run is still going.
+        replay: play once from the first frame when the view appears.
+        status: a short line on what the run is doing, shown beside the transport.
+        dims: 2 or 3.
+        asr_kind: "true" or "estimated".
+        waiting_title, waiting_text: shown in place of the map while there is no frame.
+    """
+
+    run: str
+    labels: np.ndarray
+    triggered: np.ndarray
+    class_names: Sequence[str]
+    texts: Mapping[str, str]
+    things: str
+    frames: Sequence[FrameLike] = ()
+    metrics: Sequence[Mapping[str, Any]] = ()
+    target: int | None = None
+    examples: Sequence[Mapping[str, Any]] = ()
+    trigger_uri: str | None = None
+    live: bool = False
+    replay: bool = False
+    status: str = ""
+    dims: int = 2
+    asr_kind: str = "true"
+    waiting_title: str = ""
+    waiting_text: str = ""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """``selection``: ids of the points the reader has selected; ``playhead``: frame at rest, None if not asked for."""
+
+    selection: list[int] = field(default_factory=list)
+    playhead: int | None = None
+
+
+def stage(
+    *,
+    key: str,
+    payload: StagePayload,
+    on_selection: Callable[[], None] | None = None,
+    report_playhead: bool = False,
+) -> StageResult:
+    """Draws the live view, or hands it new data if it is there already.
+
+    Args:
+        key: identity of the component on the page; it keeps its node, zoom and play head while the key stays.
+        payload: what to show.
+        on_selection: called before the rerun that a new selection causes.
+        report_playhead: rerun (once, after the reader has let go) when the reader moves the play head while paused.
+
+    Raises:
+        ValueError: see ``pack``.
+    """
+    state = _component()(
+        key=key,
+        data=pack(payload, plotly_url=plotly_js.url(), report_playhead=report_playhead),
+        on_selection_change=on_selection or _ignore,
+        on_playhead_change=_ignore,
+    )
+    rows = len(payload.labels)
+    chosen = state.get("selection") or []
+    playhead = state.get("playhead")
+    return StageResult(
+        selection=[k for k in chosen if isinstance(k, int) and 0 <= k < rows],
+        playhead=playhead if isinstance(playhead, int) and 0 <= playhead < len(payload.frames) else None,
+    )
+
+
+def _ignore() -> None:
+    """Streamlit keeps only those values of a component that have a callback."""
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    css = (ASSETS / "stage.css").read_text(encoding="utf-8")
+    return st.components.v2.component("dissolve.stage", css=css, js=script(), isolate_styles=False)
+
+
+def script() -> str:
+    """The modules of ``stage_assets`` as one module.
+
+    Streamlit runs a component's JavaScript from a blob, where relative imports lead nowhere. So the files, which
+    are modules of their own for editors and tests, are joined in order of use without their imports and exports.
+    """
+    parts = []
+    for name in SCRIPTS:
+        text = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
+        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
+        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+def pack(payload: StagePayload, *, plotly_url: str = "", report_playhead: bool = False) -> bytes:
+    """The payload as bytes: magic, length of the header, header (JSON), then the arrays, each aligned to 4.
+
+    Coordinates are 16-bit integers over the box of all frames. The header's ``digest`` changes exactly when
+    anything in the payload does.
+
+    Raises:
+        ValueError: a word of ``TEXT_KEYS`` is missing, or arrays, frames and metrics do not fit together.
+    """
+    _check(payload)
+    body = bytearray()
+    sections: dict[str, list[int]] = {}
+
+    def add(name: str, array: np.ndarray) -> None:
+        sections[name] = [len(body), array.nbytes]
+        body.extend(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        body.extend(b"\0" * (-len(body) % 4))
+
+    wide = len(payload.class_names) > 256
+    coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
+    add("labels", payload.labels.astype(np.uint16))
+    add("triggered", payload.triggered.astype(np.uint8))
+    add("coords", coords)
+    add("answers", _rows(payload, "answers", np.dtype(np.uint16 if wide else np.uint8)))
+    add("confidence", _rows(payload, "confidence", np.dtype(np.uint8)))
+    header = _header(payload) | {
+        "low": low.tolist(),
+        "scale": scale.tolist(),
+        "wide": wide,
+        "sections": sections,
+        "plotly": plotly_url,
+        "reportPlayhead": report_playhead,
+    }
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    header["digest"] = hashlib.blake2b(text + body, digest_size=12).hexdigest()
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return MAGIC + struct.pack("<I", len(text)) + text + bytes(body)
+
+
+def quantise(frames: Sequence[np.ndarray], dims: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coordinates of all frames as int16 over one box: value = low + scale * (q + 32767).
+
+    Args:
+        frames: arrays (n, dims); a point that is not finite becomes ``NOWHERE``.
+
+    Returns:
+        int16 (frames, n, dims), low (dims,), scale (dims,). The error is at most half of ``scale``.
+    """
+    if not frames:
+        return np.zeros((0, 0, dims), np.int16), np.zeros(dims), np.ones(dims)
+    places = np.stack(frames).astype(np.float64)
+    known = np.asarray(np.isfinite(places).all(axis=2))
+    if not known.any():
+        return np.full(places.shape, NOWHERE, np.int16), np.zeros(dims), np.ones(dims)
+    low, high = places[known].min(axis=0), places[known].max(axis=0)
+    scale = np.maximum(high - low, 1e-9) / 65534
+    steps = np.where(known[..., None], np.rint((places - low) / scale) - 32767, NOWHERE)
+    return steps.astype(np.int16), low, scale
+
+
+def _rows(payload: StagePayload, name: str, kind: np.dtype) -> np.ndarray:
+    """One array of all frames, (frames, n)."""
+    if not payload.frames:
+        return np.zeros((0, len(payload.labels)), kind)
+    return np.stack([np.asarray(getattr(frame, name)) for frame in payload.frames]).astype(kind)
+
+
+def _header(payload: StagePayload) -> dict[str, Any]:
+    from dashboard.figures import curves_figure
+
+    metrics = [{name: _number(row.get(name)) for name in METRICS} for row in payload.metrics]
+    curves = _plain(curves_figure(metrics, payload.texts).to_plotly_json())
+    return {
+        "run": payload.run,
+        "points": len(payload.labels),
+        "frames": len(payload.frames),
+        "dims": payload.dims,
+        "metrics": metrics,
+        "classes": list(payload.class_names),
+        "marks": [[mark.colour, mark.shape] for mark in class_marks(len(payload.class_names))],
+        "target": payload.target,
+        "texts": {name: payload.texts[name] for name in TEXT_KEYS},
+        "things": payload.things,
+        "examples": [dict(example) for example in payload.examples],
+        "trigger": payload.trigger_uri,
+        "live": payload.live,
+        "replay": payload.replay,
+        "status": payload.status,
+        "asrKind": payload.asr_kind,
+        "waiting": [payload.waiting_title, payload.waiting_text],
+        "figures": {"map": _map_frame(payload.dims), "curves": curves},
+    }
+
+
+@cache
+def _map_frame(dims: int) -> dict[str, Any]:
+    """The map's figure without points: the browser fills them in."""
+    # plotly takes a third of a second to import: here it is wanted anyway, at the top it would delay every page
+    from dashboard.figures import map_figure
+
+    none = np.zeros(0, int)
+    return _plain(map_figure(none, none.astype(bool), (), dims=dims).to_plotly_json())
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None: JSON has no NaN."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    """A figure's JSON without numpy arrays."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _check(payload: StagePayload) -> None:
+    missing = [name for name in TEXT_KEYS if name not in payload.texts]
+    if missing:
+        raise ValueError(f"The live view lacks the words: {', '.join(missing)}")
+    points = len(payload.labels)
+    if payload.dims not in (2, 3):
+        raise ValueError(f"dims is {payload.dims}; the live view draws 2 or 3")
+    if len(payload.triggered) != points:
+        raise ValueError(f"{points} labels, but {len(payload.triggered)} marks of the trigger")
+    if len(payload.metrics) != len(payload.frames):
+        raise ValueError(f"{len(payload.frames)} frames, but {len(payload.metrics)} rows of metrics")
+    if points and int(np.max(payload.labels)) >= len(payload.class_names):
+        raise ValueError(f"label {int(np.max(payload.labels))}, but {len(payload.class_names)} class names")
+    for index, frame in enumerate(payload.frames):
+        shapes = (np.shape(frame.coords), np.shape(frame.answers), np.shape(frame.confidence))
+        if shapes != ((points, payload.dims), (points,), (points,)):
+            raise ValueError(f"frame {index} does not describe {points} points in {payload.dims} dimensions")

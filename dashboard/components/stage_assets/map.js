@@ -1,0 +1,314 @@
+/** The feature map: plotly.js holds the points, an SVG above it the outline of the cluster. */
+
+import { outline, pathOf } from "./outline.js";
+import { mixed, themed, withAlpha } from "./theme.js";
+
+const DIM = 0.08; // strength of points that are not looked at
+const EDGE_DIM = "rgba(0,0,0,0)";
+const MAP_CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false, showTips: false };
+
+export class FeatureMap {
+  /** `parts`: host, path, label nodes; `on`: hover(id, x, y), leave(), select(ids), touch(). */
+  constructor(parts, on) {
+    this.parts = parts;
+    this.on = on;
+    this.mode = "true"; // colour by true class or by "answer"
+    this.isolated = null;
+    this.selection = null;
+    this.zoomed = false; // by the reader: then the window is theirs
+    this.drawn = null;
+    this.dragmode = "pan";
+    this.#quietWheel();
+  }
+
+  /** A wheel over the map scrolls the page; with Ctrl or Cmd, or by pinching, it zooms the map. */
+  #quietWheel() {
+    this.parts.host.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+    }, { capture: true, passive: true });
+  }
+
+  async mount(Plotly, payload, theme) {
+    this.Plotly = Plotly;
+    this.theme = theme;
+    this.#take(payload);
+    const figure = structuredClone(payload.figures.map); // plotly.js writes into what it is given
+    const layout = themed(figure.layout, theme);
+    if (this.flat) {
+      this.dragmode = matchMedia("(pointer: coarse)").matches ? false : "pan"; // one finger scrolls the page
+      layout.dragmode = this.dragmode;
+      layout.xaxis = { ...layout.xaxis, range: [...this.range.x] };
+      layout.yaxis = { ...layout.yaxis, range: [...this.range.y] };
+    }
+    const data = figure.data.map((trace, k) => ({ ...trace, customdata: this.rows[k], hoverinfo: k < 2 ? "none" : "skip" }));
+    await Plotly.newPlot(this.parts.host, data, layout, MAP_CONFIG);
+    Object.assign(this, { drawn: null, placed: null, styled: null });
+    this.#listen();
+  }
+
+  #take(payload) {
+    this.payload = payload;
+    this.flat = payload.dims === 2;
+    const ids = [...payload.labels.keys()];
+    const triggered = ids.filter((k) => payload.triggered[k]);
+    this.rows = [ids.filter((k) => !payload.triggered[k]), triggered, ...(this.flat ? [] : [triggered])]; // as figures.py
+    this.range = this.#fit();
+  }
+
+  /** Axis ranges that hold every frame so far, with some air. */
+  #fit() {
+    const side = (axis) => {
+      const low = this.payload.low[axis];
+      const high = low + this.payload.scale[axis] * 65534;
+      const air = 0.07 * Math.max(high - low, 1e-6);
+      return [low - air, high + air];
+    };
+    return { x: side(0), y: side(1) };
+  }
+
+  #listen() {
+    const host = this.parts.host;
+    host.on("plotly_hover", (event) => {
+      const point = event.points[0];
+      const box = host.getBoundingClientRect();
+      this.on.hover(Number(point.customdata), event.event.clientX - box.left, event.event.clientY - box.top);
+    });
+    host.on("plotly_unhover", () => this.on.leave());
+    host.on("plotly_selecting", () => this.on.touch());
+    host.on("plotly_selected", (event) => this.#chosen(event));
+    host.on("plotly_relayouting", () => this.#moved());
+    host.on("plotly_relayout", () => this.drawOutline());
+  }
+
+  #moved() {
+    this.zoomed = true;
+    this.drawOutline();
+  }
+
+  /** plotly.js would judge a lasso anew at every frame; so we keep the ids and take its lasso away. */
+  #chosen(event) {
+    if (!event || !(event.lassoPoints || event.range)) return; // the event of our own taking away
+    const ids = [...new Set(event.points.map((point) => Number(point.customdata)))].sort((a, b) => a - b);
+    setTimeout(() => {
+      this.#relayout({ selections: [] });
+      this.Plotly.restyle(this.parts.host, { selectedpoints: [null, null] }, [0, 1]);
+      this.on.select(ids);
+    });
+  }
+
+  #relayout(change) {
+    this.Plotly.relayout(this.parts.host, change);
+  }
+
+  /** New data of the same run: the view stays where it is, unless points would leave it. */
+  update(payload) {
+    this.#take(payload);
+  }
+
+  retheme(theme) {
+    this.theme = theme;
+    this.styled = null;
+    this.show(this.position ?? 0, true);
+  }
+
+  look({ mode = this.mode, isolated = this.isolated, selection = this.selection }) {
+    Object.assign(this, { mode, isolated, selection });
+    this.show(this.position ?? 0, true);
+  }
+
+  /** Draws the points at `position`; between two frames they are between their places. */
+  show(position, force = false) {
+    this.position = position;
+    if (!this.Plotly || !this.payload.frames.length) return;
+    if (position === this.drawn && !force) return;
+    this.drawn = position;
+    const last = this.payload.frames.length - 1;
+    const from = this.payload.frames[Math.min(last, Math.floor(position))].coords;
+    const to = this.payload.frames[Math.min(last, Math.floor(position) + 1)].coords;
+    this.places = between(from, to, position - Math.floor(position));
+    this.shown = this.payload.frames[Math.min(last, Math.round(position))];
+    this.#place(Math.round(position), force || position === Math.floor(position));
+    this.drawOutline();
+  }
+
+  /**
+   * Hands the places to plotly.js: in full at every frame, and between two frames straight to the graphics card,
+   * which is what makes the movement smooth (under a millisecond instead of a dozen).
+   */
+  #place(frame, full) {
+    const style = this.#style(frame);
+    const layout = this.#growing();
+    const changed = frame !== this.placed || Object.keys(style).length || Object.keys(layout).length;
+    if (!full && !changed && this.#glide()) return;
+    this.placed = frame;
+    this.Plotly.update(this.parts.host, { ...this.#coordinates(), ...style }, layout, [...this.rows.keys()]);
+  }
+
+  /** Moves the points without plotly.js noticing; false where its inside is not as expected. */
+  #glide() {
+    const full = this.parts.host._fullLayout;
+    const scene = this.flat && full._plots && full._plots.xy && full._plots.xy._scene;
+    if (!scene || !scene.scatter2d || !full._glcanvas) return false;
+    try {
+      const drawn = this.rows.filter((ids) => ids.length);
+      scene.scatter2d.update(drawn.map((ids) => ({ positions: this.#flat(ids) })));
+      full._glcanvas.each((layer) => layer.regl && layer.regl.clear({ color: true, depth: true }));
+      scene.draw();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #flat(ids) {
+    const positions = new Float64Array(2 * ids.length);
+    ids.forEach((k, at) => positions.set([this.places[2 * k], this.places[2 * k + 1]], 2 * at));
+    return positions;
+  }
+
+  #coordinates() {
+    const { dims } = this.payload;
+    const axis = (offset) => this.rows.map((ids) => Float32Array.from(ids, (k) => this.places[k * dims + offset]));
+    return this.flat ? { x: axis(0), y: axis(1) } : { x: axis(0), y: axis(1), z: axis(2) };
+  }
+
+  /** Colours and shapes, sent only when they change. */
+  #style(frame) {
+    const key = [this.mode, this.mode === "answer" ? frame : "", this.isolated, this.selection && this.selection.join()].join("|");
+    if (key === this.styled) return {};
+    this.styled = key;
+    const { marks, figures } = this.payload;
+    const classes = this.mode === "answer" ? this.shown.answers : this.payload.labels;
+    const chosen = this.selection && new Set(this.selection);
+    const lit = (k) => (this.isolated === null || classes[k] === this.isolated) && (!chosen || chosen.has(k));
+    const colours = marks.map(([hex]) => [this.#dim(hex), hex]);
+    const all = this.isolated === null && !chosen;
+    const edge = (trace) => {
+      const plain = figures.map.data[trace].marker.line.color;
+      const dim = trace ? this.#dim(plain) : EDGE_DIM;
+      return all ? plain : this.rows[trace].map((k) => (lit(k) ? plain : dim));
+    };
+    const fills = (ids) => ids.map((k) => colours[classes[k]][lit(k) ? 1 : 0]);
+    const shapes = new Set(marks.map(([, shape]) => shape)).size > 1;
+    const symbols = (ids) => (shapes ? ids.map((k) => marks[classes[k]][1]) : "circle");
+    if (!this.flat) return this.#style3d(fills, symbols, lit);
+    return {
+      "marker.color": this.rows.map(fills),
+      "marker.line.color": [edge(0), edge(1)],
+      "marker.symbol": this.rows.map(symbols),
+    };
+  }
+
+  #dim(hex) {
+    return this.flat ? withAlpha(hex, DIM) : mixed(hex, this.theme.ground, DIM);
+  }
+
+  #style3d(fills, symbols, lit) {
+    const [clean, triggered] = this.rows;
+    const ring = this.payload.figures.map.data[2].marker.color;
+    const rings = triggered.map((k) => (lit(k) ? ring : this.#dim(ring)));
+    return {
+      "marker.color": [fills(clean), fills(triggered), rings],
+      "marker.line.color": [ring, ring, rings], // the first two have no line
+      "marker.symbol": [symbols(clean), symbols(triggered), "circle-open"],
+    };
+  }
+
+  /** The layout change that lets the window grow with the data, a part of the way at each drawing. */
+  #growing() {
+    if (!this.flat || this.zoomed) return {};
+    const { xaxis, yaxis } = this.parts.host.layout;
+    const change = {};
+    for (const [axis, now, goal] of [["xaxis", xaxis.range, this.range.x], ["yaxis", yaxis.range, this.range.y]]) {
+      const span = goal[1] - goal[0];
+      if (now[0] - goal[0] < 0.002 * span && goal[1] - now[1] < 0.002 * span) continue;
+      const near = (k) => now[k] + 0.25 * (goal[k] - now[k]);
+      change[`${axis}.range`] = [Math.min(now[0], near(0)), Math.max(now[1], near(1))];
+    }
+    return change;
+  }
+
+  /** Outline and label of the points still taken for the target; `cluster` is set by the stage. */
+  drawOutline() {
+    const { path, label } = this.parts;
+    const strength = this.flat && this.places && this.cluster ? this.cluster.strength : 0;
+    path.style.opacity = strength;
+    if (strength <= 0) {
+      path.setAttribute("d", "");
+      label.style.transform = "";
+      return;
+    }
+    const edge = outline(this.#pixels(this.cluster.ids));
+    path.setAttribute("d", pathOf(edge));
+    this.#placeLabel(edge);
+  }
+
+  #pixels(ids) {
+    const { xaxis, yaxis } = this.parts.host._fullLayout;
+    const points = ids.map((k) => [xaxis._offset + xaxis.l2p(this.places[2 * k]), yaxis._offset + yaxis.l2p(this.places[2 * k + 1])]);
+    return points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  }
+
+  /** Above or below the cluster or in a corner: where it hides the fewest points, and where it was if it can. */
+  #placeLabel(edge) {
+    const { label, host } = this.parts;
+    const [width, height] = [label.offsetWidth, label.offsetHeight];
+    const ys = edge.map((p) => p[1]);
+    const xs = edge.map((p) => p[0]);
+    const inside = (value, end) => Math.max(8, Math.min(end - 8, value));
+    const x = inside((Math.min(...xs) + Math.max(...xs) - width) / 2, host.clientWidth - width);
+    const places = {
+      above: [x, inside(Math.min(...ys) - height - 8, host.clientHeight - height)],
+      below: [x, inside(Math.max(...ys) + 8, host.clientHeight - height)],
+      top: [8, 8],
+      bottom: [8, host.clientHeight - height - 8],
+    };
+    const points = this.#pixels(this.rows.flat());
+    const hidden = ([left, top]) => points.filter(([px, py]) => px > left && px < left + width && py > top && py < top + height).length;
+    const cost = Object.fromEntries(Object.entries(places).map(([name, place]) => [name, hidden(place)]));
+    const best = Object.keys(cost).reduce((a, b) => (cost[b] < cost[a] ? b : a));
+    if (!(label.dataset.place in cost) || cost[label.dataset.place] > cost[best] + 12) label.dataset.place = best;
+    const [left, top] = places[label.dataset.place];
+    label.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px)`;
+  }
+
+  drag(mode) {
+    this.dragmode = mode;
+    this.#relayout({ dragmode: mode });
+  }
+
+  zoom(factor) {
+    if (!this.flat) return;
+    const { xaxis, yaxis } = this.parts.host._fullLayout;
+    const around = ([low, high]) => {
+      const [middle, half] = [(low + high) / 2, ((high - low) / 2) * factor];
+      return [middle - half, middle + half];
+    };
+    this.#relayout({ "xaxis.range": around(xaxis.range), "yaxis.range": around(yaxis.range) });
+    this.#moved();
+  }
+
+  reset() {
+    this.zoomed = false;
+    if (this.flat) this.#relayout({ "xaxis.range": [...this.range.x], "yaxis.range": [...this.range.y] });
+    else this.#relayout({ "scene.camera": null });
+    this.drawOutline();
+  }
+
+  resize() {
+    if (!this.Plotly || !this.parts.host.clientWidth) return;
+    this.Plotly.Plots.resize(this.parts.host).then(() => this.drawOutline());
+  }
+
+  destroy() {
+    if (this.Plotly) this.Plotly.purge(this.parts.host);
+    this.Plotly = null;
+  }
+}
+
+function between(from, to, part) {
+  if (part === 0 || from === to) return from;
+  const places = new Float32Array(from.length);
+  for (let k = 0; k < places.length; k++) places[k] = from[k] + (to[k] - from[k]) * part;
+  return places;
+}

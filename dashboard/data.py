@@ -1,0 +1,126 @@
+"""The dashboard's door to the engine: victims, runs and the machine, without torch, cached where that is safe."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+from functools import lru_cache
+from importlib import metadata
+
+import streamlit as st
+
+from core import paths
+from core import victims as shipped
+from core.errors import BadInput
+from core.runs import record
+from core.runs.record import Run
+from core.victims import Card
+from dashboard.digest import Digest, digest
+
+GOING = ("queued", "running", "paused")
+RESUMABLE = ("lost", "stopped")
+
+
+def victims() -> list[Card]:
+    """Cards of the shipped victims, the default one first."""
+    return shipped.list_victims()
+
+
+def victim(name: str | None) -> Card | None:
+    """The card of one shipped victim; None if there is none of that name."""
+    return next((card for card in victims() if card.name == name), None)
+
+
+def runs() -> list[Run]:
+    """All runs and shipped recordings, newest first."""
+    return record.list_runs()
+
+
+def find(run_id: str | None) -> Run | None:
+    """The run of that id; None if it is not there. An id comes from the address bar, so it never is a path."""
+    if not run_id or not re.fullmatch(r"[\w-][\w.-]*", run_id):
+        return None
+    for place in (paths.runs_folder(), paths.RECORDINGS):
+        try:
+            return Run(place / run_id)
+        except BadInput:
+            continue
+    return None
+
+
+def recording_of(victim_name: str) -> Run | None:
+    """The newest shipped recording of a victim."""
+    return next((run for run in runs() if run.is_recording and run.spec.victim == victim_name), None)
+
+
+def going_on(besides: str = "") -> Run | None:
+    """A run whose worker is at work now."""
+    return next((run for run in runs() if run.id != besides and not run.is_recording and run.status == "running"), None)
+
+
+def digest_of(run: Run) -> Digest:
+    """The run's events added up; kept for as long as the event log has not grown."""
+    log = run.folder / "events.jsonl"
+    size = log.stat().st_size if log.exists() else 0
+    return _digest(str(run.folder), size, _run=run)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _digest(folder: str, size: int, _run: Run) -> Digest:
+    return digest(_run.events())
+
+
+def data_name(run: Run) -> str:
+    """Which image set's class names a run uses: the victim's, else the run's own images."""
+    card = victim(run.spec.victim)
+    return card.data if card else run.spec.images
+
+
+def attack_of(run: Run) -> str | None:
+    """The planted attack where it is known."""
+    card = victim(run.spec.victim)
+    return card.attack if card else None
+
+
+def real_target(run: Run) -> int | None:
+    """The target class the attacker chose, where it is known."""
+    card = victim(run.spec.victim)
+    return card.target if card else None
+
+
+def device_of(run: Run) -> str:
+    """What a run was computed on: the GPU's name, or the CPU's."""
+    machine = run.data.get("machine") or {}
+    device = str((run.data.get("result") or {}).get("device") or run.spec.device)
+    if machine.get("gpu") and not device.startswith("cpu"):
+        return str(machine["gpu"])
+    return cpu_name(machine.get("cpu"), machine.get("cores"))
+
+
+def cpu_name(model: str | None, cores: int | None) -> str:
+    """A processor in a few words."""
+    words = (model or "CPU").replace("(R)", "").replace("(TM)", "").split("@")[0].split()
+    short = " ".join(word for word in words if word not in ("CPU", "Processor"))
+    return f"CPU · {short}" if short else f"CPU · {cores}" if cores else "CPU"
+
+
+@lru_cache(maxsize=1)
+def device_here() -> tuple[str, str]:
+    """``(kind, name)`` of what "automatic" will compute on, found without torch: "cuda", "mps" or "cpu"."""
+    try:
+        cpu_only = "+cpu" in metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        cpu_only = True
+    if not cpu_only and shutil.which("nvidia-smi"):
+        try:
+            query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+            found = subprocess.run(query, capture_output=True, text=True, timeout=3, check=True).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            found = ""
+        if found:
+            return "cuda", found.splitlines()[0]
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "mps", "Apple GPU"
+    return "cpu", "CPU"

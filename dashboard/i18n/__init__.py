@@ -1,0 +1,98 @@
+"""English and Japanese: one catalogue each, flat keys, ``{name}`` placeholders.
+
+A missing key or placeholder is an error, never a silent fallback; a test holds the catalogues against
+each other and against every ``t("...")`` in the dashboard.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+LANGUAGES = {"en": "EN", "ja": "日本語"}
+DEFAULT = "en"
+KEY = "lang"  # of the switch, in the session and in the address
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """The sentences of one language, by key."""
+    return json.loads((Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def from_locale(locale: str | None) -> str:
+    """The language to greet a browser with, from its locale ("ja-JP" -> "ja"); English where we have no other."""
+    short = (locale or "").split("-")[0].lower()
+    return short if short in LANGUAGES else DEFAULT
+
+
+def language() -> str:
+    """The reader's language: the switch, which starts from ``?lang=`` or else from the browser's locale."""
+    chosen = st.session_state.get(KEY) or st.query_params.get(KEY)
+    return chosen if chosen in LANGUAGES else from_locale(st.context.locale)
+
+
+def switch() -> str:
+    """Draws the language switch and returns the language chosen; the address carries it where it is not the browser's.
+
+    ``bind="query-params"`` is no help here: it would write the label (``?lang=日本語``) into the address.
+    """
+    st.segmented_control(
+        "Language / 言語",
+        list(LANGUAGES),
+        default=language(),
+        required=True,
+        format_func=LANGUAGES.__getitem__,
+        key=KEY,
+        label_visibility="collapsed",
+    )
+    chosen = language()
+    wanted = None if chosen == from_locale(st.context.locale) else chosen
+    if st.query_params.get(KEY) != wanted:
+        if wanted:
+            st.query_params[KEY] = wanted
+        else:
+            st.query_params.pop(KEY, None)
+    return chosen
+
+
+def placeholders(text: str) -> set[str]:
+    """Names of the ``{...}`` in a sentence."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def translate(to: str, key: str, **facts: Any) -> str:
+    """The sentence of ``key`` in language ``to`` with the facts filled in.
+
+    Raises:
+        KeyError: the catalogue lacks the key, or the sentence names a fact that is not given.
+    """
+    return catalogue(to)[key].format(**facts)
+
+
+def t(key: str, **facts: Any) -> str:
+    """``translate`` into the reader's language."""
+    return translate(language(), key, **facts)
+
+
+def sentence(key: str) -> str:
+    """The reader's sentence of ``key`` with its placeholders left open, for the browser to fill."""
+    return catalogue(language())[key]
+
+
+def class_name(data: str, name: str) -> str:
+    """A class's name in the reader's language; users' own class names stay as they are."""
+    return catalogue(language()).get(f"class.{data}.{name}", name)
+
+
+def error(code: str, message: str, facts: dict[str, Any]) -> str:
+    """The sentence for a fault; the engine's own English sentence where its code is newer than the catalogue."""
+    sentence = catalogue(language()).get(f"error.{code}")
+    if sentence is None or not placeholders(sentence) <= set(facts):
+        return message
+    return sentence.format(**facts)

@@ -1,0 +1,52 @@
+"""One seam between the pages and the live view: a run in, the stage on the page out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.runs.record import Run
+from dashboard import data, i18n
+from dashboard.components.stage import TEXT_KEYS, StagePayload, stage
+from dashboard.i18n import t
+from dashboard.stage_data import RunCache, payload_from_run
+from dashboard.words import triggered_images
+
+
+def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None:
+    """Draws a run's live view, or hands it what is new.
+
+    Args:
+        run: with or without frames yet; a recording is played once from its first frame.
+        key: identity of the view on the page; it keeps its node, zoom and play head while the key stays.
+        opening: the start page, which shows only how things stand before the cure.
+        status: a few words on what the run is doing.
+    """
+    cache = st.session_state.setdefault(f"{key}_cache", RunCache())
+    images = data.data_name(run)
+    payload = payload_from_run(
+        run,
+        cache,
+        texts={name: i18n.sentence(f"stage.{name}") for name in TEXT_KEYS},
+        things=triggered_images(data.attack_of(run)),
+        class_names=[i18n.class_name(images, name) for name in run.data.get("classes") or []],
+        status=status,
+        replay=run.is_recording and not opening,
+        waiting_title=t("state.first_frame"),
+        waiting_text=t("state.first_frame_text"),
+    )
+    stage(key=key, payload=before_the_cure(payload) if opening else payload)
+
+
+def before_the_cure(payload: StagePayload) -> StagePayload:
+    """Only the first frame, and nothing that a scan has yet to find."""
+    return replace(
+        payload,
+        run=f"{payload.run}#before",
+        frames=payload.frames[:1],
+        metrics=payload.metrics[:1],
+        trigger_uri=None,
+        live=False,
+        replay=False,
+    )

@@ -1,0 +1,154 @@
+"""From a run's record to what the live view shows; what does not change is read once."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.events import Frame, Scanned
+from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
+from core.runs.files import EventReader
+from core.runs.record import Run
+from dashboard.components.stage import StagePayload
+
+LARGEST_PICTURE = 96  # pixels a side, as sent to the page
+
+
+@dataclass
+class RunCache:
+    """What has been read of one run so far. Give the same one to every call; for another run it empties itself."""
+
+    folder: str = ""
+    reader: EventReader | None = None
+    events: dict[int, Frame] = field(default_factory=dict)
+    frames: list[FrameArrays] = field(default_factory=list)
+    samples: Samples | None = None
+    examples: list[dict[str, Any]] | None = None
+    target: int | None = None
+    trigger_uri: str | None = None
+
+    def begin(self, run: Run) -> None:
+        """Forgets all, unless it is this run that has been read."""
+        if self.folder != str(run.folder) or self.reader is None:
+            self.__init__(folder=str(run.folder), reader=run.reader())  # type: ignore[misc]
+
+
+def payload_from_run(
+    run: Run,
+    cache: RunCache,
+    *,
+    texts: Mapping[str, str],
+    things: str,
+    class_names: Sequence[str] | None = None,
+    status: str = "",
+    replay: bool = False,
+    waiting_title: str = "",
+    waiting_text: str = "",
+) -> StagePayload:
+    """The live view's payload for a run as it stands now.
+
+    Args:
+        run: a run or a recording.
+        cache: kept by the caller between calls, one per view.
+        texts, things, status, replay, waiting_title, waiting_text: see ``StagePayload``.
+        class_names: in the reader's language; the record's own names by default.
+
+    Only events and frames that are new since the last call are read. A frame counts once its event and its file are
+    both there, and frames count from the first on without a gap.
+
+    Raises:
+        BadInput: as ``Run``.
+    """
+    # the status first: a run that ends while it is being read counts as going on until the next call, and so no
+    # last frame is missed
+    live = run.status in ("queued", "running", "paused")
+    data = run.data
+    _read_events(run, cache)
+    _read_frames(run, cache)
+    samples = cache.samples
+    names = list(class_names if class_names is not None else data.get("classes") or [])
+    shown = [cache.events[k] for k in range(len(cache.frames))]
+    return StagePayload(
+        run=str(run.folder),
+        labels=samples.label if samples else np.zeros(0, np.int16),
+        triggered=samples.triggered if samples else np.zeros(0, bool),
+        class_names=names,
+        texts=texts,
+        things=things,
+        frames=list(cache.frames),
+        metrics=[_metrics(event) for event in shown],
+        target=cache.target if cache.target is not None else data.get("target"),
+        examples=_examples(run, cache) if cache.frames else [],
+        trigger_uri=cache.trigger_uri,
+        live=live,
+        replay=replay,
+        status=status,
+        dims=cache.frames[0].coords.shape[1] if cache.frames else run.spec.dims,
+        asr_kind=shown[-1].asr_kind if shown else "true",
+        waiting_title=waiting_title,
+        waiting_text=waiting_text,
+    )
+
+
+def _metrics(event: Frame) -> dict[str, float]:
+    return {
+        "step": event.step,
+        "ba": event.ba,
+        "asr": event.asr,
+        "dissolution": event.dissolution,
+        "trustworthiness": event.trustworthiness,
+    }
+
+
+def _read_events(run: Run, cache: RunCache) -> None:
+    cache.begin(run)
+    for _, event in cache.reader.read() if cache.reader else ():
+        if isinstance(event, Frame):
+            cache.events[event.index] = event
+        elif isinstance(event, Scanned):
+            cache.target = event.target
+            trigger = run.trigger()
+            cache.trigger_uri = trigger_picture(trigger) if trigger else None
+
+
+def _read_frames(run: Run, cache: RunCache) -> None:
+    cache.samples = cache.samples or run.samples
+    if cache.samples is None:
+        return
+    written = run.frame_count
+    while (index := len(cache.frames)) in cache.events and index < written:
+        cache.frames.append(run.frame(index))
+
+
+def _examples(run: Run, cache: RunCache) -> list[dict[str, Any]]:
+    if cache.examples is None:
+        found: Examples | None = run.examples()
+        if found is None:
+            return []
+        cache.examples = [
+            {"sample": int(sample), "image_uri": picture(clean), "triggered_uri": picture(triggered)}
+            for sample, clean, triggered in zip(found.sample, found.clean, found.triggered, strict=True)
+        ]
+    return cache.examples
+
+
+def picture(pixels: np.ndarray) -> str:
+    """An image, uint8 (h, w, 3) or (h, w, 4), as a data URI; made smaller where it is larger than the page shows."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+    content = io.BytesIO()
+    image.save(content, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+def trigger_picture(trigger: TriggerArrays) -> str:
+    """The reconstructed trigger as a data URI: the pattern, as opaque as the mask."""
+    pixels = np.concatenate([trigger.pattern, trigger.mask]).transpose(1, 2, 0)
+    return picture(np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8))

@@ -1,0 +1,57 @@
+"""How it works: for an engineer, in a few minutes, with the glossary that also feeds the help on every page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import i18n
+from dashboard.i18n import t
+
+PARTS = ("what", "map", "cure", "limits")
+TERMS = (
+    "backdoor",
+    "trigger",
+    "target",
+    "ba",
+    "asr",
+    "asr_kind",
+    "dissolution",
+    "features",
+    "projection",
+    "trustworthiness",
+    "scan",
+    "anomaly",
+    "mcl",
+    "budget",
+    "purify",
+)
+SOURCES = (
+    ("Model-Contrastive Learning for Backdoor Elimination (MCL)", "ACM MM 2023", "https://arxiv.org/abs/2205.04411"),
+    ("Neural Cleanse", "IEEE S&P 2019", "https://doi.org/10.1109/SP.2019.00031"),
+    (
+        "Better Trigger Inversion Optimization in Backdoor Scanning",
+        "CVPR 2022",
+        "https://doi.org/10.1109/CVPR52688.2022.01301",
+    ),
+    ("BadNets", "2017", "https://arxiv.org/abs/1708.06733"),
+    ("Blended", "2017", "https://arxiv.org/abs/1712.05526"),
+    ("SIG", "ICIP 2019", "https://arxiv.org/abs/1902.11237"),
+    ("WaNet", "ICLR 2021", "https://arxiv.org/abs/2102.10369"),
+    ("UMAP", "2018", "https://arxiv.org/abs/1802.03426"),
+)
+
+
+def page() -> None:
+    """Four short parts, the words and figures, the sources."""
+    st.title(t("about.title"), anchor=False)
+    story, words = st.columns([3, 2], gap="large")
+    with story, st.container(key="prose"):
+        for part in PARTS:
+            st.subheader(i18n.t(f"about.{part}_title"), anchor=False)
+            st.markdown(i18n.t(f"about.{part}"))
+        st.subheader(t("about.sources_title"), anchor=False)
+        st.markdown("\n".join(f"- [{title}]({url}), {where}" for title, where, url in SOURCES))
+    with words:
+        st.subheader(t("about.terms_title"), anchor=False)
+        for term in TERMS:
+            st.markdown(f"**{i18n.t(f'term.{term}')}**  \n{i18n.t(f'term.{term}.text')}")

@@ -1,0 +1,97 @@
+"""``python -m tests.benchmarks``: runs the benchmarks one after another and prints one table, with the machine on top.
+
+Figures are those of an otherwise idle machine; the load at the start is printed, so that a reader can tell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+
+import torch
+
+from core.runs import machine
+
+MODULES = {
+    "first_page": "cold and warm start of the dashboard, in headless Chromium",
+    "press_to_frame": "a run of the default victim: first frame, cure, end, pace of the map",
+    "projection": "pace and stillness of the map, without a model",
+    "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
+    "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
+}
+Row = tuple[str, str, str]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what is asked for; 1 if a benchmark failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.split("\n\n")[0])
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", choices=MODULES, help="run this one; may be repeated"
+    )
+    parser.add_argument("--list", action="store_true", help="name the benchmarks and run none")
+    arguments = parser.parse_args(argv)
+    if arguments.list:
+        for name, what in MODULES.items():
+            print(f"{name:<16}{what}")
+        return 0
+    head = header()
+    found: list[Row] = []
+    failed = False
+    for name in arguments.only or MODULES:
+        start = time.perf_counter()
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            found += import_module(f"tests.benchmarks.{name}").rows()
+        except Exception as error:  # the other benchmarks still count
+            traceback.print_exc()
+            found.append((name, f"failed: {type(error).__name__}: {error}", "-"))
+            failed = True
+        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    print(head)
+    print(table(found))
+    return int(failed)
+
+
+def header() -> str:
+    """Machine, versions, date and load, one line each."""
+    facts, versions = machine.describe(), machine.versions()
+    gpu = f"{facts['gpu']}, {facts['gpu_memory_gb']} GB" if "gpu" in facts else "none"
+    packages = ", ".join(
+        f"{name} {version}" for name, version in versions.items() if name not in ("dissolve", "python")
+    )
+    return "\n".join(
+        (
+            f"Machine: {facts['cpu']}, {facts['cores']} cores ({torch.get_num_threads()} threads for torch), "
+            f"{facts['memory_gb']} GB; GPU: {gpu}",
+            f"Python {versions['python']}, {packages}; {facts['platform']}",
+            f"Dissolve {versions['dissolve']}, commit {machine.git_commit() or 'unknown'}",
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load at the start {os.getloadavg()[0]:.1f}",
+            "",
+        )
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown, columns in line."""
+    lines = [("figure", "measured", "asked for"), *rows]
+    widths = [max(len(line[i].replace("|", "/")) for line in lines) for i in range(3)]
+
+    def draw(line: Row) -> str:
+        return (
+            "| "
+            + " | ".join(cell.replace("|", "/").ljust(width) for cell, width in zip(line, widths, strict=True))
+            + " |"
+        )
+
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([draw(lines[0]), rule, *map(draw, lines[1:])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

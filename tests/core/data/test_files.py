@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.data import decode, load
+from core.errors import BadInput
+
+
+def write(path, colour=(10, 20, 30), size=(6, 5), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).convert(mode).save(path)
+    return path
+
+
+def fill(folder, classes, count=5, **options):
+    for k, name in enumerate(classes):
+        for i in range(count):
+            write(folder / name / f"{i}.png", (k, i, 0), **options)
+    return folder
+
+
+def code_of(path):
+    with pytest.raises(BadInput) as caught:
+        load(path)
+    return caught.value
+
+
+def test_one_folder_is_split(tmp_path):
+    folder = fill(tmp_path / "zoo", ["dog", "cat"], count=10)
+    told = []
+    images = load(folder, progress=lambda done, total: told.append((done, total)))
+    assert images.name == "zoo"
+    assert images.class_names == ("cat", "dog")
+    assert images.x_train.shape == (16, 3, 5, 6)
+    assert images.x_train.is_contiguous()
+    assert torch.bincount(images.y_test).tolist() == [2, 2]
+    assert torch.equal(images.x_train[:, 0, 0, 0].long(), 1 - images.y_train)  # red is the class as written
+    assert torch.equal(load(folder).x_test, images.x_test)
+    assert not torch.equal(load(folder, seed=1).x_test, images.x_test)
+    assert not images.own
+    assert told[-1] == (20, 20)
+
+
+def test_train_and_test_folders(tmp_path):
+    fill(tmp_path / "train", ["a", "b"], count=3)
+    fill(tmp_path / "test", ["a", "b"], count=2)
+    told = []
+    images = load(tmp_path, progress=lambda *numbers: told.append(numbers))
+    assert (len(images.x_train), len(images.x_test)) == (6, 4)
+    assert images.y_test.tolist() == [0, 0, 1, 1]
+    assert told == [(6, 10), (10, 10)]
+
+
+def test_numbers_are_sorted_as_numbers(tmp_path):
+    assert load(fill(tmp_path, ["10", "9", "2"])).class_names == ("2", "9", "10")
+    assert load(fill(tmp_path, ["x"])).class_names == ("10", "2", "9", "x")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG", "bmp", "webp", "ppm"])
+def test_formats(tmp_path, suffix):
+    for name in ("a", "b"):
+        for i in range(2):
+            write(tmp_path / name / f"{i}.{suffix}", (120, 120, 120))
+    (tmp_path / "a" / "notes.txt").write_text("not an image")
+    images = load(tmp_path)
+    assert len(images.x_train) == 2
+    assert (images.x_train.int() - 120).abs().max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "I;16"])
+def test_other_modes_become_rgb(tmp_path, mode):
+    for name in ("a", "b"):
+        for i in range(2):
+            path = write(tmp_path / name / f"{i}.png", (255, 255, 255), mode="L" if mode == "I;16" else mode)
+            if mode == "I;16":
+                Image.fromarray(np.full((5, 6), 65535, np.uint16)).save(path)
+    images = load(tmp_path)
+    assert images.x_train.shape == (2, 3, 5, 6)
+    assert images.x_train.min() == 255
+
+
+def test_mixed_sizes_name_the_file_and_both_sizes(tmp_path):
+    odd = write(fill(tmp_path, ["a", "b"]) / "b" / "odd.png", size=(7, 9))
+    error = code_of(tmp_path)
+    assert (error.code, error.facts) == ("mixed_sizes", {"file": str(odd), "size": "7x9", "expected": "6x5"})
+    assert all(word in str(error) for word in (str(odd), "7x9", "6x5"))
+
+
+def test_mixed_sizes_between_train_and_test(tmp_path):
+    fill(tmp_path / "train", ["a", "b"])
+    fill(tmp_path / "test", ["a", "b"], size=(8, 8))
+    assert code_of(tmp_path).code == "mixed_sizes"
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "gif"])
+def test_an_unreadable_image_is_named(tmp_path, kind):
+    bad = fill(tmp_path, ["a", "b"]) / "a" / "bad.png"
+    if kind == "truncated":
+        noise = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
+        Image.fromarray(noise).save(bad)
+        bad.write_bytes(bad.read_bytes()[:60])
+    elif kind == "gif":
+        Image.new("L", (6, 5)).save(bad, format="GIF")
+    else:
+        bad.write_bytes(b"hello" if kind == "text" else b"")
+    error = code_of(tmp_path)
+    assert error.code == "unreadable_image"
+    assert error.facts["file"] == str(bad)
+
+
+def test_a_huge_image_is_refused_from_its_header(tmp_path):
+    huge = fill(tmp_path, ["a", "b"]) / "a" / "huge.png"
+    Image.new("1", (60_000, 3)).save(huge)
+    error = code_of(tmp_path)
+    assert (error.code, error.facts["file"]) == ("image_too_large", str(huge))
+
+
+def test_a_set_beyond_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(decode, "LARGEST_SET", 500)
+    assert code_of(fill(tmp_path, ["a", "b"])).code == "image_set_too_large"
+
+
+def test_a_class_without_images_is_named(tmp_path):
+    (fill(tmp_path, ["a", "b"]) / "hollow").mkdir()
+    error = code_of(tmp_path)
+    assert error.code == "class_without_images"
+    assert error.facts["name"] == "hollow"
+
+
+def test_folder_shapes_that_are_wrong(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert code_of(tmp_path / "empty").code == "no_class_folders"
+    write(tmp_path / "flat" / "1.png")
+    assert code_of(tmp_path / "flat").code == "no_class_folders"
+    assert code_of(fill(tmp_path / "one", ["only"])).code == "too_few_classes"
+    assert code_of(fill(tmp_path / "single", ["a", "b"], count=1)).code == "class_too_small_to_split"
+
+
+def test_train_without_test(tmp_path):
+    fill(tmp_path / "train", ["a", "b"])
+    error = code_of(tmp_path)
+    assert (error.code, error.facts["missing"]) == ("split_incomplete", "test")
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    assert load(fill(tmp_path, ["bus", "train"])).class_names == ("bus", "train")
+
+
+def test_classes_that_differ_are_named(tmp_path):
+    fill(tmp_path / "train", ["a", "b", "c"])
+    fill(tmp_path / "test", ["a", "b"])
+    error = code_of(tmp_path)
+    assert error.code == "classes_differ"
+    assert (error.facts["name"], error.facts["have"], error.facts["lack"]) == ("c", "train", "test")

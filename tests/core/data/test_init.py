@@ -1,0 +1,31 @@
+import subprocess
+import sys
+
+import pytest
+
+from core.data import IMAGE_SETS, load
+from core.errors import BadInput
+
+
+def test_importing_the_package_is_light():
+    script = "import sys, core.data; print([m for m in ('torch','torchvision','sklearn','PIL') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_names():
+    assert IMAGE_SETS == ("signs", "digits", "cifar10", "gtsrb")
+    assert load("digits").name == "digits"
+
+
+@pytest.mark.parametrize("name", ["signz", "/nowhere/at/all", "notes.txt"])
+def test_neither_name_nor_path(name):
+    with pytest.raises(BadInput, match=name) as caught:
+        load(name)
+    assert caught.value.code == "no_such_image_set"
+
+
+def test_a_missing_npz_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"mine\.npz") as caught:
+        load(tmp_path / "mine.npz")
+    assert caught.value.code == "no_such_file"

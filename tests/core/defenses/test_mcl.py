@@ -1,0 +1,511 @@
+"""MCL against its formula, against its published schedule, and on a victim: attack there before, gone after."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch import Tensor, nn
+
+from core.defenses.mcl import PRESETS, MCLSettings, Purifier, PurifyStep, contrast, settings_for
+from core.errors import BadInput
+from core.models.classifier import Classifier
+from tests.core.tiny import Tiny
+
+QUICK = MCLSettings(epochs=4, mend=0, batch=16)
+
+
+def make(tiny: Tiny, chosen: MCLSettings = QUICK, seed: int = 0) -> Purifier:
+    return Purifier(tiny.model, tiny.x, tiny.y, tiny.trigger, tiny.target, chosen, seed)
+
+
+def weights(model: Classifier) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.net.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+# the loss
+
+
+def literal(triggered: np.ndarray, clean0: np.ndarray, triggered0: np.ndarray, tau: float) -> float:
+    """The paper's formula as it is written, in float64."""
+
+    def cosine(a: np.ndarray, b: np.ndarray) -> float:
+        return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+    losses = []
+    for f, f0, f0_t in zip(*(part.astype(np.float64) for part in (triggered, clean0, triggered0)), strict=True):
+        up, down = math.exp(cosine(f, f0) / tau), math.exp(cosine(f, f0_t) / tau)
+        losses.append(-math.log(up / (up + down)))
+    return float(np.mean(losses))
+
+
+# away from vectors of no length, for which a cosine says nothing
+NUMBERS = st.floats(0.125, 100, width=32) | st.floats(-100, -0.125, width=32)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 4), st.integers(1, 6), st.floats(0.05, 5))
+def test_contrast_is_the_papers_formula(data: st.DataObject, n: int, d: int, tau: float) -> None:
+    parts = [data.draw(arrays(np.float32, (n, d), elements=NUMBERS)) for _ in range(3)]
+    found = contrast(*(torch.from_numpy(part) for part in parts), tau)
+    assert float(found) == pytest.approx(literal(*parts, tau), rel=1e-3, abs=1e-5)
+
+
+def test_contrast_by_hand() -> None:
+    east, north = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    home = contrast(east, clean0=east, triggered0=north, tau=0.5)
+    away = contrast(north, clean0=east, triggered0=north, tau=0.5)
+    assert float(home) == pytest.approx(math.log(1 + math.exp(-2)))
+    assert float(away) == pytest.approx(math.log(1 + math.exp(2)))
+    between = contrast(torch.tensor([[1.0, 1.0]]), clean0=east, triggered0=north, tau=0.5)
+    assert float(between) == pytest.approx(math.log(2))
+
+
+def test_contrast_is_a_mean_over_the_batch() -> None:
+    a, b, c = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    single = [float(contrast(a[i : i + 1], b[i : i + 1], c[i : i + 1], 0.5)) for i in range(5)]
+    assert float(contrast(a, b, c, 0.5)) == pytest.approx(np.mean(single), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-12, 1e12, 1e30])
+@pytest.mark.parametrize("tau", [1e-6, 0.5, 1e6])
+def test_contrast_and_its_gradient_stay_finite(scale: float, tau: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    f = (scale * torch.randn(4, 8, generator=generator)).requires_grad_()
+    f0, f0_t = scale * torch.randn(2, 4, 8, generator=generator)
+    loss = contrast(f, f0, f0_t, tau)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert f.grad is not None
+    assert torch.isfinite(f.grad).all()
+
+
+# settings
+
+
+def test_settings_of_the_presets() -> None:
+    assert settings_for("default") == PRESETS["default"]
+    assert settings_for("default", "gtsrb") == PRESETS["default"]
+    published = settings_for("published")
+    assert (published.tau, published.momentum, published.weight_decay, published.batch) == (0.5, 0.9, 1e-4, 64)
+    assert (published.clean, published.supervised, published.keep, published.average) == (0, 0, 0, 0)
+    assert published.epochs == 20
+
+
+def test_single_settings_change_and_the_preset_does_not() -> None:
+    before = PRESETS["default"]
+    changed = settings_for("default", epochs=2, lr=(0.5,), tau=1)
+    assert (changed.epochs, changed.lr, changed.tau) == (2, (0.5,), 1.0)
+    assert replace(changed, epochs=before.epochs, lr=before.lr, tau=before.tau) == before
+    assert PRESETS["default"] is before
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "code"),
+    [
+        ("fast", {}, "unknown_preset"),
+        ("default", {"speed": 1}, "unknown_setting"),
+        ("default", {"__class__": 1}, "unknown_setting"),
+        ("default", {"tau": "warm"}, "bad_setting"),
+        ("default", {"tau": 0}, "bad_setting"),
+        ("default", {"tau": True}, "bad_setting"),
+        ("default", {"tau": math.nan}, "bad_setting"),
+        ("default", {"tau": math.inf}, "bad_setting"),
+        ("default", {"epochs": 1.5}, "bad_setting"),
+        ("default", {"epochs": math.inf}, "bad_setting"),
+        ("default", {"batch": 0}, "bad_setting"),
+        ("default", {"check_every": 0}, "bad_setting"),
+        ("default", {"holdout": 1}, "bad_setting"),
+        ("default", {"momentum": 1.5}, "bad_setting"),
+        ("default", {"average": 1.5}, "bad_setting"),
+        ("default", {"lr": -0.1}, "bad_setting"),
+        ("default", {"lr": None}, "bad_setting"),
+        ("default", {"lr": []}, "bad_setting"),
+        ("default", {"clean": [1, 2]}, "bad_setting"),
+        ("published", {"lr": [0.1, 0.01]}, "lr_epochs"),
+        ("default", {"lr_epochs": 1}, "bad_setting"),
+        ("published", {"lr_epochs": [0, 5, 2]}, "bad_setting"),
+    ],
+)
+def test_settings_that_cannot_be(preset: str, changes: dict, code: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        settings_for(preset, **changes)
+    assert caught.value.code == code
+    if code != "lr_epochs":
+        assert all(name in caught.value.message for name in changes)
+
+
+# the schedule
+
+
+@pytest.mark.parametrize(
+    ("data", "rates"),
+    [
+        ("cifar10", {0: 0.1, 1: 0.01, 9: 0.01, 10: 0.001, 19: 0.001}),
+        ("gtsrb", {0: 0.01, 1: 0.01, 2: 0.001, 9: 0.001, 10: 0.0001, 19: 0.0001}),
+    ],
+)
+def test_the_published_learning_rates(tiny: Tiny, data: str, rates: dict[int, float]) -> None:
+    purifier = make(tiny, settings_for("published", data, batch=16))
+    epoch = math.ceil(60 / 16)
+    assert purifier.total == 20 * epoch
+    for number, rate in rates.items():
+        first, last = number * epoch, number * epoch + epoch - 1
+        assert purifier.learning_rate(first) == rate
+        assert purifier.learning_rate(last) == rate
+
+
+def test_steps_use_the_rates_they_report(tiny: Tiny) -> None:
+    purifier = make(tiny, settings_for("published", epochs=2))
+    steps = []
+    for step in purifier.steps():
+        steps.append(step)
+        assert purifier.optimiser.param_groups[0]["lr"] == step.lr
+    assert [step.lr for step in steps] == [0.1, 0.01]
+    assert [(step.step, step.total) for step in steps] == [(1, 2), (2, 2)]
+
+
+# what is optimised
+
+
+def test_published_is_the_contrast_alone_and_leaves_the_last_layer_as_it_was(tiny: Tiny) -> None:
+    """Not even weight decay touches it: SGD passes over parameters without a gradient."""
+    assert settings_for("published").weight_decay > 0
+    purifier = make(tiny, settings_for("published", epochs=3))
+    before = weights(tiny.model)
+    steps = list(purifier.steps())
+    assert all(set(step.losses) == {"contrast"} for step in steps)
+    head = purifier.model.head[0]
+    assert head.weight.grad is None
+    assert head.bias.grad is None
+    after = weights(purifier.result())
+    unchanged = {name for name in before if torch.equal(before[name], after[name])}
+    assert unchanged == {"fc.weight", "fc.bias"}
+
+
+def test_the_default_preset_computes_all_four_terms_and_moves_everything(tiny: Tiny) -> None:
+    purifier = make(tiny)
+    step = next(purifier.steps())
+    assert set(step.losses) == {"contrast", "clean", "supervised", "keep"}
+    before, after = weights(tiny.model), weights(purifier.model)
+    assert not any(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_terms_at_the_start_are_those_of_the_victim(tiny: Tiny) -> None:
+    """Before the first step, in evaluation mode, every term has a value that can be said beforehand."""
+    purifier = make(tiny)
+    purifier.model.eval()
+    chosen = torch.arange(20)
+    with torch.no_grad():
+        terms = purifier.losses(chosen)
+    x, y = purifier.x[chosen], purifier.y[chosen]
+    with torch.no_grad():
+        f0, z0 = tiny.model.features_and_logits(x)
+        f0_t, z0_t = tiny.model.features_and_logits(tiny.trigger(x))
+    pushed = nn.functional.cosine_similarity(f0_t, f0).double()
+    assert float(terms["contrast"]) == pytest.approx(float((1 + ((1 - pushed) / 0.5).exp()).log().mean()), rel=1e-4)
+    assert float(terms["clean"]) == pytest.approx(float(nn.functional.cross_entropy(z0, y)), rel=1e-4)
+    assert float(terms["supervised"]) == pytest.approx(float(nn.functional.cross_entropy(z0_t, y)), rel=1e-4)
+    assert float(terms["keep"]) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["clean", "supervised", "keep"])
+def test_a_weight_of_0_leaves_its_term_out(tiny: Tiny, name: str) -> None:
+    step = next(make(tiny, replace(QUICK, **{name: 0.0})).steps())  # type: ignore[arg-type]
+    assert name not in step.losses
+    assert "contrast" in step.losses
+
+
+def test_a_term_counts_with_its_weight(tiny: Tiny) -> None:
+    """Plain SGD: one step along one term alone is as long as its weight says."""
+
+    def moved(weight: float) -> Tensor:
+        alone = MCLSettings(
+            contrast=0, clean=weight, supervised=0, keep=0, mend=0, momentum=0, weight_decay=0, average=0, holdout=0
+        )
+        purifier = make(tiny, alone)
+        next(purifier.steps())
+        return purifier.model.head[0].weight.detach() - tiny.model.head[0].weight.detach()
+
+    torch.testing.assert_close(moved(0.25) * 4, moved(1.0), rtol=1e-3, atol=1e-6)
+
+
+# behaviour
+
+
+@pytest.fixture(scope="module")
+def purified(tiny: Tiny) -> tuple[Purifier, list[PurifyStep]]:
+    """A whole run of the default preset with the real trigger."""
+    purifier = make(tiny, settings_for("default"))
+    return purifier, list(purifier.steps())
+
+
+def test_the_attack_is_there_before_and_gone_after(tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]) -> None:
+    ba_before, asr_before = tiny.figures(tiny.model)
+    assert asr_before > 95
+    ba, asr = tiny.figures(purified[0].result(best=True))
+    assert asr < 5
+    assert ba > ba_before - 5
+
+
+def test_the_contrast_falls(purified: tuple[Purifier, list[PurifyStep]]) -> None:
+    steps = purified[1]
+    assert steps[-1].losses["contrast"] < 0.5 * steps[0].losses["contrast"]
+
+
+def test_published_removes_the_attack_of_a_badnets_victim_too(tiny: Tiny) -> None:
+    purifier = make(tiny, settings_for("published", batch=16))
+    for _ in purifier.steps():
+        pass
+    assert tiny.figures(purifier.result())[1] < 20
+
+
+def test_it_ends_early_once_the_held_out_part_says_the_attack_is_gone(
+    purified: tuple[Purifier, list[PurifyStep]],
+) -> None:
+    purifier, steps = purified
+    assert steps[-1].total < steps[0].total
+    assert len(steps) == steps[-1].step == steps[-1].total == purifier.total
+    gone = next(step for step in steps if step.check and step.check[1] <= purifier.settings.gone)
+    assert steps[-1].total == gone.step + purifier.settings.mend
+    rates = [step.lr for step in steps[gone.step :]]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.01 * purifier.settings.lr[0]
+
+
+def test_the_held_out_part_is_not_trained_on(tiny: Tiny) -> None:
+    purifier = make(tiny)
+    held, kept = purifier.held[0], purifier.x
+    assert (len(held), len(kept)) == (6, 54)
+    pixels = {tuple(image.flatten().tolist()) for image in kept.mul(255).round().to(torch.uint8)}
+    assert not any(tuple(image.flatten().tolist()) in pixels for image in held)
+
+
+def test_the_best_checked_state_is_the_result(tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]) -> None:
+    purifier, steps = purified
+    checks = [step.check for step in steps if step.check]
+    scores = [ba - 2 * max(0.0, asr - purifier.settings.gone) for ba, asr in checks]
+    held = purifier._check(purifier.result(best=True))
+    assert held[1] <= purifier.settings.gone
+    assert held[0] >= max(scores) - 100 * math.sqrt(0.25 / 6)
+
+
+def test_without_a_held_out_part_the_result_is_the_last_state(tiny: Tiny) -> None:
+    purifier = make(tiny, replace(QUICK, holdout=0, average=0))
+    steps = list(purifier.steps())
+    assert all(step.check is None for step in steps)
+    assert same(weights(purifier.result(best=True)), weights(purifier.model))
+
+
+def test_the_average_lies_between_the_victim_and_the_newest_state(tiny: Tiny) -> None:
+    purifier = make(tiny, replace(QUICK, average=0.9))
+    for _ in purifier.steps():
+        pass
+    start = tiny.model.head[0].weight
+    newest, average = purifier.model.head[0].weight, purifier.result().head[0].weight
+    assert 0 < (average - start).norm() < (newest - start).norm()
+
+
+# what stays as it was
+
+
+def test_the_victim_does_not_change(tiny: Tiny) -> None:
+    before = weights(tiny.model)
+    for _ in make(tiny).steps():
+        pass
+    assert same(weights(tiny.model), before)
+    assert not tiny.model.training
+
+
+def test_a_result_is_a_copy_in_evaluation_mode(tiny: Tiny) -> None:
+    purifier = make(tiny)
+    steps = purifier.steps()
+    next(steps)
+    early = purifier.result()
+    kept = weights(early)
+    next(steps)
+    assert same(weights(early), kept)
+    assert not early.training
+    assert early.net.state_dict().keys() == tiny.model.net.state_dict().keys()
+    assert not purifier.model.training
+
+
+# repeating and resuming
+
+
+def test_the_same_seed_gives_the_same_model(tiny: Tiny) -> None:
+    def run(seed: int) -> dict[str, Tensor]:
+        purifier = make(tiny, seed=seed)
+        for _ in purifier.steps():
+            pass
+        return weights(purifier.result(best=True))
+
+    first = run(0)
+    assert same(first, run(0))
+    assert not same(first, run(1))
+
+
+def through_safetensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    from safetensors.torch import load, save
+
+    return load(save({name: value.clone().contiguous() for name, value in tensors.items()}))
+
+
+@pytest.mark.parametrize("preset", ["default", "published"])
+@pytest.mark.parametrize("stop", [1, 3, 6, 11])
+def test_a_resumed_run_ends_with_the_same_weights(tiny: Tiny, preset: str, stop: int) -> None:
+    chosen = settings_for(preset, batch=16, epochs=4, mend=0, lr=[0.02], lr_epochs=[0])
+    whole = make(tiny, chosen)
+    expected = list(whole.steps())
+    first = make(tiny, chosen)
+    for step in first.steps():
+        if step.step == stop:
+            break
+    tensors, numbers = first.state()
+    second = make(tiny, chosen)
+    second.restore(through_safetensors(tensors), numbers)
+    rest = list(second.steps())
+    assert [step.step for step in rest] == [step.step for step in expected[stop:]]
+    assert rest == expected[stop:]
+    assert same(weights(second.result()), weights(whole.result()))
+    assert same(weights(second.result(best=True)), weights(whole.result(best=True)))
+
+
+def test_a_state_is_a_snapshot(tiny: Tiny) -> None:
+    first = make(tiny)
+    steps = first.steps()
+    next(steps), next(steps)
+    tensors, numbers = first.state()
+    kept = {name: value.clone() for name, value in tensors.items()}
+    next(steps)
+    second = make(tiny)
+    second.restore(tensors, numbers)
+    next(second.steps())
+    assert same(tensors, kept)
+    assert same(weights(second.model), weights(first.model))
+
+
+def test_resuming_while_mending_keeps_the_end(tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]) -> None:
+    whole, steps = purified
+    first = make(tiny, whole.settings)
+    for step in first.steps():
+        if step.total < steps[0].total:
+            break
+    tensors, numbers = first.state()
+    second = make(tiny, whole.settings)
+    second.restore(through_safetensors(tensors), numbers)
+    assert second.total == whole.total
+    assert list(second.steps()) == steps[first.done :]
+    assert same(weights(second.result(best=True)), weights(whole.result(best=True)))
+
+
+def test_a_finished_run_resumes_to_nothing(tiny: Tiny) -> None:
+    whole = make(tiny)
+    for _ in whole.steps():
+        pass
+    again = make(tiny)
+    again.restore(*whole.state())
+    assert list(again.steps()) == []
+    assert same(weights(again.result(best=True)), weights(whole.result(best=True)))
+
+
+class HeadFirst(nn.Module):
+    """Registers a layer after the classification head, and another that is never used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Conv2d(3, 2, 1)
+        self.fc = nn.Linear(4, 10)
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("preset", ["default", "published"])
+def test_momentum_finds_its_parameters_again_whatever_their_order(tiny: Tiny, preset: str) -> None:
+    """Parameters without a gradient have no momentum, and must not shift that of the others."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        victim = Classifier(HeadFirst()).eval()
+    chosen = settings_for(preset, epochs=3, mend=0, batch=32, holdout=0)
+
+    def fresh() -> Purifier:
+        return Purifier(deepcopy(victim), tiny.x, tiny.y, tiny.trigger, tiny.target, chosen)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    for _ in whole.steps():
+        pass
+    steps = first.steps()
+    next(steps), next(steps)
+    second.restore(*first.state())
+    for _ in second.steps():
+        pass
+    assert same(weights(second.result()), weights(whole.result()))
+
+
+# small budgets
+
+
+def make_with(tiny: Tiny, x: Tensor, y: Tensor, seed: int) -> Purifier:
+    return Purifier(tiny.model, x, y, tiny.trigger, tiny.target, settings_for("default", mend=5, epochs=1), seed)
+
+
+def test_ten_images_are_enough_whichever_is_held_out(tiny: Tiny) -> None:
+    """One image per class, one of them held out: if it is of the target class, it cannot tell of the attack."""
+    one_each = torch.stack([torch.nonzero(tiny.y == k)[0, 0] for k in range(10)])
+    held = set()
+    for seed in range(40):
+        purifier = make_with(tiny, tiny.x[one_each], tiny.y[one_each], seed)
+        held.add(tuple(purifier.held[1].tolist()))
+        step = next(purifier.steps())
+        assert all(math.isfinite(value) for value in step.losses.values())
+    assert () in held, "no seed drew the target class"
+    assert (tiny.target,) not in held
+    assert len(held) > 3
+
+
+def test_something_is_left_to_train_on_however_much_is_held_out(tiny: Tiny) -> None:
+    purifier = make(tiny, replace(QUICK, holdout=0.999))
+    assert len(purifier.x) == 1
+    next(purifier.steps())
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (1, [1]), (31, [31])])
+def test_every_image_is_seen_once_an_epoch(tiny: Tiny, n: int, sizes: list[int]) -> None:
+    x, y = tiny.images.x_train[:n], tiny.images.y_train[:n]
+    purifier = Purifier(tiny.model, x, y, tiny.trigger, tiny.target, replace(QUICK, holdout=0, batch=32))
+    epochs = []
+    seen: list[Tensor] = []
+    real = purifier.losses
+    purifier.losses = lambda chosen: (seen.append(chosen), real(chosen))[1]  # type: ignore[method-assign]
+    for step in purifier.steps():
+        if step.step % len(sizes) == 0:
+            epochs.append(seen[:])
+            seen.clear()
+    assert len(epochs) == 4
+    assert all([len(part) for part in epoch] == sizes for epoch in epochs)
+    orders = [torch.cat(epoch).tolist() for epoch in epochs]
+    assert all(sorted(order) == list(range(n)) for order in orders)
+    assert n == 1 or orders[0] != orders[1]
+
+
+def test_a_last_batch_of_one_image_is_no_obstacle(tiny: Tiny) -> None:
+    """Batch norm cannot train on a single value per channel, which is what one image leaves at 1 x 1 px."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 16, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4, 10))
+    chosen = settings_for("published", batch=59, epochs=1)
+    purifier = Purifier(Classifier(net).eval(), tiny.x, tiny.y, tiny.trigger, tiny.target, chosen)
+    for step in purifier.steps():
+        assert math.isfinite(step.losses["contrast"])
+    assert purifier.done == purifier.total

@@ -1,0 +1,123 @@
+"""Arrays and pictures of a run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.errors import BadInput
+from core.runs import arrays, record
+from core.runs.record import Run
+from core.runs.spec import Spec
+
+
+@pytest.fixture
+def run(spec: Spec) -> Run:
+    return record.create(spec)
+
+
+def test_a_frame_reads_as_it_was_written(run: Run) -> None:
+    coords = np.random.default_rng(0).normal(size=(5, 3))
+    name = run.write_frame(0, torch.tensor(coords), [1, 2, 3, 4, 5], np.array([0.4, 99.6, 50, 100, 101.0]))
+    assert name == "frames/00000.npz"
+    assert (run.folder / name).exists()
+    frame = run.frame(0)
+    np.testing.assert_allclose(frame.coords, coords, rtol=1e-6)
+    assert [array.dtype for array in frame] == [np.float32, np.int16, np.uint8]
+    assert frame.answers.tolist() == [1, 2, 3, 4, 5]
+    assert frame.confidence.tolist() == [0, 100, 50, 100, 100]
+    assert run.frame_count == 1
+
+
+def test_arrays_of_different_lengths_are_refused(run: Run) -> None:
+    with pytest.raises(ValueError, match="do not match"):
+        run.write_frame(0, np.zeros((5, 2)), np.zeros(4), np.zeros(5))
+    assert run.frame_count == 0
+
+
+def test_a_missing_and_a_damaged_frame_are_named(run: Run) -> None:
+    run.write_frame(0, np.zeros((5, 2)), np.zeros(5), np.zeros(5))
+    file = run.folder / "frames" / "00000.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    for index in (0, 7):
+        with pytest.raises(BadInput, match=f"frame {index}") as caught:
+            run.frame(index)
+        assert caught.value.code == "frame_not_found"
+
+
+def test_what_is_not_there_yet_is_none(run: Run) -> None:
+    assert (run.samples, run.examples(), run.trigger(), run.thumbs, run.read_checkpoint()) == (None,) * 5
+    assert run.frame_count == 0
+
+
+def test_samples_examples_and_trigger_come_back(run: Run) -> None:
+    run.write_samples([7, 9, 7, 9], [0, 1, 0, 1], [False, False, True, True], [-1, -1, 0, 1])
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    run.write_examples([2, 3], images, 255 - images)
+    assert run.write_trigger(torch.full((1, 8, 8), 0.5), torch.ones(3, 8, 8)) == "trigger.npz"
+    samples, examples, trigger = run.samples, run.examples(), run.trigger()
+    assert samples is not None
+    assert examples is not None
+    assert trigger is not None
+    assert samples.twin.tolist() == [-1, -1, 0, 1]
+    assert samples.triggered.dtype == np.bool_
+    np.testing.assert_array_equal(examples.triggered, 255 - images)
+    assert trigger.mask.shape == (1, 8, 8)
+    assert float(trigger.pattern.min()) == 1.0
+
+
+def test_the_sprite_holds_each_image_in_its_place(run: Run) -> None:
+    shades = np.linspace(0, 255, 120).astype(np.uint8)
+    run.write_thumbs(np.broadcast_to(shades[:, None, None, None], (120, 16, 16, 3)))
+    assert run.thumbs is not None
+    sprite = np.asarray(Image.open(run.thumbs)).astype(int)
+    assert sprite.shape == (3 * 16, 50 * 16, 3)
+    for sample in (0, 49, 50, 119):
+        row, column = divmod(sample, arrays.THUMBS_A_ROW)
+        middle = sprite[row * 16 + 8, column * 16 + 8]
+        assert abs(middle - shades[sample]).max() <= 6
+
+
+@pytest.mark.parametrize(("n", "side", "expected"), [(3, 224, 64), (1000, 32, 4)])
+def test_large_images_or_many_are_made_smaller(
+    run: Run, monkeypatch: pytest.MonkeyPatch, n: int, side: int, expected: int
+) -> None:
+    if n == 1000:
+        monkeypatch.setattr(arrays, "LARGEST_WEBP", 20 * 4)
+    run.write_thumbs(np.zeros((n, side, side, 3), np.uint8))
+    assert run.thumbs is not None
+    assert Image.open(run.thumbs).width == 50 * expected
+
+
+def test_a_checkpoint_comes_back_and_replaces_the_one_before(run: Run) -> None:
+    shared = torch.arange(6.0)
+    run.write_checkpoint({"w": torch.zeros(2)}, {"step": 1})
+    run.write_checkpoint(
+        {"w": shared, "same": shared, "turned": shared.view(2, 3).t(), "n": torch.tensor(3)}, {"step": 2}
+    )
+    found = run.read_checkpoint()
+    assert found is not None
+    tensors, meta = found
+    assert meta == {"step": 2}
+    torch.testing.assert_close(tensors["turned"], shared.view(2, 3).t())
+    assert tensors["n"].shape == ()
+    assert len(list((run.folder / "checkpoints").iterdir())) == 2
+
+
+def test_a_crash_between_tensors_and_pointer_keeps_the_pair_before(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.write_checkpoint({"w": torch.zeros(2)}, {"step": 1})
+
+    def crash(path: Path, data: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(arrays, "write_json", crash)
+    with pytest.raises(KeyboardInterrupt):
+        run.write_checkpoint({"w": torch.ones(2)}, {"step": 2})
+    found = run.read_checkpoint()
+    assert found is not None
+    assert found[0]["w"].tolist() == [0, 0]
+    assert found[1] == {"step": 1}

@@ -1,0 +1,82 @@
+"""A spec is checked in one place, and every mistake is named at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import BadInput
+from core.runs.spec import Spec
+
+
+def test_the_defaults_are_valid(spec: Spec) -> None:
+    spec.validate()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "named"),
+    [
+        ({"victim": None}, "no_model", "shipped victim"),
+        ({"weights": "w.pt"}, "two_models", "w.pt"),
+        ({"victim": "nobody"}, "unknown_victim", "'nobody'; use one of signs-badnets"),
+        ({"victim": None, "weights": "/no/such.pt"}, "weights_not_found", "/no/such.pt"),
+        ({"images": ""}, "no_images", "cifar10"),
+        ({"images": "/no/such"}, "images_not_found", "'/no/such'"),
+        ({"defence": "magic"}, "unknown_defence", "'magic'; use one of mcl"),
+        ({"preset": "fast"}, "unknown_preset", "default, published"),
+        ({"projection": "lda"}, "unknown_projection", "umap, tsne, pca"),
+        ({"normalize": "mnist"}, "unknown_normalization", "none, half, cifar10"),
+        ({"device": "tpu"}, "unknown_device", "'tpu'"),
+        ({"clean_budget": 0}, "bad_clean_budget", "between 0 and 1"),
+        ({"clean_budget": 1.5}, "bad_clean_budget", "1.5"),
+        ({"clean_budget": float("nan")}, "bad_clean_budget", "nan"),
+        ({"target": -1}, "bad_target", "-1"),
+        ({"target": True}, "bad_target", "True"),
+        ({"dims": 4}, "bad_dims", "from 2 to 3"),
+        ({"points": 10}, "bad_points", "from 50 to 20000"),
+        ({"seed": -1}, "bad_seed", "-1"),
+        ({"settings": {"lr": {1: 2}}}, "bad_settings", "lr"),
+    ],
+)
+def test_each_mistake_has_its_code_and_names_the_thing(
+    spec: Spec, changes: dict[str, Any], code: str, named: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        replace(spec, **changes).validate()
+    assert caught.value.code == code
+    assert named in caught.value.message
+    assert all(isinstance(fact, (str, int, float)) for fact in caught.value.facts.values())
+
+
+def test_several_mistakes_are_named_at_once(spec: Spec) -> None:
+    with pytest.raises(BadInput) as caught:
+        replace(spec, victim=None, dims=7, device="abacus").validate()
+    assert caught.value.code == "several_mistakes"
+    assert caught.value.facts == {"count": 3, "codes": "no_model, bad_dims, unknown_device"}
+    for named in ("No model", "7", "abacus"):
+        assert named in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"clean_budget": 200}, {"target": 0}, {"device": "cuda:1"}, {"settings": {"lr": [0.1, 0.01], "clean": 0}}],
+)
+def test_what_is_allowed_passes(spec: Spec, changes: dict[str, Any]) -> None:
+    replace(spec, **changes).validate()
+
+
+def test_it_survives_json_and_keys_of_other_versions_are_passed_over(spec: Spec) -> None:
+    spec = replace(spec, settings={"lr": 0.01}, target=3)
+    assert Spec.from_dict(spec.to_dict() | {"of_the_future": 1}) == spec
+
+
+def test_paths_become_absolute_and_names_of_image_sets_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = Spec(weights="net.v2.pth.tar", images="pictures").resolved()
+    assert (spec.weights, spec.images) == (str(tmp_path / "net.v2.pth.tar"), str(tmp_path / "pictures"))
+    assert spec.name == "net"
+    assert Spec(victim="Signs_BadNets", images="signs").resolved().images == "signs"
+    assert Spec(victim="Signs_BadNets").name == "signs-badnets"

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from torch import tensor
+
+from core.errors import BadInput
+from core.metrics import attack_success_rate, benign_accuracy, dissolution
+from tests.core.projection.scenes import scene
+
+
+def measured(features, label, triggered, **settings):
+    return dissolution(torch.from_numpy(features), torch.from_numpy(label), torch.from_numpy(triggered), **settings)
+
+
+def test_benign_accuracy_with_and_without_the_target_class():
+    predictions, labels = tensor([0, 1, 2, 2]), tensor([0, 1, 1, 2])
+    assert benign_accuracy(predictions, labels) == 75.0
+    assert benign_accuracy(predictions, labels, leave_out=2) == pytest.approx(200 / 3)
+
+
+def test_attack_success_leaves_out_images_of_the_target_class():
+    assert attack_success_rate(tensor([5, 5, 5, 1]), tensor([5, 0, 1, 1]), target=5) == pytest.approx(200 / 3)
+
+
+def test_nothing_to_count_is_said():
+    with pytest.raises(BadInput, match=r"other than the target \(5\)") as caught:
+        attack_success_rate(tensor([5, 1]), tensor([5, 5]), target=5)
+    assert caught.value.code == "no_triggered_images"
+    with pytest.raises(BadInput, match="other than 1") as caught:
+        benign_accuracy(tensor([1]), tensor([1]), leave_out=1)
+    assert caught.value.code == "no_clean_images"
+
+
+@pytest.mark.parametrize("triggered", [[False, False, False], [False, True, True]])
+def test_dissolution_needs_triggered_samples_with_a_clean_class(triggered):
+    with pytest.raises(BadInput) as caught:
+        dissolution(torch.rand(3, 4), tensor([0, 1, 2]), tensor(triggered))
+    assert caught.value.code == "no_triggered_samples"
+
+
+def test_apart_is_0_although_the_classes_are_in_order_inside_the_cluster():
+    _, apart, label, triggered = scene()
+    assert measured(apart, label, triggered) == 0
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.5])
+def test_at_home_is_100_also_when_the_classes_overlap(noise):
+    home, _, label, triggered = scene()
+    random = np.random.default_rng(1)
+    assert measured((home + noise * random.normal(size=home.shape)).astype(np.float32), label, triggered) > 92
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_is_the_share_of_samples_that_are_back(share):
+    home, apart, label, triggered = scene()
+    back = np.flatnonzero(triggered)[: round(share * triggered.sum())]
+    apart[back] = home[back]
+    assert measured(apart, label, triggered) == pytest.approx(100 * share, abs=6)
+
+
+def test_rises_as_the_cluster_mixes():
+    home, apart, label, triggered = scene()
+    values = [measured(apart + np.float32(step / 10) * (home - apart), label, triggered) for step in range(11)]
+    assert np.all(np.diff(values) >= -1)
+    assert values[0] == 0
+    assert values[-1] > 92
+
+
+def test_back_in_the_wrong_class_is_no_cure():
+    home, _, label, triggered = scene()
+    wrong = home.copy()
+    for c in range(1, 10):
+        donors = home[~triggered & (label == (c + 1) % 10)]
+        here = np.flatnonzero(triggered & (label == c))
+        wrong[here] = donors[: len(here)] + 0.1
+    assert measured(wrong, label, triggered) < 2
+
+
+def test_one_clump_on_top_of_the_clean_samples_is_not_back():
+    home, _, label, triggered = scene()
+    home[triggered] = home[0] + 0.01 * home[triggered]
+    assert measured(home, label, triggered) < 5
+
+
+def test_a_small_cluster_apart_is_0_too():
+    _, apart, label, triggered = scene(clean=200, triggered=5)
+    assert measured(apart, label, triggered) == 0
+
+
+def test_order_scale_and_shift_do_not_matter():
+    home, apart, label, triggered = scene()
+    features = 0.15 * apart + 0.85 * home
+    order = np.random.default_rng(0).permutation(len(features))
+    value = measured(features, label, triggered)
+    assert 0 < value < 100
+    assert measured(features[order], label[order], triggered[order]) == pytest.approx(value)
+    assert measured(features * 10 + 3, label, triggered) == pytest.approx(value, abs=0.5)
+
+
+def test_twins_do_not_count_as_neighbours():
+    home, _, label, triggered = scene(clean=300, triggered=100)
+    twins = np.full(len(home), -1)
+    for position in np.flatnonzero(triggered):
+        twins[position] = np.flatnonzero(~triggered & (label == label[position]))[position % 9]
+    home[triggered] = home[twins[triggered]] + 30  # apart; every twin is the nearest clean sample
+    home[triggered] -= 29.99  # and now each lies on its twin
+    assert measured(home, label, triggered, twins=torch.from_numpy(twins)) < measured(home, label, triggered)
+
+
+def test_broken_features_give_a_figure():
+    home, _, label, triggered = scene(clean=60, triggered=20)
+    home[3] = np.nan
+    home[5] = np.inf
+    assert 0 <= measured(home, label, triggered) <= 100
+    assert 0 <= measured(np.zeros_like(home), label, triggered) <= 100

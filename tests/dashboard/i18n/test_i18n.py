@@ -1,0 +1,141 @@
+"""Both catalogues say everything, with the same facts, and the engine raises nothing they cannot say."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.data.signs_faces import CLASS_NAMES
+from core.events import STAGES
+from dashboard import i18n
+from dashboard.components.stage import TEXT_KEYS
+from dashboard.views.about import PARTS, TERMS
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGLISH, JAPANESE = i18n.catalogue("en"), i18n.catalogue("ja")
+# Faults whose code is put together at run time, with the facts they carry. Where such a code is raised is counted
+# below, so that a new place cannot slip through.
+MADE_UP = {
+    **{f"unknown_{what}": {"value", "allowed"} for what in ("defence", "preset", "projection", "normalization")},
+    **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim")},
+    **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed")},
+}
+MADE_UP_PLACES = 2  # core/runs/spec.py: _not_among, and the numbers
+
+
+def trees(*folders: str) -> Iterator[ast.AST]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(name: str, *folders: str) -> Iterator[ast.Call]:
+    for tree in trees(*folders):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+                yield node
+
+
+def faults() -> tuple[dict[str, set[str]], int]:
+    """Each literal code with the facts that every place gives, and the number of places with a code made up there."""
+    found: dict[str, set[str]] = {}
+    made_up = 0
+    for call in calls("BadInput", "core", "dashboard"):
+        if isinstance(call.args[0], ast.Constant):
+            facts = {word.arg for word in call.keywords if word.arg}
+            code = str(call.args[0].value)
+            found[code] = found.get(code, facts) & facts
+        elif not any(isinstance(part, ast.Starred) for part in call.args):
+            made_up += 1
+    return found, made_up
+
+
+def test_both_catalogues_hold_the_same_keys() -> None:
+    assert ENGLISH.keys() == JAPANESE.keys()
+
+
+@pytest.mark.parametrize("key", sorted(ENGLISH))
+def test_a_sentence_names_the_same_facts_in_both_languages(key: str) -> None:
+    assert ENGLISH[key].strip()
+    assert JAPANESE[key].strip()
+    assert i18n.placeholders(ENGLISH[key]) == i18n.placeholders(JAPANESE[key])
+
+
+def test_every_sentence_the_pages_ask_for_exists() -> None:
+    for name in ("t", "sentence", "translate"):
+        for call in calls(name, "dashboard"):
+            place = 1 if name == "translate" else 0
+            if len(call.args) > place and isinstance(call.args[place], ast.Constant):
+                key = call.args[place].value
+                assert key in ENGLISH, key
+                given = {word.arg for word in call.keywords}
+                if name == "t":
+                    assert i18n.placeholders(ENGLISH[key]) == given, key
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("stage.{}", TEXT_KEYS),
+        ("phase.{}", (*STAGES, "done", "now", "todo", "halted")),
+        ("phase.{}_help", STAGES),
+        ("status.{}", ("queued", "running", "paused", "done", "stopped", "failed", "lost", "recording")),
+        ("lead.{}", ("queued", "running", "paused", "stopped")),
+        ("act.{}", ("pause", "resume", "retry", "stop")),
+        ("about.{}", PARTS),
+        ("about.{}_title", PARTS),
+        ("term.{}", TERMS),
+        ("term.{}.text", TERMS),
+        ("class.signs.{}", CLASS_NAMES),
+        ("class.digits.{}", "0123456789"),
+        ("attack.{}", ("badnets", "blended", "sig", "wanet")),
+        ("triggered.{}", ("badnets", "blended", "sig", "wanet")),
+        ("data.{}", ("signs", "digits", "cifar10", "gtsrb")),
+        ("outcome.{}_note", ("true", "estimated")),
+        ("outcome.asr_{}", ("true", "estimated")),
+    ],
+)
+def test_every_sentence_whose_key_is_put_together_exists(pattern: str, names: tuple[str, ...]) -> None:
+    assert [name for name in names if pattern.format(name) not in ENGLISH] == []
+
+
+def test_every_class_of_the_real_image_sets_has_a_name() -> None:
+    from core.data.torchvision_sets import CIFAR10_CLASSES, GTSRB_CLASSES
+
+    assert [name for name in CIFAR10_CLASSES if f"class.cifar10.{name}" not in JAPANESE] == []
+    assert [name for name in GTSRB_CLASSES if f"class.gtsrb.{name}" not in JAPANESE] == []
+
+
+def test_every_fault_can_be_told_in_both_languages() -> None:
+    found, made_up = faults()
+    assert made_up == MADE_UP_PLACES
+    for code, facts in [*found.items(), *MADE_UP.items()]:
+        assert f"error.{code}" in ENGLISH, code
+        assert i18n.placeholders(ENGLISH[f"error.{code}"]) <= facts, code
+
+
+def test_no_sentence_for_a_fault_is_left_over() -> None:
+    told = {key.removeprefix("error.") for key in ENGLISH if key.startswith("error.")}
+    assert told == set(faults()[0]) | set(MADE_UP)
+
+
+def test_a_missing_sentence_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        i18n.translate("ja", "no.such.key")
+    with pytest.raises(KeyError):
+        i18n.translate("en", "unit.percent")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"), [("ja", "ja"), ("ja-JP", "ja"), ("JA", "ja"), ("en-US", "en"), ("de", "en"), (None, "en")]
+)
+def test_a_locale_leads_to_a_language(locale: str | None, language: str) -> None:
+    assert i18n.from_locale(locale) == language
+
+
+def test_a_fault_of_a_newer_engine_is_told_in_its_own_words() -> None:
+    assert i18n.error("from_the_future", "The engine's words.", {}) == "The engine's words."
+    assert i18n.error("run_not_found", "The engine's words.", {}) == "The engine's words."  # lacks the fact

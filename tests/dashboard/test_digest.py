@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from core.events import Event, StageStarted
+from dashboard.digest import Digest, digest
+from tests.dashboard.conftest import story
+
+
+def timed(events: list[Event]) -> list[tuple[float, Event]]:
+    return [(2.0 * k, event) for k, event in enumerate(events)]
+
+
+def test_a_whole_run_adds_up() -> None:
+    found = digest(timed(story()))
+    assert found.before is not None
+    assert (found.before.asr, found.before.ba) == (98.9, 97.3)
+    assert found.after is not None
+    assert found.after.asr == 1.3
+    assert found.frames == 2
+    assert found.scanned is not None
+    assert found.scanned.target == 0
+    assert found.finished is not None
+
+
+def test_time_is_counted_by_stage() -> None:
+    events = [StageStarted("measure"), StageStarted("scan"), StageStarted("purify")]
+    moments = [0.0, 3.0, 10.0]
+    found = digest(zip(moments, events, strict=True))
+    assert found.seconds == {"measure": 3.0, "scan": 7.0}
+    assert found.total_seconds == 10.0
+
+
+def test_a_clock_that_starts_again_never_takes_time_away() -> None:
+    events = [StageStarted("measure"), StageStarted("scan"), StageStarted("scan")]
+    assert digest(zip([0.0, 5.0, 1.0], events, strict=True)).seconds == {"measure": 5.0, "scan": 0.0}
+
+
+def test_a_new_stage_forgets_the_progress_of_the_last() -> None:
+    events = story(whole=False)
+    assert digest(timed(events)).progress is not None
+    assert digest(timed([*events, StageStarted("verify")])).progress is None
+
+
+def test_the_state_of_each_stage() -> None:
+    going = digest(timed(story(whole=False)))
+    states = {stage: going.state_of(stage, over=False, whole=False) for stage in ("scan", "purify", "verify")}
+    assert states == {"scan": "done", "purify": "now", "verify": "todo"}
+    assert going.state_of("purify", over=True, whole=False) == "halted"
+    assert going.state_of("verify", over=True, whole=True) == "done"
+    assert Digest().state_of("measure", over=False, whole=False) == "todo"

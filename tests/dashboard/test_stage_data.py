@@ -1,0 +1,135 @@
+"""From a record on disk to the live view, while the record grows."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.events import Frame, Scanned
+from core.runs import record
+from core.runs.arrays import RunArrays, TriggerArrays
+from core.runs.files import EventWriter
+from core.runs.record import Run
+from core.runs.spec import Spec
+from dashboard.components.stage import TEXT_KEYS, StagePayload, pack
+from dashboard.stage_data import RunCache, payload_from_run, picture, trigger_picture
+
+POINTS = 6
+WORDS = {key: key for key in TEXT_KEYS}
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    made = record.create(Spec(victim="signs-badnets", images="signs"), root=tmp_path)
+    made.update(classes=["stop", "yield", "30"], status="stopped")
+    return made
+
+
+def prepare(run: Run) -> None:
+    run.write_samples(range(POINTS), [0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 1, 1], [-1, -1, -1, 0, 1, 2])
+
+
+def add_frame(run: Run, index: int, *, event: bool = True) -> None:
+    name = run.write_frame(index, np.full((POINTS, 2), float(index)), np.zeros(POINTS), np.full(POINTS, 90))
+    if event:
+        append(run, Frame(index, 2 * index, name, 97.0, 99.0 - index, "estimated", 10.0 * index, 0.9))
+
+
+def append(run: Run, event) -> None:
+    with EventWriter(run.folder / "events.jsonl") as log:
+        log.append(1.0, event)
+
+
+def look(run: Run, cache: RunCache) -> StagePayload:
+    return payload_from_run(run, cache, texts=WORDS, things="stickered signs")
+
+
+def test_a_run_without_samples_yet_is_an_empty_view(run):
+    made = look(run, RunCache())
+    assert (len(made.labels), len(made.frames), made.live) == (0, 0, False)
+    assert pack(made)
+
+
+def test_frames_come_one_by_one_and_are_read_once(run, monkeypatch):
+    prepare(run)
+    cache, read = RunCache(), []
+    real = RunArrays.frame
+    monkeypatch.setattr(Run, "frame", lambda self, index: read.append(index) or real(self, index))
+    for index in range(3):
+        add_frame(run, index)
+        made = look(run, cache)
+        assert len(made.frames) == len(made.metrics) == index + 1
+        assert pack(made)
+    look(run, cache)
+    assert read == [0, 1, 2]
+    assert made.metrics[2]["step"] == 4
+    assert made.metrics[2]["asr"] == 97.0
+    assert made.asr_kind == "estimated"
+    assert list(made.class_names) == ["stop", "yield", "30"]
+
+
+def test_a_frame_counts_only_with_its_event_and_without_a_gap(run):
+    prepare(run)
+    cache = RunCache()
+    add_frame(run, 0)
+    add_frame(run, 1, event=False)
+    add_frame(run, 2)
+    assert len(look(run, cache).frames) == 1
+    add_frame(run, 1)
+    assert len(look(run, cache).frames) == 3
+
+
+def test_the_scan_brings_target_and_trigger(run):
+    prepare(run)
+    cache = RunCache()
+    assert look(run, cache).trigger_uri is None
+    name = run.write_trigger(np.ones((1, 8, 8)), np.zeros((3, 8, 8)))
+    append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
+    made = look(run, cache)
+    assert made.target == 2
+    assert made.trigger_uri.startswith("data:image/png;base64,")
+
+
+def test_examples_come_with_the_first_frame(run):
+    prepare(run)
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    run.write_examples([3, 5], images, images + 255)
+    cache = RunCache()
+    assert look(run, cache).examples == []
+    add_frame(run, 0)
+    shown = look(run, cache).examples
+    assert [example["sample"] for example in shown] == [3, 5]
+    assert shown[0]["image_uri"] != shown[0]["triggered_uri"]
+
+
+def test_a_cache_given_another_run_starts_afresh(run, tmp_path):
+    prepare(run)
+    add_frame(run, 0)
+    cache = RunCache()
+    look(run, cache)
+    other = record.create(Spec(victim="signs-badnets", images="signs"), root=tmp_path / "other")
+    assert len(look(other, cache).frames) == 0
+    assert look(other, cache).run != str(run.folder)
+
+
+def decode(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
+
+
+def test_pictures_keep_their_pixels_and_large_ones_shrink():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    assert np.array_equal(np.asarray(decode(picture(pixels))), pixels)
+    assert max(decode(picture(np.zeros((300, 200, 3), np.uint8))).size) == 96
+
+
+def test_the_trigger_is_as_opaque_as_its_mask():
+    mask = np.zeros((1, 4, 4), np.float32)
+    mask[0, 1, 2] = 1
+    image = np.asarray(decode(trigger_picture(TriggerArrays(mask, np.full((3, 4, 4), 0.5, np.float32)))))
+    assert image.shape == (4, 4, 4)
+    assert image[1, 2].tolist() == [128, 128, 128, 255]
+    assert image[0, 0, 3] == 0
