@@ -139,7 +139,7 @@ def _add_purify(commands: Any) -> None:
         commands, "purify", "purify:purify", "Find the backdoor of a model and remove it.",
         "examples:\n"
         "  python -m core purify                                            the default backdoored model\n"
-        "  python -m core purify --victim digits-sig --projection pca       another shipped one\n"
+        "  python -m core purify --victim signs-blended --projection pca    another shipped one\n"
         "  python -m core purify model.pth --images photos/ --arch wrn16-1 --normalize cifar10 --out clean\n"
         "  python -m core purify model.pth --images data.npz --clean-budget 200 --json | tail -1\n"
         "The clean budget is drawn from the training images; the figures are taken on the test images. The result is\n"

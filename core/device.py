@@ -17,7 +17,7 @@ def choose(wish: str) -> torch.device:
         wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = wish.partition(":")
     present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
-    if int(number or 0) >= present:
+    if not (number or "0").isdecimal() or int(number or 0) >= present:
         raise BadInput(
             "device_missing", f"This machine has no device {wish!r}; use auto or cpu.", device=wish, allowed="auto, cpu"
         )

@@ -87,7 +87,7 @@ class Frame(Event):
 
 @dataclass(frozen=True)
 class Step(Event):
-    """One optimiser step of a purification: the weighted loss terms and the learning rate."""
+    """One optimiser step of a purification: the loss terms before weighting and the learning rate."""
 
     type: ClassVar[str] = "step"
     step: int

@@ -1,12 +1,12 @@
 """When a frame of the map is taken, and how.
 
 Nearly everything happens within about ten optimiser steps, so frames are taken by change and not by
-the clock: every step while the answers to the sample set still move, then ever more seldom.
+the clock: every step while the answers to the sample set still move, then ever more seldom. A run with
+the same seed takes the same frames, however fast the machine is.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -21,9 +21,8 @@ from core.projection import make_projector, trustworthiness
 from core.runs.record import Run
 
 EVERY_STEP = 10  # steps at first that all get a frame
-QUIET = 0.01  # share of answers that changed since the last frame, below which the next frame may wait longer
+QUIET = 0.02  # share of answers that changed since the last frame, below which the next frame may wait longer
 LONGEST_GAP = 10  # steps
-SHARE = 0.5  # of the working time that frames may take after the first steps
 
 
 class FrameTaker:
@@ -59,7 +58,6 @@ class FrameTaker:
         self.index = 0 if last is None else last.index + 1
         self.answers: Tensor | None = None
         self.step, self.gap = 0 if last is None else last.step, 1
-        self.spent, self.began = 0.0, time.monotonic()
 
     def _write_samples(self, images: ImageSet) -> None:
         chosen = self.samples
@@ -72,14 +70,14 @@ class FrameTaker:
 
     def due(self, purifier: Purifier, step: PurifyStep) -> bool:
         """Whether this step gets a frame."""
+        if step.step <= self.step:
+            return False  # done again after a crash, from the last checkpoint: its frame is there already
         if step.step <= EVERY_STEP:
             return True
-        working = time.monotonic() - self.began
-        return step.step - self.step >= self.gap and self.spent <= SHARE * working
+        return step.step - self.step >= self.gap
 
     def take(self, model: Classifier, step: int) -> Frame:
         """Projects the sample set as ``model`` sees it, writes the frame and returns its event."""
-        start = time.monotonic()
         seen = sampling.view(model, self.samples, self.target)
         features = seen.features.cpu().numpy()
         coords = self.projector.project(features)
@@ -98,5 +96,4 @@ class FrameTaker:
             trustworthiness=round(trustworthiness(features, coords), 4),
         )
         self.index += 1
-        self.spent += time.monotonic() - start
         return frame

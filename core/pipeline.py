@@ -123,6 +123,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
             f"The target class {spec.target} must be from 0 to {images.num_classes - 1}.",
             target=spec.target, most=images.num_classes - 1,
         )  # fmt: skip
+    settings_for(spec.preset, images.name, **spec.settings)  # a mistake in them is told now, not after the scan
     state = _State(run, steering, spec, images, subject, device)
     _recall(state)
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
@@ -249,12 +250,14 @@ def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generat
     purifier = Purifier(
         state.subject.model, *budget, lambda x: stamp(x, mask, pattern), state.target, settings, spec.seed
     )
+    recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
     checkpoint = run.read_checkpoint()
     if checkpoint:
         purifier.restore(*checkpoint)
     try:
         for step in purifier.steps():
-            yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
+            if step.step > recorded:  # steps done again after a crash are on record already
+                yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
             if state.frames and state.frames.due(purifier, step):
                 yield from _frame(state, purifier.result(), step.step)
             if step.step % 5 == 0:

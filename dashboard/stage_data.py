@@ -74,7 +74,7 @@ def payload_from_run(
     names = list(class_names if class_names is not None else data.get("classes") or [])
     shown = [cache.events[k] for k in range(len(cache.frames))]
     return StagePayload(
-        run=str(run.folder),
+        run=run.id,
         labels=samples.label if samples else np.zeros(0, np.int16),
         triggered=samples.triggered if samples else np.zeros(0, bool),
         class_names=names,

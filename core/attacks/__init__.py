@@ -19,7 +19,7 @@ def make_trigger(name: str, size: tuple[int, int], **settings: Any) -> Trigger:
     """The trigger of an attack for images of ``size`` (height, width).
 
     Raises:
-        BadInput: no such attack, or a setting it does not have.
+        BadInput: no such attack, or a setting it does not have or that cannot have this value.
     """
     if name not in ATTACKS:
         raise BadInput(
@@ -30,8 +30,10 @@ def make_trigger(name: str, size: tuple[int, int], **settings: Any) -> Trigger:
         )
     try:
         return ATTACKS[name](size, **settings)
-    except TypeError as error:
-        given = ", ".join(settings)
+    except BadInput:
+        raise
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value}" for key, value in settings.items())
         raise BadInput(
             "attack_setting", f"The attack {name} does not take these settings: {given}.", attack=name, given=given
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -50,8 +50,11 @@ class BadNets:
     clean_label: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        if self.look not in get_args(Look) or not all(isinstance(v, int) for v in (self.side, self.right, self.bottom)):
+            raise ValueError("look is sticker or grid; the others are whole pixels")
         side = 3 if self.look == "grid" else self.side
-        if side < 1 or side + self.right > self.size[1] or side + self.bottom > self.size[0]:
+        inside = 0 <= self.right <= self.size[1] - side and 0 <= self.bottom <= self.size[0] - side
+        if side < 1 or not inside:
             raise BadInput(
                 "patch_outside",
                 f"A patch of {side} px, {self.right} px from the right and {self.bottom} px from the bottom, does not "

@@ -27,6 +27,10 @@ class Blended:
     seed: int = 7
     clean_label: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.alpha <= 1 and isinstance(self.cells, int) and self.cells >= 1):
+            raise ValueError("alpha is a share from 0 to 1, cells a whole number from 1")
+
     def key(self) -> Tensor:
         """The picture that is blended in, shape (3, h, w), 0-1."""
         noise = torch.rand(1, 3, self.cells, self.cells, generator=torch.Generator().manual_seed(self.seed))

@@ -27,6 +27,10 @@ class Sig:
     frequency: float = 6.0
     clean_label: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.strength <= 1 and self.frequency >= 0):
+            raise ValueError("strength is from 0 to 1, frequency not negative")
+
     def wave(self) -> Tensor:
         """What is added, shape (1, 1, w)."""
         columns = torch.arange(self.size[1]) / self.size[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,10 +75,8 @@ def train(model: Classifier, images: Tensor, labels: Tensor, settings: TrainSett
     model.train()
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.SGD(
-        [{"params": decay, "weight_decay": settings.weight_decay}, {"params": plain}],
-        lr=settings.lr, momentum=0.9, nesterov=True,
-    )  # fmt: skip
+    groups: list[dict[str, Any]] = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": plain}]
+    optimiser = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True)
     per_epoch = max(1, len(images) // settings.batch)
     total = settings.epochs * per_epoch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.lr, total_steps=total, pct_start=0.25)

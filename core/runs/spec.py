@@ -37,8 +37,9 @@ class Spec:
         victim: name of a shipped victim; or None, and then ``weights``.
         weights: path of a file of weights (safetensors or a PyTorch state_dict).
         images: name of an image set, or path of a folder of class folders or of an ``.npz``.
-        arch: the weights' network, as in ``core.models.build``; None: from the victim's card.
-        normalize: the weights' input scaling, a key of ``NORMALIZATIONS``; None: from the card or the image set.
+        arch: the weights' network, as in ``core.models.build``; None: from the card, or the one that fits.
+        normalize: the weights' input scaling, a key of ``NORMALIZATIONS``; None: from the card, or the
+            one under which clean images are answered best.
         defence: the method, one of ``DEFENCES``.
         preset: its settings to start from; ``settings`` overrides single ones.
         clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).

@@ -113,7 +113,7 @@ def test_a_cache_given_another_run_starts_afresh(run, tmp_path):
     look(run, cache)
     other = record.create(Spec(victim="signs-badnets", images="signs"), root=tmp_path / "other")
     assert len(look(other, cache).frames) == 0
-    assert look(other, cache).run != str(run.folder)
+    assert look(other, cache).run != run.id
 
 
 def decode(uri: str) -> Image.Image:

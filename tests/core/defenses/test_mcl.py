@@ -58,8 +58,9 @@ NUMBERS = st.floats(0.125, 100, width=32) | st.floats(-100, -0.125, width=32)
 @given(st.data(), st.integers(1, 4), st.integers(1, 6), st.floats(0.05, 5))
 def test_contrast_is_the_papers_formula(data: st.DataObject, n: int, d: int, tau: float) -> None:
     parts = [data.draw(arrays(np.float32, (n, d), elements=NUMBERS)) for _ in range(3)]
-    found = contrast(*(torch.from_numpy(part) for part in parts), tau)
-    assert float(found) == pytest.approx(literal(*parts, tau), rel=1e-3, abs=1e-5)
+    a, b, c = parts
+    found = contrast(torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(c), tau)
+    assert float(found) == pytest.approx(literal(a, b, c, tau), rel=1e-3, abs=1e-5)
 
 
 def test_contrast_by_hand() -> None:
@@ -166,14 +167,44 @@ def test_the_published_learning_rates(tiny: Tiny, data: str, rates: dict[int, fl
         assert purifier.learning_rate(last) == rate
 
 
-def test_steps_use_the_rates_they_report(tiny: Tiny) -> None:
-    purifier = make(tiny, settings_for("published", epochs=2))
-    steps = []
-    for step in purifier.steps():
-        steps.append(step)
-        assert purifier.optimiser.param_groups[0]["lr"] == step.lr
+def test_steps_tell_their_rate_and_their_number(tiny: Tiny) -> None:
+    steps = list(make(tiny, settings_for("published", epochs=2)).steps())
     assert [step.lr for step in steps] == [0.1, 0.01]
     assert [(step.step, step.total) for step in steps] == [(1, 2), (2, 2)]
+
+
+def watched(purifier: Purifier) -> list[Tensor]:
+    """The batches that the purifier will have taken, index by index."""
+    seen: list[Tensor] = []
+    real = purifier.losses
+
+    def losses(chosen: Tensor) -> dict[str, Tensor]:
+        seen.append(chosen)
+        return real(chosen)
+
+    purifier.losses = losses  # type: ignore[method-assign]
+    return seen
+
+
+@pytest.mark.parametrize("preset", ["default", "published"])
+def test_a_step_is_one_of_sgd_with_momentum_and_weight_decay(tiny: Tiny, preset: str) -> None:
+    """Against torch's own optimiser, at the rates that are told."""
+    chosen = settings_for(preset, batch=16, epochs=2, weight_decay=0.05)
+    ours, theirs = make(tiny, chosen), make(tiny, chosen)
+    seen = watched(ours)
+    optimiser = torch.optim.SGD(theirs.model.parameters(), lr=1.0, momentum=0.9, weight_decay=0.05)
+    for step in ours.steps():
+        optimiser.param_groups[0]["lr"] = step.lr
+        theirs.model.train()
+        terms = theirs.losses(seen[-1])
+        optimiser.zero_grad()
+        torch.stack([getattr(chosen, name) * term for name, term in terms.items()]).sum().backward()
+        optimiser.step()
+        if step.step == 8:
+            break
+    expected = weights(theirs.model)
+    for name, value in weights(ours.model).items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
 # what is optimised
@@ -487,9 +518,7 @@ def test_every_image_is_seen_once_an_epoch(tiny: Tiny, n: int, sizes: list[int])
     x, y = tiny.images.x_train[:n], tiny.images.y_train[:n]
     purifier = Purifier(tiny.model, x, y, tiny.trigger, tiny.target, replace(QUICK, holdout=0, batch=32))
     epochs = []
-    seen: list[Tensor] = []
-    real = purifier.losses
-    purifier.losses = lambda chosen: (seen.append(chosen), real(chosen))[1]  # type: ignore[method-assign]
+    seen = watched(purifier)
     for step in purifier.steps():
         if step.step % len(sizes) == 0:
             epochs.append(seen[:])

@@ -14,10 +14,10 @@ from core.inversion.mask_pattern import InversionSettings, Inverted, invert, sta
 from core.models.evaluate import answers
 from tests.core.tiny import Tiny
 
-QUICK = InversionSettings(race_steps=40, final_steps=15, images=12)
+SETTINGS = InversionSettings()
 
 
-def result(tiny: Tiny, settings: InversionSettings = QUICK, seed: int = 0) -> Inverted:
+def result(tiny: Tiny, settings: InversionSettings = SETTINGS, seed: int = 0) -> Inverted:
     *before, last = invert(tiny.model, tiny.x, settings, seed)
     assert all(found is None for _, _, found in before)
     assert last[2] is not None
@@ -30,7 +30,7 @@ def found(tiny: Tiny) -> Inverted:
 
 
 def test_the_target_class_has_by_far_the_smallest_mask(tiny: Tiny, found: Inverted) -> None:
-    assert int(found.sizes.argmin()) == tiny.target
+    assert int(found.sizes.argmin()) == found.smallest == tiny.target
     others = torch.cat([found.sizes[: tiny.target], found.sizes[tiny.target + 1 :]])
     assert found.sizes[tiny.target] < 0.5 * others.min()
     index = anomaly_index(found.sizes)
@@ -49,7 +49,7 @@ def test_the_stamp_flips_images_it_has_not_seen(tiny: Tiny, found: Inverted) -> 
 
 def test_the_mask_lies_where_the_trigger_was(tiny: Tiny, found: Inverted) -> None:
     mask = found.masks[tiny.target][0]
-    assert mask[11:, 11:].sum() > 0.5 * mask.sum()
+    assert mask[11:, 11:].sum() > 0.4 * mask.sum()  # a tenth of the image
 
 
 def test_shapes_and_ranges(tiny: Tiny, found: Inverted) -> None:
@@ -62,21 +62,23 @@ def test_shapes_and_ranges(tiny: Tiny, found: Inverted) -> None:
     assert found.sizes.shape == found.attack_rates.shape == (10,)
 
 
-def test_sizes_are_those_of_the_kept_masks(found: Inverted) -> None:
-    reached = found.sizes.isfinite()
-    torch.testing.assert_close(found.masks.sum((1, 2, 3))[reached], found.sizes[reached])
-    assert (found.attack_rates[reached] >= QUICK.attack_rate).all()
+def test_sizes_are_those_of_the_kept_masks_save_where_the_final_steps_made_them_smaller(found: Inverted) -> None:
+    kept, reached = found.masks.sum((1, 2, 3)), found.sizes.isfinite()
+    assert (kept[reached] <= found.sizes[reached] + 1e-3).all()
+    differ = (found.sizes - kept).abs() > 1e-3
+    assert int((differ & reached).sum()) <= SETTINGS.finalists
+    assert (found.attack_rates[reached] >= SETTINGS.attack_rate).all()
 
 
 def test_steps_are_counted(tiny: Tiny) -> None:
-    few = replace(QUICK, race_steps=4, final_steps=3)
+    few = replace(SETTINGS, race_steps=4, final_steps=3)
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 7) for k in range(1, 8)]
 
 
 def test_the_model_is_as_it_was(tiny: Tiny) -> None:
     model = deepcopy(tiny.model).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    for _ in invert(model, tiny.x, replace(QUICK, race_steps=3, final_steps=2)):
+    for _ in invert(model, tiny.x, replace(SETTINGS, race_steps=3, final_steps=2)):
         pass
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
@@ -84,14 +86,14 @@ def test_the_model_is_as_it_was(tiny: Tiny) -> None:
 
 
 def test_a_scan_cut_off_leaves_the_model_usable(tiny: Tiny) -> None:
-    scan = invert(tiny.model, tiny.x, QUICK)
+    scan = invert(tiny.model, tiny.x, SETTINGS)
     next(scan)
-    scan.close()
+    scan.close()  # type: ignore[attr-defined]
     assert all(parameter.requires_grad for parameter in tiny.model.parameters())
 
 
 def test_the_same_seed_gives_the_same_result(tiny: Tiny) -> None:
-    few = replace(QUICK, race_steps=10, final_steps=3)
+    few = replace(SETTINGS, race_steps=10, final_steps=3)
     first, again, other = result(tiny, few), result(tiny, few), result(tiny, few, seed=1)
     assert torch.equal(first.masks, again.masks)
     assert torch.equal(first.patterns, again.patterns)
@@ -99,17 +101,24 @@ def test_the_same_seed_gives_the_same_result(tiny: Tiny) -> None:
 
 
 def test_float_and_uint8_images_are_the_same(tiny: Tiny) -> None:
-    few = replace(QUICK, race_steps=5, final_steps=2)
+    few = replace(SETTINGS, race_steps=5, final_steps=2)
     *_, (_, _, from_float) = invert(tiny.model, as_float(tiny.x), few)
     assert from_float is not None
     assert torch.equal(from_float.masks, result(tiny, few).masks)
 
 
 def test_fewer_classes_than_finalists_or_a_class_never_reached(tiny: Tiny) -> None:
-    hopeless = result(tiny, replace(QUICK, race_steps=2, final_steps=1, finalists=20))
+    hopeless = result(tiny, replace(SETTINGS, race_steps=2, final_steps=1, finalists=20))
     assert hopeless.sizes.isinf().any()
-    unreached = hopeless.sizes.isinf()
-    assert (hopeless.attack_rates[unreached] < QUICK.attack_rate).all()
+    assert 0 <= hopeless.smallest < 10
+    assert (hopeless.masks.sum((1, 2, 3)) > 0).all(), "a mask that has not arrived yet is still a mask"
+
+
+def test_a_class_that_is_no_finalist_and_was_not_reached_keeps_a_mask_too(tiny: Tiny) -> None:
+    """Its class may be the one the user says is the target, and an empty trigger would purify nothing."""
+    hopeless = result(tiny, replace(SETTINGS, race_steps=2, final_steps=1, finalists=1))
+    assert hopeless.sizes.isinf().sum() > 1
+    assert (hopeless.masks.sum((1, 2, 3)) > 0).all()
 
 
 def test_stamp_by_hand(tiny: Tiny) -> None:

@@ -1,0 +1,84 @@
+"""What a visitor does and reads on the pages, in the words of the catalogues."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard.i18n import catalogue
+
+PATIENCE = 60_000  # milliseconds for a page to do what was asked
+RUN_PATIENCE = 240_000  # milliseconds for a run: half a minute on two quiet cores, but test machines are rarely quiet
+
+
+@dataclass(frozen=True)
+class Server:
+    """The dashboard under test: its address, its home (``DISSOLVE_HOME``) and its log."""
+
+    url: str
+    home: Path
+    log: Path
+
+
+def words(key: str, language: str = "en") -> str:
+    """A sentence of the dashboard."""
+    return catalogue(language)[key]
+
+
+def address(path: str, **query: str | None) -> str:
+    """A path with those of the query's parts that are given."""
+    given = "&".join(f"{name}={value}" for name, value in query.items() if value)
+    return f"{path}?{given}" if given else path
+
+
+def stage(page: Page) -> Locator:
+    """The live view."""
+    return page.get_by_test_id("stage")
+
+
+def run_in_address(page: Page) -> str | None:
+    """The run that the page's address names."""
+    return parse_qs(urlsplit(page.url).query).get("run", [None])[0]
+
+
+def frames(page: Page) -> int:
+    """How many frames the live view holds."""
+    return int(stage(page).get_attribute("data-frames") or 0)
+
+
+def frame(page: Page) -> int:
+    """The frame that the live view shows, from 0."""
+    return int(stage(page).get_attribute("data-frame") or -1)
+
+
+def wait_for_frames(page: Page, count: int) -> int:
+    """Waits until the live view holds so many frames; returns how many it has then."""
+    page.wait_for_function(
+        "count => Number(document.querySelector('[data-testid=stage]')?.dataset.frames) >= count",
+        arg=count,
+        timeout=RUN_PATIENCE,
+    )
+    return frames(page)
+
+
+def wait_for_status(page: Page, status: str, language: str = "en") -> None:
+    """Waits until the badge beside the title says so: "done", "lost" ..."""
+    # not exact: the name of the badge's icon stands before the word
+    badge = page.locator(".st-key-head").get_by_text(words(f"status.{status}", language))
+    expect(badge).to_be_visible(timeout=RUN_PATIENCE)
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Waits until plotly.js has drawn the live view's plots."""
+    expect(stage(page)).to_have_attribute("data-ready", "true")
+
+
+def figure(cell: Locator) -> float:
+    """The number in a cell such as "0.3 %"."""
+    found = re.search(r"-?\d+(\.\d+)?", cell.inner_text())
+    assert found, f"no figure in {cell.inner_text()!r}"
+    return float(found.group())

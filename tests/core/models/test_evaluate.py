@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.models.classifier import Classifier
+from core.models.evaluate import answers, look
+from core.models.small import SmallNet
+
+
+@pytest.fixture
+def model() -> Classifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Classifier(SmallNet(4, width=4), (0.5,) * 3, (0.5,) * 3)
+
+
+IMAGES = torch.randint(0, 256, (11, 3, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+
+
+def test_batches_make_no_difference(model: Classifier) -> None:
+    whole = look(model, IMAGES)
+    parts = look(model, IMAGES, batch=3)
+    assert whole[0].shape == (11, 16)
+    assert whole[1].shape == (11, 4)
+    for a, b in zip(whole, parts, strict=True):
+        torch.testing.assert_close(a, b)
+    assert torch.equal(answers(model, IMAGES), whole[1].argmax(1))
+
+
+def test_uint8_and_float_are_the_same(model: Classifier) -> None:
+    torch.testing.assert_close(look(model, IMAGES)[1], look(model, IMAGES / 255)[1])
+
+
+def test_the_transform_sees_images_in_0_to_1(model: Classifier) -> None:
+    seen = []
+
+    def invert(x: torch.Tensor) -> torch.Tensor:
+        seen.append((x.min(), x.max()))
+        return 1 - x
+
+    inverted = look(model, IMAGES, invert, batch=4)
+    assert len(seen) == 3
+    assert all(0 <= low < high <= 1 for low, high in seen)
+    torch.testing.assert_close(inverted[1], look(model, 255 - IMAGES)[1])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluation_mode_inside_and_the_old_mode_afterwards(model: Classifier, training: bool) -> None:
+    model.train(training)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    first, again = look(model, IMAGES), look(model, IMAGES)
+    assert torch.equal(first[1], again[1])
+    assert model.training == training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not first[0].requires_grad

@@ -1,0 +1,74 @@
+"""The error users read, and what importing the engine must not pull in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadInput
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_bad_input_has_code_sentence_and_facts() -> None:
+    error = BadInput("too_small", "The budget 3 is too small.", budget=3, least=10)
+    assert isinstance(error, ValueError)
+    assert str(error) == error.message == "The budget 3 is too small."
+    assert error.code == "too_small"
+    assert json.loads(json.dumps(error.facts)) == {"budget": 3, "least": 10}
+    with pytest.raises(TypeError):
+        BadInput("a", "b", "c")  # type: ignore[call-arg]
+
+
+def python(script: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_no_module_of_the_engine_knows_the_dashboard() -> None:
+    """All are imported with Streamlit, Plotly and the dashboard out of reach, even inside a try."""
+    script = """
+import importlib, pkgutil, sys
+for name in ("streamlit", "plotly", "dashboard"):
+    sys.modules[name] = None
+import core
+count = 0
+for module in pkgutil.walk_packages(core.__path__, "core."):
+    if module.name != "core.__main__":
+        importlib.import_module(module.name)
+        count += 1
+assert not [name for name in sys.modules if name.startswith(("streamlit.", "plotly.", "dashboard."))]
+print(count)
+"""
+    assert int(python(script)) > 40
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "core.events, core.errors, core.paths",
+        "core.runs.record, core.runs.supervisor, core.runs.spec, core.runs.worker",
+        "core.data, core.victims, core.starting_map, core.cli",
+    ],
+)
+def test_what_the_first_page_needs_is_light(modules: str) -> None:
+    heavy = ("torch", "torchvision", "umap", "numba", "sklearn", "scipy", "safetensors")
+    script = f"import {modules}; import sys; print(*[name for name in {heavy!r} if name in sys.modules])"
+    assert python(script).split() == []
+
+
+def test_cards_and_recordings_are_listed_without_torch() -> None:
+    script = """
+import sys
+from core.runs import record
+from core.victims import list_victims
+assert list_victims()
+record.list_runs()
+print("torch" in sys.modules)
+"""
+    assert python(script).strip() == "False"

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.events import (
+    KINDS,
+    STAGES,
+    Event,
+    Failed,
+    Finished,
+    Frame,
+    Measured,
+    Progress,
+    Scanned,
+    StageStarted,
+    Steered,
+    Step,
+    from_json,
+    to_json,
+)
+
+EXAMPLES = [
+    StageStarted("scan"),
+    Progress("purify", 3, 70),
+    Progress("purify", 3, 70, 2.5),
+    Measured("before", 97.0, 96.5, 99.0, "true", 3000, 2750),
+    Scanned(2, 3.5, [None, 4.25, 1.5], [10.0, 99.0, 100.0], "trigger.npz"),
+    Frame(0, 0, "frames/00000.npz", 97.0, 99.0, "estimated", 0.0, 0.93),
+    Step(1, 70, 0.01, {"contrast": 1.5}),
+    Finished({"target": 2, "seconds": {"scan": 3.0}, "ba_after": None}),
+    Failed("budget_too_small", "Too few.", {"least": 12}),
+    Steered("pause"),
+]
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
+def test_an_event_survives_json(event: Event) -> None:
+    data = json.loads(json.dumps(to_json(event)))
+    assert data["type"] == event.type
+    assert from_json(data) == event
+
+
+def test_every_kind_has_an_example_and_a_name_of_its_own() -> None:
+    assert {type(event) for event in EXAMPLES} == set(KINDS.values()) == set(Event.__subclasses__())
+    assert all(kind.type == name for name, kind in KINDS.items())
+
+
+def test_what_a_newer_version_adds_is_passed_over() -> None:
+    assert from_json({"type": "weather", "sunny": True}) is None
+    assert from_json({}) is None
+    assert from_json({"type": "steered", "action": "stop", "t": 3.0, "why": "tired"}) == Steered("stop")
+
+
+def test_two_steps_do_not_share_their_losses() -> None:
+    first, second = Step(1, 2, 0.1), Step(2, 2, 0.1)
+    first.losses["contrast"] = 1.0
+    assert second.losses == {}
+
+
+def test_the_stages_are_told_in_the_order_in_which_they_come() -> None:
+    assert STAGES == ("load", "measure", "scan", "purify", "verify")

@@ -1,0 +1,327 @@
+"""Whole runs on the shipped victim of the digits: what is told, what is kept, and going on after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
+from core.runs import record, steering, worker
+from core.runs.record import Run
+from core.runs.spec import Spec
+from core.victims import card_of, load_victim
+
+VICTIM = "digits-badnets"
+SPEC = Spec(victim=VICTIM, images="digits", points=200, projection="pca", device="cpu")
+STAGES = ["load", "measure", "scan", "purify", "verify"]
+RESULT_KEYS = {
+    "target", "anomaly_index", "asr_kind", "ba_before", "ba_after", "asr_before", "asr_after", "seconds", "device",
+    "steps", "clean_images", "dissolution_before", "dissolution_after", "arch",
+}  # fmt: skip
+
+
+class Done(NamedTuple):
+    run: Run
+    status: str
+    events: list[Event]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.run.data["result"]
+
+
+def do(root: Path, on_event: Callable[[Run, Event], None] = lambda run, event: None, **changes: Any) -> Done:
+    run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
+    return go_on(run, on_event)
+
+
+def go_on(run: Run, on_event: Callable[[Run, Event], None] = lambda run, event: None) -> Done:
+    seen: list[Event] = []
+
+    def see(event: Event) -> None:
+        seen.append(event)
+        on_event(run, event)
+
+    status = worker.work(run.folder, on_event=see)
+    return Done(Run(run.folder), status, seen)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def whole(root: Path) -> Done:
+    """One run with a map, from start to end."""
+    return do(root)
+
+
+# a whole run
+
+
+def test_it_is_done(whole: Done) -> None:
+    assert whole.status == whole.run.status == "done"
+    assert whole.run.data["failure"] is None
+
+
+def test_the_stages_come_in_order(whole: Done) -> None:
+    assert [event.stage for event in whole.of(StageStarted)] == STAGES
+    kinds = [type(event) for event in whole.events]
+    first = kinds.index
+    assert first(Frame) < first(Scanned) < first(Step) < kinds.index(Finished) == len(kinds) - 1
+    assert [event.when for event in whole.of(Measured)] == ["before", "after"]
+    assert first(Measured) < first(Scanned)
+    assert len(whole.of(Scanned)) == 1
+
+
+def test_progress_counts_up_within_its_stage(whole: Done) -> None:
+    for stage in ("scan", "purify"):
+        told = [event for event in whole.of(Progress) if event.stage == stage]
+        assert len(told) > 3
+        assert [event.done for event in told] == sorted({event.done for event in told})
+        assert all(0 <= event.done <= event.total for event in told)
+
+
+def test_the_attack_is_found_and_removed(whole: Done) -> None:
+    card, result = card_of(VICTIM), whole.result
+    assert result["target"] == card.target
+    assert result["anomaly_index"] > 2
+    assert result["asr_kind"] == "true"
+    assert result["asr_before"] == pytest.approx(card.asr, abs=0.5)
+    assert result["ba_before"] == pytest.approx(card.ba, abs=0.5)
+    assert result["asr_after"] < 10
+    assert result["ba_after"] > result["ba_before"] - 5
+    assert result["dissolution_before"] < 20
+    assert result["dissolution_after"] > 60
+
+
+def test_the_result_has_what_other_programs_read(whole: Done) -> None:
+    assert whole.result.keys() >= RESULT_KEYS
+    assert whole.result["seconds"].keys() == set(STAGES)
+    assert all(seconds >= 0 for seconds in whole.result["seconds"].values())
+    assert whole.result["device"] == "cpu"
+    assert whole.result["clean_images"] == 60
+    before, after = whole.of(Measured)
+    assert whole.result["ba_before"] == before.ba
+    assert whole.result["asr_after"] == after.asr
+    assert before.clean_images == 599
+    assert before.triggered_images < 599
+
+
+def test_the_scan_tells_of_every_class(whole: Done) -> None:
+    scanned = whole.of(Scanned)[0]
+    assert len(scanned.mask_sizes) == len(scanned.attack_rates) == 10
+    sizes = [np.inf if size is None else size for size in scanned.mask_sizes]
+    assert int(np.argmin(sizes)) == scanned.target == whole.run.data["target"]
+    trigger = whole.run.trigger()
+    assert trigger is not None
+    assert trigger.mask.shape == (1, 16, 16)
+    assert trigger.pattern.shape == (3, 16, 16)
+    assert 0 < trigger.mask.sum() < 16 * 16 / 4
+
+
+def test_every_frame_can_be_read_and_agrees_with_its_event(whole: Done) -> None:
+    frames = whole.of(Frame)
+    samples = whole.run.samples
+    assert samples is not None
+    assert len(samples.label) == 200
+    assert [frame.index for frame in frames] == list(range(whole.run.frame_count))
+    assert [frame.step for frame in frames[:11]] == list(range(11)), "at first every step gets a frame"
+    assert [frame.step for frame in frames] == sorted(frame.step for frame in frames)
+    clean, away = ~samples.triggered, samples.triggered & (samples.label != card_of(VICTIM).target)
+    for frame in frames:
+        arrays = whole.run.frame(frame.index)
+        assert arrays.coords.shape == (200, 2)
+        assert np.isfinite(arrays.coords).all()
+        right = 100 * (arrays.answers == samples.label)[clean].mean()
+        assert frame.ba == pytest.approx(right, abs=0.01)
+        hit = 100 * (arrays.answers == card_of(VICTIM).target)[away].mean()
+        assert frame.asr == pytest.approx(hit, abs=0.01)
+        assert 0 <= frame.dissolution <= 100
+        assert 0.5 < frame.trustworthiness <= 1
+    assert frames[0].asr > 95
+    assert frames[-1].asr < 10
+    assert frames[-1].dissolution > frames[0].dissolution + 50
+
+
+def test_pixels_that_are_ours_are_kept_for_the_page(whole: Done) -> None:
+    examples = whole.run.examples()
+    assert examples is not None
+    assert examples.clean.shape == examples.triggered.shape == (8, 16, 16, 3)
+    assert (examples.clean[:, :13] == examples.triggered[:, :13]).all(), "the trigger is at the bottom"
+    assert (examples.clean != examples.triggered).any((1, 2, 3)).all()
+    assert whole.run.thumbs is not None
+
+
+def test_the_purified_weights_load_and_differ(whole: Done) -> None:
+    purified = load_file(whole.run.folder / "model.safetensors")
+    victim = load_victim(VICTIM).net.state_dict()
+    assert purified.keys() == victim.keys()
+    assert all(purified[name].shape == victim[name].shape for name in victim)
+    assert not torch.equal(purified["fc.weight"], victim["fc.weight"])
+
+
+def test_the_record_has_the_same_events(whole: Done) -> None:
+    assert [event for _, event in whole.run.events()] == whole.events
+    assert whole.run.data["classes"] == list("0123456789")
+
+
+# stopping
+
+
+def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
+    whole: Done, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, Step) and event.step == 13:
+            run.tell("stop")
+
+    first = do(root, stop, map=False)
+    assert first.status == first.run.status == "stopped"
+    assert isinstance(first.events[-1], Steered)
+    assert first.run.data["result"] is None
+    assert first.run.read_checkpoint() is not None
+    assert not (first.run.folder / "model.safetensors").exists()
+    first.run.tell("run")
+    second = go_on(first.run)
+    assert second.status == "done"
+    assert second.of(Scanned) == []
+    assert [event for event in second.of(Progress) if event.stage == "scan"] == []
+    assert [event.when for event in second.of(Measured)] == ["after"]
+    steps = [event.step for event in first.of(Step) + second.of(Step)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert second.of(Step)[0].step == 14
+    assert second.of(Frame) == []
+    assert second.result["ba_before"] == whole.result["ba_before"]
+    assert second.result["steps"] == whole.result["steps"]
+    ours, theirs = (load_file(done.run.folder / "model.safetensors") for done in (second, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_stopped_while_scanning_it_scans_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    asked: list[str] = []
+
+    def stop(run: Run, event: Event) -> None:
+        asked.append(event.type)
+        if isinstance(event, Progress) and event.stage == "scan":
+            run.tell("stop")
+
+    first = do(root, stop)
+    assert first.status == "stopped"
+    assert first.of(Scanned) == []
+    assert first.run.trigger() is None
+    assert first.run.frame_count == 1
+    first.run.tell("run")
+
+    def stop_again(run: Run, event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == "scan":
+            run.tell("stop")
+
+    second = go_on(first.run, stop_again)
+    assert second.status == "stopped"
+    assert second.of(Frame) == second.of(Measured) == [], "the first frame and measurement were kept"
+
+
+# somebody's own model
+
+
+@pytest.fixture(scope="module")
+def strange(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The same network as a stranger's file: PyTorch's format, names as DataParallel gives them."""
+    path = tmp_path_factory.mktemp("weights") / "theirs.pth.tar"
+    tensors = load_victim(VICTIM).net.state_dict()
+    torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
+    return do(root, victim=None, weights=str(path), points=100)
+
+
+def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
+    assert strange.status == "done"
+    result = strange.result
+    assert result["asr_kind"] == "estimated"
+    assert {event.asr_kind for event in strange.of(Measured) + strange.of(Frame)} == {"estimated"}
+    assert result["target"] == card_of(VICTIM).target
+    assert result["asr_before"] > 80
+    assert result["asr_after"] < 20
+    assert result["arch"] == "small"
+    kinds = [type(event) for event in strange.events]
+    assert kinds.index(Scanned) < kinds.index(Frame), "there is no trigger to show before the scan"
+    assert [event.stage for event in strange.of(StageStarted)] == STAGES
+    assert [event.when for event in strange.of(Measured)] == ["before", "after"]
+
+
+def test_its_weights_keep_the_names_they_came_with(strange: Done) -> None:
+    purified = load_file(strange.run.folder / "model.safetensors")
+    assert purified.keys() == {f"module.{name}" for name in load_victim(VICTIM).net.state_dict()}
+
+
+# scanning alone, and a target that is given
+
+
+def test_scan_only_leaves_the_model_as_it_is(root: Path) -> None:
+    scan = do(root, scan_only=True, map=False, target=4)
+    assert scan.status == "done"
+    assert "purify" not in [event.stage for event in scan.of(StageStarted)]
+    assert [event.when for event in scan.of(Measured)] == ["before"]
+    assert scan.of(Step) == scan.of(Frame) == []
+    assert scan.result["ba_after"] is scan.result["asr_after"] is None
+    assert scan.result["asr_before"] > 95
+    assert not (scan.run.folder / "model.safetensors").exists()
+    # the target was given, and the finding is still told
+    assert scan.result["target"] == 4
+    scanned, trigger = scan.of(Scanned)[0], scan.run.trigger()
+    assert scanned.target == card_of(VICTIM).target
+    assert trigger is not None
+    assert trigger.mask.sum() > 3 * scanned.mask_sizes[scanned.target], (
+        "kept is the trigger of the class that was given"
+    )
+
+
+# what the user gave cannot be used
+
+
+@pytest.fixture(scope="module")
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("images") / "three.npz"
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 16, 16, 3), np.uint8)
+    np.savez(path, x_train=pixels, y_train=np.arange(30) % 3, x_test=pixels, y_test=np.arange(30) % 3)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"clean_budget": 5}, "budget_too_small"),
+        ({"target": 10}, "target_out_of_range"),
+        ({"images": "three"}, "classes_differ"),
+        ({"device": "cuda:99"}, "device_missing"),
+    ],
+)
+def test_bad_input_fails_the_run_with_its_code(
+    root: Path, three_classes: str, changes: dict[str, Any], code: str
+) -> None:
+    if changes.get("images") == "three":
+        changes = {"images": three_classes}
+    failed = do(root, map=False, **changes)
+    assert failed.status == failed.run.status == "failed"
+    assert failed.run.data["failure"]["code"] == code
+    assert isinstance(failed.events[-1], Failed)
+    assert failed.run.data["result"] is None
+
+
+def test_settings_that_cannot_be_fail_before_the_work(root: Path) -> None:
+    failed = do(root, map=False, settings={"tau": "warm"})
+    assert failed.run.data["failure"]["code"] == "bad_setting"
+    assert failed.of(Scanned) == [], "a mistake that can be seen at once is told at once"
