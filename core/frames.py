@@ -21,8 +21,8 @@ from core.projection import make_projector, trustworthiness
 from core.runs.record import Run
 
 EVERY_STEP = 10  # steps at first that all get a frame
-QUIET = 0.02  # share of answers that changed since the last frame, below which the next frame may wait longer
-LONGEST_GAP = 10  # steps
+QUIET = 0.03  # share of answers that changed since the last frame, below which the next frame may wait longer
+SHORTEST_GAP, LONGEST_GAP = 2, 10  # steps between two frames after those
 
 
 class FrameTaker:
@@ -57,7 +57,7 @@ class FrameTaker:
         self.projector = make_projector(spec.projection, spec.dims, spec.seed, start)
         self.index = 0 if last is None else last.index + 1
         self.answers: Tensor | None = None
-        self.step, self.gap = 0 if last is None else last.step, 1
+        self.step, self.gap = 0 if last is None else last.step, SHORTEST_GAP
 
     def _write_samples(self, images: ImageSet) -> None:
         chosen = self.samples
@@ -83,7 +83,8 @@ class FrameTaker:
         coords = self.projector.project(features)
         file = self.run.write_frame(self.index, coords, seen.answers, seen.confidence)
         changed = 1.0 if self.answers is None else (seen.answers != self.answers).float().mean().item()
-        self.gap = min(LONGEST_GAP, self.gap + 1) if changed < QUIET else max(1, self.gap - 1)
+        if step > EVERY_STEP:
+            self.gap = min(LONGEST_GAP, 2 * self.gap) if changed < QUIET else max(SHORTEST_GAP, self.gap // 2)
         self.answers, self.step = seen.answers, step
         frame = Frame(
             index=self.index,

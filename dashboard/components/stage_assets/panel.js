@@ -107,17 +107,18 @@ export class Panel {
     const counts = tally(payload, payload.frames[index], target);
     el.cluster.textContent = clusterWords(payload, counts, target);
     el.cluster.dataset.tone = stillFooled(counts) ? "attack" : "clean";
-    this.#setExamples(payload, index);
+    this.#setExamples(payload, index, target);
     return counts;
   }
 
-  #setExamples(payload, index) {
+  #setExamples(payload, index, target) {
     const { texts, classes, labels, frames } = payload;
     [...this.el["examples-row"].children].forEach((item, k) => {
       const { sample } = payload.examples[k];
       const [now, before] = [frames[index].answers[sample], frames[0].answers[sample]];
       const right = now === labels[sample];
       item.dataset.right = String(right);
+      item.dataset.fooled = String(!right && now === target); // an ordinary mistake is not the attack's doing
       const words = fill(right ? texts.example_right : texts.example_wrong, { truth: classes[labels[sample]], answer: classes[now] });
       const past = fill(texts.before, { answer: classes[before] });
       item.setAttribute("aria-label", `${words} ${past}`);
