@@ -36,6 +36,8 @@ def test_a_killed_worker_is_told_and_resumed(page: Page, run: Run) -> None:
     assert {name: after.get(name) for name in finished} == finished, "a finished frame changed or went"
     assert wait_for_frames(page, len(after)) == len(after)
     assert run.data["result"]["asr_after"] < 5
+    steps = [event.step for _, event in run.events() if isinstance(event, Frame)]
+    assert steps == sorted(steps), "steps that are on record were done again in sight"
 
 
 def frame_files(run: Run) -> dict[str, bytes]:
