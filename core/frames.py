@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core import samples as sampling
 from core.data.imageset import ImageSet
-from core.defenses.mcl import Purifier, PurifyStep
+from core.defenses.mcl import PurifyStep
 from core.events import AsrKind, Frame
 from core.models.classifier import Classifier
 from core.projection import make_projector, trustworthiness
@@ -68,7 +68,7 @@ class FrameTaker:
             positions = sampling.examples(chosen)
             self.run.write_examples(positions, pixels[chosen.twin[positions]], pixels[positions])
 
-    def due(self, purifier: Purifier, step: PurifyStep) -> bool:
+    def due(self, step: PurifyStep) -> bool:
         """Whether this step gets a frame."""
         if step.step <= self.step:
             return False  # done again after a crash, from the last checkpoint: its frame is there already

@@ -107,7 +107,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     """
     spec = run.spec
     if spec.map:
-        # imports and compiles what the map needs while the model is measured and scanned
+        # imports what the map needs while the model is measured and scanned
         from core.projection import warm_up
 
         threading.Thread(target=warm_up, args=(spec.projection, spec.dims), daemon=True).start()
@@ -243,7 +243,7 @@ def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generat
     yield StageStarted("purify")
     spec, run = state.spec, state.run
     settings = settings_for(spec.preset, state.images.name, **spec.settings)
-    # on a CPU one copy of the trigger suffices for the whole stage
+    # read once, not at every step as state.reconstructed would
     trigger = run.trigger()
     assert trigger is not None
     mask, pattern = (torch.from_numpy(part).to(state.device) for part in trigger)
@@ -258,7 +258,7 @@ def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generat
         for step in purifier.steps():
             if step.step > recorded:  # steps done again after a crash are on record already
                 yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
-            if state.frames and state.frames.due(purifier, step):
+            if state.frames and state.frames.due(step):
                 yield from _frame(state, purifier.result(), step.step)
             if step.step % 5 == 0:
                 yield clock.progress("purify", step.step, step.total)

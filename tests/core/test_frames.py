@@ -32,7 +32,7 @@ def taker(tiny: Tiny, run: Run, last: Frame | None = None) -> FrameTaker:
 
 
 def due(frame_taker: FrameTaker, step: int) -> bool:
-    return frame_taker.due(None, PurifyStep(step, 100, 0.1))  # type: ignore[arg-type]
+    return frame_taker.due(PurifyStep(step, 100, 0.1))
 
 
 def test_while_nothing_changes_frames_come_ever_more_seldom(tiny: Tiny, run: Run) -> None:
