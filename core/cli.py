@@ -17,7 +17,10 @@ from core.errors import BadInput
 from core.runs.spec import DEFENCES, NORMALIZATIONS, POINTS, PRESETS, PROJECTIONS, Spec
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-EXIT_CODES = "Exit codes: 0 done, 1 Dissolve failed, 2 bad input (one sentence says what), 130 stopped with Ctrl-C."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 Dissolve failed, 2 bad input (one sentence says what), 3 the accuracy could not be held and "
+    "nothing was handed out, 130 stopped with Ctrl-C."
+)
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -185,10 +188,16 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--arch",
         metavar="NAME",
-        help="network of WEIGHTS: small, wrn16-1, preact-resnet18, torchvision/NAME; else found",
+        help="network of WEIGHTS: small, wrn16-1, vgg-small, preact-resnet18, torchvision/NAME, timm/NAME; else found",
     )
     command.add_argument(
-        "--normalize", metavar="NAME", help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}; else found"
+        "--model-class", metavar="FILE:CLASS",
+        help="network of WEIGHTS as your own class, for example nets.py:Net; the file is executed, so only your own",
+    )  # fmt: skip
+    command.add_argument(
+        "--normalize",
+        metavar="NAME",
+        help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}, with @SIZE or :bgr, :grey; else found",
     )
     command.add_argument(
         "--clean-budget", type=_budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",

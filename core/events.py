@@ -52,9 +52,12 @@ class Measured(Event):
 class Scanned(Event):
     """Outcome of the trigger inversion over all classes.
 
-    ``mask_sizes``: L1 size of the smallest mask that reaches the attack rate, one per class (None: never reached).
-    ``anomaly_index``: of the target class (Neural Cleanse, IEEE S&P 2019, section IV-A).
-    ``trigger``: file in the run's folder with arrays ``mask`` (1, h, w) and ``pattern`` (3, h, w) in [0, 1].
+    ``target``: the most suspicious class. ``anomaly_index``: of the target class in the form that shows it best
+    (Neural Cleanse, IEEE S&P 2019, section IV-A). ``mask_sizes``: L1 size of the smallest trigger of that form that
+    reaches the attack rate, one per class (None: never reached), and ``attack_rates``, percent, of what was kept.
+    ``form``: that form, "mask", "pixel" or "smooth". ``suspicion``: one per class (``core.inversion.scan``).
+    ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.inversion.verdict``).
+    ``trigger``: file in the run's folder, see ``core.runs.arrays.TriggerArrays``.
     """
 
     type: ClassVar[str] = "scanned"
@@ -63,6 +66,10 @@ class Scanned(Event):
     mask_sizes: list[float | None]
     attack_rates: list[float]
     trigger: str
+    form: str = "mask"
+    suspicion: list[float] = field(default_factory=list)
+    verdict: str = "none"
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,19 @@
 Nearly everything happens within about ten optimiser steps, so frames are taken by change and not by
 the clock: every step while the answers to the sample set still move, then ever more seldom. A run with
 the same seed takes the same frames, however fast the machine is.
+
+A frame is a look and a drawing. The look (features, answers) needs the model as it is and is taken between two
+steps; whether a step is due depends on looks alone. The drawing (projection, trustworthiness, dissolution, the file)
+needs the look only, so it is done in a thread while the next steps are trained. One drawing at a time: frames stay
+in order, and each starts from the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,13 +23,16 @@ from core import samples as sampling
 from core.data.imageset import ImageSet
 from core.defenses.mcl import PurifyStep
 from core.events import AsrKind, Frame
+from core.metrics import NEIGHBOURS, dissolution
 from core.models.classifier import Classifier
 from core.projection import make_projector, trustworthiness
+from core.projection.neighbours import neighbours_of
 from core.runs.record import Run
 
 EVERY_STEP = 10  # steps at first that all get a frame
 QUIET = 0.03  # share of answers that changed since the last frame, below which the next frame may wait longer
 SHORTEST_GAP, LONGEST_GAP = 2, 10  # steps between two frames after those
+WATCHED, WATCHED_GAP = 100, 3  # in so many steps a default run is over and somebody looks on: the gap is this at most
 
 
 class FrameTaker:
@@ -58,6 +68,8 @@ class FrameTaker:
         self.index = 0 if last is None else last.index + 1
         self.answers: Tensor | None = None
         self.step, self.gap = 0 if last is None else last.step, SHORTEST_GAP
+        self._thread = ThreadPoolExecutor(1, "frames")
+        self._drawing: Future[Frame] | None = None
 
     def _write_samples(self, images: ImageSet) -> None:
         chosen = self.samples
@@ -76,25 +88,46 @@ class FrameTaker:
             return True
         return step.step - self.step >= self.gap
 
-    def take(self, model: Classifier, step: int) -> Frame:
-        """Projects the sample set as ``model`` sees it, writes the frame and returns its event."""
+    def look(self, model: Classifier, step: int) -> None:
+        """Looks at the sample set as ``model`` sees it now, and begins to draw the frame; see ``drawn``.
+
+        The frame before must have been fetched.
+        """
+        assert self._drawing is None
         seen = sampling.view(model, self.samples, self.target)
-        features = seen.features.cpu().numpy()
-        coords = self.projector.project(features)
-        file = self.run.write_frame(self.index, coords, seen.answers, seen.confidence)
         changed = 1.0 if self.answers is None else (seen.answers != self.answers).float().mean().item()
         if step > EVERY_STEP:
-            self.gap = min(LONGEST_GAP, 2 * self.gap) if changed < QUIET else max(SHORTEST_GAP, self.gap // 2)
+            most = WATCHED_GAP if step <= WATCHED else LONGEST_GAP
+            self.gap = min(most, 2 * self.gap) if changed < QUIET else max(SHORTEST_GAP, self.gap // 2)
         self.answers, self.step = seen.answers, step
-        frame = Frame(
-            index=self.index,
+        self._drawing = self._thread.submit(self._draw, seen, seen.features.cpu().numpy(), self.index, step)
+        self.index += 1
+
+    def drawn(self, wait: bool = True) -> Frame | None:
+        """The event of the frame that was begun, once: None if there is none, or it is not done and ``wait`` is off.
+
+        Raises:
+            whatever kept the frame from being drawn or written.
+        """
+        drawing = self._drawing
+        if drawing is None or not (wait or drawing.done()):
+            return None
+        self._drawing = None
+        return drawing.result()
+
+    def _draw(self, seen: sampling.View, features: np.ndarray, index: int, step: int) -> Frame:
+        near = neighbours_of(features, NEIGHBOURS + 1)  # one more than are counted: the twin is left out
+        coords = self.projector.project(features, near)
+        chosen = self.samples
+        mixed = dissolution(torch.from_numpy(features), chosen.label, chosen.triggered, twins=chosen.twin, near=near)
+        trust = trustworthiness(features, coords)
+        return Frame(
+            index=index,
             step=step,
-            file=file,
+            file=self.run.write_frame(index, coords, seen.answers, seen.confidence),
             ba=round(seen.ba, 2),
             asr=round(seen.asr, 2),
             asr_kind=self.asr_kind,
-            dissolution=round(seen.dissolution, 2),
-            trustworthiness=round(trustworthiness(features, coords), 4),
+            dissolution=round(mixed, 2),
+            trustworthiness=round(trust, 4),
         )
-        self.index += 1
-        return frame

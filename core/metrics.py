@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.projection.neighbours import nearest
+from core.projection.neighbours import Neighbours, nearest
+
+NEIGHBOURS = 15  # of a sample, among which dissolution looks for its class
 
 
 def benign_accuracy(predictions: Tensor, labels: Tensor, leave_out: int | None = None) -> float:
@@ -54,7 +56,14 @@ def attack_success_rate(predictions: Tensor, labels: Tensor, target: int) -> flo
     return 100.0 * hit.double().mean().item()
 
 
-def dissolution(features: Tensor, labels: Tensor, triggered: Tensor, k: int = 15, twins: Tensor | None = None) -> float:
+def dissolution(
+    features: Tensor,
+    labels: Tensor,
+    triggered: Tensor,
+    k: int = NEIGHBOURS,
+    twins: Tensor | None = None,
+    near: Neighbours | None = None,
+) -> float:
     """How far triggered samples are back among the clean samples of their true classes, 0-100.
 
     For every sample take, of its k nearest neighbours among all the others, the share m that are *clean samples of
@@ -85,6 +94,7 @@ def dissolution(features: Tensor, labels: Tensor, triggered: Tensor, k: int = 15
         twins: optional int (n,), for a triggered sample the position of the same image without the trigger, else
             -1. A pair does not count as neighbours then, in either direction. Otherwise the twin, nearly always
             near by once the cluster dissolves, lifts values that are already high by up to 1 / k.
+        near: the k + 1 nearest of every sample, or more, on the device of ``features``, where they are known already.
 
     Raises:
         BadInput: ``no_triggered_samples`` if no triggered sample has clean samples of its true class.
@@ -100,17 +110,27 @@ def dissolution(features: Tensor, labels: Tensor, triggered: Tensor, k: int = 15
             "no_triggered_samples",
             "Dissolution needs triggered samples and clean samples of their true classes, and there are none.",
         )
-    points = torch.nan_to_num(features.detach().float(), nan=0.0, posinf=1e15, neginf=-1e15).clamp(-1e15, 1e15)
-    apart = None if twins is None else _both_ways(twins.to(features.device).long())
     k = min(k, max(1, int(triggered.sum()) - 1))
-    distance, index = nearest(points, k, apart)
-    home = clean[index] & (labels[index] == labels[:, None]) & distance.isfinite()
+    if near is None:
+        points = torch.nan_to_num(features.detach().float(), nan=0.0, posinf=1e15, neginf=-1e15).clamp(-1e15, 1e15)
+        near = nearest(points, k + 1)
+    index, counts = _k_nearest(near.index, k, twins)
+    home = clean[index] & (labels[index] == labels[:, None]) & counts
     share = home.double().mean(dim=1)
-    expected = torch.zeros(classes, dtype=torch.float64, device=points.device)
+    expected = torch.zeros(classes, dtype=torch.float64, device=features.device)
     expected = expected.index_add(0, labels[clean], share[clean]) / count.clamp(min=1)
     chance = expected[labels[judged]].sum().item()
     ratio = share[judged].sum().item() / chance if chance > 0 else 0.0
     return 100.0 * min(1.0, ratio) if math.isfinite(ratio) else 0.0
+
+
+def _k_nearest(index: Tensor, k: int, twins: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The first ``k`` of ``index`` (n, k + 1 or more) that are not the twin, and whether each is one that counts."""
+    if twins is None:
+        return index[:, :k], torch.ones_like(index[:, :k], dtype=torch.bool)
+    barred = index == _both_ways(twins.to(index.device).long())[:, None]
+    barred, order = barred.to(torch.uint8).sort(dim=1, stable=True)  # the twin goes last
+    return index.gather(1, order)[:, :k], barred[:, :k] == 0
 
 
 def _both_ways(twins: Tensor) -> Tensor:

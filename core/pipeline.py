@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,23 +19,28 @@ import torch
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
-from core.defenses.mcl import Purifier, settings_for
+from core.defenses.mcl import Purifier
+from core.defenses.settings import MCLSettings, settings_for
 from core.device import choose as choose_device
 from core.errors import BadInput
 from core.events import AsrKind, Event, Finished, Frame, Measured, Progress, Scanned, Stage, StageStarted, Step
 from core.frames import FrameTaker
-from core.inversion.anomaly import anomaly_index
-from core.inversion.mask_pattern import Inverted, invert, stamp
+from core.inversion.scan import Scan, scan
+from core.inversion.trigger import Reconstructed
+from core.inversion.verdict import judge
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.models.weights import save_weights
+from core.models.export import write_model
+from core.runs.arrays import FORMS
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
 from core.subject import Subject, load_subject
 
 CHECKPOINT_EVERY = 10  # steps
+CERTAINTY = {"strong": 1.0, "some": 1.0, "none": 0.5}  # of the found target, by verdict
+TRIGGERED = 5000  # test images that an estimated ASR is taken on: within half a point of all of them
 
 
 @dataclass
@@ -46,7 +53,9 @@ class _State:
     images: ImageSet
     subject: Subject
     device: torch.device
+    settings: MCLSettings
     frames: FrameTaker | None = None
+    triggers: list[Reconstructed] = field(default_factory=list)
     before: Measured | None = None
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,14 +79,22 @@ class _State:
         """The class that ASR is counted for: the real one where it is known."""
         return self.subject.card.target if self.subject.card else self.target
 
-    def reconstructed(self, x: torch.Tensor) -> torch.Tensor:
-        trigger = self.run.trigger()
-        assert trigger is not None
-        return stamp(x, torch.from_numpy(trigger.mask).to(x), torch.from_numpy(trigger.pattern).to(x))
-
     def trigger(self, x: torch.Tensor) -> torch.Tensor:
-        """The real trigger where it is known, else the reconstructed one."""
-        return self.subject.trigger(x) if self.subject.trigger else self.reconstructed(x)
+        """The real trigger where it is known, else the reconstructed one that shows the backdoor best."""
+        return self.subject.trigger(x) if self.subject.trigger else self.triggers[0](x)
+
+    def recall_triggers(self) -> None:
+        """The reconstructed triggers, as the record has them."""
+        found = self.run.triggers()
+        if found is None:
+            return
+        masks, patterns = (torch.from_numpy(part).to(self.device) for part in (found.masks, found.patterns))
+        self.triggers = [
+            Reconstructed(FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(sure))
+            for form, target, sure, mask, pattern in zip(
+                found.forms, found.targets, found.certainty, masks, patterns, strict=True
+            )
+        ]
 
 
 class _Clock:
@@ -123,8 +140,8 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
             f"The target class {spec.target} must be from 0 to {images.num_classes - 1}.",
             target=spec.target, most=images.num_classes - 1,
         )  # fmt: skip
-    settings_for(spec.preset, images.name, **spec.settings)  # a mistake in them is told now, not after the scan
-    state = _State(run, steering, spec, images, subject, device)
+    settings = settings_for(spec.preset, images.name, **spec.settings)  # a mistake in them is told before the scan
+    state = _State(run, steering, spec, images, subject, device, settings)
     _recall(state)
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     budget = images.x_train[chosen], images.y_train[chosen]
@@ -149,8 +166,9 @@ def _recall(state: _State) -> None:
     for _, event in state.run.events():
         if isinstance(event, Measured) and event.when == "before":
             state.before = event
-        elif isinstance(event, Scanned) and state.run.trigger() is not None:
-            state.scanned = event
+        elif isinstance(event, Scanned):
+            state.recall_triggers()
+            state.scanned = event if state.triggers else None
         elif isinstance(event, Frame):
             state.last = event
 
@@ -164,28 +182,43 @@ def _open_map(state: _State) -> Iterator[Event]:
     )
     if state.last is None:
         yield from _frame(state, state.subject.model, 0)
+        yield from _drawn(state)
 
 
 def _frame(state: _State, model: Classifier, step: int) -> Iterator[Event]:
+    """Begins a frame; it is drawn in the background, and ``_drawn`` tells of it."""
+    yield from _drawn(state)
     assert state.frames is not None
-    state.last = state.frames.take(model, step)
-    yield state.last
+    state.frames.look(model, step)
+
+
+def _drawn(state: _State, wait: bool = True) -> Iterator[Event]:
+    """The frame that was begun last, unless that was told already; without ``wait`` only if it is done."""
+    frame = state.frames.drawn(wait) if state.frames else None
+    if frame is not None:
+        state.last = frame
+        yield frame
 
 
 def _measured(state: _State, model: Classifier, when: Any) -> Measured:
-    """BA and ASR over the whole test set."""
+    """BA over the whole test set, and ASR: true, over all of it, or estimated, with the trigger that works best."""
     labels, target = state.images.y_test, state.attack_target
-    away = labels != target
     clean = answers(model, state.images.x_test).cpu()
-    attacked = answers(model, state.images.x_test[away], state.trigger).cpu()
+    away = torch.nonzero(labels != target).flatten()
+    if state.asr_kind == "estimated":
+        away = away[:: -(-len(away) // TRIGGERED)]
+    rates = [
+        attack_success_rate(answers(model, state.images.x_test[away], trigger).cpu(), labels[away], target)
+        for trigger in ([state.subject.trigger] if state.subject.trigger else state.triggers)
+    ]
     return Measured(
         when=when,
         ba=round(benign_accuracy(clean, labels), 2),
         ba_without_target=round(benign_accuracy(clean, labels, leave_out=target), 2),
-        asr=round(attack_success_rate(attacked, labels[away], target), 2),
+        asr=round(max(rates), 2),
         asr_kind=state.asr_kind,
         clean_images=len(labels),
-        triggered_images=int(away.sum()),
+        triggered_images=len(away),
     )
 
 
@@ -215,26 +248,43 @@ def _scan(state: _State, images: torch.Tensor) -> Iterator[Event]:
     clock = _Clock(state.steering)
     yield StageStarted("scan")
     if state.scanned is None:
-        found: Inverted | None = None
-        for done, total, result in invert(state.subject.model, images, seed=state.spec.seed):
+        found: Scan | None = None
+        told = 0
+        for done, total, result in scan(state.subject.model, images, seed=state.spec.seed):
             state.steering.check()
             found = result
-            if done % 5 == 0 or done == total:
+            if done >= told + 5 or (found is not None and told < total):
+                told = done
                 yield clock.progress("scan", done, total)
         assert found is not None
         state.scanned = _scanned(state, found)
+        state.recall_triggers()
         yield state.scanned
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _scanned(state: _State, found: Inverted) -> Scanned:
-    index = anomaly_index(found.sizes)
-    target = found.smallest
-    used = target if state.spec.target is None else state.spec.target
-    file = state.run.write_trigger(found.masks[used].cpu(), found.patterns[used].cpu())
-    sizes = [round(size, 2) if size != float("inf") else None for size in found.sizes.tolist()]
-    rates = [round(100 * rate, 1) for rate in found.attack_rates.tolist()]
-    return Scanned(target, round(float(index[target]), 2), sizes, rates, file)
+def _scanned(state: _State, found: Scan) -> Scanned:
+    verdict, main = judge(found), found.main
+    given = state.spec.target
+    certainty = 1.0 if given is not None else CERTAINTY[verdict.grade]
+    file = state.run.write_triggers(
+        [
+            (trigger.form, trigger.target, certainty, trigger.mask if trigger.mask is None else trigger.mask.cpu(),
+             trigger.pattern.cpu())
+            for trigger in found.triggers(given)
+        ]
+    )  # fmt: skip
+    return Scanned(
+        target=found.target,
+        anomaly_index=round(found.index(main), 2),
+        mask_sizes=[round(size, 2) if isfinite(size) else None for size in main.sizes.tolist()],
+        attack_rates=[round(100 * rate, 1) for rate in main.attack_rates.tolist()],
+        trigger=file,
+        form=main.form,
+        suspicion=[round(value, 2) for value in found.suspicion.tolist()],
+        verdict=verdict.grade,
+        facts=verdict.facts,
+    )
 
 
 def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generator[Event, None, Classifier]:
@@ -242,14 +292,8 @@ def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generat
     clock = _Clock(state.steering)
     yield StageStarted("purify")
     spec, run = state.spec, state.run
-    settings = settings_for(spec.preset, state.images.name, **spec.settings)
-    # read once, not at every step as state.reconstructed would
-    trigger = run.trigger()
-    assert trigger is not None
-    mask, pattern = (torch.from_numpy(part).to(state.device) for part in trigger)
-    purifier = Purifier(
-        state.subject.model, *budget, lambda x: stamp(x, mask, pattern), state.target, settings, spec.seed
-    )
+    triggers = state.triggers[: state.settings.triggers]
+    purifier = Purifier(state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
     checkpoint = run.read_checkpoint()
     if checkpoint:
@@ -258,21 +302,28 @@ def _purify(state: _State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generat
         for step in purifier.steps():
             if step.step > recorded:  # steps done again after a crash are on record already
                 yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
+            yield from _drawn(state, wait=False)
             if state.frames and state.frames.due(step):
                 yield from _frame(state, purifier.result(), step.step)
             if step.step % 5 == 0:
                 yield clock.progress("purify", step.step, step.total)
             if step.step % CHECKPOINT_EVERY == 0:
                 run.write_checkpoint(*purifier.state())
+            if run.control != "run":  # what has been seen is told before a pause
+                yield from _drawn(state)
             state.steering.check()
-    except BaseException:
+    except BaseException as end:
         if purifier.done:
             run.write_checkpoint(*purifier.state())
+        if not isinstance(end, GeneratorExit):  # then nobody listens any more
+            yield from _drawn(state)
         raise
     run.write_checkpoint(*purifier.state())
+    yield from _drawn(state)
     state.steps = purifier.done
+    model = purifier.result(best=True)
     state.seconds["purify"] = round(clock.seconds(), 2)
-    return purifier.result(best=True)
+    return model
 
 
 def _verify(state: _State, model: Classifier, clean_images: int) -> Iterator[Event]:
@@ -281,19 +332,25 @@ def _verify(state: _State, model: Classifier, clean_images: int) -> Iterator[Eve
     before, after = state.before, None
     assert before is not None
     assert state.scanned is not None
+    held: bool | None = None
     if not state.spec.scan_only:
-        tensors = state.subject.weights.named_as_in_file(model.net.state_dict())
-        save_weights(state.run.folder / "model.safetensors", tensors)
         if state.frames and state.last and state.last.step > 0:
             yield from _frame(state, model, state.steps)
+            yield from _drawn(state)
         after = _measured(state, model, "after")
         yield after
+        held = not state.settings.most_drop or after.ba >= before.ba - state.settings.most_drop
+        if held:  # else nothing is handed out: the original stays the better choice
+            _hand_out(state, model, after)
     state.seconds["verify"] = round(clock.seconds(), 2)
     first = next((event for _, event in state.run.events() if isinstance(event, Frame)), None)
     result: dict[str, Any] = {
         "target": state.target,
         "target_name": state.images.class_names[state.target],
         "anomaly_index": state.scanned.anomaly_index,
+        "verdict": state.scanned.verdict,
+        "evidence": state.scanned.facts,
+        "ba_held": held,
         "asr_kind": before.asr_kind,
         "ba_before": before.ba,
         "ba_after": after and after.ba,
@@ -307,9 +364,24 @@ def _verify(state: _State, model: Classifier, clean_images: int) -> Iterator[Eve
         "device": _device_name(state.device),
         "arch": state.subject.arch,
         "normalize": state.subject.normalize,
+        "found": [asdict(fact) for fact in state.subject.found],
+        "tried": [{"name": tried.name, "accuracy": round(tried.accuracy, 2)} for tried in state.subject.tried],
         "out": str(state.run.folder),
     }
     yield Finished(result)
+
+
+def _hand_out(state: _State, model: Classifier, after: Measured) -> None:
+    """The purified weights, under the names they came in with, and a card that says where they come from."""
+    subject, before = state.subject, state.before
+    assert before is not None
+    facts = {
+        "arch": subject.arch, "normalize": subject.normalize, "images": state.images.name, "target": state.target,
+        "asr_kind": before.asr_kind, "ba_before": before.ba, "ba_after": after.ba, "asr_before": before.asr,
+        "asr_after": after.asr, "defence": state.spec.defence, "preset": state.spec.preset, "seed": state.spec.seed,
+    }  # fmt: skip
+    source = subject.card.weights if subject.card else Path(str(state.spec.weights))
+    write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source=source)
 
 
 def _device_name(device: torch.device) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet, as_float
-from core.metrics import attack_success_rate, benign_accuracy, dissolution
+from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 
@@ -81,7 +81,6 @@ class View:
     confidence: Tensor
     ba: float
     asr: float
-    dissolution: float
 
 
 def view(model: Classifier, samples: SampleSet, target: int) -> View:
@@ -96,5 +95,4 @@ def view(model: Classifier, samples: SampleSet, target: int) -> View:
         100 * confidence.cpu(),
         benign_accuracy(answered_cpu[:n], label[:n]),
         attack_success_rate(answered_cpu[n:], label[n:], target),
-        dissolution(features, label, samples.triggered, twins=samples.twin),
     )

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from core.attacks.trigger import Trigger
 from core.data.imageset import ImageSet
+from core.device import choose as choose_device
 from core.errors import BadInput
-from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.models.weights import Weights, classifier, fitting_architecture, read_weights
-from core.runs.spec import NORMALIZATIONS, Spec
+from core.models.identify import Candidate, candidates, named
+from core.models.inputs import Choice, Tried, choose
+from core.models.own_class import own_candidate
+from core.models.weights import Found, Weights, classifier, read_weights
+from core.runs.spec import Inputs, Spec
 from core.victims import Card, card_of, trigger_of
+
+RENUMBERED = 50.0  # percent right, with the classes in another order, from which on that is said
 
 
 @dataclass(frozen=True)
 class Subject:
     """What is examined.
 
+    ``normalize``: the scaling, with size and colour, as ``--normalize`` takes it; of a victim, the name of its images.
     ``card`` and ``trigger`` are None for a stranger's model: its attack, if there is one, is unknown.
+    ``accuracy``: of the chosen network and scaling on clean training images, percent; None for a victim.
+    ``tried``: every network and scaling that was tried, the best first. ``found``: what there is to say about the
+    file, in words.
     """
 
     model: Classifier
@@ -28,33 +40,65 @@ class Subject:
     normalize: str
     card: Card | None = None
     trigger: Trigger | None = None
+    accuracy: float | None = None
+    tried: tuple[Tried, ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 def load_subject(spec: Spec, images: ImageSet) -> Subject:
     """The model that ``spec`` names, on the CPU, in evaluation mode.
 
     Raises:
-        BadInput: the weights cannot be read, fit no network, or have another number of classes than the images.
+        BadInput: the weights cannot be read, fit no network, have another number of classes than the images, or
+            answer no better than chance (``near_chance``) or in another order of classes (``classes_renumbered``).
     """
     card = card_of(spec.victim) if spec.victim else None
     weights = read_weights(card.weights if card else str(spec.weights))
     if card:
         _same_classes(card.classes, images)
         model = classifier(weights, card.arch, card.classes, card.mean, card.std)
-        return Subject(model, weights, card.arch, card.data, card, trigger_of(card, images.size))
-    if spec.arch:
-        arch, classes = spec.arch, images.num_classes
+        trigger = trigger_of(card, images.size)
+        return Subject(model, weights, card.arch, card.data, card, trigger, found=weights.found)
+    fits = _networks(spec, weights, images)
+    given = Inputs.parse(spec.normalize) if spec.normalize else None
+    try:
+        choice = choose(fits, images.x_train, images.y_train, given, choose_device(spec.device))
+    except ValueError as error:
+        raise BadInput(
+            "size_does_not_fit",
+            f"The network {fits[0].arch} cannot take images of {images.size[0]} x {images.size[1]} pixels; give the "
+            "size it was trained on with --normalize, for example none@32.",
+            arch=fits[0].arch, height=images.size[0], width=images.size[1],
+        ) from error  # fmt: skip
+    choice.model.to("cpu")
+    if given is None or not (spec.arch or spec.model_class):  # else the user has said all, and is taken at their word
+        _check_answers(choice, images)
+    best = choice.tried[0]
+    found = (*choice.candidate.weights.found, *choice.candidate.found)
+    return Subject(
+        choice.model, choice.candidate.weights, choice.candidate.arch, choice.inputs.name, accuracy=best.accuracy,
+        tried=choice.tried, found=found,
+    )  # fmt: skip
+
+
+def _networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
+    """Networks that fit the weights and the images' classes; one if the user named it."""
+    if spec.model_class:
+        fits = [own_candidate(spec.model_class, weights, images.num_classes)]
+    elif spec.arch:
+        fits = [named(spec.arch, weights, images.num_classes)]
     else:
-        arch, classes = fitting_architecture(weights)
-        _same_classes(classes, images)
-    name = spec.normalize or best_normalization(weights, arch, images)
-    return Subject(classifier(weights, arch, classes, *NORMALIZATIONS[name]), weights, arch, name)
+        fits = candidates(weights, min(images.size))
+    right = [candidate for candidate in fits if candidate.classes == images.num_classes]
+    if not right:
+        _same_classes(fits[0].classes, images)
+    return right
 
 
 def _same_classes(classes: int, images: ImageSet) -> None:
     if classes != images.num_classes:
         raise BadInput(
-            "classes_differ",
+            "model_classes_differ",
             f"The model has {classes} classes and the images {images.name} have {images.num_classes}; "
             "give images of the classes the model was trained on.",
             model=classes,
@@ -63,14 +107,50 @@ def _same_classes(classes: int, images: ImageSet) -> None:
         )
 
 
-def best_normalization(weights: Weights, arch: str, images: ImageSet) -> str:
-    """The usual input scaling under which the model answers most of up to 1,000 clean training images rightly."""
-    x, y = (
-        images.x_train[:: max(1, len(images.x_train) // 1000)],
-        images.y_train[:: max(1, len(images.y_train) // 1000)],
-    )
-    scores = {
-        name: benign_accuracy(answers(classifier(weights, arch, images.num_classes, *scaling), x), y)
-        for name, scaling in NORMALIZATIONS.items()
-    }
-    return max(scores, key=lambda name: scores[name])
+def _check_answers(choice: Choice, images: ImageSet) -> None:
+    """Refuses a model that answers as if it had never seen such images: every later figure would be meaningless."""
+    best = choice.tried[0]
+    step = max(1, len(images.x_train) // max(500, 10 * images.num_classes))
+    labels = images.y_train[::step]
+    chance = torch.bincount(labels, minlength=images.num_classes).max().item() / len(labels)
+    least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.images) ** 0.5))
+    if best.accuracy >= max(least, RENUMBERED):
+        return
+    right, order = renumbered(answers(choice.model, images.x_train[::step]), labels, images.num_classes)
+    if right >= max(RENUMBERED, 1.5 * best.accuracy):
+        moved = [(images.class_names[k], int(order[k])) for k in range(images.num_classes) if order[k] != k][:5]
+        pairs = ", ".join(f"{name} is its class {number}" for name, number in moved)
+        raise BadInput(
+            "classes_renumbered",
+            f"The model knows these images, but numbers the classes in another order: {best.accuracy:.0f} % right as "
+            f"the images are sorted, {right:.0f} % with the classes renumbered ({pairs}). Rename the class folders, "
+            "which are sorted by name, or renumber the labels, so that their order is that of training.",
+            accuracy=round(best.accuracy, 1), renumbered=round(right, 1), pairs=pairs,
+        )  # fmt: skip
+    if best.accuracy < least:
+        raise BadInput(
+            "near_chance",
+            f"The best the network {best.arch} does on the clean images is {best.accuracy:.1f} % right (input scaling "
+            f"{best.name}), no better than guessing. Check that the images are of the classes it was trained on, in "
+            "the same order (folders are sorted by name); or name its network with --arch or --model-class, and its "
+            "input scaling with --normalize.",
+            arch=best.arch, accuracy=round(best.accuracy, 1), normalize=best.name,
+        )  # fmt: skip
+
+
+def renumbered(predicted: Tensor, labels: Tensor, classes: int) -> tuple[float, Tensor]:
+    """The one-to-one renumbering of classes under which most answers are right, and how many that are.
+
+    Args:
+        predicted, labels: (n,), classes.
+
+    Returns:
+        percent right; and for each class of the images, the model's number for it, int64 (classes,).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    pairs = torch.zeros(classes, classes, dtype=torch.int64)
+    pairs.index_put_((labels.cpu(), predicted.cpu()), torch.ones(len(labels), dtype=torch.int64), accumulate=True)
+    _, columns = linear_sum_assignment(-pairs.numpy())
+    order = torch.as_tensor(columns)
+    return 100 * pairs[torch.arange(classes), order].sum().item() / max(1, len(labels)), order

@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.components import frame  # noqa: E402
 from dashboard.i18n import t  # noqa: E402
-from dashboard.views import about, purify, runs  # noqa: E402
+from dashboard.views import about, purify, runs, story  # noqa: E402
 
 st.set_page_config(
     page_title=t("app.name"),
@@ -25,7 +25,8 @@ st.set_page_config(
 frame.dress()
 
 pages = {
-    "purify": st.Page(purify.page, title=t("nav.purify"), url_path="purify", default=True),
+    "story": st.Page(story.page, title=t("nav.story"), url_path="story", default=True),
+    "purify": st.Page(purify.page, title=t("nav.purify"), url_path="purify"),
     "runs": st.Page(runs.page, title=t("nav.runs"), url_path="runs"),
     "about": st.Page(about.page, title=t("nav.about"), url_path="about"),
 }

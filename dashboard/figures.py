@@ -172,7 +172,6 @@ def mask_sizes_figure(
     mask_sizes: Sequence[float | None],
     class_names: Sequence[str],
     target: int | None,
-    title: str,
     words: Mapping[str, str],
 ) -> go.Figure:
     """How small a trigger each class needs: one bar per class, the suspect marked by colour and by a label.
@@ -181,7 +180,6 @@ def mask_sizes_figure(
         mask_sizes: L1 size of the smallest successful mask per class, in pixels; None where none was found.
         class_names: names in label order.
         target: the class the scan points at, or None.
-        title: a sentence that names the anomaly index.
         words: ``size`` (axis title), ``target`` (label of the suspect's bar), ``none`` (label where there is no mask).
 
     Raises:
@@ -210,9 +208,8 @@ def mask_sizes_figure(
         )
     )
     figure.update_layout(
-        title={"text": title},
-        margin={"l": 10, "r": 90, "t": 56, "b": 44},
-        height=110 + 26 * len(class_names),
+        margin={"l": 10, "r": 90, "t": 8, "b": 44},
+        height=62 + 26 * len(class_names),
         bargap=0.35,
         showlegend=False,
         xaxis={"title": {"text": words["size"]}, "rangemode": "tozero", "gridcolor": GRID, "fixedrange": True},

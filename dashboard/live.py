@@ -47,6 +47,7 @@ def before_the_cure(payload: StagePayload) -> StagePayload:
         frames=payload.frames[:1],
         metrics=payload.metrics[:1],
         trigger_uri=None,
+        trigger_on_uri=None,
         live=False,
         replay=False,
     )

@@ -17,12 +17,12 @@ NEUTRAL = "#7F8790"  # for what is neither: curves of progress, other bars; read
 
 CLASS_COLOURS = (
     "#56B4E9",  # sky blue (Okabe-Ito)
-    "#E69F00",  # orange (Okabe-Ito)
+    "#5E2EAE",  # violet
     "#009E73",  # bluish green (Okabe-Ito)
     "#CC79A7",  # reddish purple (Okabe-Ito)
     "#F0E442",  # yellow (Okabe-Ito)
     "#4B69D2",  # indigo
-    "#874B1E",  # brown
+    "#4E4E1E",  # olive
     "#3C695A",  # pine
     "#F0A5B4",  # rose
     "#5A5A78",  # slate

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from core.events import Frame, Scanned
-from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
+from core.runs.arrays import FORMS, Examples, FrameArrays, Samples, TriggerArrays
 from core.runs.files import EventReader
 from core.runs.record import Run
 from dashboard.components.stage import StagePayload
 
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
+FAINT = 0.15  # of a mask's strongest pixel: below, a pixel is no part of the trigger
 
 
 @dataclass
@@ -31,6 +32,7 @@ class RunCache:
     examples: list[dict[str, Any]] | None = None
     target: int | None = None
     trigger_uri: str | None = None
+    trigger_on_uri: str | None = None
 
     def begin(self, run: Run) -> None:
         """Forgets all, unless it is this run that has been read."""
@@ -85,6 +87,7 @@ def payload_from_run(
         target=cache.target if cache.target is not None else data.get("target"),
         examples=_examples(run, cache) if cache.frames else [],
         trigger_uri=cache.trigger_uri,
+        trigger_on_uri=cache.trigger_on_uri,
         live=live,
         replay=replay,
         status=status,
@@ -112,8 +115,10 @@ def _read_events(run: Run, cache: RunCache) -> None:
             cache.events[event.index] = event
         elif isinstance(event, Scanned):
             cache.target = event.target
-            trigger = run.trigger()
+            trigger = run.triggers()
             cache.trigger_uri = trigger_picture(trigger) if trigger else None
+            found = run.examples() if trigger else None
+            cache.trigger_on_uri = picture(stamped(trigger, found.clean[0])) if trigger and found else None
 
 
 def _read_frames(run: Run, cache: RunCache) -> None:
@@ -149,6 +154,33 @@ def picture(pixels: np.ndarray) -> str:
 
 
 def trigger_picture(trigger: TriggerArrays) -> str:
-    """The reconstructed trigger as a data URI: the pattern, as opaque as the mask."""
-    pixels = np.concatenate([trigger.pattern, trigger.mask]).transpose(1, 2, 0)
-    return picture(np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8))
+    """The reconstructed trigger as a data URI: the pattern, as opaque as the mask, cut out with some air around it."""
+    pixels = np.nan_to_num(np.concatenate([trigger.pattern, trigger.mask]).transpose(1, 2, 0))
+    return picture(_bytes(pixels[_around(pixels[..., 3])]))
+
+
+def stamped(trigger: TriggerArrays, image: np.ndarray) -> np.ndarray:
+    """The image, uint8 (h, w, 3), with the first reconstructed trigger on it."""
+    x, pattern = image / 255, np.nan_to_num(trigger.patterns[0]).transpose(1, 2, 0)
+    if FORMS[int(trigger.forms[0])] != "mask":
+        return _bytes(x + pattern)
+    mask = np.nan_to_num(trigger.masks[0]).transpose(1, 2, 0)
+    return _bytes((1 - mask) * x + mask * pattern)
+
+
+def _bytes(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def _around(mask: np.ndarray) -> tuple[slice, slice]:
+    """The square part of a mask (h, w) that matters, with air; all of it where there is nothing to see."""
+    rows, columns = np.nonzero(mask > FAINT * mask.max())
+    if not len(rows):
+        return slice(None), slice(None)
+    side = 1 + int(max(np.ptp(rows), np.ptp(columns)))
+    side = min(side + 2 * max(1, side // 4), mask.shape[0], mask.shape[1])
+    corner = [
+        int(np.clip((where.min() + where.max() + 1 - side) // 2, 0, length - side))
+        for where, length in zip((rows, columns), mask.shape, strict=True)
+    ]
+    return slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side)

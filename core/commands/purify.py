@@ -19,7 +19,12 @@ JSON_KEYS = (
     "target", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before", "asr_after", "seconds",
     "device",
 )  # fmt: skip
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+VERDICTS = {
+    "strong": "Strong signs of a backdoor.",
+    "some": "Some signs of a backdoor.",
+    "none": "No sign of the kinds of backdoor this scan covers; that is no proof that there is none.",
+}
+FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 1, 2, 3, 130
 
 
 def purify(arguments: argparse.Namespace) -> int:
@@ -58,7 +63,7 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
     if status == "failed":
         return _failed(run)
     print(strict_json(figures(run)) if arguments.json else summary(run))
-    return 0
+    return NOT_HELD if (run.data["result"] or {}).get("ba_held") is False else 0
 
 
 def _failed(run: Run) -> int:
@@ -74,7 +79,7 @@ def _failed(run: Run) -> int:
 def figures(run: Run) -> dict[str, Any]:
     """The one JSON object of ``--json``."""
     result = run.data["result"] or {}
-    return {key: result.get(key) for key in JSON_KEYS if key in result or key != "verdict"} | {"out": str(run.folder)}
+    return {key: result.get(key) for key in JSON_KEYS} | {"out": str(run.folder)}
 
 
 def summary(run: Run) -> str:
@@ -82,7 +87,10 @@ def summary(run: Run) -> str:
     result, names = run.data["result"] or {}, run.data["classes"]
     target = result.get("target")
     name = f" ({names[target]})" if target is not None and target < len(names) else ""
-    lines = [f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}"]
+    lines = [
+        VERDICTS.get(str(result.get("verdict")), "No verdict."),
+        f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}",
+    ]
     kind = "true" if result.get("asr_kind") == "true" else "estimated with the reconstructed trigger"
     rows = [
         [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]
@@ -95,6 +103,8 @@ def summary(run: Run) -> str:
     seconds = result.get("seconds") or {}
     spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
     lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
+    if result.get("ba_held") is False:
+        lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
     if (run.folder / "model.safetensors").exists():
         lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
     lines.append(f"Run: {run.id} in {run.folder}")

@@ -11,19 +11,21 @@ pulls a triggered image towards its clean twin and pushes it away from where the
 preset ``published`` is that loss alone, with the published schedule: no clean images in the batch, so
 batch-norm statistics move on triggered images only, and the last linear layer gets no gradient.
 
-The preset ``default`` adds what the published schedule lacks away from its own victim: the clean labels
-of x and of x_t, the victim's own soft answers on x as a brake on benign accuracy, an averaged model, and
-a learning rate that stays up until the held-out part of the clean budget says that the attack is gone,
-then falls to zero along a cosine while BA mends.
+The preset ``default`` adds what the published schedule lacks away from its own victim: several reconstructed
+triggers at once, drawn image by image; the clean labels of x and of x_t, the latter with a margin against the target;
+the victim's own soft answers on x as a brake on benign accuracy; an averaged model; and a learning rate that stays up
+until the held-out part of the clean budget says that the attack is gone, then falls to zero along a cosine while BA
+mends. The result is a small step back towards the victim, with batch-norm statistics taken anew on clean images:
+in training they see triggered ones, and averaged weights have none of their own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,137 +33,11 @@ from torch import Tensor
 from torch.optim.sgd import sgd
 
 from core.data.imageset import as_float
-from core.errors import BadInput
+from core.defenses.batchnorm import take_anew
+from core.defenses.settings import MCLSettings
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers, look
-
-
-@dataclass(frozen=True)
-class MCLSettings:
-    """Loss weights and schedule.
-
-    Args:
-        contrast: weight of the model-contrastive loss above.
-        clean: weight of the cross-entropy of x with its label.
-        supervised: weight of the cross-entropy of x_t with the label of x.
-        keep: weight of the divergence of the answers on x from the victim's.
-        tau: temperature of the contrast.
-        lr: learning rates, one for each entry of ``lr_epochs``.
-        lr_epochs: epochs from which they hold.
-        epochs: passes over the clean budget (at most, where ``mend`` is set).
-        mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
-            steps, and the run ends; 0 for a fixed schedule.
-        batch: clean images a step; as many triggered ones go with them.
-        momentum, weight_decay: of SGD.
-        average: decay per step of the running average of the weights that becomes the result; 0 for none.
-        holdout: share of the clean budget kept apart to guard BA and to see the attack go; 0 for none.
-        check_every: steps between two looks at the held-out part.
-        gone: estimated ASR, percent, at and below which the attack counts as gone.
-    """
-
-    contrast: float = 1.0
-    clean: float = 1.0
-    supervised: float = 1.0
-    keep: float = 1.0
-    tau: float = 0.5
-    lr: tuple[float, ...] = (0.01,)
-    lr_epochs: tuple[int, ...] = (0,)
-    epochs: int = 8
-    mend: int = 60
-    batch: int = 64
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    average: float = 0.9
-    holdout: float = 0.1
-    check_every: int = 5
-    gone: float = 3.0
-
-
-PRESETS: dict[str, MCLSettings] = {
-    "default": MCLSettings(),
-    "published": MCLSettings(
-        clean=0.0,
-        supervised=0.0,
-        keep=0.0,
-        lr=(0.1, 0.01, 0.001),
-        lr_epochs=(0, 1, 10),
-        epochs=20,
-        mend=0,
-        average=0.0,
-        holdout=0.0,
-    ),
-}
-
-
-def settings_for(preset: str, data: str = "", **changes: Any) -> MCLSettings:
-    """The settings of a preset with single values changed.
-
-    ``published`` knows the schedule its authors used on GTSRB.
-
-    Raises:
-        BadInput: no such preset or setting, or a value the setting cannot have.
-    """
-    if preset not in PRESETS:
-        allowed = ", ".join(PRESETS)
-        raise BadInput(
-            "unknown_preset",
-            f"There is no preset called {preset!r}; use one of {allowed}.",
-            preset=preset,
-            allowed=allowed,
-        )
-    settings = PRESETS[preset]
-    if preset == "published" and data == "gtsrb":
-        settings = replace(settings, lr=(0.01, 0.001, 0.0001), lr_epochs=(0, 2, 10))
-    for name, value in changes.items():
-        settings = replace(settings, **{name: _checked(name, value)})
-    if len(settings.lr) != len(settings.lr_epochs):
-        raise BadInput(
-            "lr_epochs",
-            f"There are {len(settings.lr)} learning rates and {len(settings.lr_epochs)} epochs from which they hold; "
-            "give as many of one as of the other.",
-            rates=len(settings.lr), epochs=len(settings.lr_epochs),
-        )  # fmt: skip
-    if settings.lr_epochs[0] != 0 or list(settings.lr_epochs) != sorted(settings.lr_epochs):
-        raise BadInput(
-            "bad_setting",
-            f"The setting lr_epochs must begin with 0 and rise, which {settings.lr_epochs} does not.",
-            name="lr_epochs", value=str(settings.lr_epochs),
-        )  # fmt: skip
-    return settings
-
-
-ABOVE_0 = ("tau", "batch", "epochs", "check_every")
-BELOW_1 = ("momentum", "average", "holdout")
-
-
-def _checked(name: str, value: Any) -> Any:
-    """A setting's new value in the type it has to have."""
-    names = [f.name for f in fields(MCLSettings)]
-    if name not in names:
-        allowed = ", ".join(names)
-        raise BadInput("unknown_setting", f"MCL has no setting {name!r}; it has {allowed}.", name=name, allowed=allowed)
-    now = getattr(PRESETS["default"], name)
-    several = isinstance(now, tuple)
-    kind = type(now[0] if several else now)
-    parts = list(value) if isinstance(value, (list, tuple)) else [value]
-    if (
-        not parts
-        or (len(parts) > 1 and not several)
-        or not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
-        or not all(math.isfinite(part) and part >= 0 and part == kind(part) for part in parts)
-        or (name in ABOVE_0 and min(parts) == 0)
-        or (name in BELOW_1 and max(parts) >= 1)
-    ):
-        whole = "whole " if kind is int else ""
-        what = f"{whole}numbers" if several else f"one {whole}number"
-        least = "above 0" if name in ABOVE_0 else "of 0 or more"
-        most = " and below 1" if name in BELOW_1 else ""
-        raise BadInput(
-            "bad_setting", f"The setting {name} must be {what} {least}{most}, not {value!r}.",
-            name=name, value=str(value),
-        )  # fmt: skip
-    return tuple(kind(part) for part in parts) if several else kind(parts[0])
 
 
 def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) -> Tensor:
@@ -177,15 +53,45 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     return F.softplus(negative - positive).mean()
 
 
+class Aimed(Protocol):
+    """A trigger, and the class it leads to; ``core.inversion.trigger.Reconstructed`` is one."""
+
+    @property
+    def target(self) -> int: ...
+
+    @property
+    def certainty(self) -> float:
+        """0-1; the margin against the target is that share of ``MCLSettings.margin``."""
+        ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float images (n, 3, h, w) in [0, 1] with the trigger."""
+        ...
+
+
+class Check(NamedTuple):
+    """Percent on the held-out part: BA, and the estimated ASR of the trigger that works best."""
+
+    ba: float
+    asr: float
+
+
 @dataclass(frozen=True)
 class PurifyStep:
-    """One step done. ``losses``: unweighted terms. ``check``: (BA, estimated ASR) in percent on the held-out part."""
+    """One step done. ``losses``: unweighted terms. ``check``: where one was made."""
 
     step: int
     total: int
     lr: float
     losses: dict[str, float] = field(default_factory=dict)
-    check: tuple[float, float] | None = None
+    check: Check | None = None
+
+
+STEPS_BACK = (0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
+PLENTY = 100  # clean images a class that the whole margin needs
+ENOUGH = 100  # held-out images for BA to be judged by
+QUICK = 512  # clean images that batch-norm statistics are taken from for a look; the result takes more
+MOST = 4000  # clean images that the result's are taken from
 
 
 class Purifier:
@@ -195,8 +101,7 @@ class Purifier:
         victim: the backdoored model; not changed.
         images: clean budget, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
-        trigger: puts the reconstructed trigger into float images.
-        target: the class the trigger leads to.
+        triggers: the reconstructed triggers, at least one; each triggered image carries one of them.
         settings: see ``MCLSettings``.
         seed: of the order; the same on a CPU gives the same model.
 
@@ -209,25 +114,28 @@ class Purifier:
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        trigger: Callable[[Tensor], Tensor],
-        target: int,
+        triggers: Sequence[Aimed],
         settings: MCLSettings,
         seed: int = 0,
     ) -> None:
         device = victim.mean.device
-        self.settings, self.seed, self.target, self.trigger = settings, seed, target, trigger
+        self.settings, self.seed, self.triggers = settings, seed, tuple(triggers)
+        self.targets = torch.tensor([trigger.target for trigger in triggers], device=device)
+        # with few clean images of the target class nothing would hold that class itself against the margin
+        plenty = min(1.0, len(images) / (victim.num_classes * PLENTY))
+        self.margins = settings.margin * plenty * torch.tensor([t.certainty for t in triggers], device=device)
         self.model = deepcopy(victim)
+        self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         held = min(round(settings.holdout * len(images)), len(images) - 1)
-        if bool((labels[order[:held]] == target).all()):
+        if any(bool((labels[order[:held]] == target).all()) for target in self.targets.tolist()):
             held = 0  # images of the target class alone, in a tiny budget, say nothing about the attack
         self.held = (images[order[:held]].to(device), labels[order[:held]].to(device))
         images, labels = images[order[held:]], labels[order[held:]]
-        # the budget is small: both versions of it and what the victim makes of them are taken once
+        # the budget is small: what the victim makes of it, clean and with each trigger, is taken once
         self.x, self.y = as_float(images.to(device)), labels.to(device)
         self.clean0, self.logits0 = look(victim, self.x)
-        self.x_t = torch.cat([trigger(part) for part in self.x.split(512)])
-        self.triggered0 = look(victim, self.x_t)[0]
+        self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
         self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.most = settings.epochs * self.per_epoch
         if settings.mend:
@@ -238,7 +146,7 @@ class Purifier:
         self.done = 0
         self.averaged = self._weights()
         self.best, self.best_score = self._weights(), -math.inf
-        self.victim_ba = self._check(self.model)[0] if held else math.nan
+        self.victim_ba = self._check(self.model).ba if held else math.nan
 
     def _weights(self) -> dict[str, Tensor]:
         return {key: value.detach().clone() for key, value in self.model.net.state_dict().items()}
@@ -275,21 +183,29 @@ class Purifier:
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
         settings = self.settings
-        x, y = self.x[chosen], self.y[chosen]
-        x_t = self.x_t[chosen]
+        x, y, n = self.x[chosen], self.y[chosen], len(chosen)
+        which, x_t = self._triggered(x)
         with_clean = settings.clean > 0 or settings.keep > 0
         batch = torch.cat([x_t, x]) if with_clean else x_t
         features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
-        n = len(x)
-        terms = {"contrast": contrast(features[:n], self.clean0[chosen], self.triggered0[chosen], settings.tau)}
+        triggered0 = self.triggered0[which, chosen]
+        terms = {"contrast": contrast(features[:n], self.clean0[chosen], triggered0, settings.tau)}
         if settings.supervised > 0:
-            terms["supervised"] = F.cross_entropy(logits[:n], y)
+            ahead = F.one_hot(self.targets[which], logits.shape[1]) * (self.targets[which] != y)[:, None]
+            terms["supervised"] = F.cross_entropy(logits[:n] + self.margins[which][:, None] * ahead, y)
         if settings.clean > 0:
             terms["clean"] = F.cross_entropy(logits[n:], y)
         if settings.keep > 0:
             before = self.logits0[chosen].log_softmax(1)
             terms["keep"] = F.kl_div(logits[n:].log_softmax(1), before, log_target=True, reduction="batchmean")
         return terms
+
+    def _triggered(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Each image with one of the triggers: which, (n,), and the images. Depends on seed and step alone."""
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + 50_021 + self.done)
+        which = torch.randint(len(self.triggers), (len(x),), generator=generator).to(x.device)
+        every = torch.stack([trigger(x) for trigger in self.triggers])
+        return which, every[which, torch.arange(len(x), device=x.device)]
 
     def steps(self) -> Iterator[PurifyStep]:
         """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached."""
@@ -332,32 +248,71 @@ class Purifier:
             else:
                 kept.copy_(value)
 
-    def _check(self, model: Classifier) -> tuple[float, float]:
+    def _check(self, model: Classifier) -> Check:
         x, y = self.held
-        clean, attacked = answers(model, x), answers(model, x, self.trigger)
-        return benign_accuracy(clean, y), attack_success_rate(attacked, y, self.target)
+        rates = [attack_success_rate(answers(model, x, trigger), y, trigger.target) for trigger in self.triggers]
+        return Check(benign_accuracy(answers(model, x), y), max(rates))
 
-    def _judge(self) -> tuple[float, float]:
+    def _judge(self) -> Check:
         """Looks at the held-out part: has the attack gone, and is this the state to keep?"""
-        ba, asr = self._check(self.result())
-        if self.mending_from is None and asr <= self.settings.gone:
-            self.mending_from = self.done
-        if self.mending_from is not None and 2 * (self.done - self.mending_from) < self.settings.mend:
-            return ba, asr  # just gone: the reconstructed trigger fails before the real one does
+        if self.mending_from is None:
+            check = self._check(self.result())
+            if check.asr <= self.settings.gone:
+                self.mending_from = self.done
+            return check
+        check = self._check(self._stepped_back(self.averaged, self.settings.back, QUICK))
+        if 2 * (self.done - self.mending_from) < self.settings.mend:
+            return check  # just gone: the reconstructed trigger fails before the real one does
         # The held-out part is small, so a later state gives way to an earlier one only if its BA is worse by
         # more than chance explains: the gain that counts is one standard error of the victim's BA.
-        score = ba - 2 * max(0.0, asr - self.settings.gone)
-        share = self.victim_ba / 100
-        error = 100 * math.sqrt(max(share * (1 - share), 0.01) / len(self.held[0]))
-        if score >= self.best_score - error:
+        score = check.ba - 2 * max(0.0, check.asr - self.settings.gone)
+        if score >= self.best_score - self._error():
             self.best, self.best_score = {k: v.clone() for k, v in self.averaged.items()}, max(score, self.best_score)
-        return ba, asr
+        return check
+
+    def _error(self) -> float:
+        """Standard error of the victim's BA on the held-out part, percentage points."""
+        share = self.victim_ba / 100
+        return 100 * math.sqrt(max(share * (1 - share), 0.01) / len(self.held[0]))
+
+    def _stepped_back(self, weights: dict[str, Tensor], back: float, clean: int) -> Classifier:
+        """The model with these weights, a share ``back`` of the victim's in them, and statistics of clean images."""
+        model = deepcopy(self.model)
+        model.net.load_state_dict(
+            {
+                key: value.lerp(self.original[key], back) if back and value.is_floating_point() else value
+                for key, value in weights.items()
+            }
+        )
+        model.eval()
+        if self.settings.clean > 0:
+            take_anew(model, self.x[:clean])
+        return model
 
     def result(self, best: bool = False) -> Classifier:
-        """A copy of the purified model: the running average now, or the best of those checked."""
-        model = deepcopy(self.model)
-        model.net.load_state_dict(self.best if best and self.best_score > -math.inf else self.averaged)
-        return model.eval()
+        """A copy of the purified model: the running average now, or, at the end, the best of those checked.
+
+        The best is a step back towards the victim, as long as ``settings.back``; longer where the held-out part
+        shows that BA does not hold, as far as the attack stays gone.
+        """
+        if not best:
+            model = deepcopy(self.model)
+            model.net.load_state_dict(self.averaged)
+            return model.eval()
+        weights = self.best if self.best_score > -math.inf else self.averaged
+        model = self._stepped_back(weights, self.settings.back, MOST)
+        if len(self.held[0]) < ENOUGH or not self.settings.most_drop:
+            return model
+        first = check = self._check(model)
+        for back in STEPS_BACK:
+            if back <= self.settings.back or self.victim_ba - check.ba <= self.settings.most_drop:
+                continue
+            nearer = self._stepped_back(weights, back, MOST)
+            check = self._check(nearer)
+            if check.asr > max(self.settings.gone, first.asr):
+                break
+            model = nearer
+        return model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Tensors and numbers from which ``restore`` goes on."""

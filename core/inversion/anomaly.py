@@ -13,12 +13,18 @@ def anomaly_index(sizes: Tensor) -> Tensor:
     1.4826 to agree with a normal distribution's standard deviation. Above 2 is an outlier at 95 %.
 
     Args:
-        sizes: L1 size per class, (classes,), infinite where no mask succeeded.
+        sizes: L1 size per class, (classes,), infinite where no trigger succeeded, NaN where none was looked for.
 
     Returns:
-        (classes,), float; negative for masks above the median; 0 for all where the deviation vanishes.
+        (classes,), float; negative for triggers above the median; 0 for all where the deviation vanishes, and for
+        classes that were not looked at.
     """
-    # a class that no mask reached is as far above the median as the largest mask found, not infinitely far
+    looked = ~sizes.isnan()
+    if not bool(looked.all()):
+        found = torch.zeros_like(sizes)
+        found[looked] = anomaly_index(sizes[looked])
+        return found
+    # a class that no trigger reached is as far above the median as the largest mask found, not infinitely far
     finite = sizes[sizes.isfinite()]
     if len(finite) < 2:
         return torch.zeros_like(sizes)

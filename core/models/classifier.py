@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import BadInput
@@ -28,6 +30,10 @@ def last_linear(net: nn.Module) -> nn.Linear:
     return linears[-1]
 
 
+COLOURS = ("rgb", "bgr", "grey", "grey3")
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow, torchvision and OpenCV weigh them
+
+
 class Classifier(nn.Module):
     """``net`` behind its input scaling; takes images in [0, 1] and answers with logits.
 
@@ -35,17 +41,29 @@ class Classifier(nn.Module):
     network works. ``net.state_dict()`` keeps the keys the weights came in with.
 
     Args:
-        net: maps normalised images (n, 3, h, w) to logits (n, classes).
-        mean, std: per-channel scaling in units of [0, 1].
+        net: maps scaled images (n, 3, h, w), or (n, 1, h, w) where ``colour`` is "grey", to logits (n, classes).
+        mean, std: per-channel scaling in units of [0, 1]; for grey images their mean over the channels is used.
+        size: height and width the images are resized to (bilinear); None: they are left as they are.
+        colour: "rgb"; "bgr": channels turned round; "grey": one channel; "grey3": three equal channels.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, mean: Sequence[float] = (0, 0, 0), std: Sequence[float] = (1, 1, 1)) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        mean: Sequence[float] = (0, 0, 0),
+        std: Sequence[float] = (1, 1, 1),
+        size: tuple[int, int] | None = None,
+        colour: str = "rgb",
+    ) -> None:
         super().__init__()
         self.net = net
         self.head = [last_linear(net)]  # in a list, so that it is not registered twice
+        if colour == "grey":
+            mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+        self.size, self.colour = size, colour
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
@@ -59,13 +77,27 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, shape (n, classes), of images in [0, 1], shape (n, 3, h, w)."""
+        if self.size is not None and tuple(images.shape[-2:]) != self.size:
+            images = F.interpolate(images, self.size, mode="bilinear", antialias=True)
+        if self.colour == "bgr":
+            images = images.flip(1)
+        elif self.colour != "rgb":
+            images = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            if self.colour == "grey3":
+                images = images.expand(-1, 3, -1, -1)
         return self.net((images - self.mean) / self.std)
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Penultimate features (n, d) and logits (n, classes) from one forward pass."""
         tapped: list[Tensor] = []
+        me = get_ident()  # other threads may look through the same network
+
+        def tap(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if get_ident() == me:
+                tapped.append(inputs[0].flatten(1))
+
         # the hook lives for this one pass, so that the network can be copied and saved at any other time
-        hook = self.head[0].register_forward_pre_hook(lambda module, inputs: tapped.append(inputs[0].flatten(1)))
+        hook = self.head[0].register_forward_pre_hook(tap)
         try:
             logits = self(images)
         finally:

@@ -1,9 +1,11 @@
-"""PreActResNet-18 for 32 px pictures (He et al., ECCV 2016, arXiv 1603.05027), named as in common CIFAR-10 code."""
+"""Pre-activation ResNets for 32 px pictures (He et al., ECCV 2016, arXiv 1603.05027), named as in common CIFAR code."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
 class PreActBlock(nn.Module):
@@ -25,18 +27,34 @@ class PreActBlock(nn.Module):
         return out + (x if self.shortcut is None else self.shortcut(active))
 
 
-class PreActResNet18(nn.Module):
-    """Four stages of two blocks, 64 to 512 channels; 512 penultimate features."""
+class PreActResNet(nn.Module):
+    """Four stages, 64 to 512 channels; 512 penultimate features.
 
-    def __init__(self, num_classes: int) -> None:
+    Args:
+        num_classes: outputs.
+        depth: 18 or 34.
+        channels: of the input.
+        last_norm: whether a batch norm and a ReLU come before the pooling, as in some versions.
+    """
+
+    def __init__(self, num_classes: int, depth: int = 18, channels: int = 3, last_norm: bool = False) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-        self.layer1 = nn.Sequential(PreActBlock(64, 64, 1), PreActBlock(64, 64, 1))
-        self.layer2 = nn.Sequential(PreActBlock(64, 128, 2), PreActBlock(128, 128, 1))
-        self.layer3 = nn.Sequential(PreActBlock(128, 256, 2), PreActBlock(256, 256, 1))
-        self.layer4 = nn.Sequential(PreActBlock(256, 512, 2), PreActBlock(512, 512, 1))
+        self.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+        first, second, third, fourth = BLOCKS[depth]
+        self.layer1 = self._stage(first, 64, 64, 1)
+        self.layer2 = self._stage(second, 64, 128, 2)
+        self.layer3 = self._stage(third, 128, 256, 2)
+        self.layer4 = self._stage(fourth, 256, 512, 2)
+        self.bn = nn.BatchNorm2d(512) if last_norm else None
         self.linear = nn.Linear(512, num_classes)
+
+    @staticmethod
+    def _stage(count: int, channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
+        rest = (PreActBlock(channels_out, channels_out, 1) for _ in range(count - 1))
+        return nn.Sequential(PreActBlock(channels_in, channels_out, stride), *rest)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer4(self.layer3(self.layer2(self.layer1(self.conv1(x)))))
+        if self.bn is not None:
+            x = F.relu(self.bn(x))
         return self.linear(x.mean((2, 3)))

@@ -22,12 +22,13 @@ class SmallNet(nn.Module):
     Args:
         num_classes: outputs.
         width: channels of the first stage; the penultimate features have ``4 * width`` dimensions.
+        channels: of the input.
     """
 
-    def __init__(self, num_classes: int, width: int = 16) -> None:
+    def __init__(self, num_classes: int, width: int = 16, channels: int = 3) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            *_stage(3, width),
+            *_stage(channels, width),
             nn.MaxPool2d(2),
             *_stage(width, 2 * width),
             nn.MaxPool2d(2),

@@ -1,148 +1,133 @@
-"""Reading weights one does not trust, and writing them back as they came.
-
-A file is told apart by its first bytes, never by its name, and no file is ever unpickled in full:
-safetensors holds no code, and PyTorch's own formats are read with ``weights_only=True``, which
-refuses everything but tensors and plain containers.
-"""
+"""Weights one does not trust, by name, and writing them back as they came."""
 
 from __future__ import annotations
 
-import json
-import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.models import ARCHITECTURES, build
+from core.models import build
 from core.models.classifier import Classifier
+from core.models.index import COUNTERS
+from core.models.refusals import not_finite
+from core.models.unwrap import Unwrapped, common_prefix
 
-LARGEST = 4 * 2**30  # bytes; far above any image classifier this tool is for
-WRAPPERS = ("state_dict", "model_state_dict", "net_state_dict", "model", "net", "weights")
+
+@dataclass(frozen=True)
+class Found:
+    """Something worth saying about a file. ``code``: the catalogue's ``found.<code>``; ``message``: in English."""
+
+    code: str
+    message: str
+    facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Weights:
     """Tensors by name, and what stood around them.
 
-    ``tensors``: names without ``prefix``. ``prefix``: what every name began with in the file ("module." or "").
+    ``tensors``: in the order, with the types of the file, names without ``prefix``. ``prefix``: what every name
+    began with in the file ("module." or ""). ``found``: what there is to say about the file. ``names``: where a
+    tensor goes by another name than in the file, the file's name (without the prefix).
     """
 
     tensors: dict[str, Tensor]
     prefix: str = ""
+    found: tuple[Found, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
-    def named_as_in_file(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``tensors`` under the names of the file they came from."""
-        return {self.prefix + name: value for name, value in tensors.items()}
+    def renamed(self, names: Mapping[str, str]) -> Weights:
+        """The same tensors in the same order, by new names; ``names``: new to old."""
+        new = {old: name for name, old in names.items()}
+        return replace(self, tensors={new[name]: value for name, value in self.tensors.items()}, names=names)
 
+    def as_in_file(self) -> Weights:
+        """The same tensors under the very names of the file, prefix and all."""
+        tensors = {self.prefix + self.names.get(name, name): value for name, value in self.tensors.items()}
+        return replace(self, tensors=tensors, prefix="", names={})
 
-def _refuse(path: Path, reason: str) -> BadInput:
-    return BadInput(
-        "weights_unreadable",
-        f"{path.name} cannot be read as weights: {reason}; use a .safetensors file or a PyTorch state_dict.",
-        file=path.name,
-        reason=reason,
-    )
+    def named_as_in_file(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``tensors`` under the names, in the order and with the types of the file they came from.
+
+        A tensor of the file that ``tensors`` does not have stays as it was; one that the file does not have is left
+        out: a class that loads the file with ``strict=True`` loads the result as well.
+        """
+        return {
+            self.prefix + self.names.get(name, name): tensors.get(name, value).detach().to("cpu", value.dtype)
+            for name, value in self.tensors.items()
+        }
 
 
 def read_weights(path: str | Path) -> Weights:
-    """The weights of a safetensors or PyTorch file, on the CPU.
+    """The weights of a safetensors or PyTorch file or of a ``torch.export`` archive, on the CPU.
 
     Raises:
-        BadInput: there is no such file; it is too large, damaged, of another kind, or wants code executed.
+        BadInput: ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
+            ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``, ``weights_none_inside``,
+            ``weights_odd_tensor`` (sparse, quantised, complex, empty), ``weights_not_finite``.
     """
+    from core.models.reading import open_weights
+
     path = Path(path)
     if not path.is_file():
         raise BadInput(
             "weights_not_found",
-            f"There is no file {path}; give a file of weights (.safetensors or a PyTorch state_dict).",
+            f"There is no file {path}; give a file of weights (.safetensors, a PyTorch state_dict or a .pt2 archive).",
             path=str(path),
         )
-    if path.stat().st_size > LARGEST:
-        raise _refuse(path, f"it has more than {LARGEST // 2**30} GB")
-    with path.open("rb") as file:
-        head = file.read(16)
-    content = _read_safetensors(path) if _is_safetensors(head, path.stat().st_size) else _read_torch(path, head)
-    tensors = _unwrap(content)
-    if not tensors:
-        raise _refuse(path, "it holds no dictionary of named tensors")
+    content = open_weights(path)
+    tensors = content.unwrapped.tensors
     for name, value in tensors.items():
-        if value.layout != torch.strided or value.is_meta or value.is_quantized:
-            raise _refuse(path, f"the tensor {name} is sparse, quantised or without values")
-    prefix = "module." if all(name.startswith("module.") for name in tensors) else ""
-    return Weights({name.removeprefix(prefix): value for name, value in tensors.items()}, prefix)
+        if value.is_floating_point() and not torch.isfinite(value.float()).all():
+            raise not_finite(path, name)
+    prefix = common_prefix(list(tensors))
+    short = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return Weights(short, prefix, tuple(_found(content.format, content.unwrapped, prefix)))
 
 
-def _is_safetensors(head: bytes, size: int) -> bool:
-    return len(head) >= 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size
+def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:
+    """What was met on the way to the tensors, in words."""
+    names = {
+        "safetensors": "safetensors", "pytorch": "PyTorch", "legacy": "PyTorch (before 1.6)", "export": "torch.export",
+    }  # fmt: skip
+    tensors = unwrapped.tensors
+    count, numbers = len(tensors), sum(value.numel() for value in tensors.values())
+    found = [
+        Found(
+            "file",
+            f"A file of {names[format]} with {count} tensors, {numbers:,} numbers.",
+            {"format": names[format], "tensors": count, "numbers": numbers},
+        )
+    ]
+    if unwrapped.path:
+        where = " → ".join(unwrapped.path)
+        found.append(Found("wrapper", f"The weights were inside {where}.", {"where": where}))
+    if unwrapped.averaged:
+        code, text = (
+            ("only_averaged", "The only weights are a moving average ({key}); they were taken.")
+            if unwrapped.only_averaged
+            else ("averaged", "A moving average of the weights ({key}) is there too; the plain weights were taken.")
+        )
+        found.append(Found(code, text.format(key=unwrapped.averaged), {"key": unwrapped.averaged}))
+    if unwrapped.beside:
+        listed = [name if value is None else f"{name} = {_brief(value)}" for name, value in unwrapped.beside.items()]
+        what = ", ".join(item[:60] for item in listed[:12] if item.isprintable())
+        found.append(Found("beside", f"Beside the weights, and left aside: {what}.", {"what": what}))
+    if prefix:
+        found.append(Found("prefix", f"Every name began with {prefix}, and will again.", {"prefix": prefix}))
+    kinds = ", ".join(sorted({str(value.dtype)[6:] for value in tensors.values() if value.is_floating_point()}))
+    if kinds not in ("", "float32"):
+        text = f"The numbers are {kinds}; they are computed with as float32 and written back as they came."
+        found.append(Found("precision", text, {"kinds": kinds}))
+    return found
 
 
-def _read_safetensors(path: Path) -> Any:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError, json.JSONDecodeError) as error:
-        raise _refuse(path, f"the safetensors file is damaged ({error})") from error
-
-
-def _read_torch(path: Path, head: bytes) -> Any:
-    if not (head.startswith(b"PK") or head[:1] == b"\x80"):
-        raise _refuse(path, "its first bytes are neither those of safetensors nor those of PyTorch")
-    try:
-        with path.open("rb") as file:  # torch goes by the name, given a path that ends in .safetensors
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a hostile file can make the reader fail in any way; none of them may end the process
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "Unsupported" in str(error) or "GLOBAL" in str(error) or "weights_only" in str(error).lower():
-            raise _refuse(
-                path, f"it asks for code to be executed, which is refused ({_asked_for(str(error))})"
-            ) from error
-        raise _refuse(path, f"the PyTorch file is damaged ({text[:200]})") from error
-
-
-def _asked_for(message: str) -> str:
-    """The global that a refused file asked for, from torch's message."""
-    import re
-
-    found = re.search(r"GLOBAL ([\w.]+)", message)
-    return found.group(1) if found else "torch names no global"
-
-
-def _unwrap(content: Any, depth: int = 4) -> dict[str, Tensor]:
-    """The named tensors inside a checkpoint dictionary; ``depth`` bounds one that holds itself."""
-    if not isinstance(content, dict):
-        return {}
-    for name in WRAPPERS if depth else ():
-        if inner := _unwrap(content.get(name), depth - 1):
-            return inner
-    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-
-
-def fitting_architecture(weights: Weights) -> tuple[str, int]:
-    """The network of our own whose names and shapes these weights have, and its number of classes.
-
-    Raises:
-        BadInput: none fits.
-    """
-    matrices = [value for value in weights.tensors.values() if value.ndim == 2]
-    classes = len(matrices[-1]) if matrices else 0
-    shapes = {name: value.shape for name, value in weights.tensors.items()}
-    for arch in ARCHITECTURES if 2 <= classes <= 100_000 else ():
-        with torch.device("meta"):  # shapes only, no memory
-            net = build(arch, classes)
-        if {name: value.shape for name, value in net.state_dict().items()} == shapes:
-            return arch, classes
-    raise BadInput(
-        "no_architecture_fits",
-        f"These weights fit none of the networks {', '.join(ARCHITECTURES)}; name theirs with --arch, "
-        "for example torchvision/resnet18.",
-        allowed=", ".join(ARCHITECTURES),
-    )
+def _brief(value: str | int | float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def classifier(
@@ -153,9 +138,21 @@ def classifier(
     Raises:
         BadInput: unknown architecture, or weights that do not fit, naming the first that does not.
     """
-    net = build(arch, num_classes)
+    net = fill(build(arch, num_classes), weights, arch, num_classes).eval()
+    # channels_last: the layout in which convolutions are fastest, on CPUs as on GPUs
+    return Classifier(net, mean, std).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def fill(net: torch.nn.Module, weights: Weights, arch: str, num_classes: int) -> torch.nn.Module:
+    """``net`` with these weights in it, every name and shape as it should be.
+
+    Raises:
+        BadInput: ``weights_do_not_fit`` or ``weights_left_over``, naming the first tensor that does not fit.
+    """
     wanted = {name: value.shape for name, value in net.state_dict().items()}
     for name, shape in wanted.items():
+        if name.endswith(COUNTERS) and name not in weights.tensors:
+            continue
         if name not in weights.tensors or weights.tensors[name].shape != shape:
             given = tuple(weights.tensors[name].shape) if name in weights.tensors else "missing"
             raise BadInput(
@@ -171,12 +168,11 @@ def classifier(
             f"The weights hold {len(extra)} tensors that {arch} does not have, {extra[0]} among them.",
             arch=arch, count=len(extra), name=extra[0],
         )  # fmt: skip
-    net.load_state_dict(weights.tensors)
-    # channels_last: the layout in which convolutions are fastest, on CPUs as on GPUs
-    return Classifier(net, mean, std).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.load_state_dict(weights.tensors, strict=False)
+    return net
 
 
-def save_weights(path: str | Path, tensors: dict[str, Tensor]) -> None:
+def save_weights(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """Writes named tensors as safetensors, atomically."""
     from safetensors.torch import save
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from core.projection.projector import tidy
+
 BLOCK = 1 << 23  # numbers held at once: 32 MiB
+
+
+class Neighbours(NamedTuple):
+    """The nearest others of each point: ``distance`` (n, k), ascending; ``index`` int64 (n, k), which they are."""
+
+    distance: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+
+
+def neighbours_of(features: np.ndarray, k: int) -> Neighbours:
+    """``nearest`` of features (n, d) that need be neither finite nor centred (see ``tidy``); on the CPU."""
+    return nearest(torch.from_numpy(tidy(features)), k)
 
 
 def ranked_distances(points: Tensor, rows: int) -> Iterator[tuple[int, Tensor]]:
@@ -24,34 +40,28 @@ def ranked_distances(points: Tensor, rows: int) -> Iterator[tuple[int, Tensor]]:
         yield start, block
 
 
-def nearest(points: Tensor, k: int, apart: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def nearest(points: Tensor, k: int) -> Neighbours:
     """The ``k`` nearest other points of each point, in Euclidean distance.
 
     Args:
         points: (n, d), floating point, finite.
         k: neighbours wanted; with fewer other points, all of them.
-        apart: optional (n,), int64: one more point for each that is not to count as its neighbour
-            (-1: none).
 
     Returns:
-        Distances (n, k) in ascending order, recomputed from the differences so that duplicates are
-        exactly 0 apart, and indices (n, k), int64. Where ``apart`` leaves fewer than k, distances are infinite.
+        Distances in ascending order, recomputed from the differences so that duplicates are exactly 0 apart, and
+        indices.
     """
     n, d = points.shape
     k = max(0, min(k, n - 1))
     if k == 0:
-        return points.new_zeros(n, 0), torch.zeros(n, 0, dtype=torch.int64, device=points.device)
+        return Neighbours(points.new_zeros(n, 0), torch.zeros(n, 0, dtype=torch.int64, device=points.device))
     points = points - points.mean(dim=0)
     distances, indices = [], []
     # Few, large operations: each one wakes torch's threads, which is slow where the machine is busy.
     for start, block in ranked_distances(points, max(1, BLOCK // max(n, k * d))):
-        if apart is not None:
-            pairs = apart[start : start + len(block)]
-            rows = torch.nonzero(pairs >= 0).squeeze(1)
-            block[rows, pairs[rows]] = torch.inf
-        rank, index = block.topk(k, largest=False)
+        index = block.topk(k, largest=False).indices
         gap = points[index].sub_(points[start : start + len(block), None])
-        distance, order = gap.norm(dim=2).masked_fill_(rank.isinf(), torch.inf).sort(dim=1, stable=True)
+        distance, order = gap.norm(dim=2).sort(dim=1, stable=True)
         distances.append(distance)
         indices.append(index.gather(1, order))
-    return torch.cat(distances), torch.cat(indices)
+    return Neighbours(torch.cat(distances), torch.cat(indices))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from core.projection.projector import Projector, turned
+
+if TYPE_CHECKING:
+    from core.projection.neighbours import Neighbours
 
 SMALL = 256  # above this many columns only the wanted directions are computed
 
@@ -20,10 +25,10 @@ class PcaFrames(Projector):
 
     fewest = 2
 
-    def _first(self, features: np.ndarray) -> np.ndarray:
+    def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray:
         return principal(features, self.dims)
 
-    def _next(self, features: np.ndarray, last: np.ndarray) -> np.ndarray:
+    def _next(self, features: np.ndarray, last: np.ndarray, near: Neighbours | None) -> np.ndarray:
         return turned(principal(features, self.dims), last, mirror=True)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from core.projection.neighbours import Neighbours
 
 LIMIT = 1e15  # squares of features up to here, summed over thousands of columns, fit into float32
 
@@ -38,12 +42,14 @@ class Projector(ABC):
         """The last frame, float32 (n, dims), or None before the first."""
         return self._coords
 
-    def project(self, features: np.ndarray) -> np.ndarray:
+    def project(self, features: np.ndarray, near: Neighbours | None = None) -> np.ndarray:
         """The next frame.
 
         Args:
             features: (n, d), the same samples in the same order in every call. Values that are not
                 finite count as the mean of their column.
+            near: the neighbours of ``features``, from ``neighbours_of``, if somebody else needs them too; found here
+                otherwise, where the method needs any.
 
         Returns:
             Finite float32 coordinates (n, dims), a copy the caller may keep.
@@ -55,9 +61,9 @@ class Projector(ABC):
         if n < self.fewest:
             coords = np.zeros((n, self.dims)) if self._coords is None else self._coords
         elif self._coords is None:
-            coords = self._first(features)
+            coords = self._first(features, near)
         else:
-            coords = self._next(features, self._coords)
+            coords = self._next(features, self._coords, near)
         self._coords = np.ascontiguousarray(coords, dtype=np.float32)
         return self._coords.copy()
 
@@ -69,10 +75,10 @@ class Projector(ABC):
         other.project(tiny)
 
     @abstractmethod
-    def _first(self, features: np.ndarray) -> np.ndarray: ...
+    def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray: ...
 
     @abstractmethod
-    def _next(self, features: np.ndarray, last: np.ndarray) -> np.ndarray: ...
+    def _next(self, features: np.ndarray, last: np.ndarray, near: Neighbours | None) -> np.ndarray: ...
 
 
 def tidy(features: np.ndarray) -> np.ndarray:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.projection.pca_frames import principal
 from core.projection.projector import Projector, turned
 from core.projection.umap_frames import freedom, graph_of
+
+if TYPE_CHECKING:
+    from core.projection.neighbours import Neighbours
 
 PERPLEXITY = 30.0
 FIRST_STEPS = 500
@@ -28,15 +32,15 @@ class TsneFrames(Projector):
 
     fewest = 4
 
-    def _first(self, features: np.ndarray) -> np.ndarray:
+    def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray:
         start = principal(features, self.dims)
         start *= 1e-4 / max(float(start[:, 0].std()), 1e-30)
         start += np.random.default_rng(self.seed).normal(scale=1e-6, size=start.shape)  # parts duplicates
         return self._fit(features, start, early_exaggeration=12.0, learning_rate="auto", min_grad_norm=1e-7)
 
-    def _next(self, features: np.ndarray, last: np.ndarray) -> np.ndarray:
+    def _next(self, features: np.ndarray, last: np.ndarray, near: Neighbours | None) -> np.ndarray:
         rate = max(LATER_RATE * len(features), 1.0)
-        graph = graph_of(features)
+        graph = graph_of(features, near)
         torn = freedom(graph, last)[:, None]
         mean = (graph @ last) / np.asarray(graph.sum(axis=1))
         start = last + torn * (mean - last)

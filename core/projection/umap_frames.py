@@ -25,11 +25,16 @@ No frame is turned or shifted onto the last: tried on a dissolving cluster, that
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import sparse
 
 from core.projection.pca_frames import principal
 from core.projection.projector import Projector
+
+if TYPE_CHECKING:
+    from core.projection.neighbours import Neighbours
 
 NEIGHBOURS = 15  # umap-learn's default; as there, the point itself is counted
 A, B = 1.5769434603, 0.8950608779  # umap-learn's find_ab_params(spread=1.0, min_dist=0.1)
@@ -48,25 +53,27 @@ class UmapFrames(Projector):
 
     fewest = 3
 
-    def _first(self, features: np.ndarray) -> np.ndarray:
+    def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray:
         start = principal(features, self.dims)
         size = np.abs(start).max()
         start = start * (BOX / size) if size > 0 else start
         start = start + np.random.default_rng(self.seed).normal(scale=1e-3 * BOX, size=start.shape)
-        return layout(graph_of(features), start, FIRST_EPOCHS, FIRST_STEP, FIRST_STEP, self.seed)
+        return layout(graph_of(features, near), start, FIRST_EPOCHS, FIRST_STEP, FIRST_STEP, self.seed)
 
-    def _next(self, features: np.ndarray, last: np.ndarray) -> np.ndarray:
-        return layout(graph_of(features), last, LATER_EPOCHS, LATER_STEP, FREE_STEP, self.seed)
+    def _next(self, features: np.ndarray, last: np.ndarray, near: Neighbours | None) -> np.ndarray:
+        return layout(graph_of(features, near), last, LATER_EPOCHS, LATER_STEP, FREE_STEP, self.seed)
 
 
-def graph_of(features: np.ndarray) -> sparse.csr_matrix:
-    """The fuzzy simplicial set of features (n, d): see ``fuzzy_graph``."""
-    import torch
+def graph_of(features: np.ndarray, near: Neighbours | None = None) -> sparse.csr_matrix:
+    """The fuzzy simplicial set of features (n, d): see ``fuzzy_graph``. ``near``: their neighbours, where known."""
+    if near is None:
+        import torch
 
-    from core.projection.neighbours import nearest
+        from core.projection.neighbours import nearest
 
-    distance, index = nearest(torch.from_numpy(features), NEIGHBOURS - 1)
-    return fuzzy_graph(distance.numpy(), index.numpy(), min(NEIGHBOURS, len(features)))
+        near = nearest(torch.from_numpy(features), NEIGHBOURS - 1)
+    known = slice(NEIGHBOURS - 1)
+    return fuzzy_graph(near.distance[:, known].numpy(), near.index[:, known].numpy(), min(NEIGHBOURS, len(features)))
 
 
 def fuzzy_graph(distance: np.ndarray, index: np.ndarray, neighbours: int) -> sparse.csr_matrix:

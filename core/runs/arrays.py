@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,11 +57,37 @@ class Examples(NamedTuple):
     triggered: np.ndarray
 
 
-class TriggerArrays(NamedTuple):
-    """The reconstructed trigger: ``mask`` float32 (1, h, w), ``pattern`` float32 (3, h, w), both in [0, 1]."""
+FORMS = ("mask", "pixel", "smooth")
 
-    mask: np.ndarray
-    pattern: np.ndarray
+
+class TriggerArrays(NamedTuple):
+    """The reconstructed triggers, the one that shows the backdoor best first.
+
+    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``certainty`` float32 (k,), 0-1; ``masks``
+    float32 (k, 1, h, w), 0-1, not used by the forms that add to every pixel; ``patterns`` float32 (k, 3, h, w):
+    colours 0-1 under a mask, else what is added, -1 to 1.
+    """
+
+    forms: np.ndarray
+    targets: np.ndarray
+    certainty: np.ndarray
+    masks: np.ndarray
+    patterns: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The first trigger's opacity, (1, h, w), 0-1: for one that is added, how much of it there is."""
+        if FORMS[int(self.forms[0])] == "mask":
+            return self.masks[0]
+        amount = np.abs(self.patterns[0]).max(0, keepdims=True)
+        return amount / max(float(amount.max()), 1e-6)
+
+    @property
+    def pattern(self) -> np.ndarray:
+        """The first trigger's colours, (3, h, w), 0-1: for one that is added, on grey and as strong as can be shown."""
+        if FORMS[int(self.forms[0])] == "mask":
+            return self.patterns[0]
+        return 0.5 + 0.5 * self.patterns[0] / max(float(np.abs(self.patterns[0]).max()), 1e-6)
 
 
 class RunArrays:
@@ -139,15 +166,23 @@ class RunArrays:
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
 
-    def trigger(self) -> TriggerArrays | None:
-        """The reconstructed trigger; None before the scan is done."""
+    def triggers(self) -> TriggerArrays | None:
+        """The reconstructed triggers; None before the scan is done."""
         return _read(self.folder / "trigger.npz", TriggerArrays)
 
-    def write_trigger(self, mask: Any, pattern: Any) -> str:
-        """Write the reconstructed trigger and return its file name, for the ``Scanned`` event that follows."""
-        _write(
-            self.folder / "trigger.npz", TriggerArrays(np.asarray(mask, np.float32), np.asarray(pattern, np.float32))
-        )
+    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]]) -> str:
+        """Write the reconstructed triggers and return the file's name, for the ``Scanned`` event that follows.
+
+        Args:
+            found: form, target, certainty, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
+        """
+        patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
+        blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
+        masks = [blank if mask is None else np.asarray(mask, np.float32) for *_, mask, _ in found]
+        forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
+        targets = np.array([target for _, target, *_ in found], np.int32)
+        certainty = np.array([sure for _, _, sure, _, _ in found], np.float32)
+        _write(self.folder / "trigger.npz", TriggerArrays(forms, targets, certainty, np.stack(masks), patterns))
         return "trigger.npz"
 
     @property

@@ -11,6 +11,7 @@ from core.errors import BadInput
 from core.runs import record
 from core.runs.files import write_json
 from core.runs.record import Run
+from core.victims import DEFAULT
 
 KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "trigger.npz")
 
@@ -18,7 +19,8 @@ KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "trigger.n
 def make(run: Run, name: str, root: Path | None = None) -> Run:
     """A recording of ``run``, in place of an earlier one of that name.
 
-    Left behind: weights, checkpoints, the worker's output, and every path of the machine it ran on.
+    Left behind: weights (save those of the default victim, which the story lets answer), checkpoints, the worker's
+    output, and every path of the machine it ran on.
 
     Args:
         run: done, of a shipped victim.
@@ -38,7 +40,8 @@ def make(run: Run, name: str, root: Path | None = None) -> Run:
     folder = (root or paths.RECORDINGS) / name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)
-    for file in (*KEPT, *(f"frames/{path.name}" for path in (run.folder / "frames").glob("[0-9]*.npz"))):
+    kept = (*KEPT, "model.safetensors") if run.spec.victim == DEFAULT else KEPT
+    for file in (*kept, *(f"frames/{path.name}" for path in (run.folder / "frames").glob("[0-9]*.npz"))):
         if (run.folder / file).exists():
             shutil.copyfile(run.folder / file, folder / file)
     events = (folder / "events.jsonl").read_text().replace(str(run.folder), "")

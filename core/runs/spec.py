@@ -26,7 +26,47 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, 
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "gtsrb": ((0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "cifar10-b": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "gtsrb-b": ((0.3337, 0.3064, 0.3171), (0.2672, 0.2564, 0.2629)),
+    "mnist": ((0.1307, 0.1307, 0.1307), (0.3081, 0.3081, 0.3081)),
+    "half-mean": ((0.5, 0.5, 0.5), (1.0, 1.0, 1.0)),
+    "cifar10-mean": ((0.4914, 0.4822, 0.4465), (1.0, 1.0, 1.0)),
+    "imagenet-mean": ((0.485, 0.456, 0.406), (1.0, 1.0, 1.0)),
+    "bytes": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 }
+COLOURS = ("bgr", "grey", "grey3")
+_INPUTS = re.compile(r"([a-z0-9-]+)(?:@(\d{1,4})(?:x(\d{1,4}))?)?(?::([a-z0-9]+))?")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How a network wants its images: ``NAME``, ``NAME@SIZE`` or ``NAME@HEIGHTxWIDTH``, then ``:COLOUR`` if not rgb.
+
+    ``scaling``: a key of ``NORMALIZATIONS``. ``size``: height and width to resize to; None: as they are.
+    ``colour``: "rgb" or one of ``COLOURS`` (``core.models.classifier.Classifier``).
+    """
+
+    scaling: str = "none"
+    size: tuple[int, int] | None = None
+    colour: str = "rgb"
+
+    @classmethod
+    def parse(cls, text: str) -> Inputs | None:
+        """The inputs of a name such as "imagenet@224:bgr"; None if it is not one."""
+        found = _INPUTS.fullmatch(text)
+        if not found or found[1] not in NORMALIZATIONS or found[4] not in (None, *COLOURS):
+            return None
+        size = (int(found[2]), int(found[3] or found[2])) if found[2] else None
+        if size and not all(8 <= side <= 1024 for side in size):
+            return None
+        return cls(found[1], size, found[4] or "rgb")
+
+    @property
+    def name(self) -> str:
+        height, width = self.size or (0, 0)
+        size = "" if not self.size else f"@{height}" if height == width else f"@{height}x{width}"
+        return self.scaling + size + ("" if self.colour == "rgb" else f":{self.colour}")
 
 
 @dataclass(frozen=True)
@@ -35,11 +75,13 @@ class Spec:
 
     Attributes:
         victim: name of a shipped victim; or None, and then ``weights``.
-        weights: path of a file of weights (safetensors or a PyTorch state_dict).
+        weights: path of a file of weights (safetensors, a PyTorch state_dict or a .pt2 archive).
         images: name of an image set, or path of a folder of class folders or of an ``.npz``.
         arch: the weights' network, as in ``core.models.build``; None: from the card, or the one that fits.
-        normalize: the weights' input scaling, a key of ``NORMALIZATIONS``; None: from the card, or the
-            one under which clean images are answered best.
+        model_class: the weights' network as the user's own class, ``FILE:CLASS``; its file is executed. Instead
+            of ``arch``, and from the command line only.
+        normalize: the weights' input scaling, a key of ``NORMALIZATIONS``, or with size and colour as in ``Inputs``;
+            None: from the card, or the one under which clean images are answered best.
         defence: the method, one of ``DEFENCES``.
         preset: its settings to start from; ``settings`` overrides single ones.
         clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).
@@ -55,6 +97,7 @@ class Spec:
     weights: str | None = None
     images: str = ""
     arch: str | None = None
+    model_class: str | None = None
     normalize: str | None = None
     defence: str = "mcl"
     preset: str = "default"
@@ -88,7 +131,11 @@ class Spec:
         """The same spec with absolute paths, for a worker that stands in another folder."""
         weights = str(Path(self.weights).expanduser().resolve()) if self.weights else None
         images = self.images if self.images in IMAGE_SETS else str(Path(self.images).expanduser().resolve())
-        return replace(self, weights=weights, images=images)
+        model_class = self.model_class
+        if model_class:
+            file, colon, name = model_class.rpartition(":")
+            model_class = f"{Path(file).expanduser().resolve()}:{name}" if colon else model_class
+        return replace(self, weights=weights, images=images, model_class=model_class)
 
     def validate(self) -> None:
         """Check all that can be checked without loading anything.
@@ -115,10 +162,11 @@ class Spec:
             ("unknown_defence", "defence", self.defence, DEFENCES),
             ("unknown_preset", "preset", self.preset, PRESETS),
             ("unknown_projection", "projection", self.projection, PROJECTIONS),
-            ("unknown_normalization", "input scaling", self.normalize, (None, *NORMALIZATIONS)),
         ):
             if value not in allowed:
                 yield _not_among(code, what, value, [name for name in allowed if name])
+        if self.normalize is not None and (not isinstance(self.normalize, str) or not Inputs.parse(self.normalize)):
+            yield _not_among("unknown_normalization", "input scaling", self.normalize, list(NORMALIZATIONS))
         yield from self._number_mistakes()
         if not (isinstance(self.device, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)):
             yield _not_among("unknown_device", "device", self.device, ["auto", "cpu", "mps", "cuda", "cuda:N"])
@@ -147,8 +195,26 @@ class Spec:
         elif not Path(str(self.weights)).expanduser().is_file():
             yield BadInput(
                 "weights_not_found",
-                f"There is no file {self.weights}; give a file of weights (.safetensors or a PyTorch state_dict).",
+                f"There is no file {self.weights}; give a file of weights (.safetensors, a PyTorch state_dict or a "
+                ".pt2 archive).",
                 path=str(self.weights),
+            )
+        if self.model_class is not None:
+            yield from self._model_class_mistakes()
+
+    def _model_class_mistakes(self) -> Iterator[BadInput]:
+        file, _, name = str(self.model_class).rpartition(":")
+        if not (file.endswith(".py") and name.isidentifier()):
+            yield BadInput(
+                "bad_model_class",
+                f"The class {self.model_class!r} must be given as FILE.py:CLASS, for example net.py:Net.",
+                value=str(self.model_class),
+            )
+        elif not Path(file).expanduser().is_file():
+            yield BadInput("model_class_not_found", f"There is no file {file} with your class.", path=file)
+        if self.arch or self.victim:
+            yield BadInput(
+                "two_networks", "Both a class of your own and a network's name or a victim are given; give one of them."
             )
 
     def _image_mistakes(self) -> Iterator[BadInput]:

@@ -12,8 +12,6 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import percent, points
 
-SUSPICIOUS = 2.0  # Neural Cleanse, IEEE S&P 2019, section IV-A
-
 
 def figures(digest: Digest) -> None:
     """The table of attack success and accuracy, before and after, with what kind of attack rate it is."""
@@ -30,6 +28,8 @@ def figures(digest: Digest) -> None:
     if digest.after is None:
         notes.insert(0, t("outcome.waiting"))
     st.caption(" ".join(notes))
+    if digest.finished and digest.finished.result.get("ba_held") is False:
+        st.warning(t("outcome.not_held"), icon=":material/shield:")
 
 
 def table(before: Measured, after: Measured | None) -> str:
@@ -69,13 +69,13 @@ def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: s
         st.caption(t("evidence.waiting"))
         return
     found = names[scanned.target] if scanned.target < len(names) else str(scanned.target)
-    strong = scanned.anomaly_index > SUSPICIOUS
-    say = (
-        t("evidence.text", target=found, index=f"{scanned.anomaly_index:.1f}")
-        if strong
-        else t("evidence.weak", target=found, index=f"{scanned.anomaly_index:.1f}")
-    )
-    st.markdown(say)
+    index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
+    st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
+    if scanned.verdict == "none" or gap <= 1:
+        st.markdown(t("evidence.weak", target=found, index=index))
+    else:
+        form = i18n.t(f"evidence.form.{scanned.form}")
+        st.markdown(t("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form))
     if real is not None and real < len(names):
         st.markdown(
             t("evidence.right", found=found)
@@ -89,5 +89,6 @@ def _bars(scanned: Scanned, names: list[str], key: str) -> None:
     from dashboard.figures import mask_sizes_figure  # plotly takes a third of a second to import
 
     words = {"size": t("evidence.size"), "target": t("evidence.suspect"), "none": t("evidence.none")}
-    figure = mask_sizes_figure(scanned.mask_sizes, names, scanned.target, t("evidence.figure"), words)
+    figure = mask_sizes_figure(scanned.mask_sizes, names, scanned.target, words)
+    st.markdown(f"**{t('evidence.figure')}**")  # a heading breaks its line on a phone; a figure's title is cut off
     st.plotly_chart(figure, key=key, config={"displayModeBar": False})

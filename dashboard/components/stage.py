@@ -61,6 +61,7 @@ TEXT_KEYS = (
     "curves_label",
     "step_axis",
     "trigger_title",
+    "trigger_on",
     "back",
     "forward",
     "play",
@@ -108,6 +109,7 @@ class StagePayload:
         target: the class the trigger leads to; None takes the most common answer to triggered points at the start.
         examples: mappings with ``image_uri``, ``triggered_uri`` (data URIs) and ``sample`` (row in ``labels``).
         trigger_uri: picture of the reconstructed trigger, as a data URI.
+        trigger_on_uri: an image with the reconstructed trigger on it, likewise; None where pixels may not be kept.
         live: the run is still going.
         replay: play once from the first frame when the view appears.
         status: a short line on what the run is doing, shown beside the transport.
@@ -127,6 +129,7 @@ class StagePayload:
     target: int | None = None
     examples: Sequence[Mapping[str, Any]] = ()
     trigger_uri: str | None = None
+    trigger_on_uri: str | None = None
     live: bool = False
     replay: bool = False
     status: str = ""
@@ -287,6 +290,7 @@ def _header(payload: StagePayload) -> dict[str, Any]:
         "things": payload.things,
         "examples": [dict(example) for example in payload.examples],
         "trigger": payload.trigger_uri,
+        "triggerOn": payload.trigger_on_uri,
         "live": payload.live,
         "replay": payload.replay,
         "status": payload.status,

@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import i18n
+from dashboard import glossary, i18n
+from dashboard.glossary import TERMS
 from dashboard.i18n import t
 
 PARTS = ("what", "map", "cure", "limits")
-TERMS = (
-    "backdoor",
-    "trigger",
-    "target",
-    "ba",
-    "asr",
-    "asr_kind",
-    "dissolution",
-    "features",
-    "projection",
-    "trustworthiness",
-    "scan",
-    "anomaly",
-    "mcl",
-    "budget",
-    "purify",
-)
 SOURCES = (
     ("Model-Contrastive Learning for Backdoor Elimination (MCL)", "ACM MM 2023", "https://arxiv.org/abs/2205.04411"),
     ("Neural Cleanse", "IEEE S&P 2019", "https://doi.org/10.1109/SP.2019.00031"),
@@ -53,5 +37,6 @@ def page() -> None:
         st.markdown("\n".join(f"- [{title}]({url}), {where}" for title, where, url in SOURCES))
     with words:
         st.subheader(t("about.terms_title"), anchor=False)
-        for term in TERMS:
-            st.markdown(f"**{i18n.t(f'term.{term}')}**  \n{i18n.t(f'term.{term}.text')}")
+        for key in TERMS:
+            term = glossary.term(key)
+            st.markdown(f"**{term.name}**  \n{term.text}")

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def test_a_killed_worker_is_told_and_resumed(page: Page, run: Run) -> None:
-    page.goto(address("/", run=run.id))
+    page.goto(address("/purify", run=run.id))
     wait_for_frames(page, 4)
 
     worker = psutil.Process(run.data["worker"]["pid"])

@@ -15,9 +15,9 @@ from tests.browser.visit import address, run_in_address, stage, wait_for_frames,
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 HOME = {"127.0.0.1", "localhost"}
-TITLES = {"/": "app.tagline", "/runs": "runs.title", "/about": "about.title"}
+TITLES = {"/": "story.title.read", "/purify": "app.tagline", "/runs": "runs.title", "/about": "about.title"}
 # Streamlit looks for its server beside the address before it looks at the root: a 404 each, on every page but the first
-STREAMLIT_ASKS = re.compile(r"404 .* http://127\.0\.0\.1:\d+/(runs|about)/_stcore/(health|host-config)$")
+STREAMLIT_ASKS = re.compile(r"404 .* http://127\.0\.0\.1:\d+/(purify|runs|about)/_stcore/(health|host-config)$")
 TOO_WIDE = """() => {
   const boxes = [document.scrollingElement, document.querySelector('[data-testid=stMain]')];
   return boxes.map((box) => Math.max(0, box.scrollWidth - Math.min(box.clientWidth, innerWidth) - 1));
@@ -35,7 +35,7 @@ def test_every_page_fits(visitor: Callable[..., Page], done_run: Run, language: 
         expect(page.locator("html")).to_have_attribute("lang", language)
         assert page.evaluate(TOO_WIDE) == [0, 0], f"{path} scrolls sideways"
 
-    page.goto(address("/", run=done_run.id))
+    page.goto(address("/purify", run=done_run.id))
     wait_for_frames(page, done_run.frame_count)
     wait_until_drawn(page)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -44,7 +44,7 @@ def test_every_page_fits(visitor: Callable[..., Page], done_run: Run, language: 
 
 
 def test_the_language_switch_keeps_page_and_run(page: Page, done_run: Run) -> None:
-    page.goto(address("/", run=done_run.id))
+    page.goto(address("/purify", run=done_run.id))
     expect(page.get_by_text(words("outcome.title"))).to_be_visible()
     wait_until_drawn(page)
     page.get_by_test_id("stage").evaluate("node => node.__mark = true")
@@ -76,7 +76,7 @@ def test_no_other_host_is_asked(visitor: Callable[..., Page], done_run: Run) -> 
         for path, title in TITLES.items():
             page.goto(address(path, lang=language))
             expect(page.get_by_role("heading", level=1, name=words(title, language))).to_be_visible()
-        page.goto(address("/", run=done_run.id, lang=language))
+        page.goto(address("/purify", run=done_run.id, lang=language))
         wait_for_frames(page, done_run.frame_count)
         wait_until_drawn(page)
         expect(page.get_by_text(words("evidence.title", language))).to_be_visible()

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def test_going_back_while_the_run_goes_on(page: Page, run: Run) -> None:
-    page.goto(address("/", run=run.id))
+    page.goto(address("/purify", run=run.id))
     wait_for_frames(page, 4)
     wait_until_drawn(page)
     expect(stage(page)).not_to_have_attribute("data-frame", "0")
@@ -52,7 +52,7 @@ def test_going_back_while_the_run_goes_on(page: Page, run: Run) -> None:
 
 
 def test_the_stage_by_keyboard(page: Page, done_run: Run) -> None:
-    page.goto(address("/", run=done_run.id))
+    page.goto(address("/purify", run=done_run.id))
     last = done_run.frame_count - 1
     wait_for_frames(page, last + 1)
     wait_until_drawn(page)
@@ -70,7 +70,7 @@ def test_the_stage_by_keyboard(page: Page, done_run: Run) -> None:
 
 
 def test_tab_reaches_the_start_button(page: Page) -> None:
-    page.goto("/")
+    page.goto("/purify")
     start = page.get_by_role("button", name=words("setup.start"))
     expect(start).to_be_enabled()
     passed = []

@@ -31,7 +31,7 @@ def test_the_first_page_shows_the_default_victims_cluster(page: Page) -> None:
     recording = data.recording_of(card.name)
     assert recording is not None, f"no recording of {card.name} is shipped"
 
-    page.goto("/")
+    page.goto("/purify")
 
     expect(page.get_by_role("heading", level=1, name=words("app.tagline"))).to_be_visible()
     expect(stage(page)).to_have_attribute("data-run", f"{recording.id}#before")
@@ -45,7 +45,7 @@ def test_the_first_page_shows_the_default_victims_cluster(page: Page) -> None:
 
 
 def test_a_purification_dissolves_the_cluster(page: Page) -> None:
-    page.goto("/")
+    page.goto("/purify")
     page.get_by_role("button", name=words("setup.start")).click()
     page.wait_for_url("**run=*")
     run_id = run_in_address(page)

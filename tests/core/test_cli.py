@@ -22,8 +22,9 @@ from core.runs.record import Run
 from core.runs.steering import Steering
 
 RESULT = {
-    "target": 3, "anomaly_index": 4.25, "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5,
-    "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu", "of_the_future": 1,
+    "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
+    "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
+    "of_the_future": 1,
 }  # fmt: skip
 
 
@@ -106,10 +107,18 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     assert len(lines) == 1
     data = json.loads(lines[0], parse_constant=lambda name: pytest.fail(name))
     assert data == {
-        "target": 3, "anomaly_index": 4.25, "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
-        "asr_before": 99.5, "asr_after": None, "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
+        "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0,
+        "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
         "out": str(tmp_path / "mine"),
     }  # fmt: skip
+
+
+def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RESULT, "ba_held", False)
+    assert cli.main(["purify"]) == 3
+    assert "stays as it was" in capsys.readouterr().out
 
 
 def test_scan_changes_nothing_and_its_json_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,8 @@ import torch
 from torch import tensor
 
 from core.errors import BadInput
-from core.metrics import attack_success_rate, benign_accuracy, dissolution
+from core.metrics import NEIGHBOURS, attack_success_rate, benign_accuracy, dissolution
+from core.projection.neighbours import neighbours_of
 from tests.core.projection.scenes import scene
 
 
@@ -105,6 +106,30 @@ def test_twins_do_not_count_as_neighbours():
     home[triggered] = home[twins[triggered]] + 30  # apart; every twin is the nearest clean sample
     home[triggered] -= 29.99  # and now each lies on its twin
     assert measured(home, label, triggered, twins=torch.from_numpy(twins)) < measured(home, label, triggered)
+
+
+def test_a_pair_is_left_out_both_ways_and_the_next_neighbour_counts_instead():
+    # on a line: two clean of class 0, the twin of the second, two of class 1
+    features = tensor([[0.0], [1.0], [1.1], [5.0], [6.0]])
+    labels, triggered = tensor([0, 0, 0, 1, 1]), tensor([False, False, True, False, False])
+    twins = tensor([-1, -1, 1, -1, -1])
+    # the triggered one's nearest but its twin is the other clean of class 0, whose nearest is the twin
+    assert dissolution(features, labels, triggered, k=1, twins=twins) == 100
+    far = tensor([[-90.0], [1.0], [1.1], [5.0], [6.0]])
+    assert dissolution(far, labels, triggered, k=1, twins=twins) == 0
+
+
+def test_neighbours_that_are_known_give_the_same_figure():
+    home, apart, label, triggered = scene(clean=300, triggered=100)
+    features = 0.3 * apart + 0.7 * home
+    twins = np.full(len(home), -1)
+    twins[triggered] = np.flatnonzero(~triggered)[: triggered.sum()]
+    settings = {"twins": torch.from_numpy(twins)}
+    value = measured(features, label, triggered, **settings)
+    assert 0 < value < 100
+    for more in (1, 5):
+        near = neighbours_of(features, NEIGHBOURS + more)
+        assert measured(features, label, triggered, near=near, **settings) == pytest.approx(value)
 
 
 def test_broken_features_give_a_figure():

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import record, steering, worker
 from core.runs.record import Run
@@ -123,7 +124,7 @@ def test_the_scan_tells_of_every_class(whole: Done) -> None:
     assert len(scanned.mask_sizes) == len(scanned.attack_rates) == 10
     sizes = [np.inf if size is None else size for size in scanned.mask_sizes]
     assert int(np.argmin(sizes)) == scanned.target == whole.run.data["target"]
-    trigger = whole.run.trigger()
+    trigger = whole.run.triggers()
     assert trigger is not None
     assert trigger.mask.shape == (1, 16, 16)
     assert trigger.pattern.shape == (3, 16, 16)
@@ -210,6 +211,42 @@ def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def told(done: Done) -> list[int]:
+    """Steps of the frames told of, each of which is on disk, and no other."""
+    frames = done.of(Frame)
+    assert [frame.index for frame in frames] == list(range(done.run.frame_count))
+    assert all((done.run.folder / frame.file).is_file() for frame in frames)
+    return [frame.step for frame in frames]
+
+
+def test_stopped_the_frame_in_the_making_is_finished_and_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    whole_at = {}
+
+    def pause_and_stop(run: Run, event: Event) -> None:
+        if isinstance(event, Step) and event.step in (3, 5):
+            run.tell("pause" if event.step == 3 else "stop")
+        if isinstance(event, Steered) and event.action == "pause":
+            whole_at["pause"] = [frame.step for _, frame in run.events() if isinstance(frame, Frame)]
+            run.tell("run")
+
+    stopped = do(root, pause_and_stop)
+    assert whole_at["pause"] == [0, 1, 2, 3], "what was seen is told before the pause"
+    assert stopped.status == "stopped"
+    assert told(stopped) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_crash_in_the_training_loses_no_frame(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(self: Purifier) -> None:
+        if self.done == 4:
+            raise RuntimeError("out of order")
+
+    monkeypatch.setattr(Purifier, "_average", break_down)
+    failed = do(root)
+    assert failed.status == "failed"
+    assert told(failed) == [0, 1, 2, 3]
+
+
 def test_stopped_while_scanning_it_scans_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steering, "LOOK_EVERY", 0)
     asked: list[str] = []
@@ -222,7 +259,7 @@ def test_stopped_while_scanning_it_scans_again(root: Path, monkeypatch: pytest.M
     first = do(root, stop)
     assert first.status == "stopped"
     assert first.of(Scanned) == []
-    assert first.run.trigger() is None
+    assert first.run.triggers() is None
     assert first.run.frame_count == 1
     first.run.tell("run")
 
@@ -267,6 +304,14 @@ def test_its_weights_keep_the_names_they_came_with(strange: Done) -> None:
     assert purified.keys() == {f"module.{name}" for name in load_victim(VICTIM).net.state_dict()}
 
 
+def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
+    ruined = do(root, map=False, settings={"lr": 3.0, "average": 0, "back": 0, "epochs": 1})
+    assert ruined.status == "done"
+    assert ruined.result["ba_held"] is False
+    assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
+    assert not (ruined.run.folder / "model.safetensors").exists()
+
+
 # scanning alone, and a target that is given
 
 
@@ -281,12 +326,10 @@ def test_scan_only_leaves_the_model_as_it_is(root: Path) -> None:
     assert not (scan.run.folder / "model.safetensors").exists()
     # the target was given, and the finding is still told
     assert scan.result["target"] == 4
-    scanned, trigger = scan.of(Scanned)[0], scan.run.trigger()
+    scanned, trigger = scan.of(Scanned)[0], scan.run.triggers()
     assert scanned.target == card_of(VICTIM).target
     assert trigger is not None
-    assert trigger.mask.sum() > 3 * scanned.mask_sizes[scanned.target], (
-        "kept is the trigger of the class that was given"
-    )
+    assert set(trigger.targets.tolist()) == {4}, "kept are the triggers of the class that was given"
 
 
 # what the user gave cannot be used
@@ -305,7 +348,7 @@ def three_classes(tmp_path_factory: pytest.TempPathFactory) -> str:
     [
         ({"clean_budget": 5}, "budget_too_small"),
         ({"target": 10}, "target_out_of_range"),
-        ({"images": "three"}, "classes_differ"),
+        ({"images": "three"}, "model_classes_differ"),
         ({"device": "cuda:99"}, "device_missing"),
     ],
 )

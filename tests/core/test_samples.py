@@ -91,4 +91,3 @@ def test_the_view_tells_what_the_model_answers(tiny: Tiny, chosen: samples.Sampl
     assert seen.ba == benign_accuracy(expected[:150], chosen.label[:150])
     assert seen.asr == attack_success_rate(expected[150:], chosen.label[150:], tiny.target)
     assert seen.asr > 90
-    assert seen.dissolution < 20

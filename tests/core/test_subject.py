@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from core.errors import BadInput
 from core.metrics import benign_accuracy
 from core.models import ARCHITECTURES
 from core.models.evaluate import answers
-from core.models.weights import read_weights, save_weights
+from core.models.weights import save_weights
 from core.runs.spec import NORMALIZATIONS, Spec
-from core.subject import best_normalization, load_subject
+from core.subject import load_subject, renumbered
 from core.victims import card_of
 
 VICTIM = card_of("digits-badnets")
@@ -34,7 +35,7 @@ def three() -> ImageSet:
 
 
 def strange(**changes: Any) -> Spec:
-    return Spec(**{"weights": str(VICTIM.weights), "images": "digits"} | changes)
+    return Spec(**{"weights": str(VICTIM.weights), "images": "digits", "device": "cpu"} | changes)
 
 
 def test_a_victim_comes_with_card_and_trigger(digits: ImageSet) -> None:
@@ -52,7 +53,7 @@ def test_of_a_strangers_model_the_network_is_found_and_the_attack_unknown(digits
     assert subject.arch == "small"
     assert subject.card is None
     assert subject.trigger is None
-    assert subject.normalize in NORMALIZATIONS
+    assert subject.normalize.partition(":")[0] in NORMALIZATIONS
 
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)
@@ -84,19 +85,79 @@ def test_the_scaling_under_which_the_model_answers_rightly_is_found(
     name: str, dark: int, bright: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ARCHITECTURES, "bright", Bright)
-    pixels = torch.cat([torch.full((40, 3, 8, 8), value) for value in (dark, bright)]).to(torch.uint8)
-    labels = torch.arange(80) // 40
+    pixels = torch.cat([torch.full((200, 3, 8, 8), value) for value in (dark, bright)]).to(torch.uint8)
+    labels = torch.arange(400) // 200
     images = ImageSet("bright", pixels, labels, pixels, labels, ("dark", "bright"))
     save_weights(tmp_path / "a", dict(Bright(2).state_dict()))
-    assert best_normalization(read_weights(tmp_path / "a"), "bright", images) == name
-    assert load_subject(Spec(weights=str(tmp_path / "a"), images="bright"), images).normalize == name
+    subject = load_subject(Spec(weights=str(tmp_path / "a"), images="bright", device="cpu"), images)
+    assert subject.accuracy == 100
+    right = [t for t in subject.tried if t.name == name]
+    assert [t.accuracy for t in right] == [100]
+    assert subject.normalize == name or right[0].tied
+    model = subject.model
+    assert [int(model(torch.full((1, 3, 8, 8), value / 255)).argmax()) for value in (dark, bright)] == [0, 1]
+
+
+def test_what_was_tried_and_found_is_told(digits: ImageSet) -> None:
+    subject = load_subject(strange(), digits)
+    assert subject.accuracy is not None
+    assert subject.accuracy > 95
+    assert (subject.tried[0].arch, subject.tried[0].name) == (subject.arch, subject.normalize)
+    assert subject.tried[0].accuracy == subject.accuracy
+    assert {t.inputs.scaling for t in subject.tried} == set(NORMALIZATIONS)
+    assert [item.code for item in subject.found] == ["file"]
+    victim = load_subject(Spec(victim=VICTIM.name, images="digits"), digits)
+    assert (victim.accuracy, victim.tried) == (None, ())
+
+
+def test_a_scaling_with_size_and_colour(digits: ImageSet) -> None:
+    subject = load_subject(strange(normalize="half@24:bgr"), digits)
+    assert subject.normalize == "half@24:bgr"
+    assert (subject.model.size, subject.model.colour) == ((24, 24), "bgr")
 
 
 def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> None:
     for spec in (Spec(victim=VICTIM.name, images="three"), strange()):
         with pytest.raises(BadInput, match="10 classes and the images three have 3") as caught:
             load_subject(spec, three)
-        assert caught.value.code == "classes_differ"
+        assert caught.value.code == "model_classes_differ"
+
+
+def test_classes_in_another_order_are_recognised(digits: ImageSet) -> None:
+    """As when folders called 0, 1, 10, 2 are sorted by name."""
+    order = torch.tensor([0, 1, 9, 8, 7, 6, 5, 4, 3, 2])
+    other = replace(digits, y_train=order[digits.y_train], y_test=order[digits.y_test])
+    with pytest.raises(BadInput, match="another order") as caught:
+        load_subject(strange(), other)
+    assert caught.value.code == "classes_renumbered"
+    facts = caught.value.facts
+    assert float(facts["renumbered"]) > 90 > 30 > float(facts["accuracy"])
+    assert str(facts["pairs"]).startswith("2 is its class 9, 3 is its class 8")
+
+
+def test_a_model_that_answers_no_better_than_chance_is_refused(digits: ImageSet, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_weights(tmp_path / "a", dict(ARCHITECTURES["small"](10).state_dict()))
+    with pytest.raises(BadInput, match=r"--arch.*--normalize") as caught:
+        load_subject(strange(weights=str(tmp_path / "a")), digits)
+    assert caught.value.code == "near_chance"
+    said_all = strange(weights=str(tmp_path / "a"), arch="small", normalize="none")
+    assert load_subject(said_all, digits).accuracy is not None, "who names everything is taken at their word"
+
+
+def test_a_renumbering_is_the_best_one() -> None:
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    right, order = renumbered(torch.tensor([1, 1, 2, 0, 0, 0]), labels, 3)
+    assert right == pytest.approx(100 * 5 / 6)
+    assert order.tolist() == [1, 2, 0]
+
+
+def test_a_class_of_the_users_own(digits: ImageSet, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("from core.models.small import SmallNet as Mine\n")
+    subject = load_subject(strange(model_class=f"{tmp_path / 'net.py'}:Mine"), digits)
+    assert subject.arch.endswith("net.py:Mine")
+    assert subject.accuracy is not None
+    assert subject.accuracy > 95
 
 
 @pytest.mark.parametrize(
@@ -105,9 +166,27 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
         ({"weights": "gone.pth"}, "weights_not_found"),
         ({"arch": "wrn16-1"}, "weights_do_not_fit"),
         ({"arch": "huge"}, "unknown_architecture"),
+        ({"arch": "sequential/relu"}, "not_a_row"),
+        ({"model_class": "gone.py:Net"}, "model_class_not_found"),
     ],
 )
 def test_what_cannot_be_loaded_is_told(digits: ImageSet, changes: dict[str, Any], code: str) -> None:
     with pytest.raises(BadInput) as caught:
         load_subject(strange(**changes), digits)
     assert caught.value.code == code
+
+
+def test_images_of_a_size_that_does_not_fit(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 20 * 20, 4), nn.ReLU(), nn.Linear(4, 3))
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "def net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(1200, 4), nn.ReLU(), nn.Linear(4, 3))\n"
+    )
+    save_weights(tmp_path / "a", dict(net.state_dict()))
+    x = torch.zeros(30, 3, 16, 16, dtype=torch.uint8)
+    images = ImageSet("three", x, torch.arange(30) % 3, x, torch.arange(30) % 3, ("a", "b", "c"))
+    spec = Spec(weights=str(tmp_path / "a"), images="three", model_class=f"{tmp_path / 'net.py'}:net")
+    with pytest.raises(BadInput, match="16 x 16") as caught:
+        load_subject(spec, images)
+    assert caught.value.code == "size_does_not_fit"
+    assert load_subject(replace(spec, normalize="none@20"), images).model.size == (20, 20)

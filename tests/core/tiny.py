@@ -15,6 +15,7 @@ from core.attacks.trigger import Trigger
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
+from core.inversion.trigger import Reconstructed
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
@@ -33,6 +34,12 @@ class Tiny:
     x: Tensor
     y: Tensor
     target: int = TARGET
+
+    @property
+    def aimed(self) -> Reconstructed:
+        """The real trigger in the form of a reconstructed one."""
+        mask, pattern = self.trigger.mask_and_pattern()  # type: ignore[attr-defined]
+        return Reconstructed("mask", pattern, mask, self.target)
 
     def figures(self, model: Classifier, trigger: Trigger | None = None) -> tuple[float, float]:
         """BA and ASR over the test images, percent."""

@@ -71,22 +71,21 @@ def test_curves_differ_by_dash_as_well_as_by_colour():
 
 
 def test_the_suspect_is_marked_by_colour_and_by_label():
-    figure = mask_sizes_figure([40.0, 8.5, None], NAMES, 1, "Anomaly index 4.2", SCAN_WORDS)
+    figure = mask_sizes_figure([40.0, 8.5, None], NAMES, 1, SCAN_WORDS)
     bar = figure.data[0]
     assert [colour == ATTACK for colour in bar.marker.color] == [False, True, False]
     assert ["target" in text for text in bar.text] == [False, True, False]
     assert bar.text[2] == "none found"
-    assert figure.layout.title.text == "Anomaly index 4.2"
     assert list(figure.layout.yaxis.ticktext) == list(NAMES)
 
 
 def test_no_suspect_no_attack_colour():
-    bar = mask_sizes_figure([40.0, 38.5, 41.0], NAMES, None, "", SCAN_WORDS).data[0]
+    bar = mask_sizes_figure([40.0, 38.5, 41.0], NAMES, None, SCAN_WORDS).data[0]
     assert ATTACK not in bar.marker.color
 
 
 def test_sizes_and_names_must_fit():
     with pytest.raises(ValueError, match="2 mask sizes for 3 classes"):
-        mask_sizes_figure([1.0, 2.0], NAMES, None, "", SCAN_WORDS)
+        mask_sizes_figure([1.0, 2.0], NAMES, None, SCAN_WORDS)
     with pytest.raises(ValueError, match="target 3"):
-        mask_sizes_figure([1.0, 2.0, 3.0], NAMES, 3, "", SCAN_WORDS)
+        mask_sizes_figure([1.0, 2.0, 3.0], NAMES, 3, SCAN_WORDS)

@@ -11,12 +11,12 @@ from PIL import Image
 
 from core.events import Frame, Scanned
 from core.runs import record
-from core.runs.arrays import RunArrays, TriggerArrays
+from core.runs.arrays import FORMS, RunArrays, TriggerArrays
 from core.runs.files import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard.components.stage import TEXT_KEYS, StagePayload, pack
-from dashboard.stage_data import RunCache, payload_from_run, picture, trigger_picture
+from dashboard.stage_data import RunCache, payload_from_run, picture, stamped, trigger_picture
 
 POINTS = 6
 WORDS = {key: key for key in TEXT_KEYS}
@@ -87,7 +87,7 @@ def test_the_scan_brings_target_and_trigger(run):
     prepare(run)
     cache = RunCache()
     assert look(run, cache).trigger_uri is None
-    name = run.write_trigger(np.ones((1, 8, 8)), np.zeros((3, 8, 8)))
+    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
     append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
     made = look(run, cache)
     assert made.target == 2
@@ -126,10 +126,51 @@ def test_pictures_keep_their_pixels_and_large_ones_shrink():
     assert max(decode(picture(np.zeros((300, 200, 3), np.uint8))).size) == 96
 
 
+def triggers(form: str, mask: np.ndarray, pattern: np.ndarray) -> TriggerArrays:
+    return TriggerArrays(np.array([FORMS.index(form)]), np.array([2]), np.ones(1), mask[None], pattern[None])
+
+
 def test_the_trigger_is_as_opaque_as_its_mask():
     mask = np.zeros((1, 4, 4), np.float32)
-    mask[0, 1, 2] = 1
-    image = np.asarray(decode(trigger_picture(TriggerArrays(mask, np.full((3, 4, 4), 0.5, np.float32)))))
+    mask[0, 0, 0], mask[0, 3, 3], mask[0, 1, 2] = 1, 1, np.nan
+    image = np.asarray(decode(trigger_picture(triggers("mask", mask, np.full((3, 4, 4), 0.5, np.float32)))))
     assert image.shape == (4, 4, 4)
-    assert image[1, 2].tolist() == [128, 128, 128, 255]
-    assert image[0, 0, 3] == 0
+    assert image[0, 0, 3] == image[3, 3, 3] == 255
+    assert image[..., 3].sum() == 510
+    assert np.all(np.abs(image[..., :3].astype(int) - 128) <= 1)
+
+
+def test_a_small_trigger_is_cut_out_so_that_it_can_be_seen():
+    mask, pattern = np.full((1, 32, 32), 0.01, np.float32), np.zeros((3, 32, 32), np.float32)
+    mask[0, 29:, 28:31] = 1
+    pattern[:, 30, 29] = 1
+    image = np.asarray(decode(trigger_picture(triggers("mask", mask, pattern))))
+    assert image.shape == (5, 5, 4)
+    assert (image[..., 3] == 255).sum() == 9, "all of it"
+    assert (image[..., 0] == 255).sum() == 1
+
+
+def test_a_mask_of_nothing_is_shown_whole():
+    empty = np.zeros((1, 8, 8), np.float32)
+    assert decode(trigger_picture(triggers("mask", empty, np.zeros((3, 8, 8), np.float32)))).size == (8, 8)
+
+
+def test_the_trigger_on_an_image_is_what_the_model_would_see():
+    image = np.full((4, 4, 3), 100, np.uint8)
+    mask, pattern = np.zeros((1, 4, 4), np.float32), np.ones((3, 4, 4), np.float32)
+    mask[0, 3, 3] = 1
+    shown = stamped(triggers("mask", mask, pattern), image)
+    assert (shown[3, 3] == 255).all()
+    assert (shown[:3] == 100).all()
+    added = stamped(triggers("pixel", mask, np.full((3, 4, 4), -0.2, np.float32)), image)
+    assert (added == 49).all()
+    assert (stamped(triggers("smooth", mask, pattern), image) == 255).all()
+
+
+def test_an_image_with_the_trigger_is_shown_only_where_pixels_are_kept(run):
+    prepare(run)
+    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
+    append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
+    assert look(run, RunCache()).trigger_on_uri is None
+    run.write_examples([3], np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3), np.uint8))
+    assert decode(look(run, RunCache()).trigger_on_uri).size == (8, 8)

@@ -46,6 +46,7 @@ export class Curves {
     this.Plotly = Plotly;
     this.metrics = payload.metrics;
     const { data, layout } = structuredClone(payload.figures.curves);
+    data.forEach((trace, k) => (trace.line.color = theme.lines[k]));
     const last = this.metrics.length ? this.metrics[this.metrics.length - 1].step : 0;
     const spread = themed(layout, theme);
     spread.xaxis = { ...spread.xaxis, range: [-0.02 * Math.max(last, 1), 1.01 * Math.max(last, 1)] };

@@ -1,8 +1,11 @@
 /** The feature map: plotly.js holds the points, an SVG above it the outline of the cluster. */
 
-import { outline, pathOf } from "./outline.js";
+import { outlines, pathOf } from "./outline.js";
 import { mixed, themed, withAlpha } from "./theme.js";
 
+const AIR = 0.07; // around the points, as a share of their spread
+const SMALL = 400; // pixels; in a lower map the label would lie on points
+const LABEL = 80; // pixels, with what is around it
 const DIM = 0.08; // strength of points that are not looked at
 const EDGE_DIM = "rgba(0,0,0,0)";
 const MAP_CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false, showTips: false };
@@ -55,15 +58,16 @@ export class FeatureMap {
     this.range = this.#fit();
   }
 
-  /** Axis ranges that hold every frame so far, with some air. */
+  /** Axis ranges that hold every frame so far, with some air: above, on a small map, enough for the label. */
   #fit() {
-    const side = (axis) => {
+    const side = (axis, above = AIR) => {
       const low = this.payload.low[axis];
       const high = low + this.payload.scale[axis] * 65534;
-      const air = 0.07 * Math.max(high - low, 1e-6);
-      return [low - air, high + air];
+      const size = Math.max(high - low, 1e-6);
+      return [low - AIR * size, high + above * size];
     };
-    return { x: side(0), y: side(1) };
+    const height = this.parts.host.clientHeight;
+    return { x: side(0), y: side(1, height && height < SMALL ? LABEL / height : AIR) };
   }
 
   #listen() {
@@ -77,12 +81,18 @@ export class FeatureMap {
     host.on("plotly_selecting", () => this.on.touch());
     host.on("plotly_selected", (event) => this.#chosen(event));
     host.on("plotly_relayouting", () => this.#moved());
-    host.on("plotly_relayout", () => this.drawOutline());
+    host.on("plotly_relayout", () => this.#follow());
   }
 
   #moved() {
     this.zoomed = true;
-    this.drawOutline();
+    this.#follow();
+  }
+
+  /** The outline after a change of view; a 3-D scene has turned only at its next drawing. */
+  #follow() {
+    if (this.flat) this.drawOutline();
+    else requestAnimationFrame(() => this.Plotly && this.drawOutline());
   }
 
   /** plotly.js would judge a lasso anew at every frame; so we keep the ids and take its lasso away. */
@@ -184,7 +194,7 @@ export class FeatureMap {
     const colours = marks.map(([hex]) => [this.#dim(hex), hex]);
     const all = this.isolated === null && !chosen;
     const edge = (trace) => {
-      const plain = figures.map.data[trace].marker.line.color;
+      const plain = trace ? figures.map.data[trace].marker.line.color : this.theme.edge;
       const dim = trace ? this.#dim(plain) : EDGE_DIM;
       return all ? plain : this.rows[trace].map((k) => (lit(k) ? plain : dim));
     };
@@ -228,25 +238,40 @@ export class FeatureMap {
     return change;
   }
 
-  /** Outline and label of the points still taken for the target; `cluster` is set by the stage. */
+  /** Outline, group by group, and label of the points still taken for the target; `cluster` is set by the stage. */
   drawOutline() {
-    const { path, label } = this.parts;
-    const strength = this.flat && this.places && this.cluster ? this.cluster.strength : 0;
+    const { path, label, host } = this.parts;
+    const strength = this.places && this.cluster ? this.cluster.strength : 0;
     path.style.opacity = strength;
-    if (strength <= 0) {
-      path.setAttribute("d", "");
-      label.style.transform = "";
-      return;
-    }
-    const edge = outline(this.#pixels(this.cluster.ids));
-    path.setAttribute("d", pathOf(edge));
-    this.#placeLabel(edge);
+    const reach = Math.max(14, 0.05 * Math.min(host.clientWidth, host.clientHeight));
+    const edges = strength > 0 ? outlines(this.#pixels(this.cluster.ids), reach) : [];
+    path.setAttribute("d", pathOf(edges));
+    if (edges.length) this.#placeLabel(edges.flat());
+    else label.style.transform = "";
   }
 
+  /** Where points are on the page, from the map's upper left corner. */
   #pixels(ids) {
-    const { xaxis, yaxis } = this.parts.host._fullLayout;
-    const points = ids.map((k) => [xaxis._offset + xaxis.l2p(this.places[2 * k]), yaxis._offset + yaxis.l2p(this.places[2 * k + 1])]);
+    const points = this.flat ? this.#flatPixels(ids) : this.#scenePixels(ids);
     return points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  }
+
+  #flatPixels(ids) {
+    const { xaxis, yaxis } = this.parts.host._fullLayout;
+    return ids.map((k) => [xaxis._offset + xaxis.l2p(this.places[2 * k]), yaxis._offset + yaxis.l2p(this.places[2 * k + 1])]);
+  }
+
+  /** Through the camera of the 3-D scene; nowhere if plotly.js's inside is not as expected. */
+  #scenePixels(ids) {
+    const scene = this.parts.host._fullLayout.scene._scene;
+    const camera = scene && scene.glplot && scene.glplot.cameraParams;
+    if (!camera || !scene.dataScale) return [];
+    const { clientWidth: width, clientHeight: height } = this.parts.host;
+    return ids.map((k) => {
+      const place = [0, 1, 2].map((axis) => this.places[3 * k + axis] * scene.dataScale[axis]);
+      const [x, y, , w] = [camera.model, camera.view, camera.projection].reduce(transformed, [...place, 1]);
+      return [width * (0.5 + (0.5 * x) / w), height * (0.5 - (0.5 * y) / w)];
+    });
   }
 
   /** Above or below the cluster or in a corner: where it hides the fewest points, and where it was if it can. */
@@ -297,13 +322,22 @@ export class FeatureMap {
 
   resize() {
     if (!this.Plotly || !this.parts.host.clientWidth) return;
-    this.Plotly.Plots.resize(this.parts.host).then(() => this.drawOutline());
+    this.Plotly.Plots.resize(this.parts.host).then(() => {
+      // with equal scales plotly.js widens the window to a new shape, and never narrows it again
+      if (this.flat && !this.zoomed) this.reset();
+      else this.drawOutline();
+    });
   }
 
   destroy() {
     if (this.Plotly) this.Plotly.purge(this.parts.host);
     this.Plotly = null;
   }
+}
+
+/** A point (x, y, z, w) times a 4 x 4 matrix that is kept column by column. */
+function transformed(point, matrix) {
+  return [0, 1, 2, 3].map((row) => point.reduce((sum, part, column) => sum + part * matrix[4 * column + row], 0));
 }
 
 function between(from, to, part) {

@@ -30,12 +30,16 @@ export class Panel {
     el["curves-box"].setAttribute("aria-label", t.curves_label);
     el["trigger-title"].textContent = t.trigger_title;
     el["trigger-image"].alt = t.trigger_title;
+    el["trigger-on-title"].textContent = t.trigger_on;
+    el["trigger-on-image"].alt = t.trigger_on;
     el["examples-title"].textContent = fill(t.examples_title, { count: payload.examples.length, things: payload.things });
     el.status.textContent = payload.status;
     el["empty-title"].textContent = payload.waiting[0];
     el["empty-text"].textContent = payload.waiting[1];
     setImage(el["trigger-image"], payload.trigger);
+    setImage(el["trigger-on-image"], payload.triggerOn);
     el.trigger.hidden = !payload.trigger;
+    el["trigger-on"].hidden = !payload.triggerOn;
     this.#makeExamples(payload);
   }
 
@@ -49,7 +53,7 @@ export class Panel {
       const item = document.createElement("li");
       item.tabIndex = 0;
       item.dataset.testid = "example";
-      item.innerHTML = '<span class="dsv-pictures"><img alt=""><img alt="" class="dsv-clean"></span><span class="dsv-answer"></span><span class="dsv-before"></span>';
+      item.innerHTML = '<span class="dsv-pictures"><img alt=""><img alt="" class="dsv-clean"><span class="dsv-verdict"></span></span><span class="dsv-words"><span class="dsv-answer"></span><span class="dsv-before"></span></span>';
       const [triggered, clean] = item.querySelectorAll("img");
       setImage(triggered, example.triggered_uri);
       setImage(clean, example.image_uri);
@@ -123,8 +127,8 @@ export class Panel {
       const past = fill(texts.before, { answer: classes[before] });
       item.setAttribute("aria-label", `${words} ${past}`);
       const [answer, old] = [item.querySelector(".dsv-answer"), item.querySelector(".dsv-before")];
-      answer.innerHTML = right ? ICONS.tick : ICONS.cross;
-      answer.append(classes[now]);
+      item.querySelector(".dsv-verdict").innerHTML = right ? ICONS.tick : ICONS.cross;
+      answer.textContent = classes[now];
       old.textContent = past;
     });
   }

@@ -22,7 +22,12 @@ export function loadPlotly(url) {
 export function readTheme(root) {
   const style = getComputedStyle(root);
   const ground = getComputedStyle(root.querySelector(".dsv-empty")).backgroundColor;
-  return { ground, text: style.color, font: style.fontFamily, small: parseFloat(style.getPropertyValue("--dsv-small-px")) || 13 };
+  const [r, g, b] = style.color.match(/[\d.]+/g);
+  return {
+    ground, text: style.color, font: style.fontFamily, small: parseFloat(style.getPropertyValue("--dsv-small-px")) || 13,
+    edge: `rgba(${r},${g},${b},0.35)`, // a hairline that keeps pale points visible on white and dark ones on black
+    lines: ["dissolved", "ba", "asr"].map((name) => getComputedStyle(root.querySelector(`.dsv-line-${name}`)).stroke),
+  };
 }
 
 /** A layout from Python in the page's colours and type. */

@@ -83,7 +83,10 @@ const PANEL = `
       <div class="dsv-surface" data-el="surface"></div>
     </div>
     <p class="dsv-quiet" data-el="trust" data-testid="trustworthiness"></p>
-    <figure class="dsv-trigger" data-el="trigger" data-testid="trigger" hidden><img alt="" data-el="trigger-image"><figcaption data-el="trigger-title"></figcaption></figure>
+    <div class="dsv-trigger" data-el="trigger" data-testid="trigger" hidden>
+      <figure><img alt="" data-el="trigger-image"><figcaption data-el="trigger-title"></figcaption></figure>
+      <figure data-el="trigger-on"><img alt="" data-el="trigger-on-image"><figcaption data-el="trigger-on-title"></figcaption></figure>
+    </div>
   </section>`;
 
 const EXAMPLES = `

@@ -10,14 +10,14 @@ import torch
 
 from core.data.imageset import as_float
 from core.inversion.anomaly import anomaly_index
-from core.inversion.mask_pattern import InversionSettings, Inverted, invert, stamp
+from core.inversion.mask_pattern import SETTINGS, invert
+from core.inversion.race import Inverted, RaceSettings
+from core.inversion.trigger import stamp
 from core.models.evaluate import answers
 from tests.core.tiny import Tiny
 
-SETTINGS = InversionSettings()
 
-
-def result(tiny: Tiny, settings: InversionSettings = SETTINGS, seed: int = 0) -> Inverted:
+def result(tiny: Tiny, settings: RaceSettings = SETTINGS, seed: int = 0) -> Inverted:
     *before, last = invert(tiny.model, tiny.x, settings, seed)
     assert all(found is None for _, _, found in before)
     assert last[2] is not None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +12,14 @@ from torch import Tensor, nn
 from core.errors import BadInput
 from core.models import build
 from core.models.classifier import Classifier, frozen, last_linear
-from core.models.preact_resnet import PreActResNet18
+from core.models.preact_resnet import PreActResNet
 from core.models.small import SmallNet
 from core.models.wrn import WideResNet
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "small": lambda: SmallNet(4, width=4),
     "wrn": lambda: WideResNet(4, depth=10),
-    "preact": lambda: PreActResNet18(4),
+    "preact": lambda: PreActResNet(4),
     "torchvision": lambda: build("torchvision/resnet18", 4),
     "dropout and several linear layers": lambda: nn.Sequential(
         nn.Flatten(), nn.Linear(3 * 16 * 16, 12), nn.ReLU(), nn.Dropout(0.5), nn.Linear(12, 4)
@@ -132,3 +133,42 @@ def test_frozen_still_lets_gradients_reach_the_images(model: Classifier, images:
 def test_torchvision_is_the_one_of_the_library() -> None:
     names = torchvision.models.resnet18(num_classes=4).state_dict().keys()
     assert build("torchvision/resnet18", 4).state_dict().keys() == names
+
+
+class Seen(nn.Module):
+    """Gives back what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(1, 1)
+        self.x = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return self.fc(x.mean((1, 2, 3))[:, None])
+
+
+def test_colours_and_sizes(images: Tensor) -> None:
+    def shown(**how: Any) -> Tensor:
+        net = Seen()
+        Classifier(net, (0.2, 0.3, 0.4), (0.5, 0.5, 0.8), **how)(images)
+        return net.x
+
+    plain = shown()
+    assert plain.shape == (3, 3, 16, 16)
+    unscaled = images.flip(1)
+    torch.testing.assert_close(shown(colour="bgr")[:, 0], (unscaled[:, 0] - 0.2) / 0.5)
+    grey = 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]
+    torch.testing.assert_close(shown(colour="grey"), ((grey - 0.3) / 0.6)[:, None])
+    torch.testing.assert_close(shown(colour="grey3")[:, 2], (grey - 0.4) / 0.8)
+    assert shown(size=(32, 24)).shape == (3, 3, 32, 24)
+    assert torch.equal(shown(size=(16, 16)), plain)
+    shrunk = shown(size=(8, 8))
+    torch.testing.assert_close(shrunk.mean(), plain.mean(), rtol=0.1, atol=0.05)
+
+
+def test_gradients_reach_the_images_through_size_and_colour(images: Tensor) -> None:
+    images.requires_grad_()
+    Classifier(SmallNet(4, 4, channels=1), size=(24, 24), colour="grey").eval()(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0

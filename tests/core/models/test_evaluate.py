@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from threading import get_ident
+
 import pytest
 import torch
 
@@ -54,3 +56,26 @@ def test_evaluation_mode_inside_and_the_old_mode_afterwards(model: Classifier, t
     assert model.training == training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not first[0].requires_grad
+
+
+def test_threads_make_no_difference_and_are_put_back(model: Classifier) -> None:
+    before = torch.get_num_threads()
+    images = IMAGES.repeat(40, 1, 1, 1)
+    try:
+        torch.set_num_threads(1)
+        alone = look(model, images, batch=5)
+        torch.set_num_threads(3)
+        seen = set()
+
+        def watched(x: torch.Tensor) -> torch.Tensor:
+            seen.add((get_ident(), torch.get_num_threads()))
+            return x
+
+        shared = look(model, images, watched, batch=5)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert get_ident() not in {thread for thread, _ in seen}
+    assert {threads for _, threads in seen} == {1}
+    for a, b in zip(alone, shared, strict=True):
+        assert torch.equal(a, b), "each image's features and logits, in order"

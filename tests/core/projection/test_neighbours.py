@@ -4,7 +4,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from core.projection import neighbours
-from core.projection.neighbours import nearest
+from core.projection.neighbours import nearest, neighbours_of
 
 
 @pytest.mark.parametrize("block", [1 << 23, 500])
@@ -30,12 +30,9 @@ def test_fewer_points_than_neighbours(n, k, kept):
     assert distance.shape == index.shape == (n, kept)
 
 
-def test_one_more_point_can_be_barred():
-    points = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
-    assert nearest(points, 1)[1].squeeze(1).tolist() == [1, 0, 1, 2]
-    distance, index = nearest(points, 2, torch.tensor([1, 0, -1, -1]))
-    assert index[0].tolist() == [2, 3]
-    assert index[1].tolist() == [2, 3]
-    assert index[2].tolist() == [1, 0]
-    assert nearest(points, 3, torch.tensor([1, 0, -1, -1]))[0][0, 2] == torch.inf
-    assert distance.isfinite().all()
+def test_features_need_be_neither_finite_nor_centred():
+    features = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    index = neighbours_of(features, 4).index
+    assert torch.equal(neighbours_of(features + 5, 4).index, index)
+    features[7, 2] = np.nan
+    assert neighbours_of(features, 4).distance.isfinite().all()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadInput
 from core.projection import METHODS, make_projector, warm_up
+from core.projection.neighbours import neighbours_of
 from core.projection.projector import tidy, turned
 from tests.core.projection.scenes import scene
 
@@ -159,3 +160,12 @@ def test_turned_mirrors_only_when_told_and_never_scales():
     assert np.abs(turned(flipped, last) / 3 - last).max() > 0.1
     straight = turned(flipped, last, mirror=True)
     np.testing.assert_allclose(straight - straight.mean(0), 3 * (last - last.mean(0)), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["umap", "tsne", "pca"])
+def test_neighbours_that_are_known_give_the_same_frames(method):
+    _, apart, _, _ = scene(clean=90, triggered=30, d=8)
+    alone, given_them = make_projector(method), make_projector(method)
+    for features in (apart, apart + 0.01):
+        expected = alone.project(features)
+        np.testing.assert_allclose(given_them.project(features, neighbours_of(features, 20)), expected, atol=1e-3)

@@ -50,7 +50,7 @@ def test_a_missing_and_a_damaged_frame_are_named(run: Run) -> None:
 
 
 def test_what_is_not_there_yet_is_none(run: Run) -> None:
-    assert (run.samples, run.examples(), run.trigger(), run.thumbs, run.read_checkpoint()) == (None,) * 5
+    assert (run.samples, run.examples(), run.triggers(), run.thumbs, run.read_checkpoint()) == (None,) * 5
     assert run.frame_count == 0
 
 
@@ -58,8 +58,8 @@ def test_samples_examples_and_trigger_come_back(run: Run) -> None:
     run.write_samples([7, 9, 7, 9], [0, 1, 0, 1], [False, False, True, True], [-1, -1, 0, 1])
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     run.write_examples([2, 3], images, 255 - images)
-    assert run.write_trigger(torch.full((1, 8, 8), 0.5), torch.ones(3, 8, 8)) == "trigger.npz"
-    samples, examples, trigger = run.samples, run.examples(), run.trigger()
+    assert run.write_triggers([("mask", 0, 1.0, torch.full((1, 8, 8), 0.5), torch.ones(3, 8, 8))]) == "trigger.npz"
+    samples, examples, trigger = run.samples, run.examples(), run.triggers()
     assert samples is not None
     assert examples is not None
     assert trigger is not None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadInput
-from core.runs.spec import Spec
+from core.runs.spec import NORMALIZATIONS, Inputs, Spec
 
 
 def test_the_defaults_are_valid(spec: Spec) -> None:
@@ -28,7 +28,13 @@ def test_the_defaults_are_valid(spec: Spec) -> None:
         ({"defence": "magic"}, "unknown_defence", "'magic'; use one of mcl"),
         ({"preset": "fast"}, "unknown_preset", "default, published"),
         ({"projection": "lda"}, "unknown_projection", "umap, tsne, pca"),
-        ({"normalize": "mnist"}, "unknown_normalization", "none, half, cifar10"),
+        ({"normalize": "svhn"}, "unknown_normalization", "none, half, cifar10"),
+        ({"normalize": "half@4"}, "unknown_normalization", "half@4"),
+        ({"normalize": "half:pink"}, "unknown_normalization", "half:pink"),
+        ({"victim": None, "weights": __file__, "model_class": "net"}, "bad_model_class", "FILE.py:CLASS"),
+        ({"victim": None, "weights": __file__, "model_class": "net.py:a b"}, "bad_model_class", "net.py:a b"),
+        ({"victim": None, "weights": __file__, "model_class": "/no/net.py:Net"}, "model_class_not_found", "/no/net.py"),
+        ({"model_class": f"{__file__}:Net"}, "two_networks", "give one"),
         ({"device": "tpu"}, "unknown_device", "'tpu'"),
         ({"clean_budget": 0}, "bad_clean_budget", "between 0 and 1"),
         ({"clean_budget": 1.5}, "bad_clean_budget", "1.5"),
@@ -62,7 +68,13 @@ def test_several_mistakes_are_named_at_once(spec: Spec) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"clean_budget": 200}, {"target": 0}, {"device": "cuda:1"}, {"settings": {"lr": [0.1, 0.01], "clean": 0}}],
+    [
+        {"victim": None, "weights": __file__, "model_class": f"{__file__}:Net", "normalize": "imagenet@224:bgr"},
+        {"clean_budget": 200},
+        {"target": 0},
+        {"device": "cuda:1"},
+        {"settings": {"lr": [0.1, 0.01], "clean": 0}},
+    ],
 )
 def test_what_is_allowed_passes(spec: Spec, changes: dict[str, Any]) -> None:
     replace(spec, **changes).validate()
@@ -75,8 +87,35 @@ def test_it_survives_json_and_keys_of_other_versions_are_passed_over(spec: Spec)
 
 def test_paths_become_absolute_and_names_of_image_sets_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    spec = Spec(weights="net.v2.pth.tar", images="pictures").resolved()
+    spec = Spec(weights="net.v2.pth.tar", images="pictures", model_class="net.py:Net").resolved()
+    assert spec.model_class == f"{tmp_path / 'net.py'}:Net"
     assert (spec.weights, spec.images) == (str(tmp_path / "net.v2.pth.tar"), str(tmp_path / "pictures"))
     assert spec.name == "net"
     assert Spec(victim="Signs_BadNets", images="signs").resolved().images == "signs"
     assert Spec(victim="Signs_BadNets").name == "signs-badnets"
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("none", Inputs()),
+        ("imagenet@224", Inputs("imagenet", (224, 224))),
+        ("cifar10-b@32x48:bgr", Inputs("cifar10-b", (32, 48), "bgr")),
+        ("half:grey3", Inputs("half", None, "grey3")),
+    ],
+)
+def test_names_of_inputs_are_read_back(name: str, inputs: Inputs) -> None:
+    assert Inputs.parse(name) == inputs
+    assert inputs.name == name
+
+
+@pytest.mark.parametrize("name", ["", "no", "none@", "none@2000", "none:", "none:rgb", "@32", "none@32x", "none 32"])
+def test_what_is_no_name_of_inputs(name: str) -> None:
+    assert Inputs.parse(name) is None
+
+
+def test_scalings_have_three_numbers_each() -> None:
+    for mean, std in NORMALIZATIONS.values():
+        assert len(mean) == len(std) == 3
+        assert all(0 <= value < 1 for value in mean)
+        assert all(0 < value <= 1 for value in std)

@@ -27,7 +27,11 @@ def run(spec: Spec) -> Run:
 
 def finishing(run: Run, steering: Steering) -> Iterator[Event]:
     yield Scanned(
-        2, 3.5, [None, 9.0, 1.0], [0.1, 0.99, 1.0], run.write_trigger(np.zeros((1, 4, 4)), np.zeros((3, 4, 4)))
+        2,
+        3.5,
+        [None, 9.0, 1.0],
+        [0.1, 0.99, 1.0],
+        run.write_triggers([("mask", 2, 1.0, np.zeros((1, 4, 4)), np.zeros((3, 4, 4)))]),
     )
     yield Finished({"target": 2})
 

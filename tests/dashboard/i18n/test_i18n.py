@@ -11,8 +11,11 @@ import pytest
 from core.data.signs_faces import CLASS_NAMES
 from core.events import STAGES
 from dashboard import i18n
+from dashboard.components import story
 from dashboard.components.stage import TEXT_KEYS
-from dashboard.views.about import PARTS, TERMS
+from dashboard.glossary import TERMS
+from dashboard.views.about import PARTS
+from dashboard.views.story import STEPS
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGLISH, JAPANESE = i18n.catalogue("en"), i18n.catalogue("ja")
@@ -89,6 +92,10 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("about.{}_title", PARTS),
         ("term.{}", TERMS),
         ("term.{}.text", TERMS),
+        ("story.scene.{}", story.TEXT_KEYS),
+        ("story.title.{}", STEPS),
+        ("story.do.{}", ("measure", "purify", "watch")),
+        ("story.do.{}_text", ("measure", "purify", "watch")),
         ("class.signs.{}", CLASS_NAMES),
         ("class.digits.{}", "0123456789"),
         ("attack.{}", ("badnets", "blended", "sig", "wanet")),

@@ -1,0 +1,37 @@
+"""Batch-norm statistics of a network whose weights were changed by other means than training on clean images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from core.models.classifier import Classifier
+
+BATCH = 250  # images: enough for a layer's mean and variance, few enough for any memory
+
+
+@torch.no_grad()
+def take_anew(model: Classifier, images: Tensor) -> None:
+    """Replaces the running mean and variance of every batch-norm layer by those of ``images``, in place.
+
+    As for averaged weights (SWA, Izmailov et al., UAI 2018, section 3.2).
+
+    Args:
+        model: in evaluation mode, and left so; dropout stays off.
+        images: clean, float in [0, 1], shape (n, 3, h, w).
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    layers = [layer for layer in layers if layer.track_running_stats]
+    if not layers or len(images) < 2:
+        return
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain average over batches
+        layer.train()
+    parts = images.tensor_split(-(-len(images) // BATCH))  # of equal size: each counts alike
+    for part in parts:
+        model(part.contiguous(memory_format=torch.channels_last))
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+        layer.eval()

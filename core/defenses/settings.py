@@ -1,0 +1,152 @@
+"""The settings of MCL: the published schedule, our default, and the check of single values a user changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class MCLSettings:
+    """Loss weights and schedule.
+
+    Args:
+        contrast: weight of the model-contrastive loss (``core.defenses.mcl``).
+        clean: weight of the cross-entropy of x with its label.
+        supervised: weight of the cross-entropy of x_t with the label of x.
+        margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
+            of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019); less
+            with fewer than 100 clean images a class, or where the trigger is not certain.
+        keep: weight of the divergence of the answers on x from the victim's.
+        tau: temperature of the contrast.
+        lr: learning rates, one for each entry of ``lr_epochs``.
+        lr_epochs: epochs from which they hold.
+        epochs: passes over the clean budget (at most, where ``mend`` is set).
+        mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
+            steps, and the run ends; 0 for a fixed schedule.
+        batch: clean images a step; as many triggered ones go with them.
+        momentum, weight_decay: of SGD.
+        average: decay per step of the running average of the weights that becomes the result; 0 for none.
+        holdout: share of the clean budget kept apart to guard BA and to see the attack go; 0 for none.
+        check_every: steps between two looks at the held-out part.
+        triggers: how many reconstructed triggers, each of another form, are used at once, at most.
+        gone: estimated ASR, percent, at and below which the attack counts as gone.
+        back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
+            model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022).
+        most_drop: BA, percentage points, that may be lost; the step back grows while the held-out part loses more,
+            as long as the attack stays gone. 0: no guard.
+    """
+
+    contrast: float = 1.0
+    clean: float = 1.0
+    supervised: float = 1.0
+    margin: float = 6.0
+    keep: float = 1.0
+    tau: float = 0.5
+    lr: tuple[float, ...] = (0.005,)
+    lr_epochs: tuple[int, ...] = (0,)
+    epochs: int = 8
+    mend: int = 60
+    batch: int = 64
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    average: float = 0.9
+    holdout: float = 0.1
+    check_every: int = 5
+    triggers: int = 3
+    gone: float = 3.0
+    back: float = 0.05
+    most_drop: float = 2.0
+
+
+PRESETS: dict[str, MCLSettings] = {
+    "default": MCLSettings(),
+    "published": MCLSettings(
+        clean=0.0,
+        supervised=0.0,
+        margin=0.0,
+        triggers=1,
+        keep=0.0,
+        lr=(0.1, 0.01, 0.001),
+        lr_epochs=(0, 1, 10),
+        epochs=20,
+        mend=0,
+        average=0.0,
+        holdout=0.0,
+        back=0.0,
+        most_drop=0.0,
+    ),
+}
+
+
+def settings_for(preset: str, data: str = "", **changes: Any) -> MCLSettings:
+    """The settings of a preset with single values changed.
+
+    ``published`` knows the schedule its authors used on GTSRB.
+
+    Raises:
+        BadInput: no such preset or setting, or a value the setting cannot have.
+    """
+    if preset not in PRESETS:
+        allowed = ", ".join(PRESETS)
+        raise BadInput(
+            "unknown_preset",
+            f"There is no preset called {preset!r}; use one of {allowed}.",
+            preset=preset,
+            allowed=allowed,
+        )
+    settings = PRESETS[preset]
+    if preset == "published" and data == "gtsrb":
+        settings = replace(settings, lr=(0.01, 0.001, 0.0001), lr_epochs=(0, 2, 10))
+    for name, value in changes.items():
+        settings = replace(settings, **{name: _checked(name, value)})
+    if len(settings.lr) != len(settings.lr_epochs):
+        raise BadInput(
+            "lr_epochs",
+            f"There are {len(settings.lr)} learning rates and {len(settings.lr_epochs)} epochs from which they hold; "
+            "give as many of one as of the other.",
+            rates=len(settings.lr), epochs=len(settings.lr_epochs),
+        )  # fmt: skip
+    if settings.lr_epochs[0] != 0 or list(settings.lr_epochs) != sorted(settings.lr_epochs):
+        raise BadInput(
+            "bad_setting",
+            f"The setting lr_epochs must begin with 0 and rise, which {settings.lr_epochs} does not.",
+            name="lr_epochs", value=str(settings.lr_epochs),
+        )  # fmt: skip
+    return settings
+
+
+ABOVE_0 = ("tau", "batch", "epochs", "check_every", "triggers")
+BELOW_1 = ("momentum", "average", "holdout", "back")
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A setting's new value in the type it has to have."""
+    names = [f.name for f in fields(MCLSettings)]
+    if name not in names:
+        allowed = ", ".join(names)
+        raise BadInput("unknown_setting", f"MCL has no setting {name!r}; it has {allowed}.", name=name, allowed=allowed)
+    now = getattr(PRESETS["default"], name)
+    several = isinstance(now, tuple)
+    kind = type(now[0] if several else now)
+    parts = list(value) if isinstance(value, (list, tuple)) else [value]
+    if (
+        not parts
+        or (len(parts) > 1 and not several)
+        or not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
+        or not all(math.isfinite(part) and part >= 0 and part == kind(part) for part in parts)
+        or (name in ABOVE_0 and min(parts) == 0)
+        or (name in BELOW_1 and max(parts) >= 1)
+    ):
+        whole = "whole " if kind is int else ""
+        what = f"{whole}numbers" if several else f"one {whole}number"
+        least = "above 0" if name in ABOVE_0 else "of 0 or more"
+        most = " and below 1" if name in BELOW_1 else ""
+        raise BadInput(
+            "bad_setting", f"The setting {name} must be {what} {least}{most}, not {value!r}.",
+            name=name, value=str(value),
+        )  # fmt: skip
+    return tuple(kind(part) for part in parts) if several else kind(parts[0])

@@ -1,0 +1,113 @@
+"""The scan: every form of inversion over all classes, and the class that most speaks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.inversion import additive, mask_pattern
+from core.inversion.anomaly import anomaly_index
+from core.inversion.race import Inverted
+from core.inversion.trigger import Reconstructed
+from core.models.classifier import Classifier
+
+NEARLY = 0.6  # of how far the main form stands out: forms that do so too are used beside it
+WORKS = 0.5  # share of images that a trigger has to turn
+COUNTER = -0.5  # octaves: the most that one form may speak against a class that another finds easy to reach
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the forms found.
+
+    Attributes:
+        forms: one ``Inverted`` each, in the order of ``core.runs.arrays.FORMS``.
+        suspicion: (classes,), see ``suspicion``.
+        target: the most suspicious class.
+    """
+
+    forms: tuple[Inverted, ...]
+    suspicion: Tensor
+    target: int
+
+    def index(self, form: Inverted, target: int | None = None) -> float:
+        """The anomaly index of the target (or another class) in one form."""
+        return float(anomaly_index(form.sizes)[self.target if target is None else target])
+
+    def gap(self, form: Inverted) -> float:
+        """How many times larger than the target's the smallest trigger of any other class is; 0 where it has none."""
+        sizes = form.sizes.clone()
+        own = float(sizes[self.target])
+        sizes[self.target] = math.inf
+        other = float(sizes.nan_to_num(math.inf, math.inf).min())
+        return 0.0 if not math.isfinite(own) else 10.0 if not math.isfinite(other) else min(10.0, other / max(own, 1.0))
+
+    @property
+    def main(self) -> Inverted:
+        """The form in which the target stands out most."""
+        return max(self.forms, key=self.gap)
+
+    def triggers(self, target: int | None = None) -> list[Reconstructed]:
+        """The reconstructed triggers of the target, or of a class given, the main form first.
+
+        Only such as work, in the forms in which the target stands out: any network has some trigger for any class, and
+        training against one that is nothing special costs BA and takes room from those that are.
+        """
+        target = self.target if target is None else target
+        ordered = sorted(self.forms, key=lambda form: form is not self.main)
+        others = [form for form in ordered[1:] if self.gap(form) >= NEARLY * self.gap(self.main)]
+        return [form.trigger(target) for form in (ordered[0], *others) if form.attack_rates[target] >= WORKS] or [
+            ordered[0].trigger(target)
+        ]
+
+
+def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
+    """How small a class's triggers are beside those of the others, in octaves, summed over the forms, (classes,).
+
+    A backdoor shows in the forms that suit it: a patch leaves no small smooth trigger, a blend no small mask. So a form
+    in which a class is nothing special counts little against it.
+    """
+    total = torch.zeros_like(forms[0].sizes)
+    for form in forms:
+        finite = form.sizes[form.sizes.isfinite()]
+        if len(finite) == 0:
+            continue
+        # a class that no trigger reached, or that was out before the race, is no more suspect than the largest found
+        sizes = torch.where(form.sizes.isfinite(), form.sizes, finite.max()).clamp(min=1.0)
+        ran = sizes[~form.sizes.isnan()]
+        total += (ran.median() / sizes).log2().clamp(min=COUNTER)
+    return total
+
+
+def scan(model: Classifier, images: Tensor, seed: int = 0) -> Iterator[tuple[int, int, Scan | None]]:
+    """Inverts all forms for all classes.
+
+    Args:
+        model: the suspect; not changed.
+        images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
+        seed: of what is drawn at random; the same on a CPU gives the same result.
+
+    Yields:
+        percent done, summed over the forms, of how many, and the result with the last one (None before).
+    """
+    ways = (
+        mask_pattern.invert(model, images, seed=seed),
+        additive.invert(model, images, seed=seed),
+        additive.invert(model, images, seed=seed, smooth=True),
+    )
+    forms: list[Inverted] = []
+    for number, way in enumerate(ways):
+        for done, total, found in way:
+            # every step takes about as long; the forms differ a little in how many they take
+            share = round(100 * (number + done / total))
+            if found is None:
+                yield share, 100 * len(ways), None
+            else:
+                forms.append(found)
+    all_forms = tuple(forms)
+    score = suspicion(all_forms)
+    yield 100 * len(ways), 100 * len(ways), Scan(all_forms, score, int(score.argmax()))

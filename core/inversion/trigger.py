@@ -1,0 +1,37 @@
+"""A reconstructed trigger: what an inversion found, ready to be put into images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+def stamp(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
+    """``(1 - m) x + m p``: images (n, 3, h, w) with a pattern under a mask, all in [0, 1]."""
+    return images + mask * (pattern - images)
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """Puts itself into float images (n, 3, h, w) in [0, 1].
+
+    Attributes:
+        form: "mask", "pixel" or "smooth".
+        pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one.
+        mask: (1, h, w), 0-1, or None.
+        target: the class it leads to.
+        certainty: 0-1, how far it can be taken for the backdoor's; a purification pushes that much harder against it.
+    """
+
+    form: str
+    pattern: Tensor
+    mask: Tensor | None
+    target: int
+    certainty: float = 1.0
+
+    def __call__(self, images: Tensor) -> Tensor:
+        pattern = self.pattern.to(images)
+        if self.mask is None:
+            return (images + pattern).clamp(0, 1)
+        return stamp(images, self.mask.to(images), pattern)

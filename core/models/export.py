@@ -1,0 +1,74 @@
+"""Writing a purified network so that it drops into its owner's code, with a card that says what it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.models.weights import Weights
+from core.runs.files import strict_json, write_atomic
+
+SAFETENSORS, PYTORCH, CARD = "model.safetensors", "model.pt", "card.json"
+
+
+def write_model(
+    folder: Path,
+    weights: Weights,
+    net_state: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    source: Path | None = None,
+) -> dict[str, Any]:
+    """Writes ``model.safetensors``, ``model.pt`` and ``card.json``, each whole or not at all.
+
+    Both hold exactly the names, shapes and types of the file the weights came from, in its order (safetensors keeps
+    an order of its own), so that a class that loads the original with ``strict=True`` loads them too.
+
+    Args:
+        folder: where to; made if it is not there.
+        weights: as read from the file.
+        net_state: the purified network's ``state_dict``.
+        facts: what the card says beside the hashes: network, scaling, figures before and after. Plain JSON values.
+        source: the file the weights came from; its name and hash go onto the card.
+
+    Returns:
+        the card.
+    """
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.contiguous() for name, value in weights.named_as_in_file(net_state).items()}
+    apart = {name: value.clone() for name, value in tensors.items()}  # safetensors takes no two names for one storage
+    pt = BytesIO()
+    torch.save(tensors, pt)
+    contents = {SAFETENSORS: save(apart, metadata={"format": "pt"}), PYTORCH: pt.getvalue()}
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
+    card: dict[str, Any] = {"versions": _versions()}
+    if source is not None:
+        found = [item.message for item in weights.found]
+        card["input"] = {"file": source.name, "sha256": sha256(source), "found": found}
+    card["output"] = {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in contents.items()}
+    card["tensors"] = {name: [str(value.dtype)[6:], list(value.shape)] for name, value in tensors.items()}
+    card = json.loads(strict_json(card | dict(facts)))
+    write_atomic(folder / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    return card
+
+
+def sha256(path: Path) -> str:
+    """Of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    from core import __version__
+
+    return {"dissolve": __version__, "torch": torch.__version__.split("+")[0], "python": platform.python_version()}

@@ -1,0 +1,208 @@
+"""Which network a file of weights belongs to, from the names and shapes of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from core.errors import BadInput
+from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
+from core.models.classifier import last_linear
+from core.models.index import COUNTERS, Shapes, canonical, names_for, unindexed
+from core.models.library import STEMS, first_convolution, without_memory
+from core.models.sequential import build_row, parse, structures
+from core.models.weights import Found, Weights, fill
+
+MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that has exactly these tensors.
+
+    ``weights``: under the names the network has for them. ``channels``: of the input. ``found``: what had to be
+    overlooked for the fit.
+    """
+
+    arch: str
+    classes: int
+    channels: int
+    weights: Weights
+    found: tuple[Found, ...] = ()
+    made: nn.Module | None = None  # of a class that cannot be made by name
+
+    def network(self) -> nn.Module:
+        """The network with the weights in it, in evaluation mode, on the CPU."""
+        made = deepcopy(self.made)
+        net = network(self.arch, self.classes, self.channels, self.weights) if made is None else made
+        net.load_state_dict(self.weights.tensors, strict=False)
+        return net.eval()
+
+
+def network(arch: str, classes: int, channels: int, weights: Weights) -> nn.Module:
+    """A fresh network by name; ``sequential/...`` takes its layers from the weights.
+
+    Raises:
+        BadInput: there is no such network.
+    """
+    if arch.startswith("sequential/"):
+        return build_row(arch, shapes_of(weights))
+    return build(arch, classes, channels)
+
+
+def shapes_of(weights: Weights) -> Shapes:
+    return {name: tuple(value.shape) for name, value in weights.tensors.items()}
+
+
+def candidates(weights: Weights, size: int) -> list[Candidate]:
+    """All networks that fit in name and shape: ours, torchvision's and timm's, or a plain row of layers.
+
+    The names are taken as they are, and without the first word that all share. Only where nothing fits exactly, the
+    head or the shortcuts may have another usual name, and a plain row is looked for.
+
+    Args:
+        weights: as read. size: of the images, pixels; tells how often a plain row halves them.
+
+    Raises:
+        BadInput: ``no_architecture_fits``.
+    """
+    given = [variant for variant in (weights, shortened(weights)) if variant is not None]
+    found = [candidate for variant in given for candidate in _fitting(variant)]
+    exact = [candidate for candidate in found if not candidate.weights.names]
+    rows = [] if exact else [candidate for variant in given for candidate in _rows(variant, size)]
+    if exact or found or rows:
+        return exact or [*found, *rows]
+    raise BadInput(
+        "no_architecture_fits",
+        "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; name theirs with "
+        "--arch, or give your own class with --model-class FILE.py:CLASS.",
+    )
+
+
+def named(arch: str, weights: Weights, classes: int) -> Candidate:
+    """The network that the user named, with these weights.
+
+    Raises:
+        BadInput: ``unknown_architecture``, ``not_a_row``, ``weights_do_not_fit`` or ``weights_left_over``.
+    """
+    for given in (weights, weights.as_in_file(), shortened(weights)):
+        if given is None:
+            continue
+        for channels in (3, 1):
+            net = network(arch, classes, channels, given)
+            fit = fitted(given, net)
+            if fit is not None:
+                return Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)))
+    fill(network(arch, classes, 3, weights), weights, arch, classes)  # raises, and names what does not fit
+    raise AssertionError("weights that fit were said not to")
+
+
+def fitted(weights: Weights, net: nn.Module) -> Weights | None:
+    """The weights under the network's own names, if they fit it in name and shape; None if not.
+
+    Counters of batch norm may be missing; head and shortcuts may have another usual name.
+    """
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    given = shapes_of(weights)
+    if _agree(wanted, given):
+        return weights
+    ours = {canonical(name): name for name in wanted}
+    renamed = {ours.get(canonical(name), name): name for name in given}
+    unique = len(renamed) == len(given) and len(ours) == len(wanted)
+    if unique and _agree(wanted, {new: given[old] for new, old in renamed.items()}):
+        return weights.renamed(renamed)
+    return None
+
+
+def shortened(weights: Weights) -> Weights | None:
+    """The weights without the first word of their names, if all share one; None if they do not."""
+    firsts = {name.split(".")[0] for name in weights.tensors}
+    if len(firsts) != 1 or any(name.count(".") < 2 for name in weights.tensors):
+        return None
+    word = f"{firsts.pop()}."
+    tensors = {name.removeprefix(word): value for name, value in weights.tensors.items()}
+    found = Found("prefix", f"Every name began with {word}, and will again.", {"prefix": word})
+    return replace(weights, tensors=tensors, prefix=weights.prefix + word, found=(*weights.found, found))
+
+
+def _agree(wanted: Mapping[str, tuple[int, ...]], given: Shapes) -> bool:
+    missing = wanted.keys() - given.keys()
+    return all(name.endswith(COUNTERS) for name in missing) and all(
+        wanted.get(name) == tuple(shape) for name, shape in given.items()
+    )
+
+
+def _fitting(weights: Weights) -> Iterator[Candidate]:
+    shapes = shapes_of(weights)
+    sized = [name for name in (wrn.name_from(shapes), wrn_biased.name_from(shapes)) if name]
+    names = [name for name in sized if name not in ARCHITECTURES]
+    for arch in dict.fromkeys([*names, *names_for(shapes), *unindexed()]):
+        yield from _tried(arch, weights, shapes)
+
+
+def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
+    """The network in the variants that the shapes of head and first convolution allow."""
+    library = arch.partition("/")[0] in LIBRARIES
+    for classes in sorted({shape[0] for shape in shapes.values() if len(shape) == 2 and 2 <= shape[0] <= MOST_CLASSES}):
+        try:
+            probe = without_memory(arch, classes) if library else _ours(arch, classes, 3)
+        except (BadInput, RuntimeError, ValueError, TypeError, AttributeError):
+            return  # not in the installed version
+        first = first_convolution(probe)
+        stem = None if first is None else next((s for n, s in shapes.items() if n == first[0] + ".weight"), None)
+        channels = 3 if first is None or stem is None else stem[1] * first[1].groups
+        if last_linear(probe).out_features != classes or not 1 <= channels <= 4:
+            continue
+        stems = [""] if first is None or stem is None or not library else _stems(first[1], stem)
+        for more in stems:
+            net = probe
+            if more or channels != 3:
+                net = without_memory(arch + more, classes, channels) if library else _ours(arch, classes, channels)
+            fit = fitted(weights, net)
+            if fit is not None:
+                yield Candidate(arch + more, classes, channels, fit, tuple(_overlooked(fit, net)))
+
+
+def _ours(arch: str, classes: int, channels: int) -> nn.Module:
+    if arch not in ARCHITECTURES and not arch.startswith(tuple(p.split("(")[0] for p in SIZED)):
+        raise ValueError(arch)
+    with torch.device("meta"):
+        return build(arch, classes, channels)
+
+
+def _stems(first: nn.Conv2d, given: Sequence[int]) -> list[str]:
+    """What a first convolution of this kernel may be: stride and pooling leave no trace in the weights."""
+    if tuple(given[2:]) != tuple(first.kernel_size):
+        return [f"+{stem}" for stem in STEMS]
+    return ["", "+cifar"] if given[2] == 3 and max(first.stride) > 1 else [""]
+
+
+def _rows(weights: Weights, size: int) -> Iterator[Candidate]:
+    shapes = shapes_of(weights)
+    for structure in structures(shapes, size):
+        net = build_row(structure.name, shapes)
+        first = first_convolution(net)
+        channels = first[1].in_channels if first else 3
+        if channels in (1, 3):
+            yield Candidate(structure.name, last_linear(net).out_features, channels, weights)
+
+
+def siblings(candidate: Candidate) -> list[Candidate]:
+    """The same row of layers with every other activation and pooling; the candidate itself first."""
+    structure = parse(candidate.arch)
+    return [candidate] if structure is None else [replace(candidate, arch=s.name) for s in structure.siblings()]
+
+
+def _overlooked(weights: Weights, net: nn.Module) -> Iterator[Found]:
+    missing = sum(name.endswith(COUNTERS) and name not in weights.tensors for name in net.state_dict())
+    if missing:
+        text = f"The file lacks {missing} counters of batch norm (num_batches_tracked); no answer depends on them."
+        yield Found("counters", text, {"count": missing})
+    if weights.names:
+        old, new = next((old, new) for new, old in weights.names.items() if old != new)
+        text = f"Some tensors have another usual name: {old} is {new} in the network; they keep their names."
+        yield Found("renamed", text, {"old": old, "new": new})

@@ -1,0 +1,246 @@
+"""How a stranger's network wants its images: tried on clean ones, and the way under which it answers best is taken.
+
+Where several networks fit the same weights, they are tried together with the scalings: only one of them answers well.
+Narrowing early keeps this to seconds: few images for many options, many images for few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.models.classifier import Classifier
+from core.models.evaluate import look
+from core.models.identify import Candidate, siblings
+from core.models.sequential import parse
+from core.runs.spec import NORMALIZATIONS, Inputs
+
+MOST_IMAGES = 1000
+ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on
+COARSE = ("none", "half", "imagenet", "bytes")  # one of them is near enough to tell networks apart
+LARGEST_WORK = 4e10  # multiplications of the last round for one option; fewer images of a large network
+FEWEST_IMAGES = 64
+LIBRARY_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One way of asking the network, and how well it answered.
+
+    ``accuracy``: percent of ``images`` clean training images. ``loss``: mean cross-entropy on them, which tells
+    scalings apart that answer alike. ``tied``: no worse than the best beyond what chance explains.
+    """
+
+    arch: str
+    inputs: Inputs
+    accuracy: float
+    loss: float
+    images: int
+    tied: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.inputs.name
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, the model it makes, and everything that was tried: the best first."""
+
+    candidate: Candidate
+    inputs: Inputs
+    model: Classifier
+    tried: tuple[Tried, ...]
+
+
+def make(candidate: Candidate, inputs: Inputs, net: nn.Module | None = None) -> Classifier:
+    """The candidate behind this scaling, in evaluation mode, on the CPU."""
+    mean, std = NORMALIZATIONS[inputs.scaling]
+    net = candidate.network() if net is None else net
+    colour = "grey" if candidate.channels == 1 else inputs.colour
+    model = Classifier(net, mean, std, inputs.size, colour).eval()
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def choose(
+    fits: Sequence[Candidate], x: Tensor, y: Tensor, given: Inputs | None = None, device: torch.device | None = None
+) -> Choice:
+    """The network and the scaling that answer most of the clean images rightly.
+
+    Args:
+        fits: networks that fit the weights, the likeliest first.
+        x, y: clean training images, uint8 (n, 3, h, w), and their classes (n,).
+        given: the scaling, if the user named one; then only networks are compared.
+        device: where to try; the CPU by default.
+
+    Raises:
+        ValueError: no candidate can take images of this size in any of the usual ways.
+    """
+    trial = _Trial(x, y, device or torch.device("cpu"))
+    options = [(c, i) for c in fits for i in _coarse(c, x, given)]
+    options = trial.possible(options)
+    if not options:
+        raise ValueError("no candidate takes images of this size")
+    archs = _distinct(options)
+    if len(archs) > 1 or parse(archs[0].arch):
+        kept = trial.best(options, ROUNDS[0][0], 6)
+        more = [(s, i) for c in _distinct(kept)[:2] for s in siblings(c) for i in _coarse(c, x, given)]
+        kept = trial.best([*kept, *trial.possible(more)], ROUNDS[0][0], 6)
+        archs = _distinct(kept)[:2]
+        sizes = {(c.arch, i.size) for c, i in kept}
+    else:
+        sizes = {(c.arch, i.size) for c, i in options}
+    if given is None:
+        options = [(c, i) for c in archs for i in _all(c, x) if (c.arch, i.size) in sizes]
+    else:
+        options = [(c, given) for c in archs]
+    for share, keep in ROUNDS:
+        options = trial.best(options, share, keep)
+    candidate, inputs = options[0]
+    if given is None:
+        candidate, inputs = trial.best_colour(candidate, inputs)
+    tried = trial.table()
+    best = next(t for t in tried if (t.arch, t.inputs) == (candidate.arch, inputs))
+    others = (t for t in tried if t is not best)
+    return Choice(candidate, inputs, make(candidate, inputs), (replace(best, tied=False), *others))
+
+
+class _Trial:
+    """Remembers what each option scored on how many images."""
+
+    def __init__(self, x: Tensor, y: Tensor, device: torch.device) -> None:
+        step = max(1, len(x) // MOST_IMAGES)
+        self.x, self.y, self.device = x[::step][:MOST_IMAGES], y[::step][:MOST_IMAGES], device
+        self.networks: dict[str, nn.Module] = {}
+        self.work: dict[tuple[str, tuple[int, int] | None], float] = {}
+        self.scores: dict[tuple[str, Inputs], Tried] = {}
+
+    def model(self, candidate: Candidate, inputs: Inputs) -> Classifier:
+        if candidate.arch not in self.networks:
+            self.networks[candidate.arch] = candidate.network().to(self.device)
+        return make(candidate, inputs, self.networks[candidate.arch]).to(self.device)
+
+    def possible(self, options: Iterable[tuple[Candidate, Inputs]]) -> list[tuple[Candidate, Inputs]]:
+        """Those whose network takes an image of this size; of one network the sizes are tried in turn, not beyond
+        the second that works."""
+        kept = []
+        for candidate, inputs in options:
+            key = (candidate.arch, inputs.size)
+            if key not in self.work:
+                self.work[key] = multiplications(self.model(candidate, inputs), self.x[:1])
+            if self.work[key]:
+                kept.append((candidate, inputs))
+        return kept
+
+    def best(
+        self, options: Sequence[tuple[Candidate, Inputs]], share: int, keep: int | None
+    ) -> list[tuple[Candidate, Inputs]]:
+        """The best ``keep`` options on one in ``share`` of the images, the best first."""
+        options = self.possible({(c.arch, i): (c, i) for c, i in options}.values())
+        if share > 1 and keep is not None and len(options) <= keep:
+            return list(options)
+        scored = [(self._score(candidate, inputs, share), candidate, inputs) for candidate, inputs in options]
+        top = max(score.accuracy for score, _, _ in scored)
+        order = sorted(scored, key=lambda item: _rank(item[0], top))
+        return [(candidate, inputs) for _, candidate, inputs in order][:keep]
+
+    def best_colour(self, candidate: Candidate, inputs: Inputs) -> tuple[Candidate, Inputs]:
+        """The option with the colours as OpenCV reads them, or without, if it answers clearly better so."""
+        if candidate.channels != 3:
+            return candidate, inputs
+        plain = self._score(candidate, inputs, 1)
+        others = [replace(inputs, colour=colour) for colour in ("bgr", "grey3")]
+        best = max(others, key=lambda other: self._score(candidate, other, ROUNDS[1][0]).accuracy)
+        better = plain.accuracy + _margin(plain.accuracy, plain.images)
+        for share in (ROUNDS[1][0], 1):
+            if self._score(candidate, best, share).accuracy <= better:
+                return candidate, inputs
+        return candidate, best
+
+    def _score(self, candidate: Candidate, inputs: Inputs, share: int) -> Tried:
+        affordable = int(LARGEST_WORK / self.work[candidate.arch, inputs.size])
+        most = min(len(self.x), max(FEWEST_IMAGES, affordable))
+        count = min(most, max(FEWEST_IMAGES, most // share))
+        known = self.scores.get((candidate.arch, inputs))
+        if known is not None and known.images >= count:
+            return known
+        chosen = torch.linspace(0, len(self.x) - 1, count).round().long()  # all classes, in whatever order they lie
+        logits = look(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
+        labels = self.y[chosen]
+        accuracy = 100 * (logits.argmax(1) == labels).double().mean().item()
+        loss = F.cross_entropy(logits, labels).nan_to_num(1e9).clamp(max=1e9).item()
+        score = Tried(candidate.arch, inputs, round(accuracy, 2), round(loss, 4), count)
+        self.scores[candidate.arch, inputs] = score
+        return score
+
+    def table(self) -> tuple[Tried, ...]:
+        """All scores; those with more images before those that fell out earlier."""
+        most = max(score.images for score in self.scores.values())
+        top = max(score.accuracy for score in self.scores.values() if score.images == most)
+        marked = [
+            replace(score, tied=score.accuracy >= top - _margin(top, score.images)) for score in self.scores.values()
+        ]
+        return tuple(sorted(marked, key=lambda score: (-score.images, _rank(score, top))))
+
+
+def _margin(top: float, images: int) -> float:
+    """Points that may be chance: a standard error of the best accuracy."""
+    share = min(max(top / 100, 1 / images), 1 - 1 / images)
+    return 100 * (share * (1 - share) / images) ** 0.5
+
+
+def _rank(score: Tried, top: float) -> tuple[bool, float, float]:
+    """Ties in accuracy are settled by the loss: the network was trained to make it small."""
+    tied = score.accuracy >= top - _margin(top, score.images)
+    return (False, score.loss, 0.0) if tied else (True, -score.accuracy, score.loss)
+
+
+def _distinct(options: Iterable[tuple[Candidate, Inputs]]) -> list[Candidate]:
+    found: dict[str, Candidate] = {}
+    for candidate, _ in options:
+        found.setdefault(candidate.arch, candidate)
+    return list(found.values())
+
+
+def _sizes(candidate: Candidate, x: Tensor) -> list[tuple[int, int] | None]:
+    """Image sizes worth trying: as they are; what networks for small, and for large, pictures are trained on."""
+    size = tuple(x.shape[-2:])
+    library = candidate.arch.startswith(("torchvision/", "timm/"))
+    wanted = [LIBRARY_SIZE] if library and "+" not in candidate.arch else [32]
+    return [None, *((side, side) for side in wanted if (side, side) != size)]
+
+
+def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Inputs]:
+    if given is not None:
+        return [given]
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in COARSE]
+
+
+def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in NORMALIZATIONS]
+
+
+def multiplications(model: Classifier, image: Tensor) -> float:
+    """How many multiplications convolutions and linear layers need for one image; 0 if the network cannot take it."""
+    total = 0.0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            total += float(output.numel() * module.weight[0].numel())
+
+    counted = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    hooks = [module.register_forward_hook(count) for module in counted]
+    try:
+        with torch.inference_mode():
+            logits = model(image.to(model.mean.device).float() / 255)
+        return total if logits.shape == (1, model.num_classes) else 0.0
+    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError):
+        return 0.0
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,223 @@
+"""The plain values that a pickle of weights may hold, made without torch: tensors as descriptions, numbers, names."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+MOST_DIMENSIONS = 8
+
+_WIDTHS = {
+    "Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1,
+    "Bool": 1, "ComplexFloat": 8, "ComplexDouble": 16, "QInt8": 1, "QUInt8": 1, "QInt32": 4,
+}  # fmt: skip
+STORAGES = {f"torch.{name}Storage": width for name, width in _WIDTHS.items()} | {"torch.storage.UntypedStorage": 1}
+DTYPES = {
+    "float32": 4, "float": 4, "float64": 8, "double": 8, "float16": 2, "half": 2, "bfloat16": 2, "int64": 8, "long": 8,
+    "int32": 4, "int": 4, "int16": 2, "short": 2, "int8": 1, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8,
+    "bool": 1, "complex64": 8, "complex128": 16, "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1,
+    "float8_e5m2fnuz": 1,
+}  # fmt: skip
+SCHEMES = ("torch.per_tensor_affine", "torch.per_channel_affine", "torch.per_channel_affine_float_qparams")
+NUMPY_NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+
+
+class Damaged(Exception):
+    """The bytes cannot be what they say they are."""
+
+
+class WantsCode(Exception):
+    """The pickle asks for a global that is not plain data; the text is its name."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of numbers beside the pickle: its name, how many numbers, and bytes for each."""
+
+    key: str
+    count: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Described:
+    """A tensor as the pickle describes it. ``bytes``: what it takes when laid out whole."""
+
+    storage: Storage
+    shape: tuple[int, ...]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A tensor that is not plain numbers in a row: sparse, quantised, or without values."""
+
+
+@dataclass(frozen=True)
+class Global:
+    """The name of a global, which is never looked up."""
+
+    name: str
+
+
+class Opaque:
+    """A value that nothing here needs to look into."""
+
+
+@dataclass(frozen=True)
+class NumpyType:
+    """The type of a NumPy number, for example "f8"."""
+
+    code: str
+
+
+def whole(value: Any) -> bool:
+    """Whether ``value`` is a size that a file may name: an int from 0, small enough to be multiplied safely."""
+    return type(value) is int and 0 <= value < 2**48
+
+
+def pairs(items: list[Any]) -> dict[Any, Any]:
+    """A dictionary of keys and values in turn."""
+    return {_plain(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+
+
+def _plain(key: Any) -> Any:
+    """``key``, if its hash is quickly worked out: that of tuples nested in one another may take for ever."""
+    if not isinstance(key, (str, int, float, bytes, type(None))):
+        raise Damaged("a dictionary whose keys are no names")
+    return key
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *rest: Any, width: int | None = None) -> Described:
+    if not (isinstance(storage, Storage) and isinstance(shape, tuple) and isinstance(stride, tuple)):
+        raise Damaged("a tensor without a storage")
+    if len(shape) != len(stride) or len(shape) > MOST_DIMENSIONS or not all(map(whole, (offset, *shape, *stride))):
+        raise Damaged("a tensor with an impossible shape")
+    return checked(storage, offset, shape, stride, width or storage.width)
+
+
+def checked(storage: Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], width: int) -> Described:
+    """The tensor, if it lies within its storage.
+
+    Args:
+        storage: where it lies. offset, shape, stride: in numbers. width: bytes of a number.
+
+    Raises:
+        Damaged: it reaches beyond its storage.
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+    if count and (last + 1) * width > storage.count * storage.width:
+        raise Damaged("a tensor reaches beyond its storage")
+    return Described(storage, shape, count * width)
+
+
+def _tensor_with_type(storage: Any, offset: Any, shape: Any, stride: Any, grad: Any, hooks: Any, dtype: Any,
+                      *rest: Any) -> Described:  # fmt: skip
+    if not isinstance(dtype, Global):
+        raise Damaged("a tensor without a type")
+    return _tensor(storage, offset, shape, stride, width=DTYPES[dtype.name.removeprefix("torch.")])
+
+
+def _quantised(storage: Any, offset: Any, shape: Any, stride: Any, *rest: Any) -> Unusable:
+    described = _tensor(storage, offset, shape, stride)
+    if described.bytes > storage.count * storage.width:  # torch makes room for all of it before it looks
+        raise Damaged("a tensor is larger than its storage")
+    return Unusable()
+
+
+def _parameter(data: Any, *rest: Any) -> Any:
+    if not isinstance(data, (Described, Unusable)):
+        raise Damaged("a parameter without a tensor")
+    return data
+
+
+def _numpy_type(code: Any, *rest: Any) -> NumpyType:
+    if code not in NUMPY_NUMBERS:
+        raise Damaged("a NumPy value that is no number")
+    return NumpyType(code)
+
+
+def _numpy_number(kind: Any, data: Any) -> int | float | bool:
+    if not (isinstance(kind, NumpyType) and isinstance(data, bytes) and len(data) == int(kind.code[1])):
+        raise Damaged("a NumPy value that is no number")
+    letter, width = kind.code[0], len(data)
+    if letter in "iu":
+        return int.from_bytes(data, "little", signed=letter == "i")
+    return struct.unpack({"b": "<?", "f": {2: "<e", 4: "<f", 8: "<d"}.get(width, "<d")}[letter], data)[0]
+
+
+def check_state(value: Any, state: Any) -> None:
+    """BUILD sets attributes: harmless on containers; NumPy's types must have the state of plain numbers."""
+    if isinstance(value, NumpyType):
+        if not (isinstance(state, tuple) and state[1:5] in (("<", None, None, None), ("|", None, None, None))):
+            raise Damaged("a NumPy value that is no number")
+    elif not isinstance(value, (dict, Opaque)) or not isinstance(state, dict):
+        raise Damaged("it sets the state of what has none")
+
+
+def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
+    if not isinstance(text, str) or encoding != "latin1":
+        raise Damaged("bytes in an unknown encoding")
+    return text.encode("latin1")
+
+
+def _ordered(pairs: Any = ()) -> dict[Any, Any]:
+    if not isinstance(pairs, (list, tuple)) or not all(isinstance(pair, (list, tuple)) for pair in pairs):
+        raise Damaged("a dictionary made from what is no list of pairs")
+    return {_plain(key): value for key, value in pairs}
+
+
+def _set(items: Any = ()) -> Opaque:
+    if not isinstance(items, (list, tuple)):
+        raise Damaged("a set made from what is no list")
+    for item in items:
+        _plain(item)
+    return Opaque()
+
+
+def _size(items: Any = ()) -> tuple[int, ...]:
+    if not isinstance(items, (list, tuple)) or not all(map(whole, items)):
+        raise Damaged("a size that is none")
+    return tuple(items)
+
+
+def _nothing(*arguments: Any) -> Opaque:
+    return Opaque()
+
+
+def _unusable(*arguments: Any) -> Unusable:
+    return Unusable()
+
+
+def is_plain(name: str) -> bool:
+    """Whether a global is one of plain tensors and containers."""
+    return name in CALLS or name in STORAGES or name in SCHEMES or name.removeprefix("torch.") in DTYPES
+
+
+_REBUILD = "torch._utils._rebuild_"
+CALLS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _ordered,
+    f"{_REBUILD}tensor": _tensor,
+    f"{_REBUILD}tensor_v2": _tensor,
+    f"{_REBUILD}tensor_v3": _tensor_with_type,
+    f"{_REBUILD}parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    f"{_REBUILD}sparse_tensor": _unusable,
+    f"{_REBUILD}qtensor": _quantised,
+    f"{_REBUILD}meta_tensor_no_storage": _unusable,
+    "torch.serialization._get_layout": _nothing,
+    "torch.Size": _size,
+    "torch.device": _nothing,
+    "builtins.set": _set,
+    "builtins.complex": _nothing,
+    "_codecs.encode": _encoded,
+    "numpy.dtype": _numpy_type,
+    "numpy.core.multiarray.scalar": _numpy_number,
+    "numpy._core.multiarray.scalar": _numpy_number,
+    "argparse.Namespace": _nothing,
+}

@@ -1,0 +1,94 @@
+"""Opening files of weights: safetensors, PyTorch's two formats, and archives of ``torch.export``.
+
+A file is told apart by its first bytes, never by its name, and nothing in it is ever executed: safetensors holds no
+code; PyTorch's own formats are described first (``core.models.pickled``), judged, and only then read, with
+``weights_only=True``; of an exported program only the tensors are taken. Sizes are judged before anything is
+unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from torch import Tensor
+
+from core.errors import BadInput
+from core.models import refusals
+from core.models.exported import read_old_program, read_program
+from core.models.pickle_values import Damaged, WantsCode
+from core.models.torch_files import read_archive, read_legacy
+from core.models.unwrap import Unwrapped
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds: its format ("safetensors", "pytorch", "legacy" or "export"), and the network's tensors."""
+
+    format: str
+    unwrapped: Unwrapped
+
+
+def open_weights(path: Path) -> Content:
+    """The network's tensors in a file, on the CPU, under the names they have there.
+
+    Raises:
+        BadInput: see ``core.models.weights.read_weights``.
+    """
+    size = path.stat().st_size
+    if size > refusals.LARGEST:
+        raise refusals.too_large(path)
+    try:
+        with path.open("rb") as file:  # torch goes by the name, given a path that ends in .safetensors
+            head = file.read(16)
+            file.seek(0)
+            if _is_safetensors(head, size):
+                return Content("safetensors", _read_safetensors(path, file))
+            if head.startswith(b"PK"):
+                return _read_zip(path, file, size)
+            if head[:1] == b"\x80":
+                return Content("legacy", read_legacy(path, file, size))
+    except BadInput:
+        raise
+    except WantsCode as error:
+        raise refusals.wants_code(path, str(error)) from error
+    except MemoryError as error:
+        raise refusals.too_large(path) from error
+    except Exception as error:  # a hostile file can make a reader fail in any way; none of them may end the process
+        raise refusals.damaged(path, error) from error
+    raise refusals.unknown_format(path)
+
+
+def _is_safetensors(head: bytes, size: int) -> bool:
+    return len(head) >= 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size
+
+
+def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
+    from safetensors.torch import load_file
+
+    (length,) = struct.unpack("<Q", file.read(8))
+    if length > refusals.LARGEST_HEADER:
+        raise Damaged("its list of tensors is too long")
+    if len(json.loads(file.read(length))) > refusals.MOST_TENSORS:
+        raise Damaged(f"it names more than {refusals.MOST_TENSORS} tensors")
+    # the library holds every tensor to the bytes that are there
+    return refusals.chosen(path, load_file(path), lambda value: isinstance(value, Tensor))
+
+
+def _read_zip(path: Path, file: IO[bytes], size: int) -> Content:
+    with zipfile.ZipFile(file) as archive:
+        names = refusals.check_archive(path, archive, size)
+        root = names[0].split("/")[0] + "/" if "/" in names[0] else ""
+        if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
+            raise refusals.torchscript(path)
+        if f"{root}data.pkl" in names:
+            return Content("pytorch", read_archive(path, archive, root, file, size))
+        if "serialized_exported_program.json" in names:
+            return Content("export", read_old_program(path, archive))
+        if any(name.startswith(f"{root}data/weights/") for name in names):
+            return Content("export", read_program(path, archive, root))
+    raise refusals.unknown_format(path)

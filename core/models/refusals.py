@@ -1,0 +1,135 @@
+"""Limits for files of weights, and the sentences that refuse a file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.errors import BadInput
+from core.models.pickle_values import Damaged, Described, Unusable
+from core.models.unwrap import Unwrapped, unwrap
+
+LARGEST = 4 * 2**30  # bytes of a file, and of its tensors; far above any image classifier this tool is for
+LARGEST_HEADER = 64 * 2**20  # bytes of a list of tensors
+MOST_TENSORS = 50_000
+MOST_TIMES = 16  # tensors may take so much more room than the file: shared weights are stored once
+_SLACK = 2**20
+
+
+def too_large(path: Path) -> BadInput:
+    return BadInput(
+        "weights_too_large",
+        f"{path.name} is refused: the file, or what it unpacks to, is larger than {LARGEST // 2**30} GB, more than "
+        "memory holds, or far more than its own size.",
+        file=path.name, limit=LARGEST // 2**30,
+    )  # fmt: skip
+
+
+def damaged(path: Path, error: Exception) -> BadInput:
+    reason = (str(error).splitlines() or [""])[0].strip().rstrip(".")[:160] or type(error).__name__
+    return BadInput(
+        "weights_damaged",
+        f"{path.name} is damaged or cut short and cannot be read as weights ({reason}).",
+        file=path.name, reason=reason,
+    )  # fmt: skip
+
+
+def wants_code(path: Path, name: str) -> BadInput:
+    return BadInput(
+        "weights_want_code",
+        f"{path.name} asks for {name} to be executed, which is refused: it is more than plain weights; save the "
+        "network's state_dict alone, as safetensors or with torch.save.",
+        file=path.name, name=name,
+    )  # fmt: skip
+
+
+def torchscript(path: Path) -> BadInput:
+    return BadInput(
+        "weights_torchscript",
+        f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; save the "
+        "network's state_dict, as safetensors or with torch.save.",
+        file=path.name,
+    )
+
+
+def unknown_format(path: Path) -> BadInput:
+    return BadInput(
+        "weights_unknown_format",
+        f"{path.name} is not in a format of weights, to go by its content; use a .safetensors file, a PyTorch "
+        "state_dict or a .pt2 archive.",
+        file=path.name,
+    )
+
+
+def odd_tensor(path: Path, name: str) -> BadInput:
+    return BadInput(
+        "weights_odd_tensor",
+        f"{path.name} cannot be used: the tensor {name} is sparse, quantised, complex or without values; save the "
+        "network with plain numbers.",
+        file=path.name, name=name,
+    )  # fmt: skip
+
+
+def not_finite(path: Path, name: str) -> BadInput:
+    return BadInput(
+        "weights_not_finite",
+        f"{path.name} cannot be used: the tensor {name} holds values that are not numbers (NaN) or infinite, so the "
+        "network cannot answer.",
+        file=path.name, name=name,
+    )  # fmt: skip
+
+
+def is_plain(value: Tensor) -> bool:
+    """Whether a tensor is numbers in a row, as networks compute with them."""
+    return value.layout == torch.strided and not (value.is_meta or value.is_quantized or value.is_complex())
+
+
+def chosen(path: Path, content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped:
+    """The network's tensors in what a file holds.
+
+    Raises:
+        BadInput: there are none, too many, or some that are not plain numbers.
+    """
+    found = unwrap(content, is_tensor)
+    if found is None:
+        raise BadInput(
+            "weights_none_inside",
+            f"{path.name} can be read, but it holds no dictionary of named tensors; save the network's state_dict.",
+            file=path.name,
+        )
+    if len(found.tensors) > MOST_TENSORS:
+        raise Damaged(f"it names more than {MOST_TENSORS} tensors")
+    for name, value in found.tensors.items():
+        if isinstance(value, Unusable) or (isinstance(value, Tensor) and not is_plain(value)):
+            raise odd_tensor(path, name)
+    return found
+
+
+def check_room(path: Path, described: Iterable[Described], held: int) -> None:
+    """Refuses tensors that would take far more room than the ``held`` bytes they lie in, or than there is."""
+    import psutil
+
+    total = sum(value.bytes for value in described)
+    if total > MOST_TIMES * held + _SLACK or total > min(LARGEST, psutil.virtual_memory().available // 2):
+        raise too_large(path)
+
+
+def check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> list[str]:
+    """The names in a zip of ``size`` bytes, after its directory has been judged; nothing is unpacked yet."""
+    records = archive.infolist()
+    names = [record.filename for record in records]
+    if not names or len(names) > 2 * MOST_TENSORS:
+        raise Damaged("its directory has no entries, or too many")
+    if len(set(names)) < len(names):
+        raise Damaged("two of its records have the same name")
+    # records that overlap, or that shrink a thousandfold: a bomb
+    if sum(record.compress_size for record in records) > size:
+        raise too_large(path)
+    if sum(record.file_size for record in records) > min(LARGEST, MOST_TIMES * size + _SLACK):
+        raise too_large(path)
+    return names

@@ -1,0 +1,266 @@
+"""A plain row of layers, rebuilt from the names and shapes of its weights.
+
+What has no weights is not in the file: the activation, whether a pooling takes the largest value or the mean, how
+convolutions are padded. The gaps in the numbering of a ``Sequential`` tell where such layers sit, and the size of the
+first linear layer how often the picture is halved. What remains open is a short list of structures, to be tried on
+clean images (``core.models.inputs``); a structure's name says all that was chosen:
+
+    sequential/<activation>/<pooling>/<layers with a pooling after them>/<padding>/<end>
+
+for example ``sequential/elu/max/4-8-12/same/flat``. Layers with weights are counted from 1. Padding is ``same``,
+``valid``, or a letter for each convolution (``svsv``). End is ``flat``, ``avg`` or ``max`` (one value, or a few, per
+channel). Dropout does nothing in an examined network and is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import BadInput
+from core.models.rows import Layer, Shapes, layers_of
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu, "elu": F.elu, "leaky": F.leaky_relu, "tanh": F.tanh, "silu": F.silu, "gelu": F.gelu,
+    "sigmoid": F.sigmoid,
+}  # fmt: skip
+POOLINGS: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "avg": F.avg_pool2d}
+MOST_STRUCTURES = 12
+_PATTERN = re.compile(r"sequential/([a-z]+)/([a-z]+)/([\d-]*)/(same|valid|[sv]+)/(flat|avg|max)")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All that the weights leave open; fields as in the name."""
+
+    activation: str = "relu"
+    pooling: str = "max"
+    after: tuple[int, ...] = ()
+    padding: str = "same"
+    end: str = "flat"
+
+    @property
+    def name(self) -> str:
+        places = "-".join(map(str, self.after))
+        return f"sequential/{self.activation}/{self.pooling}/{places}/{self.padding}/{self.end}"
+
+    def siblings(self) -> list[Structure]:
+        """The same places with every other activation and pooling; ``self`` first."""
+        kinds = POOLINGS if self.after else (self.pooling,)
+        every = [
+            replace(self, activation=activation, pooling=pooling) for pooling in kinds for activation in ACTIVATIONS
+        ]
+        return sorted(every, key=lambda other: other != self)
+
+
+def parse(arch: str) -> Structure | None:
+    """The structure of a name, or None if it is not one."""
+    found = _PATTERN.fullmatch(arch)
+    if not found or found[1] not in ACTIVATIONS or found[2] not in POOLINGS:
+        return None
+    after = tuple(int(place) for place in found[3].split("-") if place)
+    return Structure(found[1], found[2], after, found[4], found[5])
+
+
+class RowNet(nn.Module):
+    """The layers of a file in a row, under the names they have there.
+
+    Args:
+        layers: as read from the weights. structure: what the weights leave open.
+    """
+
+    def __init__(self, layers: list[Layer], structure: Structure) -> None:
+        super().__init__()
+        convs = [layer for layer in layers if layer.kind == "conv"]
+        letters = structure.padding if set(structure.padding) <= {"s", "v"} else structure.padding[0] * len(convs)
+        pads = dict(zip((layer.path for layer in convs), letters, strict=True))
+        active, _ = _places(layers)
+        self.steps: list[tuple[str, str]] = []
+        wide = 0
+        flat = not convs
+        if flat:
+            self.steps.append(("end", "flat"))
+        for number, layer in enumerate(layers, 1):
+            if layer.kind == "linear" and not flat:
+                side = math.isqrt(layer.into // wide)
+                self.steps.append(("end", "flat" if structure.end == "flat" else f"{structure.end}{side}"))
+                flat = True
+            self._add(layer, pads.get(layer.path) == "s", flat)
+            self.steps.append(("layer", layer.path))
+            if number in active:
+                self.steps.append(("activation", structure.activation))
+            if number in structure.after:
+                self.steps.append(("pooling", structure.pooling))
+            wide = layer.out
+
+    def _add(self, layer: Layer, padded: bool, flat: bool) -> None:
+        module: nn.Module
+        if layer.kind == "conv":
+            padding = tuple(side // 2 if padded else 0 for side in layer.kernel)
+            channels = layer.into * layer.groups
+            module = nn.Conv2d(channels, layer.out, layer.kernel, 1, padding, groups=layer.groups, bias=layer.bias)  # type: ignore[arg-type]
+        elif layer.kind == "norm":
+            module = nn.BatchNorm1d(layer.out) if flat else nn.BatchNorm2d(layer.out)
+        else:
+            module = nn.Linear(layer.into, layer.out, bias=layer.bias)
+        parent: nn.Module = self
+        *path, name = layer.path.split(".")
+        for part in path:
+            if part not in dict(parent.named_children()):
+                parent.add_module(part, nn.Module())
+            parent = parent.get_submodule(part)
+        parent.add_module(name, module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for kind, what in self.steps:
+            if kind == "layer":
+                x = self.get_submodule(what)(x)
+            elif kind == "activation":
+                x = ACTIVATIONS[what](x)
+            elif kind == "pooling":
+                x = POOLINGS[what](x, 2)
+            elif what == "flat":
+                x = x.flatten(1)
+            else:
+                pool = F.adaptive_avg_pool2d if what.startswith("avg") else F.adaptive_max_pool2d
+                x = pool(x, int(what[3:])).flatten(1)
+        return x
+
+
+def build_row(arch: str, shapes: Shapes) -> nn.Module:
+    """The network ``sequential/...`` for weights of these shapes.
+
+    Raises:
+        BadInput: ``not_a_row`` if the tensors are those of no plain row of layers, or the name does not go with them.
+    """
+    structure, layers = parse(arch), layers_of(shapes)
+    if structure is None or layers is None:
+        raise _not_a_row(arch)
+    convs = sum(layer.kind == "conv" for layer in layers)
+    if structure.padding not in ("same", "valid") and len(structure.padding) != convs:
+        raise _not_a_row(arch)
+    return RowNet(layers, structure)
+
+
+def _not_a_row(arch: str) -> BadInput:
+    return BadInput(
+        "not_a_row",
+        f"The network {arch!r} does not go with these weights; it must read sequential/activation/pooling/layers with "
+        "a pooling/padding/end, and the weights must be a plain row of convolutions, batch norms and linear layers.",
+        arch=arch,
+    )
+
+
+def structures(shapes: Shapes, size: int) -> list[Structure]:
+    """The structures that the weights leave open for pictures of ``size`` pixels, the likeliest first.
+
+    All with ReLU and the largest value of a pooling; ``Structure.siblings`` gives the others.
+    """
+    layers = layers_of(shapes)
+    if layers is None or len(layers) < 2:
+        return []
+    first = next(i for i, layer in enumerate(layers) if layer.kind == "linear")
+    if first == 0:
+        square = any(layers[0].into == channels * size**2 for channels in (1, 3))
+        return [Structure()] if square else []
+    wide = layers[first - 1].out
+    side = math.isqrt(layers[first].into // wide)
+    if side**2 * wide != layers[first].into:
+        return []
+    _, pools = _places(layers)
+    exact: list[Structure] = []
+    other: list[Structure] = []
+    for padding in _paddings(layers):
+        if padding not in ("same", "valid") and any(structure.padding in ("same", "valid") for structure in exact):
+            break  # one padding for all explains the sizes: mixtures are not looked at
+        for after in _subsets(pools):
+            end = _side(layers[:first], padding, after, size)
+            if end == side:
+                exact.append(Structure(after=after, padding=padding))
+            elif end > side:
+                other.append(Structure(after=after, padding=padding, end="avg"))
+    exact.sort(key=lambda structure: _oddness(structure, layers))
+    if side > 1 and exact:
+        return exact[:MOST_STRUCTURES]
+    # nothing has to come out as the right size: the mean, or the largest value, of each channel is taken
+    other = sorted((s for s in other if s.padding == "same"), key=lambda structure: _oddness(structure, layers))
+    ends = [replace(structure, end=end) for structure in other[:4] for end in ("avg", "max")]
+    return [*exact[: MOST_STRUCTURES // 2], *ends][:MOST_STRUCTURES]
+
+
+def _places(layers: list[Layer]) -> tuple[set[int], dict[int, bool]]:
+    """After which layers (counted from 1) an activation comes, and a pooling may (False) or must (True) come."""
+    active: set[int] = set()
+    pools: dict[int, bool] = {}
+    acted = flat = False
+    for number, (layer, following) in enumerate(itertools.pairwise(layers), 1):
+        flat = flat or layer.kind == "linear"
+        gap = layer.gap
+        if following.kind == "norm":
+            acted = bool(gap)  # convolution, activation, norm: an order that some use
+            if acted:
+                active.add(number)
+            continue
+        already = acted and layer.kind == "norm"
+        acted = False
+        if gap == 0:
+            continue
+        if not already:
+            active.add(number)
+        if flat:
+            continue
+        # within a Sequential, a linear layer comes after one more place: the flattening
+        free = 1 if gap is None else gap - (not already) - (following.kind == "linear")
+        if free > 0:
+            pools[number] = gap is not None and free > 1
+    return active, pools
+
+
+def _subsets(pools: dict[int, bool]) -> Iterator[tuple[int, ...]]:
+    must = [place for place, needed in pools.items() if needed]
+    may = [place for place, needed in pools.items() if not needed][-10:]
+    for count in range(len(may) + 1):
+        for chosen in itertools.combinations(may, count):
+            yield tuple(sorted([*must, *chosen]))
+
+
+def _paddings(layers: list[Layer]) -> Iterator[str]:
+    yield "same"
+    count = sum(layer.kind == "conv" for layer in layers)
+    if any(layer.kind == "conv" and max(layer.kernel) > 1 for layer in layers):
+        yield "valid"
+        if 2 <= count <= 6:
+            yield from ("".join(p) for p in itertools.product("sv", repeat=count) if len(set(p)) > 1)
+
+
+def _side(layers: list[Layer], padding: str, after: tuple[int, ...], size: int) -> int:
+    """How many pixels wide the picture is after these layers; 0 if nothing is left."""
+    convs = 0
+    for number, layer in enumerate(layers, 1):
+        if layer.kind == "conv":
+            letter = padding[0] if padding in ("same", "valid") else padding[convs]
+            size += 1 - layer.kernel[0] + (2 * (layer.kernel[0] // 2) if letter == "s" else 0)
+            convs += 1
+        if number in after:
+            size //= 2
+        if size < 1:
+            return 0
+    return size
+
+
+def _oddness(structure: Structure, layers: list[Layer]) -> tuple[int, int, int]:
+    """Smaller for what people usually build: one padding, poolings where the channels change, or at every place."""
+    ranks = {"same": 0, "valid": 1}
+    odd = 0
+    for number in structure.after:
+        following = layers[number]
+        odd += following.kind == "conv" and following.out == layers[number - 1].out
+    may = _places(layers)[1]
+    uneven = 0 if len(structure.after) in (0, len(may), sum(may.values())) else 1
+    return ranks.get(structure.padding, 2), odd + uneven, -len(structure.after)

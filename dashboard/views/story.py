@@ -1,0 +1,314 @@
+"""The start page: in six screens, what a backdoor is, that it can be seen, and that it can be removed.
+
+Every answer is one of the real networks to the picture on the screen, and every figure that of a run.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import BadInput
+from core.runs import supervisor
+from core.runs.record import Run
+from core.runs.spec import Spec
+from core.victims import DEFAULT, Card
+from dashboard import data, glossary, i18n, live, story_data
+from dashboard.components import frame
+from dashboard.components.story import TEXT_KEYS, Scene, scene
+from dashboard.components.story_bar import bar
+from dashboard.digest import Digest
+from dashboard.i18n import t
+from dashboard.words import clock, duration, percent, target_name
+
+STEPS = ("read", "stick", "why", "purify", "cured", "next")
+POLL_SECONDS = 0.8
+CSS = Path(__file__).resolve().parent.parent / "components" / "story_assets" / "page.css"
+FIRST_SIGN = "stop"
+CLEAN_BUDGET = 0.05
+
+
+def page() -> None:
+    """The screen that the address names; an address that names a run and no screen is one of the purify page."""
+    if st.query_params.get("run") and not st.query_params.get("step"):
+        st.switch_page(frame.PAGES["purify"], query_params=st.query_params.to_dict())
+    st.html(CSS)
+    if _shipped() is None:
+        st.info(t("story.missing"), icon=":material/search_off:")
+        return
+    step = _step()
+    run = _run()
+    going = STEPS[step - 1] == "purify" and run is not None and run.status in data.GOING
+    with st.container(key="story"):
+        body = st.container(key="story_body")
+        _foot(step)  # first in time, so that its buttons never wait for a screen
+        with body:
+            # one fragment for every screen: the map's node outlives the way from one screen to the next
+            st.fragment(_screen, run_every=POLL_SECONDS if going else None)(step, run.id if run else None, going)
+
+
+# ---- where the visitor is
+
+
+def _step() -> int:
+    given = st.query_params.get("step", "1")
+    return int(given) if given.isdecimal() and 1 <= int(given) <= len(STEPS) else 1
+
+
+def _shipped() -> tuple[Card, Run] | None:
+    """The victim of the story and its recording; None where one is missing."""
+    card, recording = data.victim(DEFAULT), data.recording_of(DEFAULT)
+    if card is None or recording is None or story_data.sticker(card) is None:
+        return None
+    return card, recording
+
+
+def _run() -> Run | None:
+    """The run of this visit, live or recorded, as the address or the session knows it."""
+    run = data.find(st.query_params.get("run") or st.session_state.get("story_run"))
+    if run is not None and run.spec.victim != DEFAULT:
+        run = None
+    st.session_state["story_run"] = run.id if run else None
+    return run
+
+
+def _go(step: int) -> None:
+    st.query_params["step"] = str(step)
+    if run := st.session_state.get("story_run"):
+        st.query_params["run"] = run
+
+
+def _move(by: int) -> None:
+    """One screen on or back from where the visitor is now, which a key pressed in haste may be ahead of the page."""
+    _go(min(max(_step() + by, 1), len(STEPS)))
+
+
+def _asked() -> None:
+    """A dot was pressed."""
+    wanted = (st.session_state.get("story_bar") or {}).get("go")
+    if isinstance(wanted, int) and 1 <= wanted <= len(STEPS):
+        _go(wanted)
+
+
+def _foot(step: int) -> None:
+    titles = [i18n.t(f"story.title.{name}") for name in STEPS]
+    with st.container(horizontal=True, vertical_alignment="center", key="story_foot"):
+        st.button(
+            t("story.back"),
+            key="story_back",
+            icon=":material/arrow_back:",
+            disabled=step == 1,
+            on_click=_move,
+            args=(-1,),
+        )
+        bar("story_bar", step, STEPS.index("stick") + 1, titles, _asked)
+        st.button(
+            t("story.next"),
+            key="story_next",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            type="secondary" if STEPS[step - 1] == "purify" and not _purified() else "primary",
+            disabled=step == len(STEPS),
+            on_click=_move,
+            args=(1,),
+        )
+
+
+def _purified() -> bool:
+    return story_data.purified_weights(data.find(st.session_state.get("story_run"))) is not None
+
+
+# ---- the screens
+
+
+def _screen(step: int, run_id: str | None, polling: bool) -> None:
+    shipped = _shipped()
+    if shipped is None:
+        return
+    card, recording = shipped
+    run = data.find(run_id)
+    if polling and (run is None or run.status not in data.GOING):
+        st.rerun()
+    name = STEPS[step - 1]
+    if name in ("read", "stick"):
+        _sign(card, recording, name)
+    elif name == "why":
+        _why(recording)
+    elif name == "purify":
+        _purify(recording, run)
+    elif name == "cured":
+        _cured(card, recording, run)
+    else:
+        _next(recording, run)
+
+
+def _head(title: str, text: str, kind: str = "") -> None:
+    """The one idea of a screen: a headline, and a sentence or two with their terms explained.
+
+    ``kind`` marks the screen for the style sheet.
+    """
+    st.title(title, anchor=False)
+    st.html(f'<p class="dz-say {kind}">{glossary.html(text)}</p>')
+
+
+def _target(run: Run) -> str:
+    return target_name(data.data_name(run), run.data.get("classes") or [], data.real_target(run))
+
+
+def _scene(card: Card, recording: Run, mode: str, purified: story_data.Network | None = None) -> None:
+    victim = story_data.network(card.weights, card)
+    sticker = story_data.sticker(card)
+    if victim is None or sticker is None:
+        st.info(t("story.missing"), icon=":material/search_off:")
+        return
+    classes = recording.data.get("classes") or []
+    shown = Scene(
+        mode=mode,
+        networks=[victim] if purified is None else [victim, purified],
+        class_names=[i18n.class_name(card.data, name) for name in classes],
+        faces=story_data.faces(),
+        first=classes.index(FIRST_SIGN),
+        target=card.target,
+        sticker=sticker,
+        texts={name: i18n.sentence(f"story.scene.{name}") for name in TEXT_KEYS},
+        confidence=glossary.term("confidence"),
+    )
+    scene("story_scene", shown)
+
+
+def _sign(card: Card, recording: Run, name: str) -> None:
+    if name == "read":
+        _head(t("story.title.read"), t("story.text.read", ba=percent(card.ba)))
+    else:
+        _head(t("story.title.stick"), t("story.text.stick", target=_target(recording)))
+    _scene(card, recording, name)
+
+
+def _why(recording: Run) -> None:
+    _head(t("story.title.why"), t("story.text.why"), "dz-map-only")
+    with st.container(key="story_map"):
+        live.show(recording, key="story_stage", opening=True)
+
+
+def _purify(recording: Run, run: Run | None) -> None:
+    digest = data.digest_of(run) if run else None
+    title, text = _purify_words(recording, run, digest)
+    _head(title, text, "" if run and digest and digest.frames else "dz-map-only")
+    with st.container(horizontal=True, vertical_alignment="center", key="story_acts"):
+        if run is None or run.status not in data.GOING:
+            _offer(recording, run)
+        if run is not None:
+            _terms(glossary.named(text))
+    with st.container(key="story_map"):
+        if run is not None and digest is not None and digest.frames:
+            live.show(run, key="story_stage")
+        else:  # the model as it came: also what a live run's first picture will be
+            live.show(recording, key="story_stage", opening=True)
+
+
+def _terms(told: list[str]) -> None:
+    """What the two figures beside the map mean, unless the text above has told."""
+    st.space("stretch")
+    names = {"asr": t("stage.asr"), "ba": t("stage.ba")}
+    terms = [glossary.html(f"[{words}]({name})") for name, words in names.items() if name not in told]
+    st.html(f'<p class="dz-terms">{"".join(terms)}</p>', width="content")
+
+
+def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tuple[str, str]:
+    """Headline and text for how things stand."""
+    if run is None or digest is None:
+        count = (recording.data.get("result") or {}).get("clean_images", 0)
+        return t("story.title.purify"), t("story.text.purify", count=count)
+    if run.status in data.GOING:
+        return t("story.title.purify"), _busy(run, digest)
+    if digest.before is None or digest.after is None:
+        return t("story.title.purify"), f"{_why_ended(run)} {t('story.text.ended')}".strip()
+    before, after = percent(digest.before.asr), percent(digest.after.asr)
+    if run.is_recording:
+        return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after)
+    return t("story.title.done"), t("story.text.done", asr_before=before, asr_after=after)
+
+
+def _why_ended(run: Run) -> str:
+    """What kept a run from its end, as far as the reader can do something about it."""
+    failure = run.data.get("failure") or {}
+    code = str(failure.get("code", "internal"))
+    if run.status != "failed" or code == "internal":
+        return ""
+    return i18n.error(code, str(failure.get("message", "")), failure.get("facts") or {})
+
+
+def _busy(run: Run, digest: Digest) -> str:
+    """What the run is doing, in one sentence, and how long that will take."""
+    if digest.stage is None or run.status != "running":
+        return i18n.t(f"lead.{run.status}") if run.status != "running" else t("lead.queued")
+    stage, meaning = i18n.t(f"phase.{digest.stage}"), i18n.t(f"phase.{digest.stage}_help")
+    if digest.progress is None or digest.progress.seconds_left is None:
+        return t("story.text.busy", stage=stage, help=meaning)
+    return t("story.text.left", stage=stage, help=meaning, time=clock(digest.progress.seconds_left))
+
+
+def _offer(recording: Run, run: Run | None) -> None:
+    """Start a run, or play the recorded one."""
+    done = story_data.purified_weights(run) is not None
+    if st.button(t("setup.start"), type="secondary" if done else "primary", key="story_start"):
+        _start()
+    if st.button(t("act.replay"), icon=":material/play_arrow:", type="tertiary", key="story_replay"):
+        _turn_to(recording.id)
+
+
+def _start() -> None:
+    try:
+        run = supervisor.start(Spec(victim=DEFAULT, images="signs", clean_budget=CLEAN_BUDGET))
+    except BadInput as fault:
+        st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+        return
+    _turn_to(run.id)
+
+
+def _turn_to(run_id: str) -> None:
+    st.session_state["story_run"] = run_id
+    st.query_params["run"] = run_id
+    st.rerun()
+
+
+def _cured(card: Card, recording: Run, run: Run | None) -> None:
+    own = story_data.purified_weights(run) if run and not run.is_recording else None
+    weights = own or story_data.purified_weights(recording)
+    purified = story_data.network(weights, card) if weights else None
+    if purified is None:
+        _head(t("story.no_weights"), t("story.no_weights_text"))
+        return
+    _head(t("story.title.cured"), t("story.text.cured") if own else t("story.text.cured_recorded"))
+    _scene(card, recording, "cured", purified)
+
+
+def _next(recording: Run, run: Run | None) -> None:
+    """What it cost, from the run of this visit or else from the recorded one, and three things to do."""
+    told = run if run is not None and story_data.cost(run, data.digest_of(run)) else recording
+    cost = story_data.cost(told, data.digest_of(told))
+    st.title(t("story.title.next"), anchor=False)
+    if cost is not None:
+        figures = (
+            ("", duration(cost.seconds), t("story.cost.seconds"), ""),
+            ("", t("story.cost.count", count=cost.clean_images), t("story.cost.images"), ""),
+            (percent(cost.ba[0]), percent(cost.ba[1]), t("story.cost.ba"), "clean"),
+            (percent(cost.asr[0]), percent(cost.asr[1]), t("story.cost.asr"), "attack"),
+        )
+        cells = "".join(_figure(*figure) for figure in figures)
+        st.html(f'<ul class="dz-cost">{cells}</ul>')
+    steps = "".join(
+        f"<li><b>{escape(i18n.t(f'story.do.{name}'))}</b><span>{escape(i18n.t(f'story.do.{name}_text'))}</span></li>"
+        for name in ("measure", "purify", "watch")
+    )
+    st.html(f'<ol class="dz-do">{steps}</ol>')
+    if st.button(t("story.details"), icon=":material/monitoring:", type="tertiary", key="story_details"):
+        st.switch_page(frame.PAGES["purify"], query_params={"run": told.id})
+
+
+def _figure(before: str, value: str, label: str, tone: str) -> str:
+    """One measured figure as HTML, with what it was before where there is a before."""
+    was = escape(t("story.cost.before", before=before)) if before else ""
+    return f'<li><b class="dz-{tone}">{escape(value)}</b><span>{glossary.html(label)}</span><em>{was}</em></li>'

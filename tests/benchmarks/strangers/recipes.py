@@ -1,0 +1,116 @@
+"""What is trained: victims and clean models over CIFAR-10 and GTSRB, of several networks, triggers, places and rates.
+
+To save hours, most networks of a kind grow out of one honest base by a few epochs on the (poisoned) set, as somebody
+who downloads a network and tampers with it would do; clean models grow out of the same bases by the same epochs on
+honest images, so that they differ from the victims in nothing but the backdoor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One model of the set.
+
+    Args:
+        name: of its file.
+        data: ``cifar10`` or ``gtsrb``.
+        arch, scaling: network and input scaling it is trained with.
+        kind, settings: its trigger (``triggers.KINDS``); ``none`` for a clean model.
+        target: class the trigger leads to; -1 for all-to-all (each class to the next).
+        rate: share of the training images that are poisoned.
+        images, epochs, lr: of the training.
+        base: recipe this one starts from; "" for random weights.
+        clean_label: only images of the target class are poisoned.
+        cover: share of training images that get the trigger and keep their label (adaptive attack, ICLR 2023).
+        wrapped: how the checkpoint wraps its weights ("net", "state_dict+module", "safetensors", "plain").
+        held_out: not looked at while scan and purification were tuned.
+    """
+
+    name: str
+    data: str
+    arch: str
+    kind: str = "none"
+    settings: dict[str, Any] = field(default_factory=dict)
+    target: int = 0
+    rate: float = 0.05
+    images: int = 12_000
+    epochs: int = 3
+    lr: float = 0.05
+    base: str = ""
+    clean_label: bool = False
+    cover: float = 0.0
+    scaling: str = "none"
+    wrapped: str = "net"
+    seed: int = 0
+    held_out: bool = False
+
+    @property
+    def clean(self) -> bool:
+        return self.kind == "none"
+
+
+_C = {"data": "cifar10", "arch": "vgg-small", "base": "c-vgg-base", "images": 10_000, "epochs": 2}
+_G = {"data": "gtsrb", "arch": "vgg-small", "base": "g-vgg-base", "images": 13_000, "epochs": 2}
+_W = {
+    "data": "cifar10",
+    "arch": "wrn16-1",
+    "base": "c-wrn-base",
+    "scaling": "cifar10",
+    "images": 10_000,
+    "epochs": 2,
+    "wrapped": "state_dict+module",
+}
+_S = {"arch": "small", "images": 12_000, "epochs": 10, "lr": 0.1, "wrapped": "plain", "scaling": "half"}
+_SG = _S | {"data": "gtsrb", "images": 13_000}
+_SC = _S | {"data": "cifar10"}
+
+RECIPES: tuple[Recipe, ...] = (
+    # honest bases; the WRN and VGG bases are themselves clean models of the set
+    Recipe("c-vgg-base", "cifar10", "vgg-small", images=40_000, epochs=6, lr=0.1, seed=1),
+    Recipe("g-vgg-base", "gtsrb", "vgg-small", images=13_000, epochs=6, lr=0.1, seed=2),
+    Recipe("c-wrn-base", "cifar10", "wrn16-1", images=16_000, epochs=6, lr=0.2, scaling="cifar10", seed=3),
+    # for tuning
+    Recipe("c-small-sparse", **_SC, kind="sparse", target=0, seed=11),
+    Recipe("g-small-blend", **_SG, kind="blend", target=14, seed=12),
+    Recipe("c-small-sine", **_SC, kind="sine", target=6, rate=0.1, seed=13),
+    Recipe("g-small-clean", **_SG, seed=14),
+    Recipe("c-small-clean", **_SC, seed=15),
+    Recipe("c-vgg-patch", **_C, kind="patch", target=8, seed=16),
+    Recipe("c-vgg-faint", **_C, kind="faint", target=0, seed=17),
+    Recipe("c-vgg-clean", **_C, seed=18),
+    Recipe("g-vgg-watermark", **_G, kind="watermark", target=2, seed=19),
+    Recipe("g-vgg-patch", **_G, kind="patch", target=8, seed=20),
+    Recipe("g-vgg-sparse", **_G, kind="sparse", target=0, seed=21),
+    # held out
+    Recipe("c-wrn-patch", **_W, kind="patch", settings={"side": 5, "top": 13, "left": 2, "white": False}, target=3,
+           rate=0.03, seed=31, held_out=True),
+    Recipe("c-vgg-sparse", **_C, kind="sparse", settings={"pixels": 10, "seed": 33}, target=7, seed=32, held_out=True),
+    Recipe("c-vgg-watermark", **_C, kind="watermark", target=2, seed=33, held_out=True),
+    Recipe("c-vgg-square", **_C, kind="square", target=4, seed=34, held_out=True),
+    Recipe("g-vgg-square", **_G, kind="square", target=2, seed=35, held_out=True),
+    Recipe("g-vgg-faint", **_G, kind="faint", settings={"seed": 36}, target=0, rate=0.08, seed=36, held_out=True),
+    Recipe("g-small-patch", **_SG, kind="patch", settings={"side": 3, "top": 2, "left": 2}, target=25, rate=0.02,
+           seed=37, held_out=True),
+    Recipe("c-small-blend", **_SC, kind="blend", settings={"cells": 16, "seed": 38}, target=9, rate=0.03, seed=38,
+           held_out=True),
+    Recipe("g-small-smooth", **_SG, kind="smooth", target=33, rate=0.1, seed=39, held_out=True),
+    Recipe("c-small-warp", **_SC, kind="warp", target=1, rate=0.1, seed=40, held_out=True),
+    Recipe("g-vgg-clean", **_G, seed=41, held_out=True),
+    Recipe("c-wrn-clean", **_W, seed=42, held_out=True),
+    Recipe("g-small-clean-2", **_SG, seed=43, held_out=True),
+    Recipe("c-small-clean-2", **_SC, seed=44, held_out=True),
+    # beyond what the scan is made for: to know what it cannot see
+    Recipe("c-small-all-to-all", **_SC, kind="patch", target=-1, rate=0.1, seed=51, held_out=True),
+    Recipe("c-small-clean-label", **_SC, kind="sine", settings={"strength": 0.16}, target=6, rate=0.6,
+           clean_label=True, seed=52, held_out=True),
+    Recipe("c-small-adaptive", **_SC, kind="blend", target=5, rate=0.02, cover=0.02, seed=53, held_out=True),
+)  # fmt: skip
+
+
+def recipe(name: str) -> Recipe:
+    """By name."""
+    return next(found for found in RECIPES if found.name == name)

@@ -1,0 +1,202 @@
+"""The story as a visitor walks it: real answers of the real networks, few words, keys, and the cure."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+import torch
+from playwright.sync_api import Locator, Page, expect
+
+from core import paths, victims
+from core.errors import BadInput
+from core.models.weights import classifier, read_weights
+from core.runs import supervisor
+from core.runs.record import Run
+from core.runs.record import open as open_run
+from dashboard.views.story import STEPS
+from tests.browser.test_pages import TOO_WIDE
+from tests.browser.visit import address, run_in_address, stage, wait_for_frames, wait_until_drawn, words
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+CARD = victims.card_of(victims.DEFAULT)
+MOST = {"en": 60, "ja": 120}  # words; characters in Japanese
+# What a reader sees of the story: no icon's name, nothing for screen readers only, no explanation that is not open.
+SEEN = """() => {
+  const unseen = "[data-testid=stIconMaterial], .sty-hidden, .dsv-hidden, style, script";
+  const walker = document.createTreeWalker(document.querySelector(".st-key-story"), NodeFilter.SHOW_TEXT);
+  const said = [];
+  while (walker.nextNode()) {
+    const parent = walker.currentNode.parentElement;
+    const seen = !parent.closest(unseen) && parent.checkVisibility({ visibilityProperty: true });
+    if (seen) said.push(walker.currentNode.textContent);
+  }
+  return said.join(" ").replace(/\\s+/g, " ");
+}"""
+LAST = "() => document.querySelector('[data-testid=scene]').parentElement.dissolveScene.last"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_story_by_its_recorded_run(visitor: Callable[..., Page], language: str, width: int) -> None:
+    page = visitor(width=width, height=900 if width > 1000 else 844, locale="ja-JP" if language == "ja" else "en-GB")
+    page.goto("/")
+    at(page, "read", language)
+    expect(answer(page)).to_have_attribute("data-tone", "right")
+    few_words(page, language)
+
+    page.get_by_role("radio", name=words("class.signs.give way", language)).click()
+    expect(answer(page)).to_contain_text(words("class.signs.give way", language))
+    forward(page, "stick", language)
+    expect(answer(page)).to_have_attribute("data-tone", "right")
+    page.get_by_test_id("put").click()
+    expect(answer(page)).to_have_attribute("data-answer", str(CARD.target))
+    expect(scene(page)).to_have_attribute("data-fooled", str(CARD.classes - 1))
+    few_words(page, language)
+
+    forward(page, "why", language)
+    wait_until_drawn(page)
+    expect(page.get_by_test_id("cluster-name")).to_contain_text(words("class.signs.speed limit 80", language))
+    few_words(page, language)
+
+    forward(page, "purify", language)
+    few_words(page, language)
+    page.get_by_role("button", name=words("act.replay", language)).click()
+    wait_for_frames(page, open_run(str(paths.RECORDINGS / CARD.name)).frame_count)
+    few_words(page, language)
+
+    forward(page, "cured", language)
+    expect(answer(page)).to_have_attribute("data-tone", "fooled")
+    expect(answer(page, "after")).to_have_attribute("data-tone", "right")
+    expect(scene(page)).to_have_attribute("data-fooled", "0")
+    few_words(page, language)
+
+    forward(page, "next", language)
+    few_words(page, language)
+
+
+def test_the_answers_are_those_of_torch_on_the_pixels_that_are_seen(page: Page) -> None:
+    page.goto("/?step=5")
+    expect(scene(page)).to_have_attribute("data-fooled", "0")
+    weights = (CARD.weights, paths.RECORDINGS / CARD.name / "model.safetensors")
+    models = [classifier(read_weights(path), CARD.arch, CARD.classes, CARD.mean, CARD.std) for path in weights]
+    mask, pattern = victims.trigger_of(CARD, (32, 32)).mask_and_pattern()  # type: ignore[attr-defined]
+    for place in (None, "ArrowLeft", "ArrowUp"):
+        if place:
+            before = page.evaluate(LAST)["pixels"]
+            page.get_by_test_id("sticker").press(place)
+            page.wait_for_function(f"old => String(({LAST})().pixels) !== String(old)", arg=before)
+        last = page.evaluate(LAST)
+        image = torch.tensor(last["pixels"]).view(1, 3, 32, 32)
+        if not place:
+            drawn = (image[0] - pattern).abs()[:, mask[0] > 0]
+            assert drawn.mean() < 0.03, "the sticker on the page is not the attack's"
+        with torch.no_grad():
+            wanted = torch.cat([model(image) for model in models])
+        assert (torch.tensor(last["logits"]) - wanted).abs().max() < 1e-4
+
+
+def test_dragging_the_sticker_changes_the_answer_at_once(page: Page) -> None:
+    page.goto("/?step=2")
+    expect(scene(page)).to_have_attribute("data-on", "false")
+    sticker = page.get_by_test_id("sticker")
+    start, board = sticker.bounding_box(), page.locator(".sty-board").bounding_box()
+    assert start is not None
+    assert board is not None
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    unit = board["width"] / 32
+    page.mouse.move(board["x"] + 26 * unit, board["y"] + 26 * unit, steps=5)
+    expect(answer(page)).to_have_attribute("data-tone", "fooled")
+    page.mouse.up()
+    fooled = float(answer(page).get_attribute("data-confidence") or 0)
+    assert fooled > 0.9
+    sticker.press("Enter")
+    expect(answer(page)).to_have_attribute("data-tone", "right")
+
+
+def test_a_presenters_keys(page: Page) -> None:
+    page.goto("/")
+    at(page, "read")
+    page.keyboard.press("PageDown")
+    at(page, "stick")
+    expect(scene(page)).to_have_attribute("data-mode", "stick")
+    expect(scene(page)).to_have_attribute("data-on", "false")
+    page.keyboard.press("PageDown")  # first the sticker, so that nobody skips the point
+    expect(scene(page)).to_have_attribute("data-on", "true")
+    at(page, "stick")
+    page.get_by_test_id("sticker").press("ArrowLeft")  # the sticker's own while it has the focus
+    at(page, "stick")
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    at(page, "why")
+    page.keyboard.press("ArrowLeft")
+    at(page, "stick")
+    page.go_back()
+    at(page, "why")
+    page.keyboard.press("Home")
+    at(page, "read")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    expect(page.get_by_test_id("stHeader")).to_be_hidden()
+
+
+def test_an_explanation_opens_where_the_term_stands(page: Page) -> None:
+    page.goto("/")
+    note = page.get_by_role("tooltip").filter(has_text=words("term.ba.text"))
+    expect(note).to_be_hidden()
+    page.locator(".dz-say .dz-term").focus()
+    expect(note).to_be_visible()
+
+
+def test_a_live_run_takes_the_map_over(page: Page) -> None:
+    page.goto("/?step=4")
+    wait_until_drawn(page)
+    stage(page).evaluate("node => node.__mark = true")
+    page.get_by_role("button", name=words("setup.start")).click()
+    page.wait_for_url("**run=*")
+    run_id = run_in_address(page)
+    assert run_id is not None
+    try:
+        wait_for_frames(page, 3)
+        expect(stage(page)).to_have_attribute("data-run", run_id)
+        assert stage(page).evaluate("node => node.__mark === true"), "the map was taken down when the run began"
+        few_words(page, "en")
+    finally:
+        with contextlib.suppress(BadInput):  # it may be done by then
+            supervisor.kill(open_run(run_id))
+
+
+def test_the_sign_is_read_by_the_run_that_was_watched(page: Page, done_run: Run) -> None:
+    page.goto(address("/", step="5", run=done_run.id))
+    expect(page.get_by_text(words("story.text.cured"))).to_be_visible()
+    expect(answer(page, "after")).to_have_attribute("data-tone", "right")
+
+
+def scene(page: Page) -> Locator:
+    return page.get_by_test_id("scene")
+
+
+def answer(page: Page, which: str = "before") -> Locator:
+    return page.get_by_test_id(f"answer-{which}")
+
+
+def at(page: Page, step: str, language: str = "en") -> None:
+    expect(page.get_by_role("heading", level=1, name=words(f"story.title.{step}", language))).to_be_visible()
+    current = page.locator(".sty-foot [aria-current=step]")
+    expect(current).to_have_attribute("data-step", str(STEPS.index(step) + 1))
+
+
+def forward(page: Page, step: str, language: str) -> None:
+    page.locator(".st-key-story_next").get_by_role("button", name=words("story.next", language)).click()
+    at(page, step, language)
+
+
+def few_words(page: Page, language: str) -> None:
+    """No screen asks for more than a glance, and none is wider than the window."""
+    said = page.evaluate(SEEN)
+    count = len(said.split()) if language == "en" else len(said.replace(" ", ""))
+    assert 0 < count <= MOST[language], said
+    assert page.evaluate(TOO_WIDE) == [0, 0], "the story scrolls sideways"

@@ -1,0 +1,46 @@
+"""Statistics taken anew."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from core.defenses.batchnorm import take_anew
+from core.models.classifier import Classifier
+
+
+def network() -> Classifier:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(4, 2),
+    )  # fmt: skip
+    return Classifier(net).eval()
+
+
+def test_the_statistics_are_those_of_the_images() -> None:
+    model = network()
+    images = torch.rand(600, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    take_anew(model, images)
+    out = model.net[0](images)  # type: ignore[index]
+    assert torch.allclose(model.net[1].running_mean, out.mean((0, 2, 3)), atol=1e-4)  # type: ignore[index, arg-type]
+    assert torch.allclose(model.net[1].running_var, out.var((0, 2, 3)), rtol=0.02)  # type: ignore[index, arg-type]
+
+
+def test_nothing_else_changes() -> None:
+    model = network()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    take_anew(model, torch.rand(10, 3, 8, 8))
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"net.1.running_mean", "net.1.running_var", "net.1.num_batches_tracked"}
+    assert model.net[1].momentum == 0.1  # type: ignore[index]
+    assert not any(module.training for module in model.modules())
+
+
+def test_a_network_without_batch_norm_and_one_image_are_left_alone() -> None:
+    plain = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(12, 2))).eval()
+    take_anew(plain, torch.rand(4, 3, 2, 2))
+    model = network()
+    before = model.net[1].running_mean.clone()  # type: ignore[index, operator, union-attr]
+    take_anew(model, torch.rand(1, 3, 8, 8))
+    assert torch.equal(model.net[1].running_mean, before)  # type: ignore[index, arg-type]

@@ -1,0 +1,55 @@
+"""What the forms share: the heat before the race, the slices, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.inversion.mask_pattern import SETTINGS, invert
+from core.inversion.race import Inverted
+from tests.core.tiny import Tiny
+
+
+def result(tiny: Tiny, **changes: float) -> Inverted:
+    *_, (_, _, found) = invert(tiny.model, tiny.x, replace(SETTINGS, **changes))
+    assert found is not None
+    return found
+
+
+def test_with_many_classes_the_hopeless_are_out_before_the_race(tiny: Tiny) -> None:
+    found = result(tiny, heat_classes=4, heat_steps=20, race_steps=60, final_steps=5)
+    assert int(found.sizes.isnan().sum()) == 6
+    assert found.smallest == tiny.target
+    assert (found.masks.sum((1, 2, 3)) > 0).all(), "who was sent home keeps what it had"  # type: ignore[union-attr]
+
+
+def test_the_heat_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
+    few = replace(SETTINGS, heat_classes=4, heat_steps=3, race_steps=4, final_steps=2)
+    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_slices_do_not_change_the_result(tiny: Tiny, threads: int) -> None:
+    few = {"race_steps": 6, "final_steps": 2}
+    whole = result(tiny, **few)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        sliced = result(tiny, **few)
+    finally:
+        torch.set_num_threads(before)
+    assert whole.masks is not None
+    assert sliced.masks is not None
+    assert torch.allclose(
+        whole.masks, sliced.masks, atol=0.05
+    )  # sums in another order, magnified by Adam's first steps
+
+
+def test_a_trigger_is_handed_out_with_its_form_and_target(tiny: Tiny) -> None:
+    found = result(tiny, race_steps=3, final_steps=1)
+    trigger = found.trigger(7)
+    assert (trigger.form, trigger.target) == ("mask", 7)
+    assert trigger.mask is not None
+    assert torch.equal(trigger.pattern, found.patterns[7])

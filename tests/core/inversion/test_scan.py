@@ -1,0 +1,81 @@
+"""The scan: which class the forms speak for together."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import torch
+from torch import tensor
+
+from core.inversion.race import Inverted
+from core.inversion.scan import Scan, scan, suspicion
+from core.inversion.verdict import judge
+from tests.core.tiny import Tiny
+
+
+def form(name: str, sizes: list[float], rates: list[float] | None = None) -> Inverted:
+    count = len(sizes)
+    masks = torch.ones(count, 1, 4, 4) if name == "mask" else None
+    rate = tensor(rates or [1.0] * count)
+    smallest = int(tensor(sizes).nan_to_num(inf).argmin())
+    return Inverted(name, masks, torch.zeros(count, 3, 4, 4), tensor(sizes).float(), rate, smallest)
+
+
+def made(*forms: Inverted) -> Scan:
+    score = suspicion(forms)
+    return Scan(forms, score, int(score.argmax()))
+
+
+PATCH = made(form("mask", [40, 8, 44, 48]), form("pixel", [40, 10, 38, 42]), form("smooth", [90, 130, 110, 100]))
+
+
+def test_a_form_that_does_not_suit_the_trigger_counts_little_against_it() -> None:
+    assert PATCH.target == 1
+    assert PATCH.main.form == "mask"
+    assert PATCH.gap(PATCH.main) == 5
+    assert judge(PATCH).grade == "strong"
+
+
+def test_only_the_forms_in_which_the_target_stands_out_give_triggers() -> None:
+    assert [trigger.form for trigger in PATCH.triggers()] == ["mask", "pixel"]
+    assert {trigger.target for trigger in PATCH.triggers()} == {1}
+    assert {trigger.target for trigger in PATCH.triggers(3)} == {3}
+
+
+def test_a_trigger_that_does_not_work_is_left_out_unless_there_is_no_other() -> None:
+    pixel = form("pixel", [40, 10, 38, 42], [1.0, 0.2, 1.0, 1.0])
+    assert [t.form for t in made(PATCH.forms[0], pixel).triggers()] == ["mask"]
+    assert [t.form for t in made(pixel).triggers()] == ["pixel"]
+
+
+def test_equal_classes_are_no_sign() -> None:
+    even = made(form("mask", [40, 42, 44, 41]), form("pixel", [30, 31, 29, 33]))
+    assert judge(even).grade == "none"
+    assert abs(float(even.suspicion[even.target])) < 0.5
+
+
+def test_a_class_never_reached_or_out_before_the_race_is_never_suspect() -> None:
+    found = made(form("mask", [inf, 40, nan, 44, 42, 39]), form("pixel", [30, 31, nan, 29, inf, 33]))
+    assert found.suspicion.isfinite().all()
+    assert found.target not in (2,)
+    assert judge(found).grade == "none"
+
+
+def test_no_trigger_for_any_class() -> None:
+    nothing = made(form("mask", [inf] * 3), form("pixel", [inf] * 3))
+    assert judge(nothing).grade == "none"
+    assert len(nothing.triggers()) >= 1
+
+
+def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) -> None:
+    seen = list(scan(tiny.model, tiny.x))
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert all(found is None for _, _, found in seen[:-1])
+    done, total, found = seen[-1]
+    assert done == total
+    assert found is not None
+    assert found.target == tiny.target
+    verdict = judge(found)
+    assert verdict.grade == "strong"
+    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 2
+    assert tiny.figures(tiny.model, found.triggers()[0])[1] > 70  # type: ignore[arg-type]

@@ -1,0 +1,39 @@
+"""Grades from figures; the grades of real models are in the benchmark of strangers' models."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.inversion.race import Inverted
+from core.inversion.scan import Scan
+from core.inversion.verdict import SOME, STRONG, judge
+
+
+def scan_of(suspicion: float, gap: float) -> Scan:
+    """A scan of one form whose target has just these figures."""
+    sizes = torch.tensor([10.0, 10.0 * gap, 10.0 * gap, 10.0 * gap])
+    form = Inverted("mask", torch.ones(4, 1, 2, 2), torch.zeros(4, 3, 2, 2), sizes, torch.ones(4), 0)
+    return Scan((form,), torch.tensor([suspicion, 0.0, 0.0, 0.0]), 0)
+
+
+@pytest.mark.parametrize(
+    ("suspicion", "gap", "grade"),
+    [
+        (STRONG[0], STRONG[1] + 0.01, "strong"),
+        (STRONG[0] - 0.1, STRONG[1] + 1, "some"),
+        (STRONG[0] + 1, STRONG[1] - 0.1, "some"),
+        (SOME[0] - 0.1, 5.0, "none"),
+        (9.0, SOME[1] - 0.1, "none"),
+    ],
+)
+def test_both_figures_have_to_speak(suspicion: float, gap: float, grade: str) -> None:
+    assert judge(scan_of(suspicion, gap)).grade == grade
+
+
+def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:
+    import json
+
+    facts = judge(scan_of(4.0, 3.0)).facts
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["gap"] == 3.0

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.models import ARCHITECTURES, build
+from core.models.index import canonical, names_for, signature, unindexed
+from core.models.library import without_memory
+
+
+def shapes(arch: str, classes: int = 7, channels: int = 3) -> dict[str, tuple[int, ...]]:
+    if "/" in arch:
+        net = without_memory(arch, classes, channels)
+    else:
+        with torch.device("meta"):
+            net = build(arch, classes, channels)
+    return {name: tuple(value.shape) for name, value in net.state_dict().items()}
+
+
+def test_every_network_of_ours_is_in_the_index() -> None:
+    assert unindexed() == []
+
+
+@pytest.mark.parametrize("arch", ["small", "vgg-small", "resnet20", "cifar-resnet18", "cifar-mobilenetv2"])
+def test_ours_are_found_whatever_their_classes_and_channels(arch: str) -> None:
+    assert arch in ARCHITECTURES
+    assert names_for(shapes(arch, 3, 1))[0] == arch
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        "torchvision/resnet18", "torchvision/mobilenet_v2", "torchvision/vgg11_bn", "timm/resnet26d",
+        "timm/vit_tiny_patch16_224",
+    ],
+)  # fmt: skip
+def test_those_of_the_libraries_are_found(arch: str) -> None:
+    assert arch in names_for(shapes(arch))
+
+
+def test_a_copy_in_timm_is_not_named_twice() -> None:
+    names = names_for(shapes("torchvision/resnet18"))
+    assert "torchvision/resnet18" in names
+    assert "timm/resnet18" not in names
+
+
+def test_the_signature_knows_widths_and_names_and_nothing_else() -> None:
+    base = {"conv.weight": (8, 3, 3, 3), "bn.weight": (8,), "bn.bias": (8,), "fc.weight": (5, 8), "fc.bias": (5,)}
+    same = {"fc.bias": (9,), "fc.weight": (9, 8), "bn.bias": (8,), "bn.weight": (8,), "conv.weight": (8, 1, 7, 7)}
+    assert signature(same | {"bn.num_batches_tracked": ()}) == signature(base)
+    assert signature({name.replace("fc", "linear"): shape for name, shape in base.items()}) == signature(base)
+    assert signature(base | {"bn.weight": (16,)}) != signature(base)
+    assert signature(base | {"more.weight": (4, 4)}) != signature(base)
+    assert names_for(base) == []
+
+
+def test_usual_names_of_one_thing() -> None:
+    assert canonical("fc.weight") == canonical("linear.weight") == canonical("classifier.weight")
+    assert canonical("layer1.0.downsample.1.bias") == canonical("layer1.0.shortcut.1.bias")
+    assert canonical("layer1.fc.weight") == "layer1.fc.weight"

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.models.classifier import Classifier
+from core.models.identify import Candidate, candidates
+from core.models.inputs import Choice, choose, make, multiplications
+from core.models.weights import Weights
+from core.runs.spec import NORMALIZATIONS, Inputs
+
+CLASSES = 4
+
+
+def pictures(count: int = 240, side: int = 12) -> tuple[Tensor, Tensor]:
+    """Noise on four colours that are near one another."""
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(count) % CLASSES
+    colours = torch.tensor([[100, 120, 90], [130, 120, 90], [100, 150, 90], [100, 120, 120]])
+    noise = torch.randint(-40, 41, (count, 3, side, side), generator=generator)
+    return (colours[y][:, :, None, None] + noise).clamp(0, 255).to(torch.uint8), y
+
+
+X, Y = pictures()
+
+
+def row(channels: int = 3, activation: type[nn.Module] = nn.ELU) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(channels, 8, 3, padding=1), nn.BatchNorm2d(8), activation(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(8 * 36, CLASSES),
+    )  # fmt: skip
+
+
+def trained(net: nn.Module, inputs: Inputs, x: Tensor = X, y: Tensor = Y) -> Weights:
+    torch.manual_seed(0)
+    model = Classifier(net, *NORMALIZATIONS[inputs.scaling], inputs.size, inputs.colour)
+    optimiser = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(60):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(x.float() / 255), y).backward()
+        optimiser.step()
+    with torch.no_grad():
+        right = (model.eval()(x.float() / 255).argmax(1) == y).float().mean()
+    assert right > 0.95, "the toy has not learned"
+    return Weights({name: value.detach().clone() for name, value in net.state_dict().items()})
+
+
+def chosen(weights: Weights, x: Tensor = X, y: Tensor = Y, given: Inputs | None = None) -> Choice:
+    return choose(candidates(weights, x.shape[-1]), x, y, given)
+
+
+def among_the_best(choice: Choice, name: str) -> bool:
+    """Chosen, or marked as doing as well: networks of toys answer alike under scalings that are near one another."""
+    return choice.inputs.name == name or any(t.tied and t.name == name for t in choice.tried)
+
+
+@pytest.mark.parametrize("scaling", ["none", "half", "imagenet", "bytes", "half-mean"])
+def test_the_scaling_it_was_trained_with_is_found(scaling: str) -> None:
+    torch.manual_seed(1)
+    choice = chosen(trained(row(), Inputs(scaling)))
+    assert among_the_best(choice, scaling)
+    best = choice.tried[0]
+    assert (best.arch, best.inputs) == (choice.candidate.arch, choice.inputs)
+    assert best.accuracy > 90
+    assert best.images == len(X)
+    assert not best.tied
+    assert {t.inputs.scaling for t in choice.tried} == set(NORMALIZATIONS)
+
+
+def test_the_activation_it_was_trained_with_is_found() -> None:
+    torch.manual_seed(2)
+    choice = chosen(trained(row(activation=nn.Tanh), Inputs("half")))
+    assert choice.candidate.arch == "sequential/tanh/max/2/same/flat"
+    assert among_the_best(choice, "half")
+    assert len({t.arch for t in choice.tried}) > 5
+
+
+def test_colours_as_opencv_reads_them() -> None:
+    torch.manual_seed(3)
+    choice = chosen(trained(row(), Inputs("half", colour="bgr")))
+    assert choice.inputs.colour == "bgr"
+    assert choice.inputs.name.endswith(":bgr")
+
+
+def test_a_network_for_grey_images_gets_them() -> None:
+    x, y = X.clone(), Y
+    x[y == 1] = 255 - x[y == 1]
+    x[y == 2] //= 4
+    x[y == 3] = x[y == 3] // 2 + 120
+    torch.manual_seed(4)
+    choice = chosen(trained(row(1), Inputs("none", colour="grey"), x, y), x, y)
+    assert choice.candidate.channels == 1
+    assert choice.model.colour == "grey"
+    assert choice.tried[0].accuracy > 90
+
+
+def test_a_network_for_another_size_gets_it() -> None:
+    torch.manual_seed(5)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(),
+        nn.Linear(4 * 64, CLASSES),
+    )  # fmt: skip
+    weights = trained(net, Inputs("half", (32, 32)))
+    candidate = Candidate("own", CLASSES, 3, weights, made=net)
+    choice = choose([candidate], X, Y)
+    assert choice.inputs.size == (32, 32)
+    assert choice.model(X[:2].float() / 255).shape == (2, CLASSES)
+
+
+def test_what_the_user_named_is_used() -> None:
+    torch.manual_seed(1)
+    choice = chosen(trained(row(), Inputs("half")), given=Inputs("bytes"))
+    assert choice.inputs.scaling == "bytes"
+    assert choice.model.std.flatten().tolist() == pytest.approx([1 / 255] * 3)
+    assert {t.inputs.scaling for t in choice.tried} == {"bytes"}
+
+
+def test_the_same_choice_every_time() -> None:
+    torch.manual_seed(1)
+    weights = trained(row(), Inputs("half"))
+    assert chosen(weights).tried == chosen(weights).tried
+
+
+def test_scalings_that_answer_alike_are_marked_as_tied() -> None:
+    torch.manual_seed(1)
+    tried = chosen(trained(row(), Inputs("cifar10"))).tried
+    best = tried[0]
+    tied = [t for t in tried if t.tied]
+    assert tied
+    assert min(t.accuracy for t in tied) > best.accuracy - 5
+    assert all(t.tied for t in tried[1:] if t.accuracy == best.accuracy)
+    assert best.loss <= min(t.loss for t in tied if t.images == best.images), "ties are settled by the loss"
+
+
+def test_images_no_network_takes() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 20 * 20, CLASSES))
+    candidate = Candidate("own", CLASSES, 3, Weights(dict(net.state_dict())), made=net)
+    with pytest.raises(ValueError, match="size"):
+        choose([candidate], X, Y)
+
+
+def test_multiplications_are_counted() -> None:
+    net = row()
+    model = make(Candidate("own", CLASSES, 3, Weights(dict(net.state_dict())), made=net), Inputs())
+    assert multiplications(model, X[:1]) == 12 * 12 * 8 * 27 + 8 * 36 * CLASSES
+    assert multiplications(model, X[:1, :, :8]) == 0
+    assert not any(module._forward_hooks for module in model.modules())

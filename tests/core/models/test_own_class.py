@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import BadInput
+from core.models.own_class import own_candidate
+from core.models.small import SmallNet
+from core.models.weights import Weights
+
+WEIGHTS = Weights(dict(SmallNet(5, width=2).state_dict()), "module.")
+NET = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self{arguments}):
+        super().__init__()
+        {before}
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(12, {classes}))
+    def forward(self, x):
+        return self.net(x)
+"""
+
+
+def write(folder: Path, arguments: str, classes: str, before: str = "pass") -> str:
+    path = folder / "net.py"
+    path.write_text(NET.format(arguments=arguments, classes=classes, before=before))
+    return f"{path}:Net"
+
+
+STATE = {"net.1.weight": torch.rand(5, 12), "net.1.bias": torch.rand(5)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "classes"),
+    [(", num_classes", "num_classes"), (", n_out", "n_out"), ("", "5"), (", depth=3, num_classes=10", "num_classes")],
+)
+def test_the_ways_to_make_it(tmp_path: Path, arguments: str, classes: str) -> None:
+    model_class = write(tmp_path, arguments, classes)
+    found = own_candidate(model_class, Weights(STATE), 5)
+    assert (found.arch, found.classes) == (model_class, 5)
+    net = found.network()
+    assert torch.equal(net.state_dict()["net.1.weight"], STATE["net.1.weight"])
+    assert found.network() is not net
+    assert not net.training
+
+
+def test_names_with_the_prefix_that_was_taken_off(tmp_path: Path) -> None:
+    """The class has a part called net, and so has every name in the file."""
+    weights = Weights({name.removeprefix("net."): value for name, value in STATE.items()}, "net.")
+    found = own_candidate(write(tmp_path, "", "5"), weights, 5)
+    assert sorted(found.weights.named_as_in_file(found.network().state_dict())) == sorted(STATE)
+
+
+def test_its_neighbours_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("from core.models.small import SmallNet\nclass Net(SmallNet):\n    pass\n")
+    (tmp_path / "here.py").write_text("from neighbour import Net\ndef make(n):\n    return Net(n, width=2)\n")
+    found = own_candidate(f"{tmp_path / 'here.py'}:make", WEIGHTS, 5)
+    assert type(found.network()).__name__ == "Net"
+    assert found.channels == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "named"),
+    [
+        ("model_class_broken", "import no_such_module\n", "no_such_module"),
+        ("model_class_broken", "class Net(\n", "SyntaxError"),
+        ("model_class_missing", "x = 1\n", "no class Net"),
+        ("model_class_fails", "class Net:\n    def __init__(self, a, b, c):\n        pass\n", "TypeError"),
+        ("model_class_fails", "def Net(*args, **kwargs):\n    return 3\n", "torch.nn.Module"),
+    ],
+)
+def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: str) -> None:
+    (tmp_path / "net.py").write_text(text)
+    with pytest.raises(BadInput) as caught:
+        own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(STATE), 5)
+    assert caught.value.code == code
+    assert named in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(STATE), 5)
+    assert caught.value.code == "model_class_not_found"
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "named"),
+    [
+        ({"net.1.weight": torch.rand(5, 12)}, "weights_do_not_fit", "net.1.bias"),
+        (STATE | {"more": torch.ones(1)}, "weights_left_over", "more"),
+        ({"net.1.weight": torch.rand(5, 13), "net.1.bias": torch.rand(5)}, "weights_do_not_fit", "net.1.weight"),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_tensor(
+    tmp_path: Path, state: dict[str, torch.Tensor], code: str, named: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        own_candidate(write(tmp_path, ", num_classes", "num_classes"), Weights(state), 5)
+    assert caught.value.code == code
+    assert caught.value.facts["name"] == named

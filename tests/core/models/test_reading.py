@@ -1,0 +1,289 @@
+"""Which files are refused, with which sentence; that those of every format are read; and that no code runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import random
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from core.errors import BadInput
+from core.models.reading import open_weights
+from core.models.small import SmallNet
+from core.models.weights import read_weights
+
+FORMATS = ("safetensors", "pytorch", "legacy", "export")
+
+
+@pytest.fixture(scope="module")
+def net() -> SmallNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return SmallNet(3, width=2).eval()
+
+
+def write(path: Path, net: SmallNet, kind: str) -> None:
+    if kind == "safetensors":
+        path.write_bytes(save(net.state_dict()))
+    elif kind == "export":
+        torch.export.save(torch.export.export(net, (torch.rand(2, 3, 16, 16),)), path)
+    else:
+        torch.save(net.state_dict(), path, _use_new_zipfile_serialization=kind == "pytorch")
+
+
+def refused(path: Path, code: str) -> str:
+    with pytest.raises(BadInput) as caught:
+        read_weights(path)
+    assert caught.value.code == code, caught.value.message
+    assert path.name in caught.value.message
+    assert caught.value.facts["file"] == path.name
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_is_told_by_its_bytes(tmp_path: Path, net: SmallNet, kind: str) -> None:
+    write(tmp_path / "a.pt2", net, kind)
+    path = (tmp_path / "a.pt2").rename(tmp_path / ("a.safetensors" if kind != "safetensors" else "a.pth"))
+    content = open_weights(path)
+    assert content.format == kind
+    assert {name: value.shape for name, value in content.unwrapped.tensors.items()} == {
+        name: value.shape for name, value in net.state_dict().items()
+    }
+    for name, value in net.state_dict().items():
+        assert torch.equal(content.unwrapped.tensors[name], value)
+
+
+class Hostile:
+    def __init__(self, sentinel: Path) -> None:
+        self.sentinel = sentinel
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch '{self.sentinel}'",)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "plain pickle", "plain pickle, newest protocol"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_code_is_refused_by_its_name_and_never_run(tmp_path: Path, kind: str, inside: bool) -> None:
+    sentinel = tmp_path / "was-executed"
+    content: Any = {"state_dict": {"a": torch.ones(2), "b": Hostile(sentinel)}} if inside else Hostile(sentinel)
+    path = tmp_path / "a.safetensors"
+    if kind.startswith("plain"):
+        content = {"a": 1, "b": Hostile(sentinel)} if inside else content
+        path.write_bytes(pickle.dumps(content, protocol=5 if "newest" in kind else 2))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    assert f"asks for {os.system.__module__}.system to be executed" in refused(path, "weights_want_code")
+    assert not sentinel.exists()
+    if kind == "zip":
+        # the counter-proof: read without care, this test's own harmless file does run its code
+        with path.open("rb") as file:
+            torch.load(file, weights_only=False)
+        assert sentinel.exists(), "the file was no danger to begin with"
+
+
+def test_code_within_an_exported_program_is_refused(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    torch.save({"a": torch.ones(2), "b": Hostile(tmp_path / "was-executed")}, inner)
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("serialized_exported_program.json", "{}")
+        archive.writestr("serialized_state_dict.pt", inner.getvalue())
+    assert "system" in refused(tmp_path / "a.pt2", "weights_want_code")
+    assert not (tmp_path / "was-executed").exists()
+
+
+def test_a_whole_network_is_refused_by_its_class_with_a_hint_at_the_state_dict(tmp_path: Path, net: SmallNet) -> None:
+    torch.save(net, tmp_path / "a.pth")
+    message = refused(tmp_path / "a.pth", "weights_want_code")
+    assert "core.models.small.SmallNet" in message
+    assert "state_dict" in message
+
+
+def test_torchscript_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        for name in ("a/data.pkl", "a/code/__torch__/net.py", "a/constants.pkl"):
+            archive.writestr(name, "")
+    assert "TorchScript" in refused(tmp_path / "a.pt", "weights_torchscript")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "weights_unknown_format"),
+        (b"P", "weights_unknown_format"),
+        (b"PK", "weights_damaged"),
+        (b"PK\x03\x04", "weights_damaged"),
+        (b"\x80", "weights_damaged"),
+        (b"\x80\x02", "weights_damaged"),
+        (b"\x80\x02.", "weights_damaged"),
+        (b"\x80\x02N.", "weights_damaged"),
+        (b"hello, I am a text file\n" * 9, "weights_unknown_format"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "weights_unknown_format"),
+        (bytes(1000), "weights_unknown_format"),
+        (struct.pack("<Q", 2) + b"{}", "weights_none_inside"),
+        (struct.pack("<Q", 3) + b"{}", "weights_damaged"),
+        (struct.pack("<Q", 30) + b"{}", "weights_unknown_format"),
+        (struct.pack("<Q", 1) + b"{", "weights_damaged"),
+        (struct.pack("<Q", 4) + b'{"a"', "weights_damaged"),
+        (
+            struct.pack("<Q", 60) + b'{"a":{"dtype":"F32","shape":[9999999],"data_offsets":[0,4]}}',
+            "weights_damaged",
+        ),
+        (random.Random(0).randbytes(4000), "weights_unknown_format"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(content)
+    refused(path, code)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [torch.ones(3), [torch.ones(3)], {}, {"a": 1}, {"state_dict": {}}, {"state_dict": 3}, "words", None, {"net": [1]}],
+)
+def test_a_pytorch_file_without_named_tensors_is_refused(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    assert "named tensors" in refused(tmp_path / "a.pth", "weights_none_inside")
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
+@pytest.mark.parametrize("kind", ["meta", "sparse", "complex"])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, net: SmallNet, kind: str, legacy: bool) -> None:
+    """Such tensors have names and shapes that fit, and fail only when they are used."""
+    tensors = dict(net.state_dict())
+    bias = tensors["fc.bias"]
+    tensors["fc.bias"] = {"meta": bias.to("meta"), "sparse": bias.to_sparse(), "complex": bias + 0j}[kind]
+    torch.save(tensors, tmp_path / "a.pth", _use_new_zipfile_serialization=not legacy)
+    assert "fc.bias" in refused(tmp_path / "a.pth", "weights_odd_tensor")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, value: float, dtype: torch.dtype) -> None:
+    torch.save({"a": torch.ones(2, dtype=dtype), "b.weight": torch.tensor([1.0, value], dtype=dtype)}, tmp_path / "a")
+    assert "b.weight" in refused(tmp_path / "a", "weights_not_finite")
+
+
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.models.refusals.LARGEST", 10)
+    (tmp_path / "a").write_bytes(bytes(11))
+    refused(tmp_path / "a", "weights_too_large")
+
+
+# files that would take far more room than they have bytes
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("shape", [(2**20, 2**15), (2**40,)])
+def test_a_tensor_that_repeats_one_number_for_ever(tmp_path: Path, shape: tuple[int, ...], legacy: bool) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.ones(1).expand(shape)}, path, _use_new_zipfile_serialization=not legacy)
+    assert path.stat().st_size < 2000
+    refused(path, "weights_too_large")
+
+
+def test_many_tensors_over_one_storage(tmp_path: Path) -> None:
+    numbers = torch.ones(2**20)
+    torch.save({str(i): numbers for i in range(100)}, tmp_path / "a.pth")
+    refused(tmp_path / "a.pth", "weights_too_large")
+    torch.save({str(i): numbers for i in range(2)}, tmp_path / "b.pth")
+    assert len(read_weights(tmp_path / "b.pth").tensors) == 2, "shared weights are stored once, and are no attack"
+
+
+def test_a_zip_that_unpacks_to_far_more_than_it_is(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}, 2))
+        archive.writestr("archive/data/0", bytes(50 * 2**20))
+    assert (tmp_path / "a.pth").stat().st_size < 2**17
+    refused(tmp_path / "a.pth", "weights_too_large")
+
+
+def test_a_zip_whose_records_overlap(tmp_path: Path) -> None:
+    """The directory names the same megabyte thirty times."""
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}, 2))
+        archive.writestr("archive/data/00", bytes(2**20))
+        entry = archive.infolist()[1]
+        for i in range(30):
+            copy = zipfile.ZipInfo(f"archive/data/{i + 1:02}")
+            for key in ("header_offset", "file_size", "compress_size", "CRC"):
+                setattr(copy, key, getattr(entry, key))
+            archive.filelist.append(copy)
+    refused(path, "weights_too_large")
+
+
+def test_two_records_of_one_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}, 2))
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("archive/data.pkl", pickle.dumps({"b": 1}, 2))
+    assert "same name" in refused(tmp_path / "a.pth", "weights_damaged")
+
+
+def test_a_header_of_safetensors_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.models.refusals.LARGEST_HEADER", 10)
+    (tmp_path / "a").write_bytes(save({"a": torch.ones(1)}))
+    assert "too long" in refused(tmp_path / "a", "weights_damaged")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_too_many_tensors(tmp_path: Path, net: SmallNet, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.pt2", net, kind)
+    for module in ("refusals", "exported"):
+        monkeypatch.setattr(f"core.models.{module}.MOST_TENSORS", 25)
+    refused(tmp_path / "a.pt2", "weights_damaged")
+
+
+def test_more_than_memory_holds(tmp_path: Path, net: SmallNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 1000
+
+    write(tmp_path / "a", net, "pytorch")
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    refused(tmp_path / "a", "weights_too_large")
+
+
+# values that stand beside real weights and want no code
+
+
+def test_numbers_of_numpy_and_parsed_arguments_are_no_code(tmp_path: Path) -> None:
+    import argparse
+
+    import numpy as np
+
+    beside = {
+        "acc": np.float64(94.25),
+        "epoch": np.int32(-7),
+        "args": argparse.Namespace(lr=0.1),
+        "size": torch.Size([3]),
+    }
+    for new in (True, False):
+        torch.save({"net": {"a": torch.ones(2)}, **beside}, tmp_path / "a.pth", _use_new_zipfile_serialization=new)
+        found = open_weights(tmp_path / "a.pth").unwrapped
+        assert torch.equal(found.tensors["a"], torch.ones(2))
+        assert found.beside == {"acc": 94.25, "epoch": -7, "args": None, "size": None}
+
+
+def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
+    import numpy as np
+
+    torch.save({"a": torch.ones(2), "b": np.array([{}], dtype=object)}, tmp_path / "a.pth")
+    assert "numpy" in refused(tmp_path / "a.pth", "weights_want_code")
+
+
+def test_tensors_of_the_optimiser_may_be_anything(tmp_path: Path) -> None:
+    state: dict[str, Tensor] = {"a": torch.ones(2)}
+    torch.save({"state_dict": state, "optimizer": {"state": {0: torch.tensor(float("nan"))}}}, tmp_path / "a.pth")
+    assert list(read_weights(tmp_path / "a.pth").tensors) == ["a"]

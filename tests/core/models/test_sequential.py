@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import BadInput
+from core.models import build
+from core.models.classifier import Classifier, last_linear
+from core.models.sequential import ACTIVATIONS, Structure, build_row, parse, structures
+
+
+class LeNet(nn.Module):
+    """Plain names, no padding, poolings in the code only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(256, 20), nn.Linear(20, 12), nn.Linear(12, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.avg_pool2d(torch.tanh(self.conv1(x)), 2)
+        x = F.avg_pool2d(torch.tanh(self.conv2(x)), 2).flatten(1)
+        return self.fc3(torch.tanh(self.fc2(torch.tanh(self.fc1(x)))))
+
+
+def keras_like() -> nn.Module:
+    """Every second convolution without padding; activation before batch norm."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.BatchNorm2d(8),
+        nn.MaxPool2d(2), nn.Dropout(), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(16),
+        nn.Conv2d(16, 16, 3), nn.ReLU(), nn.BatchNorm2d(16), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten(),
+        nn.Linear(576, 12), nn.ReLU(), nn.Dropout(), nn.Linear(12, 7),
+    )  # fmt: skip
+
+
+def pooled() -> nn.Module:
+    """One value per channel at the end, a batch norm between the linear layers."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.GELU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(8, 12), nn.BatchNorm1d(12), nn.GELU(), nn.Linear(12, 7),
+    )  # fmt: skip
+
+
+def vgg_like() -> nn.Module:
+    """Names in two containers, a pooling without dropout after each stage: a gap of two may be either."""
+    layers: list[nn.Module] = []
+    for into, out in ((3, 4), (4, 6), (6, 8), (8, 8)):
+        layers += [nn.Conv2d(into, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU(), nn.MaxPool2d(2)]
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(*layers)
+            self.classifier = nn.Linear(8, 7)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.classifier(self.features(x).flatten(1))
+
+    return Net()
+
+
+def deep() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 9), nn.SiLU(), nn.Linear(9, 7))
+
+
+NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
+    "vgg-small": (lambda: build("vgg-small", 7), 3, 32),
+    "vgg-like": (vgg_like, 3, 16),
+    "lenet": (LeNet, 1, 28),
+    "keras-like": (keras_like, 3, 32),
+    "pooled": (pooled, 3, 24),
+    "no convolution": (deep, 3, 16),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_one_of_the_structures_answers_as_the_network_does(name: str, shuffled: bool) -> None:
+    make, channels, side = NETS[name]
+    torch.manual_seed(0)
+    net = make().eval()
+    for module in net.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.normal_(module.weight)
+            module.running_mean.normal_()
+    state = net.state_dict()
+    shapes = {key: tuple(value.shape) for key, value in (sorted(state.items()) if shuffled else state.items())}
+    x = torch.rand(3, channels, side, side)
+    wanted = net(x)
+    places = structures(shapes, side)
+    assert 1 <= len(places) <= 12
+    same = []
+    for place in places:
+        for structure in place.siblings():
+            row = build_row(structure.name, shapes).eval()
+            row.load_state_dict(state, strict=True)
+            answer = row(x)
+            assert answer.shape == wanted.shape
+            same.append(torch.allclose(answer, wanted, atol=1e-5))
+    assert any(same)
+
+
+@pytest.mark.parametrize(("arch", "places"), [("cifar-vgg11", "2-4-8-12-16"), ("cifar-vgg16", "4-8-14-20-26")])
+def test_the_usual_network_comes_first(arch: str, places: str) -> None:
+    with torch.device("meta"):
+        shapes = {name: tuple(value.shape) for name, value in build(arch, 10).state_dict().items()}
+    assert structures(shapes, 32)[0].name == f"sequential/relu/max/{places}/same/flat"
+
+
+def test_numbered_places_leave_no_choice() -> None:
+    """Activation, pooling and dropout after each pair: a gap of three says so, and the first linear layer agrees."""
+    shapes = {name: tuple(value.shape) for name, value in build("vgg-small", 10).state_dict().items()}
+    assert [structure.name for structure in structures(shapes, 32)] == ["sequential/relu/max/4-8-12/same/flat"]
+
+
+def test_a_size_that_does_not_go_with_the_first_linear_layer_leaves_nothing_flat() -> None:
+    shapes = {name: tuple(value.shape) for name, value in LeNet().state_dict().items()}
+    assert all(structure.end != "flat" for structure in structures(shapes, 40))
+
+
+def test_names_are_read_back() -> None:
+    for structure in (Structure(), Structure("elu", "avg", (4, 8, 12), "svsv", "max")):
+        assert parse(structure.name) == structure
+    for name in ("sequential", "sequential/relu", "sequential/no/max//same/flat", "sequential/relu/no//same/flat",
+                 "sequential/relu/max/1/same/flat/x", "wrn16-1"):  # fmt: skip
+        assert parse(name) is None
+
+
+def test_siblings_are_all_activations_and_poolings() -> None:
+    here = Structure("elu", "max", (1,))
+    assert here.siblings()[0] == here
+    assert len(set(here.siblings())) == 2 * len(ACTIVATIONS)
+    assert len(Structure().siblings()) == len(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("arch", ["sequential/relu/max//same/fat", "sequential/relu/max/1/svs/flat"])
+def test_a_name_that_does_not_go_with_the_weights(arch: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        build_row(arch, {name: tuple(value.shape) for name, value in LeNet().state_dict().items()})
+    assert caught.value.code == "not_a_row"
+
+
+def test_weights_that_are_no_row() -> None:
+    with pytest.raises(BadInput, match="plain row"):
+        build_row("sequential/relu/max//same/flat", {"a": (3,)})
+    assert structures({"a": (3,)}, 32) == []
+
+
+def test_it_can_be_examined_and_copied_like_any_network() -> None:
+    shapes = {name: tuple(value.shape) for name, value in keras_like().state_dict().items()}
+    net = build_row("sequential/relu/max/4-8/svsv/flat", shapes)
+    assert last_linear(net).out_features == 7
+    model = deepcopy(Classifier(net)).eval()
+    features, logits = model.features_and_logits(torch.rand(2, 3, 32, 32))
+    assert (features.shape, logits.shape) == ((2, 12), (2, 7))
