@@ -90,7 +90,7 @@ class PurifyStep:
 STEPS_BACK = (0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
 PLENTY = 100  # clean images a class that the whole margin needs
 ENOUGH = 100  # held-out images for BA to be judged by
-QUICK = 512  # clean images that batch-norm statistics are taken from for a look; the result takes more
+QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 MOST = 4000  # clean images that the result's are taken from
 
 
@@ -296,9 +296,7 @@ class Purifier:
         shows that BA does not hold, as far as the attack stays gone.
         """
         if not best:
-            model = deepcopy(self.model)
-            model.net.load_state_dict(self.averaged)
-            return model.eval()
+            return self._stepped_back(self.averaged, 0.0, QUICK)
         weights = self.best if self.best_score > -math.inf else self.averaged
         model = self._stepped_back(weights, self.settings.back, MOST)
         if len(self.held[0]) < ENOUGH or not self.settings.most_drop:

@@ -46,7 +46,7 @@ class MCLSettings:
     margin: float = 6.0
     keep: float = 1.0
     tau: float = 0.5
-    lr: tuple[float, ...] = (0.005,)
+    lr: tuple[float, ...] = (0.008,)
     lr_epochs: tuple[int, ...] = (0,)
     epochs: int = 8
     mend: int = 60

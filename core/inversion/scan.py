@@ -15,6 +15,7 @@ from core.inversion.race import Inverted
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 
+SETTLED = 3.0  # times smaller than any other class's trigger
 NEARLY = 0.6  # of how far the main form stands out: forms that do so too are used beside it
 WORKS = 0.5  # share of images that a trigger has to turn
 COUNTER = -0.5  # octaves: the most that one form may speak against a class that another finds easy to reach
@@ -25,7 +26,7 @@ class Scan:
     """What the forms found.
 
     Attributes:
-        forms: one ``Inverted`` each, in the order of ``core.runs.arrays.FORMS``.
+        forms: one ``Inverted`` each, as many as it took, in the order of ``core.runs.arrays.FORMS``.
         suspicion: (classes,), see ``suspicion``.
         target: the most suspicious class.
     """
@@ -50,6 +51,11 @@ class Scan:
     def main(self) -> Inverted:
         """The form in which the target stands out most."""
         return max(self.forms, key=self.gap)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the target stands out so far that further forms would add nothing but time."""
+        return self.gap(self.main) >= SETTLED
 
     def triggers(self, target: int | None = None) -> list[Reconstructed]:
         """The reconstructed triggers of the target, or of a class given, the main form first.
@@ -84,7 +90,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
 
 
 def scan(model: Classifier, images: Tensor, seed: int = 0) -> Iterator[tuple[int, int, Scan | None]]:
-    """Inverts all forms for all classes.
+    """Inverts one form after the other for all classes, until one class stands out beyond doubt.
 
     Args:
         model: the suspect; not changed.
@@ -108,6 +114,12 @@ def scan(model: Classifier, images: Tensor, seed: int = 0) -> Iterator[tuple[int
                 yield share, 100 * len(ways), None
             else:
                 forms.append(found)
+        if _of(tuple(forms)).settled:
+            break
     all_forms = tuple(forms)
-    score = suspicion(all_forms)
-    yield 100 * len(ways), 100 * len(ways), Scan(all_forms, score, int(score.argmax()))
+    yield 100 * len(ways), 100 * len(ways), _of(all_forms)
+
+
+def _of(forms: tuple[Inverted, ...]) -> Scan:
+    score = suspicion(forms)
+    return Scan(forms, score, int(score.argmax()))

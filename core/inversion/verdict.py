@@ -28,13 +28,14 @@ class Verdict:
 
 
 def judge(found: Scan) -> Verdict:
-    """Strong where one class stands far out in suspicion and in one form at least, some where it does less."""
+    """Strong where one form settles it, or one class stands far out in suspicion and in one form at least; some where
+    it does less."""
     suspicion, main = float(found.suspicion[found.target]), found.main
     gap = found.gap(main)
     second = float(found.suspicion.topk(2).values[1]) if len(found.suspicion) > 1 else -math.inf
-    grade: Grade = "none"
+    grade: Grade = "strong" if found.settled else "none"
     for name, (octaves, times) in (("some", SOME), ("strong", STRONG)):
-        if suspicion >= octaves and gap >= times:
+        if not found.settled and suspicion >= octaves and gap >= times:
             grade = name  # type: ignore[assignment]
     facts = {
         "suspicion": round(suspicion, 2),

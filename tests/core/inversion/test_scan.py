@@ -77,5 +77,5 @@ def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) 
     assert found.target == tiny.target
     verdict = judge(found)
     assert verdict.grade == "strong"
-    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 2
+    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 1
     assert tiny.figures(tiny.model, found.triggers()[0])[1] > 70  # type: ignore[arg-type]

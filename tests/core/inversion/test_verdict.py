@@ -21,9 +21,10 @@ def scan_of(suspicion: float, gap: float) -> Scan:
     ("suspicion", "gap", "grade"),
     [
         (STRONG[0], STRONG[1] + 0.01, "strong"),
-        (STRONG[0] - 0.1, STRONG[1] + 1, "some"),
+        (STRONG[0] - 0.1, STRONG[1] + 0.5, "some"),
         (STRONG[0] + 1, STRONG[1] - 0.1, "some"),
-        (SOME[0] - 0.1, 5.0, "none"),
+        (SOME[0] - 0.1, 2.9, "none"),
+        (SOME[0] - 0.1, 3.0, "strong"),
         (9.0, SOME[1] - 0.1, "none"),
     ],
 )
@@ -34,6 +35,6 @@ def test_both_figures_have_to_speak(suspicion: float, gap: float, grade: str) ->
 def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:
     import json
 
-    facts = judge(scan_of(4.0, 3.0)).facts
+    facts = judge(scan_of(4.0, 2.5)).facts
     assert json.loads(json.dumps(facts)) == facts
-    assert facts["gap"] == 3.0
+    assert facts["gap"] == 2.5
