@@ -1,4 +1,4 @@
-"""The scan: every form of inversion over all classes, and the class that most speaks for."""
+"""The scan: one form of inversion after the other over all classes, and the class that looks most like a target."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Scan:
     suspicion: Tensor
     target: int
 
-    def index(self, form: Inverted, target: int | None = None) -> float:
-        """The anomaly index of the target (or another class) in one form."""
-        return float(anomaly_index(form.sizes)[self.target if target is None else target])
+    def index(self, form: Inverted) -> float:
+        """The anomaly index of the target in one form."""
+        return float(anomaly_index(form.sizes)[self.target])
 
     def gap(self, form: Inverted) -> float:
         """How many times larger than the target's the smallest trigger of any other class is; 0 where it has none."""

@@ -506,3 +506,10 @@ def test_a_last_batch_of_one_image_is_no_obstacle(tiny: Tiny) -> None:
     for step in purifier.steps():
         assert math.isfinite(step.losses["contrast"])
     assert purifier.done == purifier.total
+
+
+def test_the_margin_is_smaller_where_the_trigger_is_not_certain(tiny: Tiny) -> None:
+    doubtful = replace(tiny.aimed, certainty=0.5)
+    purifier = Purifier(tiny.model, tiny.x, tiny.y, [tiny.aimed, doubtful], QUICK)
+    assert float(purifier.margins[1]) == pytest.approx(0.5 * float(purifier.margins[0]))
+    assert float(purifier.margins[0]) == pytest.approx(QUICK.margin * 60 / (10 * 100), rel=0.15)

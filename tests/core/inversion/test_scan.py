@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf, nan
 
+import pytest
 import torch
 from torch import tensor
 
+from core.inversion import additive, mask_pattern
 from core.inversion.race import Inverted
 from core.inversion.scan import Scan, scan, suspicion
 from core.inversion.verdict import judge
@@ -65,6 +68,24 @@ def test_no_trigger_for_any_class() -> None:
     nothing = made(form("mask", [inf] * 3), form("pixel", [inf] * 3))
     assert judge(nothing).grade == "none"
     assert len(nothing.triggers()) >= 1
+
+
+@pytest.mark.parametrize(("other", "forms"), [(40.0, ["mask"]), (20.0, ["mask", "pixel", "smooth"])])
+def test_it_stops_at_the_form_that_settles_it(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, other: float, forms: list[str]
+) -> None:
+    def inverts(name: str, sizes: list[float]) -> Iterator[tuple[int, int, Inverted | None]]:
+        yield 1, 2, None
+        yield 2, 2, form(name, sizes)
+
+    monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [10.0, other, other]))
+    monkeypatch.setattr(
+        additive, "invert", lambda *_, smooth=False, **__: inverts("smooth" if smooth else "pixel", [20.0, 21.0, 22.0])
+    )
+    *_, (done, total, found) = scan(tiny.model, tiny.x)
+    assert done == total
+    assert found is not None
+    assert [each.form for each in found.forms] == forms
 
 
 def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) -> None:
