@@ -13,8 +13,10 @@ from typing import Any, NoReturn
 
 from core import __version__
 from core.data import IMAGE_SETS
+from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
-from core.runs.spec import DEFENCES, NORMALIZATIONS, POINTS, PRESETS, PROJECTIONS, Spec
+from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
+from core.words import LANGUAGES
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
@@ -69,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
         "  python -m core purify                    purify the default backdoored model\n"
         "  python -m core runs                      what has been run\n"
         "  python -m core replay last               how it went, step by step\n"
+        "  python -m core report last               one page about it, to take away\n"
+        "  python -m core compare                   several defences on that model\n"
         "Your own model:\n"
         "  python -m core purify weights.safetensors --images photos/ --arch wrn16-1\n"
         "Each command explains itself: python -m core purify --help\n\n" + EXIT_CODES,
@@ -79,8 +83,11 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_purify(commands)
     _add_scan(commands)
+    _add_compare(commands)
     _add_runs(commands)
     _add_replay(commands)
+    _add_report(commands)
+    _add_explore(commands)
     work = commands.add_parser("work", help="do the work of a run (started by the dashboard)", formatter_class=_Help)
     work.add_argument("run", metavar="RUN", help="the run's folder")
     work.set_defaults(handler="work:work")
@@ -143,6 +150,7 @@ def _add_purify(commands: Any) -> None:
         "examples:\n"
         "  python -m core purify                                            the default backdoored model\n"
         "  python -m core purify --victim signs-blended --projection pca    another shipped one\n"
+        "  python -m core purify --defence fp                               another defence: fine-pruning\n"
         "  python -m core purify model.pth --images photos/ --arch wrn16-1 --normalize cifar10 --out clean\n"
         "  python -m core purify model.pth --images data.npz --clean-budget 200 --json | tail -1\n"
         "The clean budget is drawn from the training images; the figures are taken on the test images. The result is\n"
@@ -161,6 +169,22 @@ def _add_purify(commands: Any) -> None:
         "--points", type=int, default=Spec.points, metavar="N", help=f"images on the map, {POINTS[0]}-{POINTS[1]}"
     )
     command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
+
+
+def _add_compare(commands: Any) -> None:
+    command = _command(
+        commands, "compare", "compare:compare", "Run several defences on one model, one after the other, and compare.",
+        "examples:\n"
+        "  python -m core compare\n"
+        "  python -m core compare --victim digits-badnets --defences mcl,ft,nc --json | tail -1\n"
+        "Every defence gets the same clean images and seed. Each is a run of its own, which the dashboard and\n"
+        "python -m core runs show too. One attack and one seed say little about other models.\n\n" + EXIT_CODES,
+    )  # fmt: skip
+    _add_model(command)
+    command.add_argument(
+        "--defences", type=_names, default=list(DEFENCES), metavar="NAMES", help=f"some of {', '.join(DEFENCES)}"
+    )
+    command.set_defaults(map=False)
 
 
 def _add_scan(commands: Any) -> None:
@@ -249,6 +273,46 @@ def _add_replay(commands: Any) -> None:
     command.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0 all at once")
 
 
+def _add_explore(commands: Any) -> None:
+    command = _command(
+        commands, "explore", "explore:explore", "Compute what the page Explore shows of a run's feature space.",
+        "examples:\n"
+        "  python -m core explore last                           features, neighbours, suspicion\n"
+        "  python -m core explore signs-badnets --map tsne       another projection of them\n"
+        "  python -m core explore signs-badnets --saliency 12    where the models look in image 12 of the map\n"
+        "Works on shipped recordings too; their results are kept in the cache.",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN", help="id, folder, or last")
+    command.add_argument("--map", metavar="NAME", help=f"project the features again: {', '.join(PROJECTIONS)}")
+    command.add_argument("--dims", type=int, default=2, metavar="N", help="dimensions of that map, 2 or 3")
+    command.add_argument("--saliency", type=int, metavar="POINT", help="where the models look in one image of the map")
+    command.add_argument(
+        "--linger", type=float, default=0, metavar="S", help="wait S seconds for the page to ask for another image"
+    )
+    _add_json(command)
+
+
+def _add_report(commands: Any) -> None:
+    command = _command(
+        commands, "report", "report:report", "Write the report of a run: one page to read, send or print.",
+        "examples:\n"
+        "  python -m core report last\n"
+        "  python -m core report signs-badnets --lang ja --pdf --out .     a shipped recording\n"
+        "  python -m core report last --json | tail -1                     the recommendation, for a program\n"
+        "Any run has a report, one that goes on or failed too: it says how things stand. The HTML file needs no\n"
+        "network and no other file. --pdf prints it with the Chromium, Chrome or Edge of this computer\n"
+        "($DISSOLVE_BROWSER names another one).",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN", help="id, folder, or last")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="folder for the report; else the run's own, and for a recording the folder reports of your home",
+    )  # fmt: skip
+    command.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
+    command.add_argument("--pdf", action="store_true", help="write a PDF beside the HTML file")
+    _add_json(command)
+
+
 def _add_seed(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument("--seed", type=int, default=0, metavar="N", help=what)
 
@@ -281,6 +345,10 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _budget(text: str) -> float | int:

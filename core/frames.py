@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core import samples as sampling
 from core.data.imageset import ImageSet
-from core.defenses.mcl import PurifyStep
+from core.defenses.training import PurifyStep
 from core.events import AsrKind, Frame
 from core.metrics import NEIGHBOURS, dissolution
 from core.models.classifier import Classifier
@@ -74,7 +74,8 @@ class FrameTaker:
     def _write_samples(self, images: ImageSet) -> None:
         chosen = self.samples
         self.run.write_samples(chosen.index, chosen.label, chosen.triggered, chosen.twin)
-        if images.own:
+        # of other people's images none is shipped; but a stranger's model makes no recording, its run stays at home
+        if images.own or self.run.spec.weights:
             pixels = chosen.images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
             self.run.write_thumbs(pixels)
             positions = sampling.examples(chosen)

@@ -23,6 +23,11 @@ def cache_folder() -> Path:
     return home() / "cache"
 
 
+def uploads_folder() -> Path:
+    """What visitors of the dashboard have given: one folder for each upload."""
+    return home() / "uploads"
+
+
 def data_folder() -> Path:
     """Where CIFAR-10 and GTSRB are looked for and downloaded to: ``$DISSOLVE_DATA``, else ``home()/data``."""
     return Path(os.environ.get("DISSOLVE_DATA") or home() / "data")

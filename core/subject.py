@@ -59,7 +59,41 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
         model = classifier(weights, card.arch, card.classes, card.mean, card.std)
         trigger = trigger_of(card, images.size)
         return Subject(model, weights, card.arch, card.data, card, trigger, found=weights.found)
-    fits = _networks(spec, weights, images)
+    choice = recognise(spec, networks(spec, weights, images), images)
+    if not said_all(spec):
+        check_answers(choice, images)
+    best = choice.tried[0]
+    found = (*choice.candidate.weights.found, *choice.candidate.found)
+    return Subject(
+        choice.model, choice.candidate.weights, choice.candidate.arch, choice.inputs.name, accuracy=best.accuracy,
+        tried=choice.tried, found=found,
+    )  # fmt: skip
+
+
+def networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
+    """Networks that fit the weights and the images' classes; one if the user named it.
+
+    Raises:
+        BadInput: as ``load_subject``.
+    """
+    if spec.model_class:
+        fits = [own_candidate(spec.model_class, weights, images.num_classes)]
+    elif spec.arch:
+        fits = [named(spec.arch, weights, images.num_classes)]
+    else:
+        fits = candidates(weights, min(images.size))
+    right = [candidate for candidate in fits if candidate.classes == images.num_classes]
+    if not right:
+        _same_classes(fits[0].classes, images)
+    return right
+
+
+def recognise(spec: Spec, fits: list[Candidate], images: ImageSet) -> Choice:
+    """The one of ``fits``, and the input scaling, under which the clean training images are answered best.
+
+    Raises:
+        BadInput: ``size_does_not_fit``.
+    """
     given = Inputs.parse(spec.normalize) if spec.normalize else None
     try:
         choice = choose(fits, images.x_train, images.y_train, given, choose_device(spec.device))
@@ -71,28 +105,12 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
             arch=fits[0].arch, height=images.size[0], width=images.size[1],
         ) from error  # fmt: skip
     choice.model.to("cpu")
-    if given is None or not (spec.arch or spec.model_class):  # else the user has said all, and is taken at their word
-        _check_answers(choice, images)
-    best = choice.tried[0]
-    found = (*choice.candidate.weights.found, *choice.candidate.found)
-    return Subject(
-        choice.model, choice.candidate.weights, choice.candidate.arch, choice.inputs.name, accuracy=best.accuracy,
-        tried=choice.tried, found=found,
-    )  # fmt: skip
+    return choice
 
 
-def _networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
-    """Networks that fit the weights and the images' classes; one if the user named it."""
-    if spec.model_class:
-        fits = [own_candidate(spec.model_class, weights, images.num_classes)]
-    elif spec.arch:
-        fits = [named(spec.arch, weights, images.num_classes)]
-    else:
-        fits = candidates(weights, min(images.size))
-    right = [candidate for candidate in fits if candidate.classes == images.num_classes]
-    if not right:
-        _same_classes(fits[0].classes, images)
-    return right
+def said_all(spec: Spec) -> bool:
+    """Whether the user named both network and scaling, and so is taken at their word however the model answers."""
+    return bool(spec.normalize and (spec.arch or spec.model_class))
 
 
 def _same_classes(classes: int, images: ImageSet) -> None:
@@ -107,8 +125,12 @@ def _same_classes(classes: int, images: ImageSet) -> None:
         )
 
 
-def _check_answers(choice: Choice, images: ImageSet) -> None:
-    """Refuses a model that answers as if it had never seen such images: every later figure would be meaningless."""
+def check_answers(choice: Choice, images: ImageSet) -> None:
+    """Refuses a model that answers as if it had never seen such images: every later figure would be meaningless.
+
+    Raises:
+        BadInput: ``near_chance`` or ``classes_renumbered``.
+    """
     best = choice.tried[0]
     step = max(1, len(images.x_train) // max(500, 10 * images.num_classes))
     labels = images.y_train[::step]

@@ -13,6 +13,7 @@ import streamlit as st
 
 from core import paths
 from core import victims as shipped
+from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.runs import record
 from core.runs.record import Run
@@ -50,9 +51,10 @@ def find(run_id: str | None) -> Run | None:
     return None
 
 
-def recording_of(victim_name: str) -> Run | None:
-    """The newest shipped recording of a victim."""
-    return next((run for run in runs() if run.is_recording and run.spec.victim == victim_name), None)
+def recording_of(victim_name: str, defence: str = "mcl") -> Run | None:
+    """The newest shipped recording of a victim under one defence."""
+    shown = (run for run in runs() if run.is_recording and run.spec.victim == victim_name)
+    return next((run for run in shown if run.spec.defence == defence), None)
 
 
 def going_on(besides: str = "") -> Run | None:
@@ -88,6 +90,13 @@ def real_target(run: Run) -> int | None:
     """The target class the attacker chose, where it is known."""
     card = victim(run.spec.victim)
     return card.target if card else None
+
+
+def scans(run: Run) -> bool:
+    """Whether the run looks for a trigger: to work with, or to measure a stranger's model with."""
+    spec = run.spec
+    method = DEFENCES.get(spec.defence)
+    return spec.scan_only or not spec.victim or method is None or method.needs_triggers
 
 
 def device_of(run: Run) -> str:

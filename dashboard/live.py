@@ -34,7 +34,7 @@ def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None
         status=status,
         replay=run.is_recording and not opening,
         waiting_title=t("state.first_frame"),
-        waiting_text=t("state.first_frame_text"),
+        waiting_text=t("state.first_frame_scan") if run.spec.weights else t("state.first_frame_text"),
     )
     stage(key=key, payload=before_the_cure(payload) if opening else payload)
 

@@ -70,8 +70,7 @@ def payload_from_run(
     # last frame is missed
     live = run.status in ("queued", "running", "paused")
     data = run.data
-    _read_events(run, cache)
-    _read_frames(run, cache)
+    read(run, cache)
     samples = cache.samples
     names = list(class_names if class_names is not None else data.get("classes") or [])
     shown = [cache.events[k] for k in range(len(cache.frames))]
@@ -92,10 +91,16 @@ def payload_from_run(
         replay=replay,
         status=status,
         dims=cache.frames[0].coords.shape[1] if cache.frames else run.spec.dims,
-        asr_kind=shown[-1].asr_kind if shown else "true",
+        asr_kind=shown[-1].asr_kind if shown else "estimated" if run.spec.weights else "true",
         waiting_title=waiting_title,
         waiting_text=waiting_text,
     )
+
+
+def read(run: Run, cache: RunCache) -> None:
+    """Reads the events and frames that are new since the last call."""
+    _read_events(run, cache)
+    _read_frames(run, cache)
 
 
 def _metrics(event: Frame) -> dict[str, float]:

@@ -71,6 +71,12 @@ def victim_name(data: str, attack: str | None) -> str:
     return t("victim.name", images=images_name(data), attack=attack_name(attack))
 
 
+def method_name(defence: str, preset: str) -> str:
+    """A defence in words; MCL, which has more than one, with its settings."""
+    words = catalogue(language())
+    return words.get(f"preset.{preset}", preset) if defence == "mcl" else words.get(f"defence.{defence}", defence)
+
+
 def triggered_images(attack: str | None) -> str:
     """What the images with the trigger are called in a sentence."""
     return (
@@ -93,10 +99,19 @@ def run_title(run: Any) -> str:
 
     card = data.victim(run.spec.victim)
     if card is not None:
-        return victim_name(card.data, card.attack)
+        name = victim_name(card.data, card.attack)
+        defence = run.spec.defence
+        return name if defence == "mcl" else f"{name} · {method_name(defence, run.spec.preset)}"
     return str(run.data.get("title") or run.spec.weights or run.spec.victim or run.id).rsplit("/", 1)[-1]
 
 
 def file_size(size: int) -> str:
-    """Bytes as kB or MB."""
+    """Bytes as kB, MB or GB."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
+def plain(text: str) -> str:
+    """Text as it stands, in Markdown: a file name may hold characters that Markdown takes for its own."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!$~:<>|" else sign for sign in text)

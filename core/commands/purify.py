@@ -87,10 +87,12 @@ def summary(run: Run) -> str:
     result, names = run.data["result"] or {}, run.data["classes"]
     target = result.get("target")
     name = f" ({names[target]})" if target is not None and target < len(names) else ""
-    lines = [
-        VERDICTS.get(str(result.get("verdict")), "No verdict."),
-        f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}",
-    ]
+    lines = ["No scan was made: this defence needs none."]
+    if result.get("verdict"):
+        lines = [
+            VERDICTS.get(str(result["verdict"]), "No verdict."),
+            f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}",
+        ]
     kind = "true" if result.get("asr_kind") == "true" else "estimated with the reconstructed trigger"
     rows = [
         [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]

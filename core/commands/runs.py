@@ -35,8 +35,11 @@ def runs(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(strict_json({"runs": [_row(run) for run in found], "broken": [str(entry.folder) for entry in broken]}))
         return 0
-    rows = [[row["id"], row["status"], row["model"], row["images"], row["frames"]] for row in map(_row, found)]
-    print(table(["run", "status", "model", "images", "frames"], rows) if rows else "No runs yet.")
+    rows = [
+        [row["id"], row["status"], row["model"], row["defence"], row["images"], row["frames"]]
+        for row in map(_row, found)
+    ]
+    print(table(["run", "status", "model", "defence", "images", "frames"], rows) if rows else "No runs yet.")
     for entry in broken:
         print(f"cannot be read: {entry.folder}: {entry.error.message}")
     return 0
@@ -46,7 +49,8 @@ def _row(run: Run) -> dict[str, Any]:
     spec = run.spec
     return {
         "id": run.id, "status": run.status, "created": run.created, "model": spec.victim or spec.weights,
-        "images": spec.images, "frames": run.frame_count, "recording": run.is_recording, "folder": str(run.folder),
+        "defence": spec.defence, "images": spec.images, "frames": run.frame_count, "recording": run.is_recording,
+        "folder": str(run.folder),
     }  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def show(arguments: argparse.Namespace) -> int:
     spec = run.spec
     lines = [
         f"{run.id}: {run.status}",
-        f"model {spec.victim or spec.weights}, images {spec.images}, device {spec.device}",
+        f"model {spec.victim or spec.weights}, defence {spec.defence}, images {spec.images}, device {spec.device}",
     ]
     if run.status == "done":
         lines.append(summary(run))

@@ -1,0 +1,103 @@
+"""Defences by name. Each is a module of its own, loaded when it is asked for: this one stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.defenses.training import Aimed, PurifyStep
+    from core.models.classifier import Classifier
+
+
+class Method(NamedTuple):
+    """Where a defence is found, and what it needs.
+
+    ``place``: module and class, whose constructor takes (victim, images, labels, triggers, settings, seed).
+    ``presets``: names of its settings, the recommended one first. ``needs_triggers``: it works with reconstructed
+    triggers, so that a scan comes first. ``settings``: the module with ``settings_for``, if it is another.
+    """
+
+    place: str
+    presets: tuple[str, ...] = ("default",)
+    needs_triggers: bool = False
+    settings: str = ""
+
+
+DEFENCES: dict[str, Method] = {
+    "mcl": Method("core.defenses.mcl:Purifier", ("default", "published"), True, "core.defenses.settings"),
+    "ft": Method("core.defenses.fine_tuning:FineTuning"),
+    "fp": Method("core.defenses.fine_pruning:FinePruning"),
+    "nad": Method("core.defenses.nad:NAD"),
+    "nc": Method("core.defenses.neural_cleanse:Unlearning", needs_triggers=True),
+}
+
+PRESETS = tuple(dict.fromkeys(preset for method in DEFENCES.values() for preset in method.presets))
+"""The names of all presets there are."""
+
+
+class Defence(Protocol):
+    """A purification of a copy of the victim that can be watched, stopped and taken up again.
+
+    ``done``: steps done, those included that come before the training.
+    """
+
+    done: int
+
+    def steps(self) -> Iterator[PurifyStep]:
+        """Does the work; yields after every step."""
+        ...
+
+    def result(self, best: bool = False) -> Classifier:
+        """A copy of the purified model: as it is now, or, at the end, the best there is."""
+        ...
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Tensors and numbers from which ``restore`` goes on."""
+        ...
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        """Goes back to where ``state`` was taken."""
+        ...
+
+
+def settings_for(defence: str, preset: str, data: str = "", **changes: Any) -> Any:
+    """The settings of a defence's preset with single values changed; a frozen dataclass with ``most_drop``.
+
+    Args:
+        defence: one of ``DEFENCES``.
+        preset: one of its presets.
+        data: name of the image set; some published schedules depend on it.
+
+    Raises:
+        BadInput: no such preset or setting, or a value the setting cannot have.
+    """
+    method = DEFENCES[defence]
+    module = import_module(method.settings or method.place.partition(":")[0])
+    return module.settings_for(preset, data, **changes)
+
+
+def make(
+    defence: str,
+    victim: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    triggers: Sequence[Aimed],
+    settings: Any,
+    seed: int = 0,
+) -> Defence:
+    """A defence at its start.
+
+    Args:
+        victim: the backdoored model; not changed.
+        images: the clean budget, uint8, shape (n, 3, h, w).
+        labels: their classes, int64, shape (n,).
+        triggers: reconstructed triggers, the best first; may be empty where ``needs_triggers`` is False.
+        settings: of ``settings_for``.
+        seed: the same on a CPU gives the same model.
+    """
+    module, _, name = DEFENCES[defence].place.partition(":")
+    return getattr(import_module(module), name)(victim, images, labels, triggers, settings, seed)

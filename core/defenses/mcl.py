@@ -22,19 +22,16 @@ in training they see triggered ones, and averaged weights have none of their own
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.sgd import sgd
 
-from core.data.imageset import as_float
 from core.defenses.batchnorm import take_anew
 from core.defenses.settings import MCLSettings
+from core.defenses.training import Aimed, Check, Training
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers, look
@@ -53,48 +50,15 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     return F.softplus(negative - positive).mean()
 
 
-class Aimed(Protocol):
-    """A trigger, and the class it leads to; ``core.inversion.trigger.Reconstructed`` is one."""
-
-    @property
-    def target(self) -> int: ...
-
-    @property
-    def certainty(self) -> float:
-        """0-1; the margin against the target is that share of ``MCLSettings.margin``."""
-        ...
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Float images (n, 3, h, w) in [0, 1] with the trigger."""
-        ...
-
-
-class Check(NamedTuple):
-    """Percent on the held-out part: BA, and the estimated ASR of the trigger that works best."""
-
-    ba: float
-    asr: float
-
-
-@dataclass(frozen=True)
-class PurifyStep:
-    """One step done. ``losses``: unweighted terms. ``check``: where one was made."""
-
-    step: int
-    total: int
-    lr: float
-    losses: dict[str, float] = field(default_factory=dict)
-    check: Check | None = None
-
-
 STEPS_BACK = (0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
 PLENTY = 100  # clean images a class that the whole margin needs
+FEW_BACK = 0.2  # how much longer the step back is where there are next to no clean images
 ENOUGH = 100  # held-out images for BA to be judged by
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 MOST = 4000  # clean images that the result's are taken from
 
 
-class Purifier:
+class Purifier(Training):
     """Purifies a copy of the victim, step by step.
 
     Args:
@@ -105,9 +69,9 @@ class Purifier:
         settings: see ``MCLSettings``.
         seed: of the order; the same on a CPU gives the same model.
 
-    Attributes:
-        model: the model being purified, in training mode between steps only inside ``steps``.
     """
+
+    settings: MCLSettings
 
     def __init__(
         self,
@@ -119,37 +83,30 @@ class Purifier:
         seed: int = 0,
     ) -> None:
         device = victim.mean.device
-        self.settings, self.seed, self.triggers = settings, seed, tuple(triggers)
-        self.targets = torch.tensor([trigger.target for trigger in triggers], device=device)
+        self.triggers = tuple(triggers[: settings.triggers])
+        self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         # with few clean images of the target class nothing would hold that class itself against the margin
         plenty = min(1.0, len(images) / (victim.num_classes * PLENTY))
-        self.margins = settings.margin * plenty * torch.tensor([t.certainty for t in triggers], device=device)
-        self.model = deepcopy(victim)
+        self.margins = settings.margin * plenty * torch.tensor([t.certainty for t in self.triggers], device=device)
+        self.back = settings.back + (FEW_BACK * (1 - plenty) if settings.back else 0.0)
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         held = min(round(settings.holdout * len(images)), len(images) - 1)
         if any(bool((labels[order[:held]] == target).all()) for target in self.targets.tolist()):
             held = 0  # images of the target class alone, in a tiny budget, say nothing about the attack
         self.held = (images[order[:held]].to(device), labels[order[:held]].to(device))
-        images, labels = images[order[held:]], labels[order[held:]]
+        super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
         # the budget is small: what the victim makes of it, clean and with each trigger, is taken once
-        self.x, self.y = as_float(images.to(device)), labels.to(device)
         self.clean0, self.logits0 = look(victim, self.x)
         self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
-        self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.most = settings.epochs * self.per_epoch
         if settings.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
             self.most = max(self.most, 40 + settings.mend)
         self.mending_from: int | None = None
-        self.momenta: dict[str, Tensor] = {}
-        self.done = 0
-        self.averaged = self._weights()
-        self.best, self.best_score = self._weights(), -math.inf
+        self.averaged = self.weights()
+        self.best, self.best_score = self.weights(), -math.inf
         self.victim_ba = self._check(self.model).ba if held else math.nan
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {key: value.detach().clone() for key, value in self.model.net.state_dict().items()}
 
     @property
     def total(self) -> int:
@@ -168,17 +125,6 @@ class Purifier:
         warm = min(1.0, (step + 1) / 5)
         mended = max(0, step - (self.total - settings.mend)) / settings.mend
         return settings.lr[0] * warm * 0.5 * (1 + math.cos(math.pi * mended))
-
-    def _batches(self) -> Iterator[Tensor]:
-        """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes."""
-        while True:
-            epoch, i = divmod(self.done, self.per_epoch)
-            generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-            order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
-            for number in range(i, self.per_epoch):
-                # an image left over joins the batch before it: batch norm cannot train on one alone
-                end = (number + 1) * self.settings.batch if number < self.per_epoch - 1 else None
-                yield order[number * self.settings.batch : end]
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
@@ -202,42 +148,15 @@ class Purifier:
 
     def _triggered(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Each image with one of the triggers: which, (n,), and the images. Depends on seed and step alone."""
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + 50_021 + self.done)
-        which = torch.randint(len(self.triggers), (len(x),), generator=generator).to(x.device)
+        which = torch.randint(len(self.triggers), (len(x),), generator=self.drawn()).to(x.device)
         every = torch.stack([trigger(x) for trigger in self.triggers])
         return which, every[which, torch.arange(len(x), device=x.device)]
 
-    def steps(self) -> Iterator[PurifyStep]:
-        """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached."""
-        settings = self.settings
-        batches = self._batches()
-        while self.done < self.total:
-            lr = self.learning_rate(self.done)
-            self.model.train()
-            terms = self.losses(next(batches))
-            loss = torch.stack([getattr(settings, name) * term for name, term in terms.items()]).sum()
-            self.model.zero_grad(set_to_none=True)
-            loss.backward()
-            self._descend(lr)
-            self.model.eval()
-            self.done += 1
-            self._average()
-            check = None
-            if len(self.held[0]) and (self.done % settings.check_every == 0 or self.done == self.total):
-                check = self._judge()
-            yield PurifyStep(self.done, self.total, lr, {k: float(v.detach()) for k, v in terms.items()}, check)
-
-    @torch.no_grad()
-    def _descend(self, lr: float) -> None:
-        # torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds
-        # in which somebody who pressed the button would see nothing
-        named = [(name, p, p.grad) for name, p in self.model.net.named_parameters() if p.grad is not None]
-        momenta = [self.momenta.get(name) for name, _, _ in named]
-        sgd(
-            [p for _, p, _ in named], [grad for _, _, grad in named], momenta, lr=lr, momentum=self.settings.momentum,
-            weight_decay=self.settings.weight_decay, dampening=0, nesterov=False, maximize=False,
-        )  # fmt: skip
-        self.momenta = {name: m for (name, _, _), m in zip(named, momenta, strict=True) if m is not None}
+    def after_step(self) -> Check | None:
+        self._average()
+        if len(self.held[0]) and (self.done % self.settings.check_every == 0 or self.done == self.total):
+            return self._judge()
+        return None
 
     def _average(self) -> None:
         decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # short memory at first
@@ -260,7 +179,7 @@ class Purifier:
             if check.asr <= self.settings.gone:
                 self.mending_from = self.done
             return check
-        check = self._check(self._stepped_back(self.averaged, self.settings.back, QUICK))
+        check = self._check(self._stepped_back(self.averaged, self.back, QUICK))
         if 2 * (self.done - self.mending_from) < self.settings.mend:
             return check  # just gone: the reconstructed trigger fails before the real one does
         # The held-out part is small, so a later state gives way to an earlier one only if its BA is worse by
@@ -292,18 +211,18 @@ class Purifier:
     def result(self, best: bool = False) -> Classifier:
         """A copy of the purified model: the running average now, or, at the end, the best of those checked.
 
-        The best is a step back towards the victim, as long as ``settings.back``; longer where the held-out part
-        shows that BA does not hold, as far as the attack stays gone.
+        The best is a step back towards the victim, as long as ``settings.back``; longer where there are few clean
+        images, and where the held-out part shows that BA does not hold, as far as the attack stays gone.
         """
         if not best:
             return self._stepped_back(self.averaged, 0.0, QUICK)
         weights = self.best if self.best_score > -math.inf else self.averaged
-        model = self._stepped_back(weights, self.settings.back, MOST)
+        model = self._stepped_back(weights, self.back, MOST)
         if len(self.held[0]) < ENOUGH or not self.settings.most_drop:
             return model
         first = check = self._check(model)
         for back in STEPS_BACK:
-            if back <= self.settings.back or self.victim_ba - check.ba <= self.settings.most_drop:
+            if back <= self.back or self.victim_ba - check.ba <= self.settings.most_drop:
                 continue
             nearer = self._stepped_back(weights, back, MOST)
             check = self._check(nearer)
@@ -313,25 +232,15 @@ class Purifier:
         return model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Tensors and numbers from which ``restore`` goes on."""
-        tensors = {f"model.{k}": v for k, v in self._weights().items()}
+        tensors, numbers = super().state()
         tensors |= {f"averaged.{k}": v.clone() for k, v in self.averaged.items()}
         tensors |= {f"best.{k}": v.clone() for k, v in self.best.items()}
-        tensors |= {f"momentum.{k}": v.clone() for k, v in self.momenta.items()}
         score = self.best_score if math.isfinite(self.best_score) else -1e9
         mending = -1 if self.mending_from is None else self.mending_from
-        return tensors, {"done": self.done, "best_score": score, "mending_from": mending}
+        return tensors, numbers | {"best_score": score, "mending_from": mending}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
-        """Goes back to where ``state`` was taken."""
-
-        def part(name: str) -> dict[str, Tensor]:
-            start = f"{name}."
-            return {k[len(start) :]: v.to(self.x.device, copy=True) for k, v in tensors.items() if k.startswith(start)}
-
-        self.model.net.load_state_dict(part("model"))
-        self.averaged, self.best = part("averaged"), part("best")
-        self.done = int(numbers["done"])
+        super().restore(tensors, numbers)
+        self.averaged, self.best = self.part(tensors, "averaged"), self.part(tensors, "best")
         self.mending_from = None if numbers["mending_from"] < 0 else int(numbers["mending_from"])
         self.best_score = -math.inf if numbers["best_score"] <= -1e9 else numbers["best_score"]
-        self.momenta = part("momentum")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,17 +35,25 @@ class Scan:
     suspicion: Tensor
     target: int
 
+    def of(self, target: int) -> Scan:
+        """What the same forms say of another class, for example of one that the user knows to be the target."""
+        return replace(self, target=target)
+
     def index(self, form: Inverted) -> float:
         """The anomaly index of the target in one form."""
         return float(anomaly_index(form.sizes)[self.target])
 
     def gap(self, form: Inverted) -> float:
-        """How many times larger than the target's the smallest trigger of any other class is; 0 where it has none."""
+        """How many times larger than the target's the smallest trigger of any other class is; 0 where it has none.
+
+        Where no other class was reached, the whole picture stands for their triggers; 10 at most.
+        """
         sizes = form.sizes.clone()
         own = float(sizes[self.target])
         sizes[self.target] = math.inf
         other = float(sizes.nan_to_num(math.inf, math.inf).min())
-        return 0.0 if not math.isfinite(own) else 10.0 if not math.isfinite(other) else min(10.0, other / max(own, 1.0))
+        other = other if math.isfinite(other) else _pixels(form)
+        return min(10.0, other / max(own, 1.0)) if math.isfinite(own) else 0.0
 
     @property
     def main(self) -> Inverted:
@@ -57,18 +65,21 @@ class Scan:
         """Whether the target stands out so far that further forms would add nothing but time."""
         return self.gap(self.main) >= SETTLED
 
-    def triggers(self, target: int | None = None) -> list[Reconstructed]:
-        """The reconstructed triggers of the target, or of a class given, the main form first.
+    def triggers(self) -> list[Reconstructed]:
+        """The reconstructed triggers of the target, the main form first.
 
         Only such as work, in the forms in which the target stands out: any network has some trigger for any class, and
         training against one that is nothing special costs BA and takes room from those that are.
         """
-        target = self.target if target is None else target
         ordered = sorted(self.forms, key=lambda form: form is not self.main)
         others = [form for form in ordered[1:] if self.gap(form) >= NEARLY * self.gap(self.main)]
-        return [form.trigger(target) for form in (ordered[0], *others) if form.attack_rates[target] >= WORKS] or [
-            ordered[0].trigger(target)
-        ]
+        working = [form for form in (ordered[0], *others) if form.attack_rates[self.target] >= WORKS]
+        return [form.trigger(self.target) for form in working or ordered[:1]]
+
+
+def _pixels(form: Inverted) -> float:
+    """Of a picture: no trigger needs to be larger."""
+    return float(math.prod(form.patterns.shape[-2:]))
 
 
 def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
@@ -83,7 +94,8 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
         if len(finite) == 0:
             continue
         # a class that no trigger reached, or that was out before the race, is no more suspect than the largest found
-        sizes = torch.where(form.sizes.isfinite(), form.sizes, finite.max()).clamp(min=1.0)
+        largest = finite.max() if len(finite) > 1 else finite.new_tensor(_pixels(form))
+        sizes = torch.where(form.sizes.isfinite(), form.sizes, largest).clamp(min=1.0)
         ran = sizes[~form.sizes.isnan()]
         total += (ran.median() / sizes).log2().clamp(min=COUNTER)
     return total

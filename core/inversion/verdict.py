@@ -16,7 +16,8 @@ Grade = Literal["strong", "some", "none"]
 # The target's triggers against those of the other classes: octaves below the median, summed over the forms, and how
 # many times larger the smallest trigger of any other class is in the form that shows it best.
 STRONG = (3.5, 1.8)
-SOME = (2.2, 1.4)
+SOME = (2.2, 1.3)
+FEW = 4  # classes: with fewer there is too little to compare with for strong signs
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def judge(found: Scan) -> Verdict:
     for name, (octaves, times) in (("some", SOME), ("strong", STRONG)):
         if not found.settled and suspicion >= octaves and gap >= times:
             grade = name  # type: ignore[assignment]
+    if grade == "strong" and len(found.suspicion) < FEW:
+        grade = "some"
     facts = {
         "suspicion": round(suspicion, 2),
         "second_suspicion": round(second, 2),

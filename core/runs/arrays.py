@@ -107,7 +107,7 @@ class RunArrays:
 
     def frame(self, index: int) -> FrameArrays:
         """Raises BadInput ``frame_not_found`` where there is no such frame, or it cannot be read."""
-        arrays = _read(self.folder / _frame_name(index), FrameArrays)
+        arrays = read_arrays(self.folder / _frame_name(index), FrameArrays)
         if arrays is None:
             raise BadInput(
                 "frame_not_found",
@@ -135,7 +135,7 @@ class RunArrays:
             raise ValueError(f"arrays of a frame do not match: {[array.shape for array in frame]}")
         (self.folder / "frames").mkdir(exist_ok=True)
         name = _frame_name(index)
-        _write(self.folder / name, frame)
+        write_arrays(self.folder / name, frame)
         return name
 
     # what stays the same over a run
@@ -143,10 +143,10 @@ class RunArrays:
     @property
     def samples(self) -> Samples | None:
         """The sample set of the map; None as long as there is none."""
-        return _read(self.folder / "samples.npz", Samples)
+        return read_arrays(self.folder / "samples.npz", Samples)
 
     def write_samples(self, index: Any, label: Any, triggered: Any, twin: Any) -> None:
-        _write(
+        write_arrays(
             self.folder / "samples.npz",
             Samples(
                 np.asarray(index, np.int32),
@@ -158,17 +158,17 @@ class RunArrays:
 
     def examples(self) -> Examples | None:
         """The before/after images; None where there are none."""
-        return _read(self.folder / "examples.npz", Examples)
+        return read_arrays(self.folder / "examples.npz", Examples)
 
     def write_examples(self, sample: Any, clean: Any, triggered: Any) -> None:
-        _write(
+        write_arrays(
             self.folder / "examples.npz",
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
 
     def triggers(self) -> TriggerArrays | None:
         """The reconstructed triggers; None before the scan is done."""
-        return _read(self.folder / "trigger.npz", TriggerArrays)
+        return read_arrays(self.folder / "trigger.npz", TriggerArrays)
 
     def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]]) -> str:
         """Write the reconstructed triggers and return the file's name, for the ``Scanned`` event that follows.
@@ -182,7 +182,7 @@ class RunArrays:
         forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
         targets = np.array([target for _, target, *_ in found], np.int32)
         certainty = np.array([sure for _, _, sure, _, _ in found], np.float32)
-        _write(self.folder / "trigger.npz", TriggerArrays(forms, targets, certainty, np.stack(masks), patterns))
+        write_arrays(self.folder / "trigger.npz", TriggerArrays(forms, targets, certainty, np.stack(masks), patterns))
         return "trigger.npz"
 
     @property
@@ -200,22 +200,7 @@ class RunArrays:
         Args:
             images: uint8, shape (n, h, w, 3), RGB.
         """
-        from PIL import Image
-
-        images = np.asarray(images, np.uint8)
-        n, height, width, _ = images.shape
-        rows = -(-n // THUMBS_A_ROW)
-        scale = min(1.0, LARGEST_THUMB / max(height, width), LARGEST_WEBP / (rows * height))
-        if scale < 1:
-            height, width = max(1, int(height * scale)), max(1, int(width * scale))
-            images = np.stack([np.asarray(Image.fromarray(image).resize((width, height))) for image in images])
-        sprite = np.zeros((rows * THUMBS_A_ROW, height, width, 3), np.uint8)
-        sprite[:n] = images
-        sprite = sprite.reshape(rows, THUMBS_A_ROW, height, width, 3).swapaxes(1, 2)
-        content = io.BytesIO()
-        picture = Image.fromarray(sprite.reshape(rows * height, THUMBS_A_ROW * width, 3))
-        picture.save(content, "webp", quality=90, method=2)
-        write_atomic(self.folder / "thumbs.webp", content.getvalue())
+        write_atomic(self.folder / "thumbs.webp", sprite_of(images))
         return "thumbs.webp"
 
     # checkpoints
@@ -253,17 +238,38 @@ class RunArrays:
         return load(content), pointer["meta"]
 
 
+def sprite_of(images: Any) -> bytes:
+    """The WebP file of ``RunArrays.write_thumbs``. ``images``: uint8, (n, h, w, 3), RGB."""
+    from PIL import Image
+
+    images = np.asarray(images, np.uint8)
+    n, height, width, _ = images.shape
+    rows = -(-n // THUMBS_A_ROW)
+    scale = min(1.0, LARGEST_THUMB / max(height, width), LARGEST_WEBP / (rows * height))
+    if scale < 1:
+        height, width = max(1, int(height * scale)), max(1, int(width * scale))
+        images = np.stack([np.asarray(Image.fromarray(image).resize((width, height))) for image in images])
+    sprite = np.zeros((rows * THUMBS_A_ROW, height, width, 3), np.uint8)
+    sprite[:n] = images
+    sprite = sprite.reshape(rows, THUMBS_A_ROW, height, width, 3).swapaxes(1, 2)
+    content = io.BytesIO()
+    picture = Image.fromarray(sprite.reshape(rows * height, THUMBS_A_ROW * width, 3))
+    picture.save(content, "webp", quality=90, method=2)
+    return content.getvalue()
+
+
 def _frame_name(index: int) -> str:
     return f"frames/{index:05d}.npz"
 
 
-def _write(path: Path, arrays: Any) -> None:
+def write_arrays(path: Path, arrays: Any) -> None:
+    """A named tuple of arrays as one compressed file, whole."""
     content = io.BytesIO()
     np.savez_compressed(content, **arrays._asdict())
     write_atomic(path, content.getvalue())
 
 
-def _read(path: Path, kind: Any) -> Any:
+def read_arrays(path: Path, kind: Any) -> Any:
     """The named tuple ``kind`` from a file; None if the file is not there or damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:

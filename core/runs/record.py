@@ -64,7 +64,9 @@ class Run(RunArrays):
         ``format``, ``id``, ``created`` (ISO 8601, UTC), ``queued`` (when a worker was last asked for), ``status`` as
         last written (``Run.status`` is the truth), ``spec``, ``worker`` ({pid, started} or None), ``machine``,
         ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``result`` (figures, when done), ``failure``
-        ({code, message, facts} or None), ``recording`` (True: shipped), maybe ``title``.
+        ({code, message, facts} or None), ``recording`` (True: shipped), maybe ``title``; and where runs follow one
+        another (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of the run that this
+        one waits for.
         """
         name = self.folder.name
         try:
@@ -105,13 +107,24 @@ class Run(RunArrays):
         data = self.data
         while (stored := data.get("status")) in ("queued", "running", "paused") and not data.get("recording"):
             worker = data.get("worker")
-            if process.find(worker) is not None or (worker is None and _seconds_since(data.get("queued")) < GRACE):
+            if process.find(worker) is not None or (worker is None and self._is_expected(data)):
                 return stored
             # The worker may have written its last word, and ended, after this record was read.
             before, data = data, self.data
             if data == before:
                 return "lost"
         return stored if stored in ENDED else "lost"
+
+    def _is_expected(self, data: dict[str, Any]) -> bool:
+        """Whether a worker may still come: it has just been asked for, or the run before this one is at work."""
+        asked = [data.get("queued")]
+        if data.get("after"):
+            with contextlib.suppress(BadInput):
+                before = Run(self.folder.parent / str(data["after"]))
+                if before.status not in ENDED:
+                    return True
+                asked.append(before.data.get("ended"))
+        return min(_seconds_since(moment) for moment in asked) < GRACE
 
     # what happened
 

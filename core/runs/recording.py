@@ -1,22 +1,36 @@
-"""Turns a finished run into a recording that can be shipped: ``python -m core.runs.recording RUN NAME``."""
+"""Turns finished runs into recordings that can be shipped.
+
+``python -m core.runs.recording RUN NAME [FRAMES]`` records a run that is there. ``python -m core.runs.recording
+VICTIM`` runs every defence on a shipped victim, one after the other so that their times can be compared, and records
+them all.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from core import paths
+from core.defenses import DEFENCES
 from core.errors import BadInput
-from core.runs import record
+from core.runs import record, worker
+from core.runs.arrays import FrameArrays, read_arrays, write_arrays
 from core.runs.files import write_json
 from core.runs.record import Run
-from core.victims import DEFAULT
+from core.runs.spec import Spec
+from core.victims import DEFAULT, card_of
 
 KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "trigger.npz")
+BESIDE = 20  # pictures of the map in a recording that stands beside another
+PIXELS = ("thumbs.webp", "examples.npz")
 
 
-def make(run: Run, name: str, root: Path | None = None) -> Run:
+def make(run: Run, name: str, root: Path | None = None, frames: int | None = None) -> Run:
     """A recording of ``run``, in place of an earlier one of that name.
 
     Left behind: weights (save those of the default victim, which the story lets answer), checkpoints, the worker's
@@ -26,6 +40,8 @@ def make(run: Run, name: str, root: Path | None = None) -> Run:
         run: done, of a shipped victim.
         name: of the recording's folder.
         root: ``core.paths.RECORDINGS`` by default.
+        frames: keep so many pictures of the map only, early ones closer together, and no pixels: for a recording that
+            stands beside another one of the same victim.
 
     Raises:
         BadInput: ``recording_not_done``: the run is not done, or not of a shipped victim.
@@ -40,16 +56,71 @@ def make(run: Run, name: str, root: Path | None = None) -> Run:
     folder = (root or paths.RECORDINGS) / name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)
-    kept = (*KEPT, "model.safetensors") if run.spec.victim == DEFAULT else KEPT
+    kept: tuple[str, ...] = (*KEPT, "model.safetensors") if run.spec.victim == DEFAULT and frames is None else KEPT
+    kept = tuple(file for file in kept if frames is None or file not in PIXELS)
     for file in (*kept, *(f"frames/{path.name}" for path in (run.folder / "frames").glob("[0-9]*.npz"))):
         if (run.folder / file).exists():
             shutil.copyfile(run.folder / file, folder / file)
     events = (folder / "events.jsonl").read_text().replace(str(run.folder), "")
     (folder / "events.jsonl").write_text(events)
+    if frames is not None:
+        _thin(folder, frames)
     result = {**data["result"], "out": ""}
     write_json(folder / "run.json", data | {"id": name, "recording": True, "worker": None, "result": result})
     return Run(folder)
 
 
+def make_all(victim: str, root: Path | None = None) -> Iterator[Run]:
+    """Runs every defence on a victim in this process and yields its recording: MCL's whole, the others' small.
+
+    Raises:
+        BadInput: ``unknown_victim``; ``recording_not_done``, a run failed.
+    """
+    card = card_of(victim)
+    for defence in DEFENCES:
+        run = record.create(Spec(victim=victim, images=card.data, defence=defence))
+        worker.work(run.folder)
+        main = defence == Spec.defence
+        yield make(run, victim if main else f"{victim}-{defence}", root, None if main else BESIDE)
+
+
+def _thin(folder: Path, most: int) -> None:
+    """Leaves so many frames, the first and the last among them, and numbers them anew."""
+    lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["type"] == "frame"]
+    if len(steps) < 2:
+        return
+    wanted = [(1 + steps[-1]) ** (k / (most - 1)) - 1 for k in range(most)]
+    near = {min(range(len(steps)), key=lambda k: abs(steps[k] - step)) for step in wanted}
+    kept = sorted(near | {0, len(steps) - 1})
+    left = []
+    for line in lines:
+        if line["type"] == "frame":
+            file = folder / line["file"]
+            if line["index"] not in kept:
+                file.unlink()
+                continue
+            line["index"] = kept.index(line["index"])
+            line["file"] = f"frames/{line['index']:05}.npz"
+            file.rename(folder / line["file"])
+            _coarsen(folder / line["file"])
+        left.append(line)
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in left))
+
+
+def _coarsen(file: Path) -> None:
+    """Places on the map to a two-thousandth of its size, which no eye sees: the file becomes half as large."""
+    arrays = read_arrays(file, FrameArrays)
+    assert arrays is not None
+    side = float(np.nanmax(np.ptp(arrays.coords, axis=0))) or 1.0
+    step = 2.0 ** np.floor(np.log2(side / 2000))
+    write_arrays(file, arrays._replace(coords=(np.round(arrays.coords / step) * step).astype(np.float32)))
+
+
 if __name__ == "__main__":
-    print(make(record.open(sys.argv[1]), sys.argv[2]).folder)
+    if len(sys.argv) == 2:
+        for made in make_all(sys.argv[1]):
+            print(made.folder, flush=True)
+    else:
+        few = int(sys.argv[3]) if len(sys.argv) > 3 else None
+        print(make(record.open(sys.argv[1]), sys.argv[2], frames=few).folder)

@@ -11,10 +11,9 @@ from typing import Any
 
 from core import victims
 from core.data import IMAGE_SETS
+from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
 
-DEFENCES = ("mcl",)
-PRESETS = ("default", "published")
 PROJECTIONS = ("umap", "tsne", "pca")
 POINTS = (50, 20_000)  # fewer make no picture; more do not keep up with training
 LARGEST_SEED = 2**32 - 1
@@ -83,7 +82,7 @@ class Spec:
         normalize: the weights' input scaling, a key of ``NORMALIZATIONS``, or with size and colour as in ``Inputs``;
             None: from the card, or the one under which clean images are answered best.
         defence: the method, one of ``DEFENCES``.
-        preset: its settings to start from; ``settings`` overrides single ones.
+        preset: the defence's settings to start from; ``settings`` overrides single ones.
         clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).
         target: the target class if it is known; None: found by the scan.
         projection, dims, points: method of the map, 2 or 3 dimensions, number of samples on it.
@@ -91,6 +90,7 @@ class Spec:
         device: "auto", "cpu", "mps", "cuda" or "cuda:N".
         map: whether frames of the map are computed.
         scan_only: measure and scan, and leave the model as it is.
+        class_names: what the classes are called, in label order; None: as the images name them.
     """
 
     victim: str | None = None
@@ -111,6 +111,7 @@ class Spec:
     device: str = "auto"
     map: bool = True
     scan_only: bool = False
+    class_names: list[str] | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spec:
@@ -120,6 +121,11 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """The presets that the defence has; all there are, if there is no such defence."""
+        return DEFENCES[self.defence].presets if self.defence in DEFENCES else PRESETS
 
     @property
     def name(self) -> str:
@@ -159,8 +165,8 @@ class Spec:
         yield from self._model_mistakes()
         yield from self._image_mistakes()
         for code, what, value, allowed in (
-            ("unknown_defence", "defence", self.defence, DEFENCES),
-            ("unknown_preset", "preset", self.preset, PRESETS),
+            ("unknown_defence", "defence", self.defence, tuple(DEFENCES)),
+            ("unknown_preset", "preset", self.preset, self.presets),
             ("unknown_projection", "projection", self.projection, PROJECTIONS),
         ):
             if value not in allowed:
@@ -168,6 +174,8 @@ class Spec:
         if self.normalize is not None and (not isinstance(self.normalize, str) or not Inputs.parse(self.normalize)):
             yield _not_among("unknown_normalization", "input scaling", self.normalize, list(NORMALIZATIONS))
         yield from self._number_mistakes()
+        if self.class_names is not None and not _are_names(self.class_names):
+            yield BadInput("bad_class_names", "The class names must be different from one another, and none be empty.")
         if not (isinstance(self.device, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)):
             yield _not_among("unknown_device", "device", self.device, ["auto", "cpu", "mps", "cuda", "cuda:N"])
         if not (isinstance(self.settings, dict) and all(_is_setting(k, v) for k, v in self.settings.items())):
@@ -269,6 +277,11 @@ def _is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _are_names(names: Any) -> bool:
+    words = isinstance(names, list) and all(isinstance(name, str) and name.strip() for name in names)
+    return words and len(set(names)) == len(names) > 0
 
 
 def _is_setting(name: Any, value: Any) -> bool:

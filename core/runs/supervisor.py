@@ -33,7 +33,7 @@ def start(spec: Spec, root: Path | None = None, title: str | None = None) -> Run
         BadInput: as ``core.runs.record.create``.
     """
     run = record.create(spec, root, title=title)
-    _spawn(run)
+    spawn(run)
     return run
 
 
@@ -77,7 +77,7 @@ def resume(run: Run) -> None:
             raise already_running(run.id)
         run.tell("run")
         run.update(status="queued", queued=record.now(), worker=None, failure=None)
-    _spawn(run)
+    spawn(run)
 
 
 def kill(run: Run, grace: float = 5.0) -> None:
@@ -136,7 +136,7 @@ def _require_worker(run: Run) -> None:
         )
 
 
-def _spawn(run: Run) -> None:
+def spawn(run: Run) -> None:
     """A worker in a session of its own, so that it outlives this process and no terminal signal reaches it."""
     with (run.folder / "worker.log").open("ab") as log:
         worker = subprocess.Popen(

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
-from core.runs import machine, process
+from core.runs import machine, process, queue
 from core.runs.files import EventWriter, sweep
 from core.runs.record import Run, Status, now
 from core.runs.steering import Steering, Stopped
@@ -184,4 +184,7 @@ def main(folder: Path | str) -> int:
     """``python -m core work RUN``: exit status 0 when done or stopped, 1 when failed."""
     run = Run(folder)
     faulthandler.enable()  # a crash inside a library leaves its place in worker.log
-    return 1 if work(run.folder) == "failed" else 0
+    try:
+        return 1 if work(run.folder) == "failed" else 0
+    finally:
+        queue.start_next(run)

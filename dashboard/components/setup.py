@@ -6,14 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.spec import PRESETS, PROJECTIONS, Spec
+from core.runs.spec import PROJECTIONS, Spec
 from core.victims import Card
 from dashboard import data, i18n
 from dashboard.i18n import t
-from dashboard.words import images_name, percent, victim_name
+from dashboard.words import images_name, method_name, percent, victim_name
 
 BUDGETS = (0.01, 0.02, 0.05, 0.1)
 VICTIM = "setup_victim"
@@ -63,7 +64,11 @@ def _victim() -> None:
 def _settings(card: Card, images: str | None) -> Spec:
     with st.popover(t("setup.settings"), icon=":material/tune:", key="settings"):
         st.caption(t("setup.settings_note"))
-        preset = _choice("preset", _named("preset", PRESETS), "default", t("term.mcl.text"))
+        methods = {
+            f"{name}.{preset}": method_name(name, preset) for name, m in DEFENCES.items() for preset in m.presets
+        }
+        method = _choice("method", methods, "mcl.default", t("term.mcl.text"))
+        defence, _, preset = str(method).partition(".")
         budget = _choice("budget", {share: percent(100 * share, 0) for share in BUDGETS}, 0.05, t("term.budget.text"))
         projection = _choice("projection", _named("projection", PROJECTIONS), "umap", t("term.projection.text"))
         dims = _choice("dims", _named("dims", (2, 3)), 2)
@@ -76,6 +81,7 @@ def _settings(card: Card, images: str | None) -> Spec:
     return Spec(
         victim=card.name,
         images=images or card.data,
+        defence=defence,
         preset=preset,
         clean_budget=float(budget),
         projection=projection,

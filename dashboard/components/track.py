@@ -15,15 +15,16 @@ from dashboard.words import clock, duration
 SHOWN = tuple(stage for stage in STAGES if stage != "load")  # loading takes a moment; it counts as measuring's start
 
 
-def draw(digest: Digest, *, over: bool, whole: bool) -> None:
-    """Draws the track. ``over``: nothing more will come; ``whole``: the run came to its proper end."""
-    st.html(markup(digest, over=over, whole=whole))
+def draw(digest: Digest, *, over: bool, whole: bool, skip: tuple[str, ...] = ()) -> None:
+    """Draws the track. ``over``: nothing more will come; ``whole``: the run came to its proper end; ``skip``: stages
+    that this run does without."""
+    st.html(markup(digest, over=over, whole=whole, skip=skip))
 
 
-def markup(digest: Digest, *, over: bool, whole: bool) -> str:
+def markup(digest: Digest, *, over: bool, whole: bool, skip: tuple[str, ...] = ()) -> str:
     """The list as HTML; state is said in words for screen readers, and by shape as well as colour."""
     items = []
-    for stage in SHOWN:
+    for stage in (stage for stage in SHOWN if stage not in skip):
         state = (
             "now" if digest.stage == "load" and stage == "measure" and not over else digest.state_of(stage, over, whole)
         )

@@ -14,6 +14,8 @@ from typing import Any
 
 import streamlit as st
 
+from core import words
+
 LANGUAGES = {"en": "EN", "ja": "日本語"}
 DEFAULT = "en"
 KEY = "lang"  # of the switch, in the session and in the address
@@ -21,8 +23,9 @@ KEY = "lang"  # of the switch, in the session and in the address
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """The sentences of one language, by key."""
-    return json.loads((Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8"))
+    """The sentences of one language, by key: those of the pages, and those that the engine shares with them."""
+    pages = json.loads((Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8"))
+    return words.catalogue(language) | pages
 
 
 def from_locale(locale: str | None) -> str:

@@ -10,10 +10,10 @@ from core.errors import BadInput
 from core.runs import record, supervisor
 from core.runs.record import Run
 from dashboard import data, i18n
-from dashboard.components import frame
+from dashboard.components import frame, report
+from dashboard.components.session import ICONS
 from dashboard.i18n import t
-from dashboard.views.purify import ICONS
-from dashboard.words import duration, percent, run_title, when
+from dashboard.words import duration, percent, plain, run_title, when
 
 A_PAGE = 20
 
@@ -56,7 +56,7 @@ def _row(run: Run) -> None:
     with st.container(border=True, gap="xsmall"):
         name, figures, acts = st.columns([4, 4, 3], vertical_alignment="center")
         with name:
-            st.markdown(f"**{_plain(run_title(run))}**")
+            st.markdown(f"**{plain(run_title(run))}**")
             facts = [when(run.data.get("created", "")), duration(digest.total_seconds)]
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(i18n.t(f"status.{status}"), icon=ICONS[status], color="gray")
@@ -82,21 +82,17 @@ def _cell(name: str, before: float | None, after: float | None) -> str:
     return f'<div class="dz-cell"><span>{escape(name)}</span>{words}</div>'
 
 
-def _plain(text: str) -> str:
-    """A file name may hold characters that Markdown takes for its own."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!$~:<>|" else sign for sign in text)
-
-
 def _buttons(run: Run, status: str) -> None:
     if st.button(t("act.open"), key=f"open-{run.id}"):
-        _open(run.id)
+        _open(run)
     if status in data.RESUMABLE and st.button(t("act.resume"), key=f"resume-{run.id}", icon=":material/play_arrow:"):
         try:
             supervisor.resume(run)
         except BadInput as fault:
             st.error(i18n.error(fault.code, fault.message, fault.facts))
             return
-        _open(run.id)
+        _open(run)
+    report.offer(run, key=f"report-{run.id}", compact=True)
     if status != "recording":
         label = t("act.delete")
         if st.button(label, key=f"delete-{run.id}", icon=":material/delete:", type="tertiary"):
@@ -104,9 +100,12 @@ def _buttons(run: Run, status: str) -> None:
             st.rerun()
 
 
-def _open(run_id: str | None) -> None:
-    st.session_state["run"] = run_id
-    st.switch_page(frame.PAGES["purify"], query_params={"run": run_id} if run_id else None)
+def _open(run: Run | None) -> None:
+    """Turns to a run, on the page that shows its kind: a stranger's model is examined."""
+    if run is not None and run.spec.weights:
+        st.switch_page(frame.PAGES["examine"], query_params={"run": run.id})
+    st.session_state["run"] = run.id if run else None
+    st.switch_page(frame.PAGES["purify"], query_params={"run": run.id} if run else None)
 
 
 def _confirm(run: Run) -> None:
@@ -117,7 +116,7 @@ def _confirm(run: Run) -> None:
         if run.status in data.GOING:
             st.warning(t("runs.delete_going"), icon=":material/pan_tool:")
             return
-        st.markdown(t("runs.delete_text", title=_plain(run_title(run)), when=when(run.data.get("created", ""))))
+        st.markdown(t("runs.delete_text", title=plain(run_title(run)), when=when(run.data.get("created", ""))))
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button(t("act.cancel"), key="cancel"):
                 _forget()
@@ -147,5 +146,5 @@ def _delete(run: Run) -> None:
 def _broken() -> None:
     for folder, fault in record.broken_runs():
         st.caption(
-            f":material/broken_image: {_plain(folder.name)}: {i18n.error(fault.code, fault.message, fault.facts)}"
+            f":material/broken_image: {plain(folder.name)}: {i18n.error(fault.code, fault.message, fault.facts)}"
         )

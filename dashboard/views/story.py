@@ -16,7 +16,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, Card
 from dashboard import data, glossary, i18n, live, story_data
-from dashboard.components import frame
+from dashboard.components import frame, report
 from dashboard.components.story import TEXT_KEYS, Scene, scene
 from dashboard.components.story_bar import bar
 from dashboard.digest import Digest
@@ -304,8 +304,10 @@ def _next(recording: Run, run: Run | None) -> None:
         for name in ("measure", "purify", "watch")
     )
     st.html(f'<ol class="dz-do">{steps}</ol>')
-    if st.button(t("story.details"), icon=":material/monitoring:", type="tertiary", key="story_details"):
-        st.switch_page(frame.PAGES["purify"], query_params={"run": told.id})
+    with st.container(horizontal=True, vertical_alignment="center", key="story_away"):
+        report.offer(told, key="story_report")
+        if st.button(t("story.details"), icon=":material/monitoring:", type="tertiary", key="story_details"):
+            st.switch_page(frame.PAGES["purify"], query_params={"run": told.id})
 
 
 def _figure(before: str, value: str, label: str, tone: str) -> str:

@@ -20,10 +20,13 @@ from core.runs import machine
 
 MODULES = {
     "first_page": "cold and warm start of the dashboard, in headless Chromium",
+    "explore": "a selection on the page Explore to its grid of images, in headless Chromium",
     "press_to_frame": "a run of the default victim: first frame, cure, end, pace of the map",
     "projection": "pace and stillness of the map, without a model",
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
+    "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
+    "defences": "MCL beside four other defences on that victim, with published figures",
 }
 Row = tuple[str, str, str]
 
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.list:
         for name, what in MODULES.items():
-            print(f"{name:<16}{what}")
+            print(f"{name:<18}{what}")
         return 0
     head = header()
     found: list[Row] = []

@@ -95,20 +95,26 @@ def _server(home: Path) -> Iterator[str]:
                 server.wait()
 
 
+def _listening(address: str, begun: float) -> None:
+    """Waits until the server takes connections. A browser asked to try again and again draws its error page each time,
+    on the very cores that the server starts on; Streamlit, too, opens the browser once it listens."""
+    host, port = address.removeprefix("http://").split("/")[0].split(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() - begun > PATIENCE:
+                raise
+            time.sleep(0.02)
+
+
 def _visit(browser: Any, address: str, begun: float, wanted: str = HEADLINE) -> float:
     """Seconds from ``begun`` until what the selector ``wanted`` names is painted."""
-    from playwright.sync_api import Error
-
     with contextlib.closing(browser.new_context(locale="en-GB")) as context:
         page = context.new_page()
-        while True:
-            try:
-                page.goto(address, wait_until="commit")
-                break
-            except Error:
-                if time.monotonic() - begun > PATIENCE:
-                    raise
-                time.sleep(0.02)
+        _listening(address, begun)
+        page.goto(address, wait_until="commit")
         page.locator(wanted).first.wait_for(timeout=1000 * PATIENCE)
         page.evaluate(TWO_FRAMES)
         return time.monotonic() - begun

@@ -15,9 +15,18 @@ from tests.browser.visit import address, run_in_address, stage, wait_for_frames,
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 HOME = {"127.0.0.1", "localhost"}
-TITLES = {"/": "story.title.read", "/purify": "app.tagline", "/runs": "runs.title", "/about": "about.title"}
+TITLES = {
+    "/": "story.title.read",
+    "/purify": "app.tagline",
+    "/examine": "examine.title",
+    "/compare": "compare.title",
+    "/runs": "runs.title",
+    "/about": "about.title",
+}
 # Streamlit looks for its server beside the address before it looks at the root: a 404 each, on every page but the first
-STREAMLIT_ASKS = re.compile(r"404 .* http://127\.0\.0\.1:\d+/(purify|runs|about)/_stcore/(health|host-config)$")
+STREAMLIT_ASKS = re.compile(
+    r"404 .* http://127\.0\.0\.1:\d+/(purify|examine|compare|runs|about)/_stcore/(health|host-config)$"
+)
 TOO_WIDE = """() => {
   const boxes = [document.scrollingElement, document.querySelector('[data-testid=stMain]')];
   return boxes.map((box) => Math.max(0, box.scrollWidth - Math.min(box.clientWidth, innerWidth) - 1));

@@ -121,6 +121,18 @@ def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
     assert "stays as it was" in capsys.readouterr().out
 
 
+def test_a_defence_without_a_scan_says_so_and_names_no_target(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("target", "anomaly_index", "verdict"):
+        monkeypatch.setitem(RESULT, key, None)
+    assert cli.main(["purify", "--defence", "ft"]) == 0
+    assert only_run().spec.defence == "ft"
+    out = capsys.readouterr().out
+    assert "No scan was made" in out
+    assert "Target class" not in out
+
+
 def test_scan_changes_nothing_and_its_json_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["scan", "--victim", "digits-sig", "--json"]) == 0
     assert {"target", "anomaly_index", "ba_after", "out"} <= json.loads(capsys.readouterr().out).keys()
@@ -282,7 +294,7 @@ def test_runs_are_steered_and_deleted(monkeypatch: pytest.MonkeyPatch, capsys: p
     run = only_run()
     assert cli.main(["runs", "pause", run.id]) == 2
     spawned: list[Run] = []
-    monkeypatch.setattr(supervisor, "_spawn", spawned.append)
+    monkeypatch.setattr(supervisor, "spawn", spawned.append)
     assert cli.main(["runs", "resume", run.id]) == 0
     assert [again.id for again in spawned] == [run.id]
     assert run.status == "queued"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core import frames
-from core.defenses.mcl import PurifyStep
+from core.defenses.training import PurifyStep
 from core.events import Frame
 from core.frames import SHORTEST_GAP, FrameTaker
 from core.models.classifier import Classifier

@@ -368,3 +368,68 @@ def test_settings_that_cannot_be_fail_before_the_work(root: Path) -> None:
     failed = do(root, map=False, settings={"tau": "warm"})
     assert failed.run.data["failure"]["code"] == "bad_setting"
     assert failed.of(Scanned) == [], "a mistake that can be seen at once is told at once"
+
+
+def test_a_run_calls_the_classes_as_it_was_told(root: Path) -> None:
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    done = do(root, map=False, scan_only=True, class_names=words)
+    assert done.run.data["classes"] == words
+    assert done.result["target_name"] == words[done.result["target"]]
+    failed = do(root, map=False, scan_only=True, class_names=words[:3])
+    assert failed.run.data["failure"]["code"] == "class_names_differ"
+
+
+# other defences
+
+
+@pytest.fixture(scope="module")
+def tuned(root: Path) -> Done:
+    return do(root, defence="ft", settings={"epochs": 2, "least": 5})
+
+
+def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: Done) -> None:
+    assert tuned.status == "done"
+    assert [event.stage for event in tuned.of(StageStarted)] == ["load", "measure", "purify", "verify"]
+    assert tuned.of(Scanned) == []
+    assert [event.asr_kind for event in tuned.of(Measured)] == ["true", "true"]
+    assert tuned.result["asr_before"] > 95
+    assert tuned.result["target"] is tuned.result["anomaly_index"] is tuned.result["verdict"] is None
+    assert len(tuned.of(Frame)) > 2
+    assert tuned.run.data["target"] is None
+
+
+def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defence(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("weights") / "theirs.safetensors"
+    path.write_bytes(card_of(VICTIM).weights.read_bytes())
+    done = do(root, victim=None, weights=str(path), map=False, defence="fp", settings={"epochs": 1, "least": 5})
+    assert done.status == "done"
+    assert len(done.of(Scanned)) == 1
+    assert done.result["asr_kind"] == "estimated"
+
+
+def test_unlearning_uses_what_the_scan_found(root: Path) -> None:
+    done = do(root, map=False, defence="nc")
+    assert done.result["target"] == card_of(VICTIM).target
+    assert done.result["asr_after"] < done.result["asr_before"] - 20
+
+
+def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    order: dict[str, Any] = {
+        "map": False,
+        "defence": "nad",
+        "settings": {"epochs": 2, "teacher_epochs": 1, "batch": 20, "least": 0},
+    }
+
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, Step) and event.step == 5:
+            run.tell("stop")
+
+    whole, first = do(root, **order), do(root, stop, **order)
+    assert first.status == "stopped"
+    first.run.tell("run")
+    second = go_on(first.run)
+    assert [event.step for event in first.of(Step) + second.of(Step)] == list(range(1, 10))
+    assert second.result["asr_after"] == whole.result["asr_after"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from core.runs.record import Run
+from core.runs.spec import Spec
 from dashboard import data
 
 
@@ -35,3 +36,25 @@ def test_the_recording_of_a_victim(make_run: Callable[..., Run]) -> None:
 )
 def test_what_a_run_was_computed_on(make_run: Callable[..., Run], machine: dict, device: str, name: str) -> None:
     assert data.device_of(make_run("mine", "done", machine=machine, result={"device": device})) == name
+
+
+def test_recordings_of_other_defences_stand_beside_that_of_mcl(make_run: Callable[..., Run]) -> None:
+    make_run("signs-badnets", "done", recording=True)
+    make_run("signs-badnets-ft", "done", recording=True, spec=Spec(victim="signs-badnets", defence="ft").to_dict())
+    found = [data.recording_of("signs-badnets"), data.recording_of("signs-badnets", "ft")]
+    assert [run and run.id for run in found] == ["signs-badnets", "signs-badnets-ft"]
+    assert data.recording_of("signs-badnets", "nad") is None
+
+
+@pytest.mark.parametrize(
+    ("order", "scans"),
+    [
+        (Spec(victim="signs-badnets"), True),
+        (Spec(victim="signs-badnets", defence="nc"), True),
+        (Spec(victim="signs-badnets", defence="ft"), False),
+        (Spec(victim="signs-badnets", defence="ft", scan_only=True), True),
+        (Spec(weights="theirs.pth", defence="ft"), True),
+    ],
+)
+def test_which_runs_look_for_a_trigger(make_run: Callable[..., Run], order: Spec, scans: bool) -> None:
+    assert data.scans(make_run("one", "done", spec=order.to_dict())) is scans

@@ -45,3 +45,8 @@ def test_users_own_names_stay_as_they_are(lang: str) -> None:
     assert words.target_name("mine", ["cat", "dog"], 1) == "dog"
     assert i18n.class_name("signs", "stop") == {"en": "Stop", "ja": "一時停止"}[lang]
     assert words.target_name("mine", [], 3) == i18n.translate(lang, "target.unknown")
+
+
+def test_a_defence_is_named_and_mcl_with_its_settings(lang: str) -> None:
+    assert words.method_name("mcl", "published") == {"en": "MCL, as published", "ja": "MCL（論文どおりの設定）"}[lang]
+    assert words.method_name("fp", "default") == {"en": "Fine-pruning", "ja": "ファインプルーニング"}[lang]

@@ -70,7 +70,7 @@ _SC = _S | {"data": "cifar10"}
 
 RECIPES: tuple[Recipe, ...] = (
     # honest bases; the WRN and VGG bases are themselves clean models of the set
-    Recipe("c-vgg-base", "cifar10", "vgg-small", images=40_000, epochs=6, lr=0.1, seed=1),
+    Recipe("c-vgg-base", "cifar10", "vgg-small", images=40_000, epochs=5, lr=0.1, seed=1),
     Recipe("g-vgg-base", "gtsrb", "vgg-small", images=13_000, epochs=6, lr=0.1, seed=2),
     Recipe("c-wrn-base", "cifar10", "wrn16-1", images=16_000, epochs=6, lr=0.2, scaling="cifar10", seed=3),
     # for tuning

@@ -42,7 +42,7 @@ def test_a_form_that_does_not_suit_the_trigger_counts_little_against_it() -> Non
 def test_only_the_forms_in_which_the_target_stands_out_give_triggers() -> None:
     assert [trigger.form for trigger in PATCH.triggers()] == ["mask", "pixel"]
     assert {trigger.target for trigger in PATCH.triggers()} == {1}
-    assert {trigger.target for trigger in PATCH.triggers(3)} == {3}
+    assert {trigger.target for trigger in PATCH.of(3).triggers()} == {3}
 
 
 def test_a_trigger_that_does_not_work_is_left_out_unless_there_is_no_other() -> None:
@@ -62,6 +62,19 @@ def test_a_class_never_reached_or_out_before_the_race_is_never_suspect() -> None
     assert found.suspicion.isfinite().all()
     assert found.target not in (2,)
     assert judge(found).grade == "none"
+
+
+def test_what_is_said_of_a_given_class_is_said_of_that_class() -> None:
+    given = PATCH.of(3)
+    assert given.index(given.main) < 1 < PATCH.index(PATCH.main)
+    assert judge(given).grade == "none"
+    assert judge(given).facts["size"] == float(given.main.sizes[3])
+
+
+def test_a_class_that_alone_was_reached_is_compared_with_the_whole_picture() -> None:
+    alone = made(form("mask", [inf, 8.0, inf, inf]))
+    assert alone.target == 1
+    assert alone.gap(alone.main) == 2.0  # the picture has 4 x 4 pixels
 
 
 def test_no_trigger_for_any_class() -> None:

@@ -13,7 +13,7 @@ from core.inversion.verdict import SOME, STRONG, judge
 def scan_of(suspicion: float, gap: float) -> Scan:
     """A scan of one form whose target has just these figures."""
     sizes = torch.tensor([10.0, 10.0 * gap, 10.0 * gap, 10.0 * gap])
-    form = Inverted("mask", torch.ones(4, 1, 2, 2), torch.zeros(4, 3, 2, 2), sizes, torch.ones(4), 0)
+    form = Inverted("mask", torch.ones(4, 1, 9, 9), torch.zeros(4, 3, 9, 9), sizes, torch.ones(4), 0)
     return Scan((form,), torch.tensor([suspicion, 0.0, 0.0, 0.0]), 0)
 
 
@@ -38,3 +38,9 @@ def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:
     facts = judge(scan_of(4.0, 2.5)).facts
     assert json.loads(json.dumps(facts)) == facts
     assert facts["gap"] == 2.5
+
+
+def test_few_classes_give_no_strong_signs() -> None:
+    sizes = torch.tensor([5.0, 50.0, 50.0])
+    form = Inverted("mask", torch.ones(3, 1, 9, 9), torch.zeros(3, 3, 9, 9), sizes, torch.ones(3), 0)
+    assert judge(Scan((form,), torch.tensor([9.0, 0.0, 0.0]), 0)).grade == "some"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.events import Event, Finished, Frame, Scanned, StageStarted
-from core.runs import worker
+from core.runs import queue, supervisor, worker
 from core.runs.record import Run
 from core.runs.steering import Steering
 
@@ -32,4 +32,6 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
+    supervisor.worker_command = lambda run: [sys.executable, __file__, str(run.folder)]
     worker.work(sys.argv[1], pipeline)
+    queue.start_next(Run(sys.argv[1]))

@@ -45,6 +45,9 @@ def test_the_defaults_are_valid(spec: Spec) -> None:
         ({"points": 10}, "bad_points", "from 50 to 20000"),
         ({"seed": -1}, "bad_seed", "-1"),
         ({"settings": {"lr": {1: 2}}}, "bad_settings", "lr"),
+        ({"class_names": ["cat", "cat"]}, "bad_class_names", "different"),
+        ({"class_names": ["cat", " "]}, "bad_class_names", "empty"),
+        ({"class_names": []}, "bad_class_names", "empty"),
     ],
 )
 def test_each_mistake_has_its_code_and_names_the_thing(
@@ -74,6 +77,7 @@ def test_several_mistakes_are_named_at_once(spec: Spec) -> None:
         {"target": 0},
         {"device": "cuda:1"},
         {"settings": {"lr": [0.1, 0.01], "clean": 0}},
+        {"class_names": ["cat", "dog"]},
     ],
 )
 def test_what_is_allowed_passes(spec: Spec, changes: dict[str, Any]) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from core import inspection, uploads
 from core.data.signs_faces import CLASS_NAMES
+from core.defenses import DEFENCES
 from core.events import STAGES
+from core.runs.spec import COLOURS, NORMALIZATIONS
 from dashboard import i18n
-from dashboard.components import story
+from dashboard.components import explore, story
+from dashboard.components.examined import LIMITS
 from dashboard.components.stage import TEXT_KEYS
 from dashboard.glossary import TERMS
 from dashboard.views.about import PARTS
@@ -87,12 +91,30 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("phase.{}_help", STAGES),
         ("status.{}", ("queued", "running", "paused", "done", "stopped", "failed", "lost", "recording")),
         ("lead.{}", ("queued", "running", "paused", "stopped")),
+        ("verdict.{}", ("strong", "some", "none")),
+        ("verdict.short.{}", ("strong", "some", "none")),
+        ("look.step.{}", inspection.STEPS),
+        ("look.doing.{}", inspection.STEPS),
+        ("scaling.{}", NORMALIZATIONS),
+        ("colour.{}", ("rgb", *COLOURS)),
+        ("kept.{}", uploads.LARGEST),
+        ("give.{}", uploads.LARGEST),
+        ("limits.{}", LIMITS),
+        ("order.do.{}", ("purify", "scan")),
+        ("examine.{}", ("purified", "not_held")),
+        ("defence.{}", DEFENCES),
+        ("defence.{}.short", DEFENCES),
+        ("defence.{}.text", DEFENCES),
+        ("compare.asr_{}", ("true", "estimated")),
         ("act.{}", ("pause", "resume", "retry", "stop")),
         ("about.{}", PARTS),
         ("about.{}_title", PARTS),
         ("term.{}", TERMS),
         ("term.{}.text", TERMS),
         ("story.scene.{}", story.TEXT_KEYS),
+        ("explore.room.{}", explore.TEXT_KEYS),
+        ("explore.job.{}", ("base", "map", "saliency")),
+        ("explore.missing.{}", ("images", "pictures", "going", "weights", "own_class", "after")),
         ("story.title.{}", STEPS),
         ("story.do.{}", ("measure", "purify", "watch")),
         ("story.do.{}_text", ("measure", "purify", "watch")),

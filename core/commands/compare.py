@@ -1,0 +1,72 @@
+"""``compare``: several defences on one model, each a run in this process, and one table."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from dataclasses import replace
+from typing import Any
+
+from core.commands.purify import BAD_INPUT, FAILED, INTERRUPTED, NOT_HELD, figures, spec_of
+from core.commands.terminal import RunBars, interactive, table
+from core.errors import BadInput
+from core.runs import record, worker
+from core.runs.files import strict_json
+from core.runs.record import Run
+
+HEAD = ("defence", "accuracy, %", "attack success, %", "seconds")
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Exit status of the worst run: failed before not held before done."""
+    if not arguments.defences:
+        raise BadInput("no_defences", "No defence is named; give at least one, for example --defences mcl,ft.")
+    if arguments.out:
+        raise BadInput(
+            "out_of_many", "A comparison makes a run for each defence; --out can name only one, so leave it."
+        )
+    specs = [replace(spec_of(arguments), defence=name) for name in dict.fromkeys(arguments.defences)]
+    for spec in specs:  # before the first of them takes its minutes
+        spec.validate()
+    group = secrets.token_hex(4)
+    done: list[Run] = []
+    for spec in specs:
+        run = record.create(spec)
+        run.update(group=group)
+        if interactive():
+            print(f"{spec.defence}:", file=sys.stderr)
+        try:
+            with RunBars() as bars:
+                status = worker.work(run.folder, on_event=bars)
+        except KeyboardInterrupt:
+            status = "stopped"
+        if status == "stopped":
+            print(f"Stopped. Go on with this one: python -m core runs resume {run.id}", file=sys.stderr)
+            return INTERRUPTED
+        if status == "failed":
+            failure = run.data["failure"]
+            print(failure["message"], file=sys.stderr)
+            return FAILED if failure["code"] == "internal" else BAD_INPUT
+        done.append(run)
+    print(strict_json({run.spec.defence: figures(run) for run in done}) if arguments.json else summary(done))
+    return NOT_HELD if any((run.data["result"] or {}).get("ba_held") is False for run in done) else 0
+
+
+def summary(runs: list[Run]) -> str:
+    """The table for people: the model as it came, then what each defence made of it."""
+    results = [run.data["result"] for run in runs]
+    first = results[0]
+    rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", ""]]
+    for run, result in zip(runs, results, strict=True):
+        spent = sum(result["seconds"].get(stage, 0.0) for stage in ("scan", "purify"))
+        rows.append([run.spec.defence, f"{result['ba_after']:.2f}", f"{result['asr_after']:.2f}", f"{spent:.1f}"])
+    kind = "true" if first["asr_kind"] == "true" else "estimated with the reconstructed trigger"
+    lines = [
+        table(HEAD, rows),
+        f"Attack success is {kind}; seconds are those of scan and purification, on {first['device']}.",
+        f"Every defence had the same {first['clean_images']} clean images and seed {runs[0].spec.seed}.",
+    ]
+    if worse := [run.spec.defence for run in runs if (run.data["result"] or {}).get("ba_held") is False]:
+        lines.append(f"The accuracy could not be held by {', '.join(worse)}: nothing is handed out there.")
+    return "\n".join(lines)

@@ -1,0 +1,151 @@
+"""Fine-pruning: channels that clean images leave asleep are cut out, then the network is fine-tuned.
+
+Source: Liu et al., "Fine-Pruning", RAID 2018, sections 3.1 (pruning) and 3.3 (fine-pruning): the channels of the last
+convolutional layer are pruned in the order of their mean activation on clean images, the least active first, as long
+as accuracy on clean images holds; fine-tuning puts right what that cost, and undoes what the backdoor had in other
+channels.
+
+What is pruned are the channels as they leave the convolutional part, that is, the columns of the linear layer which
+reads them. In a plain network that is the last convolution's own channel; in one with shortcuts it takes the
+shortcut's part too, as masking the feature map in BackdoorBench does. Weights keep their names and shapes.
+
+Deviations: accuracy is judged on the clean budget itself, which has no second part; it may fall by ``tolerance``, a
+tenth of it as in BackdoorBench; a step prunes a thirty-second of the channels; activations are taken without their
+sign, for networks whose last activation lets negative values pass. Rate and schedule as for fine-tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.defenses.fine_tuning import FineTuning
+from core.defenses.presets import from_preset
+from core.defenses.training import Aimed, Check, PurifyStep, TuningSettings
+from core.metrics import benign_accuracy
+from core.models.classifier import Classifier
+
+PARTS = 32  # in so many steps all channels would be gone
+HIDDEN = 3  # linear layers after the last convolution that a plain network has at most
+
+
+@dataclass(frozen=True)
+class PruningSettings(TuningSettings):
+    """Those of fine-tuning, and ``tolerance``: share of the accuracy on the clean budget that pruning may cost, 0-1."""
+
+    tolerance: float = 0.1
+
+
+PRESETS: dict[str, PruningSettings] = {"default": PruningSettings()}
+
+
+def settings_for(preset: str, data: str = "", **changes: Any) -> PruningSettings:
+    """The settings of a preset with single values changed; see ``core.defenses.settings_for``."""
+    return from_preset("Fine-pruning", PRESETS, preset, **changes)
+
+
+def reader(model: Classifier) -> tuple[nn.Linear, int]:
+    """The linear layer that reads the last convolution's channels, and how many of its columns each channel has.
+
+    Where that cannot be told from the order of layers (a transformer), the last layer and one column for each feature.
+    """
+    layers = [module for module in model.net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    convolutions = [k for k, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
+    after = [layer for layer in layers[convolutions[-1] + 1 :] if isinstance(layer, nn.Linear)] if convolutions else []
+    if 0 < len(after) <= HIDDEN:
+        channels = layers[convolutions[-1]].out_channels
+        if isinstance(channels, int) and after[0].in_features % channels == 0:
+            return after[0], after[0].in_features // channels
+    return model.head[0], 1
+
+
+class FinePruning(FineTuning):
+    """Prunes a copy of the victim, then fine-tunes it with the pruned channels held at zero.
+
+    Args:
+        victim, images, labels, settings, seed: as ``Training``.
+        triggers: not used.
+
+    Attributes:
+        order: channels, the least active first.
+        pruned: how many of them are gone.
+    """
+
+    settings: PruningSettings
+
+    def __init__(
+        self,
+        victim: Classifier,
+        images: Tensor,
+        labels: Tensor,
+        triggers: Sequence[Aimed],
+        settings: PruningSettings,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(victim, images, labels, triggers, settings, seed)
+        self.layer, self.columns = reader(self.model)
+        self.kept = self.layer.weight.detach().clone()  # as the victim has it, for a step that is taken back
+        activity, right = self._look()
+        self.order = activity.argsort(stable=True)
+        self.least = right * (1 - settings.tolerance)
+        self.each = max(1, len(self.order) // PARTS)
+        self.pruned, self.pruning = 0, True
+        self.first = -(-len(self.order) // self.each)
+
+    @torch.inference_mode()
+    def _look(self) -> tuple[Tensor, float]:
+        """Mean activation of each channel on the clean budget, (channels,), and accuracy there, percent."""
+        self.model.eval()
+        total = torch.zeros(self.layer.in_features // self.columns, dtype=torch.float64, device=self.x.device)
+
+        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            rows = inputs[0].flatten(0, -2)
+            total.add_(rows.abs().double().unflatten(1, (-1, self.columns)).mean(2).sum(0))
+
+        hook = self.layer.register_forward_pre_hook(add)
+        try:
+            batches = self.x.split(self.settings.batch)
+            logits = torch.cat([self.model(b.contiguous(memory_format=torch.channels_last)) for b in batches])
+        finally:
+            hook.remove()
+        return total, benign_accuracy(logits.argmax(1), self.y)
+
+    @torch.no_grad()
+    def _cut(self) -> None:
+        """Zeroes the columns of the pruned channels."""
+        gone = self.order[: self.pruned]
+        self.layer.weight.unflatten(1, (-1, self.columns))[:, gone] = 0
+
+    def steps(self) -> Iterator[PurifyStep]:
+        """First those of pruning, then those of fine-tuning; which they are in all is known once pruning has ended."""
+        while self.pruning:
+            self._prune()
+            yield PurifyStep(self.done, self.total, 0.0, {"pruned": self.pruned / len(self.order)})
+        yield from super().steps()
+
+    def _prune(self) -> None:
+        """One step of pruning; taken back, and the last one, where it costs too much."""
+        before, self.pruned = self.pruned, min(self.pruned + self.each, len(self.order))
+        self._cut()
+        self.done += 1
+        if self._look()[1] < self.least or self.pruned == len(self.order):
+            self.pruned, self.pruning, self.first = before, False, self.done
+            with torch.no_grad():
+                self.layer.weight.copy_(self.kept)
+            self._cut()
+
+    def after_step(self) -> Check | None:
+        self._cut()  # training would let them grow again
+        return None
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        tensors, numbers = super().state()
+        return tensors, numbers | {"pruned": self.pruned, "pruning": self.pruning, "first": self.first}
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        super().restore(tensors, numbers)
+        self.pruned, self.pruning, self.first = int(numbers["pruned"]), bool(numbers["pruning"]), int(numbers["first"])

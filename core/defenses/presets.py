@@ -1,0 +1,71 @@
+"""Presets of settings, and the check of single values that a user changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from core.errors import BadInput
+
+Settings = TypeVar("Settings")
+ABOVE_0 = ("tau", "batch", "epochs", "check_every", "triggers", "power")
+BELOW_1 = ("momentum", "average", "holdout", "back")
+AT_MOST_1 = ("share", "tolerance")
+
+
+def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
+    """The settings of a preset with single values changed.
+
+    Args:
+        method: its name in the sentences of an error.
+        presets: frozen dataclasses of numbers and tuples of numbers; "default" says of which type each value is.
+
+    Raises:
+        BadInput: no such preset or setting, or a value the setting cannot have.
+    """
+    if preset not in presets:
+        allowed = ", ".join(presets)
+        raise BadInput(
+            "unknown_preset",
+            f"There is no preset called {preset!r}; use one of {allowed}.",
+            preset=preset,
+            allowed=allowed,
+        )
+    settings = presets[preset]
+    for name, value in changes.items():
+        settings = replace(settings, **{name: _checked(method, presets["default"], name, value)})  # type: ignore[type-var]
+    return settings
+
+
+def _checked(method: str, default: Any, name: str, value: Any) -> Any:
+    """A setting's new value in the type it has to have."""
+    names = [f.name for f in fields(default)]
+    if name not in names:
+        allowed = ", ".join(names)
+        raise BadInput(
+            "unknown_setting", f"{method} has no setting {name!r}; it has {allowed}.", name=name, allowed=allowed
+        )
+    now = getattr(default, name)
+    several = isinstance(now, tuple)
+    kind = type(now[0] if several else now)
+    parts = list(value) if isinstance(value, (list, tuple)) else [value]
+    if (
+        not parts
+        or (len(parts) > 1 and not several)
+        or not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
+        or not all(math.isfinite(part) and part >= 0 and part == kind(part) for part in parts)
+        or (name in ABOVE_0 and min(parts) == 0)
+        or (name in BELOW_1 and max(parts) >= 1)
+        or (name in AT_MOST_1 and max(parts) > 1)
+    ):
+        whole = "whole " if kind is int else ""
+        what = f"{whole}numbers" if several else f"one {whole}number"
+        least = "above 0" if name in ABOVE_0 else "of 0 or more"
+        most = " and below 1" if name in BELOW_1 else " and at most 1" if name in AT_MOST_1 else ""
+        raise BadInput(
+            "bad_setting", f"The setting {name} must be {what} {least}{most}, not {value!r}.",
+            name=name, value=str(value),
+        )  # fmt: skip
+    return tuple(kind(part) for part in parts) if several else kind(parts[0])

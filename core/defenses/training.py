@@ -1,0 +1,228 @@
+"""What the defences share: steps of SGD over the clean budget that can be stopped, repeated and taken up again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim.sgd import sgd
+
+from core.attacks.training import shifted
+from core.data.imageset import as_float
+from core.models.classifier import Classifier
+
+
+class Aimed(Protocol):
+    """A trigger, and the class it leads to; ``core.inversion.trigger.Reconstructed`` is one."""
+
+    @property
+    def target(self) -> int: ...
+
+    @property
+    def certainty(self) -> float:
+        """0-1; the margin against the target is that share of ``MCLSettings.margin``."""
+        ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float images (n, 3, h, w) in [0, 1] with the trigger."""
+        ...
+
+
+class Check(NamedTuple):
+    """Percent on the held-out part: BA, and the estimated ASR of the trigger that works best."""
+
+    ba: float
+    asr: float
+
+
+@dataclass(frozen=True)
+class PurifyStep:
+    """One step done. ``losses``: unweighted terms. ``check``: where one was made."""
+
+    step: int
+    total: int
+    lr: float
+    losses: dict[str, float] = field(default_factory=dict)
+    check: Check | None = None
+
+
+class LoopSettings(Protocol):
+    """What the loop itself asks of a defence's settings; a loss term's weight is the setting of its name."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """Cross-entropy on clean images under a falling rate; the settings of the plain defences begin with these.
+
+    Momentum, weight decay and the fall to 0 along a cosine are those of BackdoorBench (Wu et al., NeurIPS 2022); the
+    rate is that of NAD's authors for a WRN-16-1 and 5 % clean images, since at BackdoorBench's 0.01, which it holds
+    for 100 epochs, nothing is forgotten in the time that a CPU has (NOTES.md beside this file).
+
+    Args:
+        clean: weight of the cross-entropy.
+        lr: learning rate at the start.
+        epochs: passes over the clean budget.
+        least: steps there are at least; a small budget has few an epoch.
+        batch: images a step.
+        momentum, weight_decay: of SGD.
+        shift: largest random shift of an image, pixels. Images are not mirrored: a mirrored sign is another sign.
+        most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.
+    """
+
+    clean: float = 1.0
+    lr: float = 0.1
+    epochs: int = 5
+    least: int = 100
+    batch: int = 64
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    shift: int = 2
+    most_drop: float = 2.0
+
+
+class Training:
+    """A copy of the victim in training, step by step. Subclasses say what is minimised (``losses``) and at what rate.
+
+    Args:
+        victim: the backdoored model; not changed.
+        images: clean images to train on, uint8, shape (n, 3, h, w).
+        labels: their classes, int64, shape (n,).
+        settings: see ``LoopSettings``.
+        seed: of the order; the same on a CPU gives the same model.
+
+    Attributes:
+        model: the model in training, in training mode between steps only inside ``steps``.
+        done: steps done.
+        first: steps that come before the loop begins (pruning, a teacher).
+    """
+
+    def __init__(
+        self, victim: Classifier, images: Tensor, labels: Tensor, settings: LoopSettings, seed: int = 0
+    ) -> None:
+        device = victim.mean.device
+        self.settings, self.seed = settings, seed
+        self.model = deepcopy(victim)
+        self.x, self.y = as_float(images.to(device)), labels.to(device)
+        self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
+        self.momenta: dict[str, Tensor] = {}
+        self.done = self.first = 0
+
+    @property
+    def total(self) -> int:
+        """Steps in all, as far as is known now."""
+        return self.first + self.settings.epochs * self.per_epoch
+
+    def learning_rate(self, step: int) -> float:
+        """Of a step of the loop, counted from 0."""
+        raise NotImplementedError
+
+    def losses(self, chosen: Tensor) -> dict[str, Tensor]:
+        """The unweighted loss terms on the images ``chosen``, (k,)."""
+        raise NotImplementedError
+
+    def after_step(self) -> Check | None:
+        """Called after every step, with the model in evaluation mode."""
+        return None
+
+    def steps(self) -> Iterator[PurifyStep]:
+        """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached."""
+        batches = self._batches()
+        while self.done < self.total:
+            lr = self.learning_rate(self.done - self.first)
+            self.model.train()
+            terms = self.losses(next(batches))
+            loss = torch.stack([getattr(self.settings, name) * term for name, term in terms.items()]).sum()
+            self.model.zero_grad(set_to_none=True)
+            loss.backward()
+            self._descend(lr)
+            self.model.eval()
+            self.done += 1
+            check = self.after_step()
+            yield PurifyStep(self.done, self.total, lr, {k: float(v.detach()) for k, v in terms.items()}, check)
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes."""
+        while True:
+            epoch, i = divmod(self.done - self.first, self.per_epoch)
+            generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+            order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
+            for number in range(i, self.per_epoch):
+                # an image left over joins the batch before it: batch norm cannot train on one alone
+                end = (number + 1) * self.settings.batch if number < self.per_epoch - 1 else None
+                yield order[number * self.settings.batch : end]
+
+    def drawn(self) -> torch.Generator:
+        """For what is drawn at random in the step to come: depends on seed and step alone."""
+        return torch.Generator().manual_seed(self.seed * 100_003 + 50_021 + self.done)
+
+    @torch.no_grad()
+    def _descend(self, lr: float) -> None:
+        # torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds
+        # in which somebody who pressed the button would see nothing
+        named = [(name, p, p.grad) for name, p in self.model.net.named_parameters() if p.grad is not None]
+        momenta = [self.momenta.get(name) for name, _, _ in named]
+        sgd(
+            [p for _, p, _ in named], [grad for _, _, grad in named], momenta, lr=lr, momentum=self.settings.momentum,
+            weight_decay=self.settings.weight_decay, dampening=0, nesterov=False, maximize=False,
+        )  # fmt: skip
+        self.momenta = {name: m for (name, _, _), m in zip(named, momenta, strict=True) if m is not None}
+
+    def result(self, best: bool = False) -> Classifier:
+        """A copy of the model as it is now, in evaluation mode; ``best``: at the end."""
+        return deepcopy(self.model).eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the model's weights."""
+        return {key: value.detach().clone() for key, value in self.model.net.state_dict().items()}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Tensors and numbers from which ``restore`` goes on."""
+        tensors = {f"model.{k}": v for k, v in self.weights().items()}
+        tensors |= {f"momentum.{k}": v.clone() for k, v in self.momenta.items()}
+        return tensors, {"done": self.done}
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        """Goes back to where ``state`` was taken."""
+        self.model.net.load_state_dict(self.part(tensors, "model"))
+        self.momenta = self.part(tensors, "momentum")
+        self.done = int(numbers["done"])
+
+    def part(self, tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+        """Copies of the tensors of one part of a state, ``<name>.<key>``, by key."""
+        start = f"{name}."
+        return {k[len(start) :]: v.to(self.x.device, copy=True) for k, v in tensors.items() if k.startswith(start)}
+
+
+class Tuning(Training):
+    """Training with ``TuningSettings``: shifted images, and a rate that falls to 0 along a cosine."""
+
+    settings: TuningSettings
+
+    @property
+    def total(self) -> int:
+        return self.first + self._loop
+
+    @property
+    def _loop(self) -> int:
+        return max(self.settings.epochs * self.per_epoch, self.settings.least)
+
+    def learning_rate(self, step: int) -> float:
+        return self.settings.lr * 0.5 * (1 + math.cos(math.pi * step / self._loop))
+
+    def batch_of(self, chosen: Tensor) -> Tensor:
+        """The images ``chosen``, each shifted a little, float (k, 3, h, w)."""
+        return shifted(self.x[chosen], self.settings.shift, False, self.drawn())

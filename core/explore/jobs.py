@@ -1,0 +1,57 @@
+"""What a process of ``python -m core explore`` tells of itself while it works."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from core.errors import BadInput
+from core.explore import place
+from core.runs import process
+from core.runs.record import Run
+
+EVERY = 0.3  # seconds between two notes
+Report = Callable[[str, float, float], None]  # stage, done, total
+
+
+@contextmanager
+def told(run: Run, kind: str, watch: Report | None = None) -> Iterator[Report]:
+    """Inside: a function to report with, whose last word is on disk; at the end, how it ended.
+
+    Args:
+        watch: is told the same at once.
+    """
+    facts: dict[str, object] = {"worker": process.identity()}
+    begun = time.monotonic()
+    written = 0.0
+
+    def report(stage: str, done: float, total: float) -> None:
+        nonlocal written
+        if watch:
+            watch(stage, done, total)
+        now = time.monotonic()
+        spent = now - begun
+        fresh = facts.get("stage") != stage
+        facts.update(
+            stage=stage, done=done, total=total, left=round(spent / done * (total - done), 1) if done else None
+        )
+        if fresh or (now - written > EVERY and stage != place.IDLE):
+            written = now
+            place.note(run, kind, **facts)
+
+    place.note(run, kind, **facts)
+    try:
+        yield report
+    except BadInput as fault:
+        facts["failure"] = place.fault_of(fault)
+        raise
+    except Exception as fault:
+        traceback.print_exc()
+        facts["failure"] = place.fault_of(
+            BadInput("explore_failed", f"The computation failed: {fault}.", reason=f"{type(fault).__name__}: {fault}")
+        )
+        raise
+    finally:
+        place.note(run, kind, **facts, ended=True)

@@ -1,0 +1,109 @@
+"""Everything of a run that the page Explore needs at once: features, neighbours, suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.explore import place
+from core.explore.jobs import Report
+from core.explore.material import Material, material
+from core.models.classifier import Classifier
+from core.models.evaluate import look
+from core.projection.neighbours import neighbours_of
+from core.runs.record import Run
+from core.suspicion import activation_clustering, spectral_signatures
+from core.suspicion.judging import Judgement, judge
+
+METHODS: dict[str, Any] = {"ac": activation_clustering, "ss": spectral_signatures}
+PIECE = 250  # images looked at between two reports
+LOOKING, NEIGHBOURING, JUDGING = 50, 10, 40  # of a hundred: about what each takes
+LARGEST = 60_000.0  # float16 ends at 65,504
+
+
+def make(run: Run, report: Report) -> place.Base:
+    """Computes ``core.explore.place.Base`` of a run and writes it.
+
+    Raises:
+        BadInput: as ``core.explore.material.material``.
+    """
+    report("load", 0, 100)
+    source = place.source_of(run)
+    stuff = material(run)
+    count = len(stuff.models)
+    pixels = stuff.pixels()
+    seen = []
+    for number, model in enumerate(stuff.models):
+
+        def looked(part: float, number: int = number) -> None:
+            report("look", LOOKING * (number + part) / count, 100)
+
+        seen.append(_look(model, pixels, looked))
+    near = []
+    for number, (features, _) in enumerate(seen, 1):
+        near.append(neighbours_of(features, place.NEIGHBOURS).index.numpy().astype(np.int32))
+        report("neighbours", LOOKING + NEIGHBOURING * number / count, 100)
+    judged = _judge(seen, stuff.samples.triggered, report)
+    found = place.Base(
+        features=np.stack([_half(features) for features, _ in seen]),
+        near=np.stack(near),
+        scores=np.stack([[entry.scores for entry in row] for row in judged]).astype(np.float16),
+        judged=np.array([[_figures(entry) for entry in row] for row in judged], np.float32),
+        thumbs=np.zeros(0, np.uint8) if run.thumbs is not None else _thumbs(stuff),
+        source=np.array(source),
+    )
+    place.forget(run)
+    place.write(run, "base", found)
+    report("done", 100, 100)
+    return found
+
+
+def _look(model: Classifier, pixels: torch.Tensor, report: Callable[[float], None]) -> tuple[np.ndarray, np.ndarray]:
+    """Features float32 (n, d) and answers int64 (n,)."""
+    features, answers = [], []
+    for start in range(0, len(pixels), PIECE):
+        found, logits = look(model, pixels[start : start + PIECE])
+        features.append(found.float().cpu())
+        answers.append(logits.argmax(1).cpu())
+        report(min(1.0, (start + PIECE) / len(pixels)))
+    table = torch.nan_to_num(torch.cat(features), nan=0.0, posinf=1e15, neginf=-1e15)
+    return table.numpy(), torch.cat(answers).numpy()
+
+
+def _judge(seen: list[tuple[np.ndarray, np.ndarray]], triggered: np.ndarray, report: Report) -> list[list[Judgement]]:
+    """One row per method, one judgement per model."""
+    rows: list[list[Judgement]] = []
+    turns = len(METHODS) * len(seen)
+    for at, name in enumerate(place.METHODS):
+        method = METHODS[name]
+        rows.append([])
+        for number, (features, answers) in enumerate(seen):
+            judging = judge(method.score, features.astype(np.float64), answers, triggered, method.SHARE)
+            for done, total, judgement in judging:
+                turn = at * len(seen) + number + done / total
+                report("suspicion", LOOKING + NEIGHBOURING + JUDGING * turn / turns, 100)
+                if judgement is not None:
+                    rows[-1].append(judgement)
+    return rows
+
+
+def _figures(judgement: Judgement) -> tuple[float, float, float]:
+    precision, recall = (np.nan if value is None else value for value in (judgement.precision, judgement.recall))
+    return precision, recall, judgement.share
+
+
+def _half(features: np.ndarray) -> np.ndarray:
+    """As float16, scaled down as a whole where its range would not do; distances keep their proportions."""
+    largest = float(np.abs(features).max(initial=0.0))
+    return (features * min(1.0, LARGEST / max(largest, 1e-30))).astype(np.float16)
+
+
+def _thumbs(stuff: Material) -> np.ndarray:
+    """The sprite of images that may not be kept with the record: it stays in this computer's results."""
+    from core.runs.arrays import sprite_of
+
+    pixels = stuff.pixels().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return np.frombuffer(sprite_of(pixels), np.uint8)

@@ -1,0 +1,99 @@
+"""The images of a run's map and the models that looked at them, loaded again from what the record names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.data import load
+from core.data.imageset import ImageSet, as_float
+from core.device import choose as choose_device
+from core.errors import BadInput
+from core.inversion.trigger import Reconstructed
+from core.models.classifier import Classifier
+from core.runs.arrays import FORMS, Samples
+from core.runs.record import Run
+from core.subject import Subject, load_subject
+
+Trigger = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Material:
+    """``models``: the victim, and the purified model where its weights are kept, on ``device``. ``samples``: of the
+    record; ``images``: the set they come from; ``trigger``: the one that the triggered samples carry."""
+
+    models: tuple[Classifier, ...]
+    samples: Samples
+    images: ImageSet
+    trigger: Trigger
+    device: torch.device
+
+    def pixels(self, points: list[int] | None = None) -> Tensor:
+        """The images of these points (all by default) as the models saw them, float (n, 3, h, w) in [0, 1], CPU."""
+        chosen = torch.arange(len(self.samples.label)) if points is None else torch.tensor(points, dtype=torch.long)
+        index = torch.from_numpy(self.samples.index).long()[chosen]
+        triggered = torch.from_numpy(self.samples.triggered)[chosen]
+        x = as_float(self.images.x_test[index]).clone()
+        if triggered.any():
+            x[triggered] = self.trigger(x[triggered])
+        return x
+
+
+def material(run: Run) -> Material:
+    """Loads everything that is at hand.
+
+    Raises:
+        BadInput: ``no_frames``, the run keeps no sample set; ``images_changed``, the images at the recorded place are
+            others than those of the run; as ``core.data.load`` and ``core.subject.load_subject``.
+    """
+    samples = run.samples
+    if samples is None:
+        raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to show.", run=run.id)
+    spec = run.spec
+    device = choose_device(spec.device if spec.device != "cuda" or torch.cuda.is_available() else "auto")
+    images = load(spec.images)
+    labels = images.y_test.numpy()
+    if int(samples.index.max()) >= len(labels) or (labels[samples.index] != samples.label).any():
+        raise BadInput(
+            "images_changed",
+            f"The images at {spec.images} are others than those of the run {run.id}; put the same images there again.",
+            path=spec.images, run=run.id,
+        )  # fmt: skip
+    subject = load_subject(spec, images)
+    after = _purified(run, images, subject)
+    models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
+    return Material(tuple(models), samples, images, _trigger(run, subject), device)
+
+
+def _purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
+    """The purified model: its weights are kept under the names that the victim's had."""
+    path = run.folder / "model.safetensors"
+    if not path.exists():
+        return None
+    from core.models.weights import classifier, read_weights
+
+    if subject.card:
+        card = subject.card
+        return classifier(read_weights(path), card.arch, card.classes, card.mean, card.std)
+    arch = None if run.spec.model_class else subject.arch
+    return load_subject(replace(run.spec, weights=str(path), arch=arch, normalize=subject.normalize), images).model
+
+
+def _trigger(run: Run, subject: Subject) -> Trigger:
+    """The real trigger where it is known, else the first reconstructed one, as on the map."""
+    if subject.trigger is not None:
+        return subject.trigger
+    found = run.triggers()
+    if found is None:
+        raise BadInput(
+            "no_trigger_kept",
+            f"The run {run.id} keeps no reconstructed trigger, so its images with the trigger cannot be made again.",
+            run=run.id,
+        )
+    form = FORMS[int(found.forms[0])]
+    pattern, mask = torch.from_numpy(found.patterns[0]), torch.from_numpy(found.masks[0])
+    return Reconstructed(form, pattern, mask if form == "mask" else None, int(found.targets[0]))

@@ -1,0 +1,217 @@
+"""Where the results for a run lie, reading them without torch, and the processes that make them.
+
+======================= ===============================================================================================
+``base.npz``            ``Base``: features, neighbours and suspicion before and after
+``map-umap-3.npz``      ``coords`` float32 (models, n, dims): another projection, likewise ``map-tsne-2.npz`` and so on
+``saliency-17.npz``     ``Saliency`` of point 17 and its twin
+``wanted.json``         ``point`` whose saliency was asked for last
+``job-<kind>.json``     the latest process of a kind: who it is, how far it is, what went wrong
+======================= ===============================================================================================
+
+In ``explore/`` in the run's folder; of a shipped recording, which is never written to, in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core import paths
+from core.errors import BadInput
+from core.runs import process
+from core.runs.arrays import read_arrays, write_arrays
+from core.runs.files import write_json
+from core.runs.record import Run
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds ``core``
+FORMAT = 1
+METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
+WHENS = ("before", "after")
+NEIGHBOURS = 12
+IDLE = "idle"  # the stage of a process that only waits
+LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
+
+
+class Base(NamedTuple):
+    """Of the victim and, where its weights are kept, of the purified model: m is 1 or 2 models, in that order.
+
+    ``features`` float16 (m, n, d), penultimate; scaled down as a whole where they would not fit. ``near`` int32
+    (m, n, k), the nearest others, nearest first. ``scores`` float16 (methods, m, n), 0-1, suspected from 0.5 on.
+    ``judged`` float32 (methods, m, 3): precision, recall and the share of triggered images among those judged at a
+    time, percent; NaN where nothing was flagged. ``thumbs`` uint8, a WebP sprite where the record keeps none, else
+    empty. ``source``: what it was made from (see ``source_of``).
+    """
+
+    features: np.ndarray
+    near: np.ndarray
+    scores: np.ndarray
+    judged: np.ndarray
+    thumbs: np.ndarray
+    source: np.ndarray
+
+    @property
+    def whens(self) -> tuple[str, ...]:
+        return WHENS[: len(self.features)]
+
+
+class Saliency(NamedTuple):
+    """``pictures`` uint8 (p, h, w, 3), without and with the trigger where both are there. ``variants`` (p,), 1: with.
+    ``heat`` uint8 (m, p, h, w), of each model for each picture, 255 where it looks most."""
+
+    pictures: np.ndarray
+    variants: np.ndarray
+    heat: np.ndarray
+
+
+class Map(NamedTuple):
+    """``coords`` float32 (models, n, dims)."""
+
+    coords: np.ndarray
+
+
+@dataclass(frozen=True)
+class Job:
+    """A process as it stands: ``done`` of ``total``, ``left`` seconds or None, ``failure`` as in ``BadInput``."""
+
+    kind: str
+    stage: str = ""
+    done: float = 0
+    total: float = 0
+    left: float | None = None
+    ended: bool = False
+    failure: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def at_work(self) -> bool:
+        return not self.ended and self.stage != IDLE
+
+
+def folder_of(run: Run) -> Path:
+    """The folder of a run's results; it need not exist."""
+    if not run.is_recording:
+        return run.folder / "explore"
+    content = b"".join(
+        path.read_bytes() for name in ("run.json", "samples.npz") if (path := run.folder / name).exists()
+    )
+    return paths.cache_folder() / "explore" / f"{run.id}-{hashlib.blake2b(content, digest_size=6).hexdigest()}"
+
+
+def source_of(run: Run) -> str:
+    """Changes when results have to be made anew: another sample set, or a purified model that was not there."""
+    parts = [str(FORMAT)]
+    for name in ("samples.npz", "model.safetensors"):
+        path = run.folder / name
+        content = path.read_bytes() if path.exists() else b""
+        parts.append(hashlib.blake2b(content, digest_size=8).hexdigest())
+    return "-".join(parts)
+
+
+def base(run: Run) -> Base | None:
+    """None if it was not made, or of another model than the run has now."""
+    found = read_arrays(folder_of(run) / "base.npz", Base)
+    return found if found is not None and str(found.source) == source_of(run) else None
+
+
+def map_of(run: Run, method: str, dims: int) -> np.ndarray | None:
+    found = read_arrays(folder_of(run) / f"map-{method}-{dims}.npz", Map)
+    return None if found is None else found.coords
+
+
+def saliency(run: Run, point: int) -> Saliency | None:
+    return read_arrays(folder_of(run) / f"saliency-{point}.npz", Saliency)
+
+
+def wanted(run: Run) -> int | None:
+    """The point whose saliency was asked for last."""
+    try:
+        return int(json.loads((folder_of(run) / "wanted.json").read_bytes())["point"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def want(run: Run, point: int) -> None:
+    """Asks for the saliency of a point: of a process that is at it already, else of a new one."""
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "wanted.json", {"point": point})
+    start(run, "--saliency", str(point), "--linger", str(LINGER))
+
+
+def forget(run: Run) -> None:
+    """Removes results that were made of other features: other maps, saliency."""
+    for pattern in ("map-*.npz", "saliency-*.npz"):
+        for path in folder_of(run).glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def write(run: Run, name: str, arrays: Any) -> Path:
+    """Writes a named tuple whole, for the process that made it."""
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_arrays(folder / f"{name}.npz", arrays)
+    return folder / f"{name}.npz"
+
+
+# processes
+
+
+def kind_of(arguments: Sequence[str]) -> str:
+    """The kind of a process by its arguments: "base", "umap-3" or "saliency"."""
+    words = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    if "--saliency" in words:
+        return "saliency"
+    return f"{words['--map']}-{words['--dims']}" if "--map" in words else "base"
+
+
+def job(run: Run, kind: str) -> Job | None:
+    """The latest process of that kind; None if there was none. One that is gone reads as ended."""
+    try:
+        note = json.loads((folder_of(run) / f"job-{kind}.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    known = {name: note[name] for name in ("stage", "done", "total", "left", "failure") if note.get(name) is not None}
+    ended = bool(note.get("ended")) or process.find(note.get("worker")) is None
+    if ended and not note.get("ended") and not known.get("failure"):
+        known["failure"] = fault_of(BadInput("explore_ended", "The computation ended before it was done."))
+    return Job(kind, ended=ended, **known)
+
+
+def fault_of(error: BadInput) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "facts": error.facts}
+
+
+def jobs(run: Run) -> list[Job]:
+    """The latest process of each kind."""
+    kinds = sorted(path.stem.removeprefix("job-") for path in folder_of(run).glob("job-*.json"))
+    return [found for kind in kinds if (found := job(run, kind)) is not None]
+
+
+def note(run: Run, kind: str, **facts: Any) -> None:
+    """Writes down how a process stands."""
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"job-{kind}.json", facts)
+
+
+def start(run: Run, *arguments: str) -> None:
+    """Sets a process to ``python -m core explore RUN ...`` and returns; not while one of its kind is at work."""
+    kind = kind_of(arguments)
+    now = job(run, kind)
+    if now is not None and not now.ended:
+        return
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"job-{kind}.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "core", "explore", str(run.folder.resolve()), *arguments],
+            cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    note(run, kind, worker=process.identity(worker.pid))

@@ -1,0 +1,78 @@
+"""The report of a run: one self-contained HTML file, made from the record, in any of our languages. No torch.
+
+``html(run, language)`` is the page; ``write`` puts it into a folder, and ``core.report.pdf`` prints it.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+
+from core import paths
+from core.errors import BadInput
+from core.report.facts import Facts, gather
+from core.report.wording import Wording
+from core.runs.files import write_atomic
+from core.runs.record import Run
+from core.words import Words
+
+__all__ = ["Facts", "Wording", "file_name", "folder_of", "gather", "html", "wording", "write"]
+
+
+def html(run: Run, language: str = "en", zone: tzinfo | None = None) -> str:
+    """The report as one HTML file. The same record gives the same text, whenever it is made.
+
+    Args:
+        run: any run or recording, however it stands.
+        language: one of ``core.words.LANGUAGES``.
+        zone: in which the run's date is told; that of this computer by default.
+
+    Raises:
+        BadInput: as ``Run``.
+    """
+    from core.report.page import build
+
+    return build(run, gather(run), Words(language, zone))
+
+
+def wording(run: Run, language: str = "en", zone: tzinfo | None = None) -> Wording:
+    """What the report says of a run, as plain sentences: recommendation, reasons, checklist, figures.
+
+    Raises:
+        BadInput: as ``Run``.
+    """
+    return Wording(gather(run), Words(language, zone))
+
+
+def file_name(language: str, kind: str = "html") -> str:
+    """``report.html``, ``report.ja.html``, ``report.pdf`` ..."""
+    return f"report.{kind}" if language == "en" else f"report.{language}.{kind}"
+
+
+def folder_of(run: Run) -> Path:
+    """Where a run's report goes: into its folder; that of a recording, which ships as it is, into the user's own."""
+    return paths.home() / "reports" / run.folder.name if run.is_recording else run.folder
+
+
+def write(run: Run, language: str = "en", folder: Path | None = None) -> Path:
+    """Write the report and return its path.
+
+    Args:
+        folder: made if it is not there; ``folder_of(run)`` by default.
+
+    Raises:
+        BadInput: as ``Run``, or ``report_not_written``.
+    """
+    path = (folder or folder_of(run)) / file_name(language)
+    content = html(run, language).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as error:
+        raise BadInput(
+            "report_not_written",
+            f"The report {path} cannot be written ({error.strerror}); choose another folder with --out.",
+            path=str(path),
+            reason=str(error.strerror),
+        ) from None
+    return path

@@ -1,0 +1,83 @@
+"""From a run's figures to a recommendation: accept, purify or refuse. Pure: keys of sentences with their figures.
+
+The two limits are rules of thumb for whoever has no stricter ones: an attack that succeeds on less than one image in
+twenty, whole interval included, and the accuracy that the default defence itself may lose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.defenses.settings import PRESETS
+from core.report.facts import GRADES, Facts, asr, asr_interval
+
+Choice = Literal["accept", "purified", "purify", "again", "refuse", "open"]
+Row = Literal["accept", "purify", "refuse"]
+
+ASR_LIMIT = 5.0  # percent: the upper end of the 95 % interval stays below it
+BA_LIMIT = PRESETS["default"].most_drop  # percentage points
+ROWS: tuple[Row, ...] = ("accept", "purify", "refuse")
+OF: dict[Choice, Row] = {
+    "accept": "accept", "purified": "purify", "purify": "purify", "again": "refuse", "refuse": "refuse",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Advice:
+    """``choice``: what is recommended; ``reasons``: keys of ``report.reason.<key>``, in the order to be told."""
+
+    choice: Choice
+    reasons: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def row(self) -> Row | None:
+        """The one of "accept", "purify" and "refuse" it comes under."""
+        return OF.get(self.choice)
+
+
+def advise(facts: Facts) -> Advice:
+    """What to do with the model, by this run's figures alone; the supplier's answers come on top."""
+    signs, known = facts.grade in ("strong", "some"), works(facts)
+    judged = facts.grade in GRADES
+    if not judged and not facts.purified:
+        return Advice("open", ("open",))
+    if facts.purified and (signs or known or not judged):
+        return _after_purification(facts, unseen=facts.grade == "none")
+    unfinished = () if facts.spec.scan_only or facts.purified else ("unfinished",)
+    if signs:
+        return Advice("purify", ("signs", *unfinished))
+    return Advice("purify", ("known", *unfinished)) if known else Advice("accept", ("accept",))
+
+
+def works(facts: Facts) -> bool:
+    """Whether the real trigger is known and works on the model as it came. An estimate alone shows nothing: some
+    pattern that fools a network can be found for every network."""
+    interval = asr_interval(facts.before)
+    return bool(facts.before and facts.before.asr_kind == "true" and interval and interval.high >= ASR_LIMIT)
+
+
+def _after_purification(facts: Facts, unseen: bool) -> Advice:
+    assert facts.before is not None
+    assert facts.after is not None
+    if facts.held is False:
+        return Advice("refuse", ("not_held", "more"))
+    reasons = []
+    interval = asr_interval(facts.after)
+    if interval is None or asr(facts.after) is None or interval.high >= ASR_LIMIT:
+        reasons.append("attack_stays")
+    if round(facts.before.ba - facts.after.ba, 2) > BA_LIMIT:
+        reasons.append("ba_lost")
+    if reasons:
+        return Advice("again", (*reasons, "more"))
+    return Advice("purified", ("purified", *(["unseen"] if unseen else [])))
+
+
+def figures(facts: Facts) -> dict[str, Any]:
+    """What a program reads of the recommendation: choice, reasons, limits."""
+    advice = advise(facts)
+    return {
+        "recommendation": advice.choice,
+        "reasons": list(advice.reasons),
+        "limits": {"asr_below": ASR_LIMIT, "ba_lost_at_most": BA_LIMIT},
+    }

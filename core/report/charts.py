@@ -1,0 +1,138 @@
+"""The report's charts as inline SVG: pure functions of numbers, small in bytes, sharp in print.
+
+Vermilion is the attack and blue is clean, as everywhere in Dissolve; what a mark means is also told by its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.report.intervals import Interval
+from core.report.markup import Markup, el, join
+
+ATTACK, CLEAN = "#b34e00", "#0072b2"  # dark enough for text on white (WCAG AA)
+QUIET, LINE, PALE = "#59636c", "#c9d0d6", "#e3e8ec"
+MAP = (1000, 440)  # width and height of a map, in its own units
+RING = 7
+MOST_BARS = 60
+
+
+def change(before: float, after: float | None, low_high: Sequence[Interval | None], colour: str, label: str) -> Markup:
+    """A share before and after on a line from 0 to 100 %: a ring and a dot, each with its 95 % interval.
+
+    Args:
+        before, after: percent; ``after`` None where there is none.
+        low_high: the interval of each.
+        label: what it shows, in words.
+    """
+
+    def x(percent: float) -> float:
+        return 6 + 1.88 * percent
+
+    parts = [
+        el("line", x1=x(0), x2=x(100), y1=8, y2=8, stroke=LINE),
+        *(el("line", x1=x(tick), x2=x(tick), y1=5, y2=11, stroke=LINE) for tick in (0, 50, 100)),
+    ]
+    if after is not None:
+        parts.append(el("line", x1=x(before), x2=x(after), y1=8, y2=8, stroke=colour, stroke_width=1.5))
+    for value, interval, fill in ((before, low_high[0], "#fff"), (after, low_high[1], colour)):
+        if value is None:
+            continue
+        if interval is not None:
+            parts.append(
+                el("path", d=f"M{x(interval.low):.1f} 1v14M{x(interval.high):.1f} 1v14", stroke=colour, fill="none")
+            )
+        parts.append(el("circle", cx=x(value), cy=8, r=4, fill=fill, stroke=colour, stroke_width=1.5))
+    return _svg(200, 16, label, *parts)
+
+
+def bars(sizes: Sequence[float | None], chosen: int, label: str) -> Markup:
+    """One bar a class: the size of the smallest change that makes the model answer it; pale where none was found.
+
+    Args:
+        sizes: of each class, in pixels. Beyond ``MOST_BARS`` classes the smallest are shown.
+        chosen: the class in the attack's colour.
+    """
+    known = [size for size in sizes if size is not None and np.isfinite(size)]
+    top = max(known, default=1.0) or 1.0
+    order = range(len(sizes))
+    if len(sizes) > MOST_BARS:
+        smallest = sorted(order, key=lambda k: _size(sizes[k]))[:MOST_BARS]
+        order = sorted({*smallest, chosen})  # type: ignore[assignment]
+    shown = list(order)
+    pitch = 240 / max(len(shown), 1)
+    width = max(pitch * 0.7, 1.2)
+    parts = [el("line", x1=0, x2=240, y1=84.5, y2=84.5, stroke=LINE)]
+    for place, k in enumerate(shown):
+        found = np.isfinite(_size(sizes[k]))
+        height = max(80 * _size(sizes[k]) / top, 1.5) if found else 80.0
+        colour = ATTACK if k == chosen else CLEAN if found else PALE
+        parts.append(
+            el("rect", x=place * pitch + (pitch - width) / 2, y=84 - height, width=width, height=height, fill=colour)
+        )
+    return _svg(240, 86, label, *parts)
+
+
+def _size(size: float | None) -> float:
+    return float("inf") if size is None or not np.isfinite(size) else float(size)
+
+
+def feature_map(coords: np.ndarray, triggered: np.ndarray, box: tuple[np.ndarray, float], label: str) -> Markup:
+    """A map: dots for clean images, rings for those with the trigger.
+
+    Args:
+        coords: (n, 2) or (n, 3); seen from the front.
+        triggered: bool (n,).
+        box: of ``bounds``; the same one for maps that are to be compared.
+    """
+    middle, scale = box
+    places = np.rint((coords[:, :2] - middle) * (scale, -scale) + np.array(MAP) / 2)
+    places = np.nan_to_num(places, nan=-99.0, posinf=-99.0, neginf=-99.0).astype(int)
+    dots = "".join(f"M{x} {y}h0" for x, y in places[~triggered])
+    ring = f"a{RING} {RING} 0 1 0 {2 * RING} 0a{RING} {RING} 0 1 0 -{2 * RING} 0"
+    rings = "".join(f"M{x - RING} {y}{ring}" for x, y in places[triggered])
+    return _svg(
+        *MAP,
+        label,
+        el("path", d=dots, stroke=CLEAN, stroke_width=8, stroke_linecap="round", opacity=0.6),
+        el("path", d=rings, stroke=ATTACK, stroke_width=2.5, fill=ATTACK, fill_opacity=0.12),
+        cls="map",
+    )
+
+
+def bounds(*maps: np.ndarray) -> tuple[np.ndarray, float]:
+    """The middle and the scale with which all of these coordinates, each (n, 2), fit into a map with some air."""
+    points = np.concatenate([coords[:, :2] for coords in maps])
+    points = points[np.isfinite(points).all(1)]
+    if not len(points):
+        return np.zeros(2), 1.0
+    low, high = points.min(0), points.max(0)
+    room = np.array(MAP) - 6 * RING
+    scale = float((room / np.maximum(high - low, 1e-9)).min())
+    return (low + high) / 2, scale
+
+
+def facing(coords: np.ndarray) -> np.ndarray:
+    """The turn, (3, 3), with which a map of three dimensions shows its widest side; the unit for one of two."""
+    if coords.shape[1] < 3:
+        return np.eye(coords.shape[1])
+    points = coords[np.isfinite(coords).all(1)]
+    if len(points) < 3:
+        return np.eye(3)
+    return np.linalg.svd(points - points.mean(0), full_matrices=False)[2].T
+
+
+def mark(kind: str) -> Markup:
+    """The mark of a legend: "clean" or "triggered"."""
+    shape = (
+        el("circle", cx=5, cy=5, r=2.4, fill=CLEAN)
+        if kind == "clean"
+        else el("circle", cx=5, cy=5, r=3.6, fill="none", stroke=ATTACK, stroke_width=1.3)
+    )
+    return el("svg", shape, cls="mark", viewBox="0 0 10 10", aria_hidden="true")
+
+
+def _svg(width: int, height: int, label: str, *parts: Markup, cls: str | None = None) -> Markup:
+    return el("svg", join(*parts), viewBox=f"0 0 {width} {height}", role="img", aria_label=label, cls=cls)

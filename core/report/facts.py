@@ -1,0 +1,263 @@
+"""What a report tells of a run, gathered from its record; plain values, nothing worded yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from core import victims
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+from core.events import Event, Frame, Measured, Scanned, StageStarted
+from core.report.intervals import Interval, wilson
+from core.runs.record import Run
+from core.runs.spec import Spec
+from core.victims import Card
+
+Grade = Literal["strong", "some", "none", "unrecorded", "waiting", "skipped"]
+GRADES = ("strong", "some", "none")
+
+
+class Hashed(NamedTuple):
+    """A file's name and its SHA-256, None if it is not known; ``now``: taken now, as the run noted none."""
+
+    file: str
+    sha256: str | None
+    now: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One run as its record has it.
+
+    Attributes:
+        images: name of the image set or of the user's own folder or file, without its place on the machine.
+        grade: of the scan: its verdict; "unrecorded" in a record without one, "waiting" before the scan is over,
+            "skipped" where the defence needed none.
+        target: the class that attack success is counted for: the attacker's where it is known, else given or found.
+        before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
+        held: whether accuracy was held; None without a purification that came to its end, or without a guard.
+        first, last: frames of the map that can be read; the same one twice where there is but one.
+        seconds: of work, by stage.
+        weights: the file the model came in; ``results``: those handed out.
+    """
+
+    id: str
+    created: str
+    status: str
+    recording: bool
+    spec: Spec
+    card: Card | None
+    title: str
+    images: str
+    classes: tuple[str, ...]
+    grade: Grade = "waiting"
+    target: int | None = None
+    scanned: Scanned | None = None
+    before: Measured | None = None
+    after: Measured | None = None
+    held: bool | None = None
+    first: Frame | None = None
+    last: Frame | None = None
+    steps: int | None = None
+    clean_images: int | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    weights: Hashed | None = None
+    results: tuple[Hashed, ...] = ()
+    machine: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    device: str = ""
+    arch: str | None = None
+    normalize: str | None = None
+    failure: str | None = None
+
+    @property
+    def total_seconds(self) -> float | None:
+        return sum(self.seconds.values()) if self.seconds else None
+
+    @property
+    def purified(self) -> bool:
+        """Whether a purification came to its end and was measured."""
+        return self.after is not None
+
+    @property
+    def going(self) -> bool:
+        return self.status in ("queued", "running", "paused")
+
+    @property
+    def attack(self) -> str | None:
+        """The planted attack where it is known."""
+        return self.card.attack if self.card else None
+
+
+def asr(measured: Measured | None) -> float | None:
+    """Attack success in percent; None where it was not or could not be measured."""
+    return None if measured is None or math.isnan(measured.asr) else measured.asr
+
+
+def asr_interval(measured: Measured | None) -> Interval | None:
+    return wilson(measured.asr, measured.triggered_images) if measured else None
+
+
+def ba_interval(measured: Measured | None) -> Interval | None:
+    return wilson(measured.ba, measured.clean_images) if measured else None
+
+
+def gather(run: Run) -> Facts:
+    """The facts of a run as it stands.
+
+    Raises:
+        BadInput: as ``Run``.
+    """
+    status = run.status  # first: what was written before the end is then all there
+    data, spec = run.data, run.spec
+    events = list(run.events())
+    card = _card(spec)
+    result = _dict(data.get("result"))
+    scanned = _last(events, Scanned)
+    before = _last(events, Measured, when="before")
+    after = _last(events, Measured, when="after")
+    if before is None or after is None or after.asr_kind != before.asr_kind:
+        after = None
+    target = next(
+        (k for k in (data.get("true_target"), card and card.target, spec.target, scanned and scanned.target)
+         if isinstance(k, int)),
+        None,
+    )  # fmt: skip
+    frames = _frames(run, events)
+    return Facts(
+        id=run.id,
+        created=run.created,
+        status=status,
+        recording=run.is_recording,
+        spec=spec,
+        card=card,
+        title=str(data.get("title") or _name(spec.weights or spec.victim or run.id)),
+        images=spec.images if spec.images in IMAGE_SETS else _name(spec.images),
+        classes=tuple(map(str, data.get("classes") or ())),
+        grade=_grade(scanned, done=status == "done"),
+        target=target,
+        scanned=scanned,
+        before=before,
+        after=after,
+        held=result.get("ba_held"),
+        first=frames[0] if frames else None,
+        last=frames[-1] if frames else None,
+        steps=result.get("steps"),
+        clean_images=result.get("clean_images"),
+        seconds=_seconds(events, _dict(result.get("seconds"))),
+        weights=_input(run, spec, card, data),
+        results=tuple(_results(run)),
+        machine=_dict(data.get("machine")),
+        versions={str(name): str(version) for name, version in _dict(data.get("versions")).items()},
+        commit=data.get("git_commit"),
+        device=str(result.get("device") or data.get("device") or spec.device),
+        arch=result.get("arch") or spec.arch or (card.arch if card else None),
+        normalize=result.get("normalize") or spec.normalize,
+        failure=_dict(data.get("failure")).get("message"),
+    )
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _name(path: str) -> str:
+    """The last part of a path: where it lay on the machine is nobody's business but the owner's."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def _card(spec: Spec) -> Card | None:
+    try:
+        return victims.card_of(spec.victim) if spec.victim else None
+    except BadInput:  # a victim that is not shipped any more
+        return None
+
+
+def _grade(scanned: Scanned | None, done: bool) -> Grade:
+    if scanned is None:
+        return "skipped" if done else "waiting"
+    if not scanned.facts or scanned.verdict not in GRADES:
+        return "unrecorded"
+    return scanned.verdict  # type: ignore[return-value]
+
+
+def _last(events: Iterable[tuple[float, Event]], kind: type[Any], **fields: Any) -> Any:
+    """The last event of a kind whose fields have these values; None if there is none."""
+    found = None
+    for _, event in events:
+        if isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items()):
+            found = event
+    return found
+
+
+def _frames(run: Run, events: Iterable[tuple[float, Event]]) -> list[Frame]:
+    """The first and the last frame of which both the event and the file are there, by index."""
+    told = {event.index: event for _, event in events if isinstance(event, Frame)}
+    there = [told[index] for index in sorted(told) if (run.folder / told[index].file).is_file()]
+    return [there[0], there[-1]] if there else []
+
+
+def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) -> dict[str, float]:
+    """Seconds of work by stage: as the run itself reported them at its end, else from the times of its events."""
+    if reported:
+        return {str(stage): float(seconds) for stage, seconds in reported.items()}
+    found: dict[str, float] = {}
+    stage, last = None, 0.0
+    for moment, event in events:
+        if stage is not None:  # a resumed run's clock may start again; time never runs backwards
+            found[stage] = found.get(stage, 0.0) + max(0.0, moment - last)
+        last = moment
+        if isinstance(event, StageStarted):
+            stage = event.stage
+    return found
+
+
+def _input(run: Run, spec: Spec, card: Card | None, data: dict[str, Any]) -> Hashed | None:
+    """The model's file: its hash as the run noted it, else as the file is now."""
+    noted = _dict(_handed_out(run).get("input"))
+    if noted.get("sha256"):
+        return Hashed(str(noted.get("file")), str(noted["sha256"]))
+    if spec.victim:
+        name = card.weights.name if card else spec.victim
+        return Hashed(name, data.get("victim_sha256") or (card.sha256 if card else None))
+    if not spec.weights:
+        return None
+    path = Path(spec.weights)
+    return Hashed(path.name, _sha256(path), now=True)
+
+
+def _results(run: Run) -> Iterable[Hashed]:
+    for name in ("model.safetensors", "model.pt"):
+        if (found := _sha256(run.folder / name)) is not None:
+            yield Hashed(name, found)
+
+
+def _handed_out(run: Run) -> dict[str, Any]:
+    """The card beside the purified weights; empty where there is none."""
+    try:
+        return _dict(json.loads((run.folder / "card.json").read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        stat = path.stat()
+        return _hash(path, stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, changed: int, size: int) -> str:
+    """Of a file in this state: a page that asks at every turn hashes a large one once."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,34 @@
+"""How far chance in the choice of test images may move a share."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+Z = 1.959964  # of the normal distribution: 95 % lie within
+
+
+class Interval(NamedTuple):
+    """Percent."""
+
+    low: float
+    high: float
+
+
+def wilson(percent: float, count: int) -> Interval | None:
+    """The 95 % interval of a share (Wilson, JASA 22, 1927); good near 0 and 100 % and for few images too.
+
+    Args:
+        percent: 0-100, as measured.
+        count: images it was measured on.
+
+    Returns:
+        None where nothing was measured.
+    """
+    if count < 1 or math.isnan(percent):
+        return None
+    share, square = min(max(percent / 100, 0.0), 1.0), Z * Z
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    reach = Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    return Interval(100 * min(low, share), 100 * max(high, share))

@@ -1,0 +1,49 @@
+"""The reconstructed trigger, alone and on a test image, as pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+
+from core.runs.arrays import FORMS, TriggerArrays
+
+LARGEST = 96  # pixels a side, as kept in the page
+GREY = 0.92  # behind a trigger that has a place
+
+
+def trigger_alone(trigger: TriggerArrays) -> str:
+    """The first reconstructed trigger at its place in the picture, on grey, as a data URI.
+
+    One that is added to every pixel is shown as strong as can be: it is faint by nature.
+    """
+    mask, pattern = (np.nan_to_num(part).transpose(1, 2, 0) for part in (trigger.mask, trigger.pattern))
+    return data_uri(pattern if not has_place(trigger) else (1 - mask) * GREY + mask * pattern)
+
+
+def trigger_on(trigger: TriggerArrays, image: np.ndarray) -> str:
+    """The image, uint8 (h, w, 3), with the first reconstructed trigger on it, as a data URI."""
+    x, pattern = image / 255, np.nan_to_num(trigger.patterns[0]).transpose(1, 2, 0)
+    if not has_place(trigger):
+        return data_uri(x + pattern)
+    mask = np.nan_to_num(trigger.masks[0]).transpose(1, 2, 0)
+    return data_uri((1 - mask) * x + mask * pattern)
+
+
+def has_place(trigger: TriggerArrays) -> bool:
+    """Whether the first trigger lies under a mask, and is not added to the whole picture."""
+    return FORMS[int(trigger.forms[0])] == "mask"
+
+
+def data_uri(pixels: np.ndarray) -> str:
+    """An image, float (h, w, 3) with 0-1 or uint8, as a PNG in a data URI, no side longer than ``LARGEST``."""
+    from PIL import Image
+
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((LARGEST, LARGEST))
+    content = io.BytesIO()
+    image.save(content, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

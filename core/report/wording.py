@@ -1,0 +1,238 @@
+"""A run's facts as sentences: what the report and the dashboard say of it, plain text in one language."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
+from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
+from core.words import Words
+
+
+class Item(NamedTuple):
+    """A point of a list: its name, its sentence, and how it stands with this run (may be empty)."""
+
+    name: str
+    text: str
+    here: str = ""
+    applies: bool = False
+
+
+class Wording:
+    """Sentences on one run.
+
+    Args:
+        facts: of the run.
+        words: of the reader's language.
+    """
+
+    def __init__(self, facts: Facts, words: Words) -> None:
+        self.facts, self.words = facts, words
+        self.advice: Advice = advise(facts)
+        self.values = self._values()
+
+    def __call__(self, key: str, **facts: Any) -> str:
+        """A sentence with what it names of the run's figures filled in."""
+        return self.words(key, **self.values | facts)
+
+    # names
+
+    @property
+    def model(self) -> str:
+        """The model in words: a shipped victim's images and attack, else the name of its file."""
+        card = self.facts.card
+        if card is None:
+            return self.facts.title
+        images, attack = self.words.name("data", card.data), self.words.name("attack", card.attack)
+        return self.words("victim.name", images=images, attack=attack)
+
+    @property
+    def method(self) -> str:
+        """The defence in words; MCL, which has more than one, with its settings."""
+        spec = self.facts.spec
+        if spec.scan_only:
+            return self.words("report.p.method_scan")
+        return self.words.name(*(("preset", spec.preset) if spec.defence == "mcl" else ("defence", spec.defence)))
+
+    @property
+    def target(self) -> str:
+        return self.class_name(self.facts.target)
+
+    def class_name(self, index: int | None) -> str:
+        classes = self.facts.classes
+        if index is None or not 0 <= index < len(classes):
+            return self.words("target.unknown")
+        data = self.facts.card.data if self.facts.card else self.facts.images
+        return self.words.name(f"class.{data}", classes[index])
+
+    @property
+    def things(self) -> str:
+        """What the images with the trigger are called."""
+        attack = self.facts.attack
+        return self.words.name("triggered", attack) if attack else self.words("triggered.unknown")
+
+    def _values(self) -> dict[str, Any]:
+        """Figures by the name sentences use; those that are missing are dashes, and no sentence is chosen for them."""
+        facts, words = self.facts, self.words
+        before, after = facts.before, facts.after
+        now, interval = after or before, asr_interval(after or before)
+        floor = ba_interval(now)
+        return {
+            "asr": words.percent(asr(now)),
+            "asr_before": words.percent(asr(before)),
+            "ba": words.percent(now.ba if now else None),
+            "ba_before": words.percent(before.ba if before else None),
+            "low": words.percent(interval.low if interval else None),
+            "high": words.percent(interval.high if interval else None),
+            "floor": words.percent(floor.low if floor else None),
+            "change": words.change(before.ba, after.ba) if before and after else "–",
+            "limit": words.percent(ASR_LIMIT, 0),
+            "points": words.points(BA_LIMIT, signed=False),
+            "kind": words(f"report.{before.asr_kind}") if before else "–",
+            "time": words.duration(facts.total_seconds),
+            "count": "–" if facts.clean_images is None else words.count(facts.clean_images),
+            "target": self.target,
+        }
+
+    # what is said
+
+    def state(self) -> list[str]:
+        """How the run stands, where that is not simply "done"."""
+        facts, key = self.facts, None
+        if facts.going:
+            key = "going"
+        elif facts.status in ("stopped", "lost", "failed"):
+            key = facts.status
+        elif facts.spec.scan_only:
+            key = "scan_only"
+        said = [self("report.state.lab")] if facts.card else []
+        return said + ([self(f"report.state.{key}", reason=facts.failure or "")] if key else [])
+
+    def verdict(self) -> str:
+        grade = self.facts.grade
+        return self.words(f"verdict.{grade}" if grade in GRADES else f"report.verdict.{grade}")
+
+    def evidence(self) -> list[str]:
+        """What the scan saw: sentences."""
+        scanned = self.facts.scanned
+        if self.facts.grade == "skipped":
+            return [self("report.evidence.skipped")]
+        if scanned is None or self.facts.grade not in GRADES:
+            return []
+        found = self.class_name(scanned.target)
+        index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
+        if self.facts.grade == "none" or gap <= 1:
+            said = [self.words("evidence.weak", target=found, index=index)]
+        else:
+            form = self.words.name("evidence.form", scanned.form)
+            said = [self.words("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form)]
+        card, given = self.facts.card, self.facts.spec.target
+        if card is not None:
+            right = card.target == scanned.target
+            real = self.class_name(card.target)
+            said.append(
+                self.words("evidence.right", found=found)
+                if right
+                else self.words("evidence.wrong", found=found, real=real)
+            )
+        if given is not None:
+            said.append(self.words("report.evidence.given", target=self.class_name(given)))
+        return said
+
+    def recommendation(self) -> str:
+        return self.words(f"report.choice.{self.advice.choice}")
+
+    def reasons(self) -> list[str]:
+        """Why, from this run's figures: sentences."""
+        return [self(f"report.reason.{key}") for key in self.advice.reasons]
+
+    def decide(self) -> list[Item]:
+        """Accept, purify, refuse: the rule of each, and how this run stands with it."""
+        return [
+            Item(
+                self(f"report.decide.{row}"),
+                self(f"report.decide.{row}_rule"),
+                self._here(row),
+                applies=self.advice.row == row,
+            )
+            for row in ROWS
+        ]
+
+    def _here(self, row: Row) -> str:
+        facts = self.facts
+        if row == "accept":
+            grade = facts.grade
+            return self(f"verdict.short.{grade}" if grade in GRADES else f"report.here.{grade}")
+        if row == "purify":
+            return self("report.here.purified" if facts.purified else "report.here.not_purified")
+        if facts.before is None:
+            return self("report.here.unknown")
+        if facts.held is None and not facts.purified:
+            return self("report.here.attack_only")
+        lost = facts.after is not None and facts.before.ba - facts.after.ba > BA_LIMIT
+        held = self.words("report.here.not_held" if facts.held is False or lost else "report.here.held")
+        return self("report.here.attack", held=held)
+
+    def questions(self) -> list[str]:
+        """What to ask a supplier."""
+        facts = self.facts
+        said = [self("report.ask.origin")]
+        if facts.before is not None:
+            said.append(
+                self.words(
+                    "report.ask.figures",
+                    ba=self.words.percent(facts.before.ba),
+                    count=self.words.count(facts.before.clean_images),
+                )
+            )
+        signs = facts.grade in ("strong", "some")
+        said.append(
+            self.words("report.ask.target", target=self.class_name(facts.scanned.target))
+            if signs and facts.scanned
+            else self("report.ask.scan")
+        )
+        if facts.weights and facts.weights.sha256:
+            said.append(self("report.ask.hash", hash=facts.weights.sha256[:12]))
+        said.append(self("report.ask.updates" if facts.clean_images else "report.ask.updates_any"))
+        return said
+
+    def steps(self) -> list[Item]:
+        """Measure, purify, keep watching."""
+        facts = self.facts
+        told = {
+            "measure": facts.before is not None,
+            "purify": facts.purified and facts.clean_images is not None,
+            "watch": facts.before is not None and self.advice.choice in ("purified", "accept"),
+        }
+        return [
+            Item(
+                self(f"report.step.{name}"),
+                self._measured_step(name) if known else self(f"report.step.{name}_any"),
+            )
+            for name, known in told.items()
+        ]
+
+    def _measured_step(self, name: str) -> str:
+        if name == "measure":  # the baseline is of the model as it came
+            return self.words("report.step.measure_text", **self._baseline())
+        return self(f"report.step.{name}_text")
+
+    def _baseline(self) -> dict[str, str]:
+        return {"ba": self.values["ba_before"], "asr": self.values["asr_before"], "kind": self.values["kind"]}
+
+    def phrases(self) -> list[str]:
+        """What to say in the meeting."""
+        said = [self.words("report.say.measure", **self._baseline())] if self.facts.before else []
+        choice = {"again": "refuse"}.get(self.advice.choice, self.advice.choice)
+        if choice == "purified" and self.facts.clean_images is None:
+            choice = "purify"
+        said.append(self(f"report.say.{choice}"))
+        return [*said, self("report.say.stages")]
+
+    def limits(self) -> list[str]:
+        """What the finding does not say."""
+        about = ("no_scan",) if self.facts.grade == "skipped" else ("covers", "blind", "proof")
+        said = [self(f"report.limits.{name}") for name in about]
+        if self.facts.before is not None:
+            said.append(self(f"report.limits.{self.facts.before.asr_kind}"))
+        return [*said, self("report.limits.interval")]

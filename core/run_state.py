@@ -1,0 +1,106 @@
+"""What the stages of a run hand on to one another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from core.data.imageset import ImageSet
+from core.defenses import DEFENCES
+from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage
+from core.frames import FrameTaker
+from core.inversion.trigger import Reconstructed
+from core.runs.arrays import FORMS
+from core.runs.record import Run
+from core.runs.spec import Spec
+from core.runs.steering import Steering
+from core.subject import Subject
+
+
+@dataclass
+class State:
+    """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan."""
+
+    run: Run
+    steering: Steering
+    spec: Spec
+    images: ImageSet
+    subject: Subject
+    device: torch.device
+    settings: Any
+    frames: FrameTaker | None = None
+    triggers: list[Reconstructed] = field(default_factory=list)
+    before: Measured | None = None
+    scanned: Scanned | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    last: Frame | None = None
+
+    @property
+    def needs_scan(self) -> bool:
+        """Whether triggers are needed: by the order, by the defence, or to estimate the ASR of a stranger's model."""
+        return self.spec.scan_only or DEFENCES[self.spec.defence].needs_triggers or self.subject.trigger is None
+
+    @property
+    def target(self) -> int | None:
+        """The class the purification works against: given, or found; None where neither was asked for."""
+        if self.spec.target is not None or self.scanned is None:
+            return self.spec.target
+        return self.scanned.target
+
+    @property
+    def asr_kind(self) -> AsrKind:
+        return "true" if self.subject.trigger else "estimated"
+
+    @property
+    def attack_target(self) -> int:
+        """The class that ASR is counted for: the real one where it is known."""
+        target = self.subject.card.target if self.subject.card else self.target
+        assert target is not None
+        return target
+
+    def trigger(self, x: torch.Tensor) -> torch.Tensor:
+        """The real trigger where it is known, else the reconstructed one that shows the backdoor best."""
+        return self.subject.trigger(x) if self.subject.trigger else self.triggers[0](x)
+
+    def recall(self) -> None:
+        """What an earlier worker of this run has already found out."""
+        for _, event in self.run.events():
+            if isinstance(event, Measured) and event.when == "before":
+                self.before = event
+            elif isinstance(event, Scanned):
+                self.recall_triggers()
+                self.scanned = event if self.triggers else None
+            elif isinstance(event, Frame):
+                self.last = event
+
+    def recall_triggers(self) -> None:
+        """The reconstructed triggers, as the record has them."""
+        found = self.run.triggers()
+        if found is None:
+            return
+        masks, patterns = (torch.from_numpy(part).to(self.device) for part in (found.masks, found.patterns))
+        self.triggers = [
+            Reconstructed(FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(sure))
+            for form, target, sure, mask, pattern in zip(
+                found.forms, found.targets, found.certainty, masks, patterns, strict=True
+            )
+        ]
+
+
+class Clock:
+    """Seconds a stage has worked, pauses left out, and what that says of the rest."""
+
+    def __init__(self, steering: Steering) -> None:
+        self.steering = steering
+        self.start = time.monotonic() - steering.paused_seconds
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start - self.steering.paused_seconds
+
+    def progress(self, stage: Stage, done: int, total: int) -> Progress:
+        left = round(self.seconds() / done * (total - done), 1) if done else None
+        return Progress(stage, done, total, left)

@@ -1,0 +1,146 @@
+"""What a comparison shows: runs of several defences on one model, their figures over time, and how much is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.defenses import DEFENCES
+from core.events import Event, Frame, StageStarted
+from core.runs.record import Run
+from dashboard import data
+from dashboard.digest import Digest
+
+START = 3.0  # seconds a worker takes to come up
+
+
+class Point(NamedTuple):
+    """Percent on the map's images, and seconds since the run's start; None where the run has no map."""
+
+    seconds: float
+    ba: float
+    asr: float
+    dissolution: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One defence in a comparison. ``status``: of the run, or "recording". ``curve``: its figures over time."""
+
+    run: Run
+    defence: str
+    status: str
+    digest: Digest
+    curve: list[Point] = field(default_factory=list)
+
+    @property
+    def going(self) -> bool:
+        return self.status in data.GOING
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds of scan and purification, which are what a defence costs; None before it has been through both."""
+        seconds = self.digest.seconds
+        return seconds.get("scan", 0.0) + seconds["purify"] if self.digest.after and "purify" in seconds else None
+
+    @property
+    def scan(self) -> float:
+        """Seconds of the scan; 0 where the defence needs none."""
+        return self.digest.seconds.get("scan", 0.0) if self.digest.scanned else 0.0
+
+
+def entries(runs: Sequence[Run]) -> list[Entry]:
+    """The runs of a comparison with all there is to show of them, in the order given."""
+    found = []
+    for run in runs:
+        status = "recording" if run.is_recording else run.status
+        found.append(Entry(run, run.spec.defence, status, data.digest_of(run), _curve_of(run)))
+    return found
+
+
+def _curve_of(run: Run) -> list[Point]:
+    """Read again only where the event log has grown."""
+    log = run.folder / "events.jsonl"
+    return _curve(str(run.folder), log.stat().st_size if log.exists() else 0, _run=run)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _curve(folder: str, size: int, _run: Run) -> list[Point]:
+    return curve(_run.events())
+
+
+def curve(events: Sequence[tuple[float, Event]]) -> list[Point]:
+    """Figures over the seconds since the run's start; level until the purification begins."""
+    points: list[Point] = []
+    for moment, event in events:
+        if isinstance(event, Frame):
+            points.append(Point(moment, event.ba, event.asr, event.dissolution))
+        elif isinstance(event, StageStarted) and event.stage == "purify" and len(points) == 1:
+            points.append(points[0]._replace(seconds=moment))
+    return points
+
+
+def recorded(victim: str) -> list[Run]:
+    """The shipped recordings of a victim that can be compared: one for each defence, same clean images and seed."""
+    main = data.recording_of(victim)
+    if main is None:
+        return []
+    same = ("victim", "images", "clean_budget", "seed", "points")
+    order = main.spec
+    runs = {
+        run.spec.defence: run
+        for run in reversed(data.runs())
+        if run.is_recording and all(getattr(run.spec, name) == getattr(order, name) for name in same)
+    }
+    return [runs[name] for name in DEFENCES if name in runs]
+
+
+def group(name: str | None) -> list[Run]:
+    """The runs of one of the visitor's comparisons, in their order; none if there is no such."""
+    runs = [run for run in data.runs() if not run.is_recording and name and run.data.get("group") == name]
+    return sorted(runs, key=lambda run: run.id[:15] + f"{list(DEFENCES).index(run.spec.defence):02}")
+
+
+def newest_group() -> str | None:
+    """The visitor's newest comparison that is going on; None if none is."""
+    for run in data.runs():
+        if not run.is_recording and run.data.get("group") and run.status in data.GOING:
+            return str(run.data["group"])
+    return None
+
+
+def progress(found: Sequence[Entry], known: Sequence[Entry]) -> tuple[float, float | None]:
+    """How much of a comparison is done, 0-1, and how many seconds are left; None while nothing tells.
+
+    Args:
+        found: the comparison.
+        known: finished runs of the same victim. How long a defence took there, times how much slower or faster what
+            was done here went, is what it is expected to take.
+    """
+    reference = {entry.defence: total for entry in known if (total := entry.digest.total_seconds)}
+    ended = [entry for entry in found if not entry.going]
+    took = {entry.defence: entry.digest.total_seconds or 0.0 for entry in ended if entry.digest.after}
+    both = [name for name in took if name in reference]
+    pace = sum(took[name] for name in both) / max(1e-9, sum(reference[name] for name in both)) if both else 1.0
+    usual = sum(took.values()) / len(took) if took else None
+    done, left, unknown = sum(took.values()), 0.0, False
+    for entry in found:
+        if not entry.going:
+            continue
+        spent = entry.digest.total_seconds or 0.0
+        expected = pace * reference[entry.defence] if entry.defence in reference else usual
+        now = entry.digest.progress
+        if now is not None and now.stage == "purify" and now.seconds_left is not None:
+            rest = now.seconds_left
+        elif expected is not None:
+            rest = max(0.0, expected - spent)
+        else:
+            unknown, rest = True, 0.0
+        done += spent
+        left += rest + (START if entry.status == "queued" else 0.0)
+    if unknown:
+        return len(ended) / max(1, len(found)), None
+    return (done / (done + left) if left else 1.0), left

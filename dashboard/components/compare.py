@@ -1,0 +1,205 @@
+"""What came of a comparison: the plane, the table, the curves and the maps side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from core.errors import BadInput
+from core.events import Measured
+from core.runs.record import Run
+from dashboard import i18n
+from dashboard.compare_data import Entry
+from dashboard.components import compare_figures as figures
+from dashboard.i18n import t
+from dashboard.words import duration, percent, triggered_images
+
+GONE, HELD = 5.0, 2.0  # ASR below which an attack is taken for removed; points of BA that may be lost
+SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✕"}
+
+
+def name_of(defence: str) -> str:
+    """A defence in a few words."""
+    return i18n.t(f"defence.{defence}")
+
+
+def before_of(entries: Sequence[Entry]) -> Measured | None:
+    """The model as it came, as the first run that measured it says."""
+    return next((entry.digest.before for entry in entries if entry.digest.before), None)
+
+
+def results(entries: Sequence[Entry], attack: str | None) -> None:
+    """All that is known so far; nothing before the first run has measured the model.
+
+    Args:
+        entries: the runs of the comparison, in the order in which they are shown.
+        attack: the planted attack, for the words on triggered images.
+    """
+    before = before_of(entries)
+    if before is None:
+        return
+    if words := verdict(entries, before):
+        with st.container(key="compare_verdict"):
+            st.markdown(words)
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        st.subheader(t("compare.table"), anchor=False)
+        st.html(table(entries, before))
+        _notes(entries, before)
+    with right:
+        st.subheader(t("compare.plane"), anchor=False)
+        _plane(entries, before)
+    _maps(entries, attack)
+    _curves(entries)
+
+
+def verdict(entries: Sequence[Entry], before: Measured) -> str:
+    """One sentence on which methods removed the attack and kept the accuracy; "" before two are through."""
+    ended = [(name_of(entry.defence), entry.digest.after) for entry in entries if entry.digest.after]
+    if len(ended) < 2:
+        return ""
+    good = [name for name, after in ended if after.asr < GONE and after.ba >= before.ba - HELD]
+    gone, held, names = percent(GONE, 0), f"{HELD:.0f}", t("compare.comma").join(f"**{name}**" for name in good)
+    if not good:
+        return t("compare.verdict_none", count=len(ended), gone=gone, held=held)
+    return t("compare.verdict", good=len(good), count=len(ended), gone=gone, held=held, names=names)
+
+
+def table(entries: Sequence[Entry], before: Measured) -> str:
+    """One row for the model as it came and one for each method, as HTML."""
+    heads = "".join(
+        f'<th scope="col"{" class=gap" if quiet else ""}>{escape(words)}</th>'
+        for words, quiet in (
+            (i18n.t(f"compare.asr_{before.asr_kind}"), False),
+            (t("compare.ba"), False),
+            (t("compare.dissolved"), True),
+            (t("compare.time"), False),
+            (t("compare.images"), True),
+        )
+    )
+    first = next((entry.curve[0].dissolution for entry in entries if entry.curve), None)
+    rows = [
+        _row(
+            f'<b class="dz-attack" aria-hidden="true">★</b> {escape(t("compare.before"))}', before, first, "–", "–", ""
+        )
+    ]
+    for entry in entries:
+        mark = figures.MARKS[entry.defence]
+        sign = f'<b style="color:{mark.colour}" aria-hidden="true">{SIGNS[mark.symbol]}</b> '
+        last = entry.curve[-1].dissolution if entry.curve and entry.digest.after else None
+        images = (entry.digest.finished.result if entry.digest.finished else {}).get("clean_images")
+        rows.append(
+            _row(
+                sign + escape(name_of(entry.defence)), entry.digest.after, last, _cost(entry),
+                "–" if images is None else f"{images:,}", _remark(entry),
+            )
+        )  # fmt: skip
+    return (
+        f'<table class="dz-table dz-compare"><thead><tr><th scope="col">{escape(t("compare.method"))}</th>{heads}</tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _row(name: str, found: Measured | None, mixed: float | None, cost: str, images: str, remark: str) -> str:
+    note = f"<small>{escape(remark)}</small>" if remark else ""
+    asr, ba = (percent(found.asr), percent(found.ba)) if found else ("–", "–")
+    return (
+        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}</td><td class="dz-clean">{ba}</td>'
+        f'<td class="gap">{percent(mixed, 0)}</td><td>{escape(cost)}</td><td class="gap">{images}</td></tr>'
+    )
+
+
+def _cost(entry: Entry) -> str:
+    return "–" if entry.cost is None else duration(entry.cost)
+
+
+def _remark(entry: Entry) -> str:
+    """What has to be said beside a method's name."""
+    if entry.status in ("failed", "lost", "stopped", "queued", "running", "paused"):
+        return i18n.t(f"status.{entry.status}")
+    if entry.digest.finished and entry.digest.finished.result.get("ba_held") is False:
+        return t("compare.not_held")
+    return t("compare.with_scan", time=duration(entry.scan)) if entry.scan else t("compare.no_scan")
+
+
+def _notes(entries: Sequence[Entry], before: Measured) -> None:
+    notes = [
+        t("outcome.note", clean=f"{before.clean_images:,}", triggered=f"{before.triggered_images:,}"),
+        i18n.t(f"outcome.{before.asr_kind}_note"),
+        t("compare.note_time"),
+    ]
+    st.caption(" ".join(notes))
+    st.caption(t("compare.note_one"))
+
+
+def _plane(entries: Sequence[Entry], before: Measured) -> None:
+    places = [
+        figures.Place(entry.defence, t(f"defence.{entry.defence}.short"), entry.digest.after.ba, entry.digest.after.asr)
+        for entry in entries
+        if entry.digest.after
+    ]
+    words = {"asr": t("compare.asr_axis"), "ba": t("compare.ba_axis"), "before": t("compare.before")}
+    figure = figures.plane_figure((before.ba, before.asr), places, words)
+    st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
+    st.caption(t("compare.plane_note"))
+
+
+def _curves(entries: Sequence[Entry]) -> None:
+    lines = [
+        figures.Line(entry.defence, t(f"defence.{entry.defence}.short"), entry.curve)
+        for entry in entries
+        if entry.curve
+    ]
+    if not lines:
+        return
+    st.subheader(t("compare.curves"), anchor=False)
+    words = {
+        "asr": t("compare.asr_axis"),
+        "ba": t("compare.ba_axis"),
+        "dissolved": t("compare.dissolved"),
+        "seconds": t("compare.seconds"),
+    }
+    st.plotly_chart(figures.curves_figure(lines, words), key="compare_curves", config={"displayModeBar": False})
+    st.caption(t("compare.curves_note"))
+
+
+def _maps(entries: Sequence[Entry], attack: str | None) -> None:
+    """The model as it came, and how each method left it: the same images, all on one scale."""
+    mapped = [(entry, entry.run.frame_count) for entry in entries if entry.run.samples is not None]
+    mapped = [(entry, count) for entry, count in mapped if count]
+    if not mapped:
+        return
+    st.subheader(t("compare.maps"), anchor=False)
+    st.caption(t("compare.maps_note", triggered=triggered_images(attack)))
+    shown = [(t("compare.before"), mapped[0][0].run, 0)]
+    shown += [(name_of(entry.defence), entry.run, count - 1) for entry, count in mapped]
+    uris = pictures(tuple((str(run.folder), index) for _, run, index in shown))
+    figures_ = "".join(
+        f'<figure><img src="{uri}" alt="{escape(t("compare.map_of", name=name))}">'
+        f"<figcaption>{escape(name)}</figcaption></figure>"
+        for (name, _, _), uri in zip(shown, uris, strict=True)
+    )
+    st.html(f'<div class="dz-maps">{figures_}</div>')
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def pictures(shown: tuple[tuple[str, int], ...]) -> list[str]:
+    """The maps of these frames (a run's folder, a frame's number) as data URIs, on one scale."""
+    runs = [Run(folder) for folder, _ in shown]
+    coords = []
+    for run, (_, index) in zip(runs, shown, strict=True):
+        try:
+            coords.append(run.frame(index).coords)
+        except (BadInput, OSError):  # being written, or gone
+            coords.append(np.zeros((0, 2)))
+    box = figures.box_of(coords)
+    uris = []
+    for run, places in zip(runs, coords, strict=True):
+        samples = run.samples
+        assert samples is not None
+        labels, triggered = samples.label[: len(places)], samples.triggered[: len(places)]
+        uris.append(figures.as_uri(figures.small_map(places, labels, triggered, box)))
+    return uris

@@ -1,0 +1,90 @@
+"""What an examination leaves: the weights to take away, what the scan cannot see, its figures class by class."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from core import uploads
+from core.runs.record import Run
+from dashboard import data, i18n
+from dashboard.components import inspected, intake, session
+from dashboard.digest import Digest
+from dashboard.i18n import t
+from dashboard.words import duration, percent, when
+
+SIGNS = {
+    "strong": ":orange[:material/gpp_bad:]",
+    "some": ":orange[:material/gpp_maybe:]",
+    "none": ":blue[:material/search:]",
+}
+MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
+LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
+
+
+def take_away(run: Run, digest: Digest) -> None:
+    """The purified weights in both formats and their card; or why there are none."""
+    if digest.finished is None or run.spec.scan_only:
+        return
+    if not (run.folder / "model.safetensors").exists():
+        return  # the figures above say that accuracy could not be held
+    st.subheader(t("take.title"), anchor=False)
+    st.markdown(t("take.text"))
+    with st.container(horizontal=True, key="take"):
+        session.download(run, "model.safetensors", t("take.safetensors"), primary=True)
+        session.download(run, "model.pt", t("take.pt"))
+        session.download(run, "card.json", t("take.card"))
+
+
+def limits() -> None:
+    """What this scan cannot see, beside every verdict."""
+    st.subheader(t("limits.title"), anchor=False)
+    st.markdown("\n".join(f"- {i18n.t(f'limits.{name}')}" for name in LIMITS))
+
+
+def per_class(digest: Digest, names: list[str]) -> None:
+    """For each class the smallest trigger found, how often it works (an estimated rate), and how suspicious that is."""
+    scanned = digest.scanned
+    if scanned is None:
+        return
+    suspicion = scanned.suspicion or [0.0] * len(scanned.mask_sizes)
+    order = sorted(range(len(scanned.mask_sizes)), key=lambda label: -suspicion[label])[:MOST_CLASSES]
+    body = ""
+    for label in order:
+        size = scanned.mask_sizes[label]
+        name = names[label] if label < len(names) else str(label)
+        mark = f" <em>{escape(t('evidence.suspect'))}</em>" if label == scanned.target else ""
+        body += (
+            f'<tr><th scope="row">{escape(name)}{mark}</th><td>{"–" if size is None else f"{size:.1f}"}</td>'
+            f"<td>{percent(scanned.attack_rates[label])}</td><td>{suspicion[label]:.1f}</td></tr>"
+        )
+    heads = ("", t("evidence.size"), t("classes.rate"), t("classes.suspicion"))
+    head = "".join(f'<th scope="col">{escape(words)}</th>' for words in heads)
+    with st.expander(t("classes.title"), icon=":material/table_rows:"):
+        st.html(
+            f'<div class="dz-scroll"><table class="dz-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
+            "</table></div>"
+        )
+        st.caption(t("classes.note"))
+
+
+def files(run: Run, digest: Digest) -> None:
+    """Where everything is, how the run was made, and the removal of what was uploaded for it."""
+    with st.expander(t("files.title"), icon=":material/folder_open:"):
+        st.markdown(t("files.where"))
+        st.code(str(run.folder), language=None, wrap_lines=True)
+        spec = run.spec
+        budget = percent(100 * spec.clean_budget, 0) if spec.clean_budget < 1 else f"{spec.clean_budget:.0f}"
+        result = digest.finished.result if digest.finished else {}
+        arch, normalize = result.get("arch") or spec.arch or "–", result.get("normalize") or spec.normalize
+        st.caption(
+            t(
+                "take.made", when=when(run.data.get("created", "")), took=duration(digest.total_seconds), arch=arch,
+                scaling=inspected.inputs_name(normalize) if normalize else "–", budget=budget, seed=spec.seed,
+            )
+        )  # fmt: skip
+        for given in dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images))):
+            upload = uploads.find(given)
+            if upload is not None:
+                intake.remover(upload, len(uploads.used_by(upload.id, data.runs())))

@@ -1,0 +1,279 @@
+"""The room of the page Explore: maps, legend, gallery and a chosen image, as one component that keeps its node.
+
+Everything is in the browser, so that a lasso, a search or another colouring asks nothing of the server. Only what
+needs the networks (another projection, a saliency map) is asked for, and comes with a later payload. Frames travel as
+in the live view (``stage``), whose ``decode.js`` unpacks them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components.stage import ASSETS as STAGE_ASSETS
+from dashboard.components.stage import FrameLike, quantise
+from dashboard.palette import class_marks
+
+ASSETS = Path(__file__).parent / "explore_assets"
+SHARED = ("decode", "words")  # of the live view
+SCRIPTS = ("shapes", "room", "points", "gallery", "legend", "detail", "export", "payload", "view", "page", "main")
+MAGIC = b"DSX1"
+
+TEXT_KEYS = (
+    *("room_label", "map_label", "gallery"),
+    *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca"),
+    *("colour_name", "colour_true", "colour_answer", "colour_confidence", "colour_ac", "colour_ss"),
+    *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
+    *("export_name", "csv_all", "csv_selected", "png", "svg"),
+    *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
+    *("scale_low", "scale_high", "about_ac", "about_ss", "judged", "judged_none"),
+    *("legend_true", "legend_answer", "class_label", "search", "search_none", "ring_name"),
+    *("selected", "clear", "find_name", "find_none", "find_all", "find_triggered", "find_clean", "find_wrong"),
+    *("find_target", "find_changed", "find_unsure", "find_ac", "find_ss", "find_invert"),
+    *("gallery_kind", "grid", "table", "sort_name", "sort_number", "sort_true", "sort_answer", "sort_confidence"),
+    *("sort_ac", "sort_ss", "head_point", "head_true", "head_answer", "head_confidence", "head_ac", "head_ss"),
+    *("empty_title", "empty_text", "point_clean", "point_triggered", "with_trigger", "without_trigger"),
+    *("detail_empty", "detail_title", "answer_sure", "before", "after"),
+    *("near_name", "near_select", "near_words", "near_wait"),
+    *("saliency_name", "saliency_ask", "saliency_words", "saliency_note"),
+)
+"""What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Another map than the run's own: ``coords`` float32 (frames, n, dims), before and, if there is one, after."""
+
+    method: str
+    dims: int
+    coords: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """A suspicion of every point, and what it is worth where the truth is known.
+
+    ``method``: "ac" or "ss"; ``when``: "before" or "after"; ``values`` (n,), 0-1, suspected from 0.5 on;
+    ``precision``, ``recall``: percent, None where nothing was flagged; ``share``: percent of triggered images among
+    those the method judged at a time.
+    """
+
+    method: str
+    when: str
+    values: np.ndarray
+    precision: float | None
+    recall: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Where the models look: ``pictures`` uint8 (p, h, w, 3); ``heat`` uint8 (k, h, w); ``shown``: for each heat map
+    ``when`` ("before", "after"), ``variant`` ("with", "without") and ``picture``, its row in ``pictures``."""
+
+    id: int
+    pictures: np.ndarray
+    heat: np.ndarray
+    shown: Sequence[Mapping[str, Any]]
+
+
+@dataclass
+class RoomPayload:
+    """All that the room shows; what is not known stays empty.
+
+    Attributes:
+        run, title: identity of the run, and what it is called.
+        index, labels, triggered, twin: the sample set, as ``core.runs.arrays.Samples``.
+        frames, steps: the run's own frames and the optimiser step of each.
+        method, dims: of the run's own map.
+        class_names, texts: in the reader's language.
+        target: the class the trigger leads to.
+        layouts: other maps; offers: (method, dims) that can be computed.
+        whens: of which models the full features are known, of "before" and "after".
+        neighbours: int32 (whens, n, k), the nearest others.
+        scores: suspicions.
+        thumbs: the sprite of all points as a WebP file, b"" where there is none; sprite: its ``rows`` and the
+            ``width`` and ``height`` of a picture.
+        saliency: of the last image it was asked for.
+        jobs: what is being computed or went wrong: ``kind``, ``words``, ``share`` (0-1 or None), ``fault``.
+        able: whether saliency and other maps can be computed.
+        missing: sentences on what is not there, by "pictures", "features" and "after".
+        live: the run is still going.
+    """
+
+    run: str
+    title: str
+    index: np.ndarray
+    labels: np.ndarray
+    triggered: np.ndarray
+    twin: np.ndarray
+    frames: Sequence[FrameLike]
+    steps: Sequence[int]
+    class_names: Sequence[str]
+    texts: Mapping[str, str]
+    method: str = "umap"
+    dims: int = 2
+    target: int | None = None
+    layouts: Sequence[Layout] = ()
+    offers: Sequence[tuple[str, int]] = ()
+    whens: Sequence[str] = ()
+    neighbours: np.ndarray | None = None
+    scores: Sequence[Score] = ()
+    thumbs: bytes = b""
+    sprite: Mapping[str, int] | None = None
+    saliency: Saliency | None = None
+    jobs: Sequence[Mapping[str, Any]] = ()
+    able: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
+    live: bool = False
+
+
+def room(key: str, payload: bytes) -> dict[str, Any] | None:
+    """Draws the room, or hands it new data; returns what the reader asks to be computed, once.
+
+    Args:
+        payload: made by ``pack``.
+    """
+    state = _component()(key=key, data=payload, on_ask_change=_ignore)
+    asked = state.get("ask")
+    return asked if isinstance(asked, dict) else None
+
+
+def _ignore() -> None:
+    """Streamlit keeps only those values of a component that have a callback."""
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    css = (ASSETS / "explore.css").read_text(encoding="utf-8")
+    return st.components.v2.component("dissolve.explore", css=css, js=script(), isolate_styles=False)
+
+
+def script() -> str:
+    """The room's modules as one: Streamlit runs a component from a blob, where relative imports lead nowhere."""
+    parts = []
+    for path in [STAGE_ASSETS / f"{name}.js" for name in SHARED] + [ASSETS / f"{name}.js" for name in SCRIPTS]:
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
+        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+def pack(payload: RoomPayload) -> bytes:
+    """The payload as bytes: magic, length of the header, header (JSON), then the arrays, each aligned to 4.
+
+    Raises:
+        ValueError: a word of ``TEXT_KEYS`` is missing, or arrays do not fit together.
+    """
+    _check(payload)
+    body = bytearray()
+    sections: dict[str, list[int]] = {}
+
+    def add(name: str, array: np.ndarray) -> None:
+        sections[name] = [len(body), array.nbytes]
+        body.extend(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        body.extend(b"\0" * (-len(body) % 4))
+
+    wide = np.uint16 if len(payload.class_names) > 256 else np.uint8
+    coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
+    add("labels", payload.labels.astype(np.uint16))
+    add("triggered", payload.triggered.astype(np.uint8))
+    add("coords", coords)
+    add("answers", np.stack([np.asarray(frame.answers) for frame in payload.frames]).astype(wide))
+    add("confidence", np.stack([np.asarray(frame.confidence) for frame in payload.frames]).astype(np.uint8))
+    add("index", payload.index.astype(np.int32))
+    add("twin", payload.twin.astype(np.int32))
+    near = payload.neighbours if payload.neighbours is not None else np.zeros((0, 0, 0), np.int32)
+    add("neighbours", near.astype(np.int32))
+    add("maps", np.concatenate([np.zeros(0, np.float32), *(layout.coords.ravel() for layout in payload.layouts)]))
+    scores = [np.rint(255 * np.clip(score.values, 0, 1)).astype(np.uint8) for score in payload.scores]
+    add("suspicion", np.concatenate([np.zeros(0, np.uint8), *scores]))
+    add("thumbs", np.frombuffer(payload.thumbs, np.uint8))
+    blank = np.zeros(0, np.uint8)
+    add("salHeat", payload.saliency.heat if payload.saliency else blank)
+    add("salPixels", payload.saliency.pictures if payload.saliency else blank)
+    header = _header(payload) | {
+        "low": low.tolist(), "scale": scale.tolist(), "wide": wide is np.uint16, "sections": sections,
+        "near": near.shape[2],
+    }  # fmt: skip
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    header["digest"] = hashlib.blake2b(text + body, digest_size=12).hexdigest()
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return MAGIC + struct.pack("<I", len(text)) + text + bytes(body)
+
+
+def _header(payload: RoomPayload) -> dict[str, Any]:
+    layouts = [{"id": f"{payload.method}-{payload.dims}", "method": payload.method, "dims": payload.dims, "own": True,
+                "frames": len(payload.frames), "start": 0}]  # fmt: skip
+    start = 0
+    for layout in payload.layouts:
+        layouts.append(
+            {"id": f"{layout.method}-{layout.dims}", "method": layout.method, "dims": layout.dims, "own": False,
+             "frames": len(layout.coords), "start": start}
+        )  # fmt: skip
+        start += layout.coords.size
+    offers = [{"id": f"{method}-{dims}", "method": method, "dims": dims} for method, dims in payload.offers]
+    sprite = None
+    if payload.sprite and payload.thumbs:
+        digest = hashlib.blake2b(payload.thumbs, digest_size=8).hexdigest()
+        sprite = {**payload.sprite, "row": 50, "digest": digest}
+    saliency = None
+    if payload.saliency:
+        height, width = payload.saliency.heat.shape[1:]
+        shown = [dict(entry) for entry in payload.saliency.shown]
+        saliency = {"id": payload.saliency.id, "height": height, "width": width, "shown": shown}
+    return {
+        "run": payload.run,
+        "title": payload.title,
+        "points": len(payload.labels),
+        "frames": len(payload.frames),
+        "dims": payload.dims,
+        "steps": [int(step) for step in payload.steps],
+        "classes": list(payload.class_names),
+        "marks": [[mark.colour, mark.shape] for mark in class_marks(len(payload.class_names))],
+        "target": payload.target,
+        "texts": {name: payload.texts[name] for name in TEXT_KEYS},
+        "layouts": layouts,
+        "offers": offers,
+        "whens": list(payload.whens),
+        "scores": [
+            {"method": score.method, "when": score.when, "precision": score.precision, "recall": score.recall,
+             "share": score.share}
+            for score in payload.scores
+        ],
+        "sprite": sprite,
+        "saliency": saliency,
+        "jobs": [dict(job) for job in payload.jobs],
+        "able": payload.able,
+        "missing": dict(payload.missing),
+        "live": payload.live,
+    }  # fmt: skip
+
+
+def _check(payload: RoomPayload) -> None:
+    missing = [name for name in TEXT_KEYS if name not in payload.texts]
+    if missing:
+        raise ValueError(f"The room lacks the words: {', '.join(missing)}")
+    n = len(payload.labels)
+    if not payload.frames or len(payload.steps) != len(payload.frames):
+        raise ValueError(
+            f"{len(payload.frames)} frames and {len(payload.steps)} steps; a room needs one frame at least"
+        )
+    lengths = {len(payload.triggered), len(payload.twin), len(payload.index), *(len(f.coords) for f in payload.frames)}
+    if lengths | {layout.coords.shape[1] for layout in payload.layouts} != {n}:
+        raise ValueError(f"arrays of {sorted(lengths)} points do not fit {n} labels")
+    if payload.neighbours is not None and payload.neighbours.shape[:2] != (len(payload.whens), n):
+        raise ValueError(
+            f"neighbours of shape {payload.neighbours.shape} for {len(payload.whens)} models and {n} points"
+        )

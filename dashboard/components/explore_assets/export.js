@@ -1,0 +1,110 @@
+/** What can be taken away: points as CSV, the map as PNG and as SVG. Made here, handed to nobody. */
+
+import { outline } from "./shapes.js";
+
+const MARGIN = 28; // pixels for the title above a picture and the legend under it
+const LINE = 20;
+
+export function save(name, content, kind) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** Points as CSV with a header; with the mark that tells spreadsheets it is UTF-8. */
+export function csv(room, ids, maps) {
+  const { payload } = room;
+  const whens = room.last > 0 ? [["before", 0], ["after", room.last]] : [["before", 0]];
+  const columns = [
+    ["point", (k) => k], ["test_image", (k) => payload.index[k]], ["class", (k) => payload.labels[k]],
+    ["class_name", (k) => payload.classes[payload.labels[k]]], ["triggered", (k) => payload.triggered[k]],
+    ["twin", (k) => (payload.twin[k] < 0 ? "" : payload.twin[k])], ["selected", (k) => room.selected[k]],
+  ];
+  for (const [when, frame] of whens) {
+    columns.push([`answer_${when}`, (k) => room.answer(k, frame)], [`answer_name_${when}`, (k) => payload.classes[room.answer(k, frame)]]);
+    columns.push([`confidence_${when}`, (k) => room.confidence(k, frame)]);
+  }
+  for (const { method, when } of payload.scores) {
+    columns.push([`${{ ac: "activation_clustering", ss: "spectral_signatures" }[method]}_${when}`, (k) => room.score(k, method, when).toFixed(3)]);
+  }
+  for (const { map, stop, when } of maps) {
+    const places = room.places(map, stop);
+    ["x", "y", "z"].slice(0, map.dims).forEach((axis, d) => columns.push([`${map.id}_${when}_${axis}`, (k) => places[k * map.dims + d].toFixed(5)]));
+  }
+  const lines = [columns.map(([name]) => name), ...ids.map((k) => columns.map(([, value]) => value(k)))];
+  return "\ufeff" + lines.map((line) => line.map(quoted).join(",")).join("\r\n") + "\r\n";
+}
+
+/** No cell of a user's class name may be read as a formula. */
+function quoted(value) {
+  const text = String(value);
+  if (typeof value === "string" && /^[=+@\t\r]|^-\D/.test(text)) return `"'${text.replaceAll('"', '""')}"`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** The maps side by side with titles and legend, as SVG: every point a path of its own. */
+export function svg(maps, titles, legend, theme) {
+  const [width, height] = [maps[0].host.clientWidth, maps[0].host.clientHeight];
+  const whole = maps.length * width + (maps.length - 1) * 16;
+  const rows = legendRows(legend, whole);
+  const parts = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${whole}" height="${height + MARGIN + rows.length * LINE + 12}" font-family="sans-serif" font-size="13">`,
+    `<rect width="100%" height="100%" fill="${theme.ground}"/>`,
+  ];
+  maps.forEach((map, at) => {
+    const left = at * (width + 16);
+    parts.push(`<text x="${left + 8}" y="18" fill="${theme.text}" font-weight="600">${safe(titles[at])}</text>`);
+    parts.push(`<g transform="translate(${left},${MARGIN})"><clipPath id="m${at}"><rect width="${width}" height="${height}"/></clipPath><g clip-path="url(#m${at})">`);
+    map.layers((k, alpha) => {
+      const { colour, shape } = map.paint.palette[map.paint.key[k]];
+      const line = map.ringed[k] ? `stroke="${map.theme.attack}" stroke-width="${Math.max(1.3, map.radius * 0.45).toFixed(2)}"` : `stroke="${theme.edge}" stroke-width="0.6"`;
+      const where = `translate(${map.px[k].toFixed(2)},${map.py[k].toFixed(2)})`;
+      parts.push(`<path d="${outline(shape, Number(map.radius.toFixed(2)))}" transform="${where}" fill="${colour}" ${line}${alpha < 1 ? ` opacity="${alpha}"` : ""}/>`);
+    });
+    parts.push("</g></g>");
+  });
+  rows.forEach((row, at) => row.forEach(({ x, name, colour, shape }) => {
+    const y = height + MARGIN + 18 + at * LINE;
+    parts.push(`<path d="${outline(shape, 4.6)}" transform="translate(${x + 8},${y - 4})" fill="${colour}"/><text x="${x + 18}" y="${y}" fill="${theme.text}">${safe(name)}</text>`);
+  }));
+  return parts.join("") + "</svg>";
+}
+
+/** The same picture in pixels, twice as fine as on the screen. */
+export function png(maps, titles, legend, theme) {
+  const image = new Image();
+  const source = URL.createObjectURL(new Blob([svg(maps, titles, legend, theme)], { type: "image/svg+xml" }));
+  return new Promise((resolve, reject) => {
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      URL.revokeObjectURL(source);
+      canvas.toBlob(resolve, "image/png");
+    };
+    image.onerror = reject;
+    image.src = source;
+  });
+}
+
+/** The legend's entries in rows that fit, each with its place; a letter takes 8 pixels, a Japanese one 14. */
+function legendRows(legend, width) {
+  const rows = [[]];
+  let x = 8;
+  for (const entry of legend) {
+    const size = 34 + [...entry.name].reduce((sum, sign) => sum + (sign.charCodeAt(0) > 255 ? 14 : 8), 0);
+    if (x + size > width && rows.at(-1).length) {
+      rows.push([]);
+      x = 8;
+    }
+    rows.at(-1).push({ ...entry, x });
+    x += size;
+  }
+  return rows;
+}
+
+function safe(text) {
+  return text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
+}

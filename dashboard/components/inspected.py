@@ -1,0 +1,250 @@
+"""What an inspection has found out: the file in words, the network and the scaling, the classes; and correcting it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shlex
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.inspection import LOG, STEPS, Inspection
+from core.runs.spec import COLOURS, NORMALIZATIONS, Inputs, Spec
+from dashboard import i18n
+from dashboard.i18n import catalogue, language, t
+from dashboard.words import images_name, percent
+
+ROWS = 6  # of the table, before all are asked for
+OWN_CLASS = ("no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture")
+SIZES = ("", "28", "32", "48", "64", "96", "128", "224")
+SIDE = 48  # pixels of a class's picture, as the inspection takes them
+
+
+def steps(found: Inspection) -> str:
+    """The steps as a line, as HTML: state is told in words for screen readers, and by shape as well as colour."""
+    shown = [step for step in STEPS if step != "unpack" or found.spec.images.lower().endswith(".zip")]
+    here = shown.index(found.step) if found.step in shown else 0
+    items = []
+    for place, step in enumerate(shown):
+        state = "done" if place < here else "todo" if place > here else "halted" if found.failure else "now"
+        if found.ended and not found.failure:
+            state = "done"
+        share = min(1.0, found.done / found.total) if state == "now" and found.total else 0.0
+        note = t("unit.percent", value=f"{100 * share:.0f}") if share else i18n.t(f"phase.{state}")
+        bar = f'<i style="width:{100 * share:.0f}%"></i>' if share else ""
+        current = ' aria-current="step"' if state == "now" else ""
+        items.append(
+            f'<li class="{state}"{current}>{bar}<b>{escape(i18n.t(f"look.step.{step}"))}</b>'
+            f"<span>{escape(note)}</span></li>"
+        )
+    return f'<ol class="dz-track" aria-label="{escape(t("look.steps"))}">{"".join(items)}</ol>'
+
+
+def told(failure: dict[str, Any]) -> str:
+    """A fault in the reader's words: those for this page where it has its own, since a page has no options to type."""
+    code, facts = str(failure.get("code", "")), failure.get("facts") or {}
+    own = catalogue(language()).get(f"look.error.{code}")
+    if own is not None and i18n.placeholders(own) <= set(facts):
+        return own.format(**facts)
+    return i18n.error(code, str(failure.get("message", "")), facts)
+
+
+def objection(failure: dict[str, Any], found: Inspection) -> None:
+    """Why it cannot go on, and where a network of the user's own is named."""
+    st.error(told(failure), icon=":material/error:")
+    log = found.pictures.with_name(LOG)
+    if failure.get("code") == "internal" and log.exists():
+        with st.expander(t("act.log"), icon=":material/description:"):
+            st.code(log.read_text(encoding="utf-8", errors="replace")[-6000:], language=None)
+    if failure.get("code") in OWN_CLASS:
+        st.markdown(t("look.own_class"))
+        weights, images = shlex.quote(str(found.spec.weights)), shlex.quote(found.spec.images)
+        command = f"python -m core scan {weights} --images {images} --model-class net.py:Net"
+        st.code(command, language="bash", wrap_lines=True)
+
+
+def facts(found: Inspection) -> None:
+    """Network, scaling and accuracy as figures, the file in words, and the table of what was tried."""
+    result = found.result
+    if result.get("arch"):
+        cells = _cell(t("look.network"), result["arch"])
+        cells += _cell(t("look.scaling"), inputs_name(result["normalize"]))
+        cells += _cell(t("look.accuracy"), percent(result["accuracy"]))
+        st.html(f'<div class="dz-cells dz-found">{cells}</div>')
+    sentences = [in_words(fact) for fact in result.get("found", [])]
+    fits = result.get("candidates") or []
+    if len(fits) == 1:
+        sentences.append(t("look.one_fit", arch=fits[0]["arch"]))
+    elif fits:
+        listed = ", ".join(fit["arch"] for fit in fits[:6]) + (" …" if len(fits) > 6 else "")
+        sentences.append(t("look.fits", count=len(fits), listed=listed))
+    if sentences:
+        st.html(f'<ul class="dz-list">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>')
+
+
+def table(found: Inspection) -> None:
+    """Networks and scalings that were tried, the best first and marked."""
+    tried = found.result.get("tried") or []
+    if not tried:
+        return
+    st.markdown(f"**{t('look.table')}**")
+    st.html(rows(tried[:ROWS], found.result))
+    if len(tried) > ROWS:
+        with st.expander(t("look.more", count=len(tried) - ROWS)):
+            st.html(rows(tried[ROWS:], found.result))
+    st.caption(t("look.table_note"))
+
+
+def rows(tried: list[dict[str, Any]], result: dict[str, Any]) -> str:
+    """The table as HTML; what was chosen is said in words, not by weight of type alone."""
+    heads = (t("look.network"), t("look.scaling"), t("look.accuracy"), t("look.size"), t("look.on"))
+    sizes = result.get("images", {})
+    body = ""
+    for row in tried:
+        chosen = (row["arch"], row["normalize"]) == (result.get("arch"), result.get("normalize"))
+        mark = f" <em>{escape(t('look.chosen'))}</em>" if chosen else ""
+        height, width = row["size"] or (sizes.get("height", 0), sizes.get("width", 0))
+        body += (
+            f'<tr{" class=chosen" if chosen else ""}><th scope="row">{escape(row["arch"])}{mark}</th>'
+            f"<td>{escape(scaling_name(row['scaling'], row['colour']))}</td><td>{percent(row['accuracy'])}</td>"
+            f"<td>{height} × {width}</td><td>{row['images']}</td></tr>"
+        )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    return f'<div class="dz-scroll"><table class="dz-table dz-tried"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'  # noqa: E501
+
+
+def classes(found: Inspection, names: list[str]) -> None:
+    """Number and size of the images, and one picture of each class with its name."""
+    images = found.result.get("images")
+    if not images:
+        return
+    st.markdown(counts(found))
+    if images.get("left_out"):
+        st.caption(t("look.left_out", count=images["left_out"]))
+    pictures = _pictures(str(found.pictures), found.pictures.stat().st_mtime) if found.pictures.exists() else []
+    cards = "".join(
+        f'<li><img src="{uri}" alt="" width="{SIDE}" height="{SIDE}"><span title="{escape(name)}">{escape(name)}</span>'
+        "</li>"
+        for uri, name in zip(pictures, names, strict=False)
+    )
+    more = f"<li>{escape(t('look.more_classes', count=len(names) - len(pictures)))}</li>" if pictures else ""
+    if cards:
+        st.html(f'<ul class="dz-classes">{cards}{more if len(names) > len(pictures) else ""}</ul>')
+
+
+def counts(found: Inspection) -> str:
+    """How many images of how many classes, in a sentence."""
+    images = found.result["images"]
+    return t(
+        "look.counts", classes=len(images["classes"]), train=images["train"], test=images["test"],
+        height=images["height"], width=images["width"],
+    )  # fmt: skip
+
+
+def correct(found: Inspection, expanded: bool) -> Spec | None:
+    """The form that overrules network and scaling; the order to look again, once its button is pressed."""
+    auto, result = t("look.auto"), found.result
+    archs = list(dict.fromkeys(fit["arch"] for fit in result.get("candidates") or []))
+    inputs = Inputs.parse(found.spec.normalize or "")
+    room = st.expander(t("look.correct"), icon=":material/edit:", expanded=expanded, key=f"correct-{found.key}")
+    with room, st.form(f"correct-form-{found.key}", border=False):
+        st.caption(t("look.correct_note"))
+        left, middle, right = st.columns(3)
+        given = [found.spec.arch] if found.spec.arch and found.spec.arch not in archs else []
+        options = ["", *archs, *given]
+        arch = left.selectbox(
+                t("look.network"), options, options.index(found.spec.arch or ""), help=t("look.network_help"),
+                format_func=lambda name: name or auto, accept_new_options=True, key=f"arch-{found.key}",
+            )  # fmt: skip
+        scalings = {"": auto} | {name: scaling_name(name) for name in NORMALIZATIONS}
+        scaling = middle.selectbox(
+                t("look.scaling"), list(scalings), list(scalings).index(inputs.scaling if inputs else ""),
+                format_func=scalings.__getitem__, key=f"scaling-{found.key}",
+            )  # fmt: skip
+        with right:
+            size, colour = _size_and_colour(found, inputs)
+        pressed = st.form_submit_button(t("look.again"), icon=":material/refresh:")
+    if not pressed:
+        return None
+    height, _, width = (size or "").strip().lower().replace("×", "x").partition("x")
+    normalize = f"{scaling}{'@' if height else ''}{height}{'x' if width else ''}{width}" if scaling else None
+    normalize = f"{normalize}:{colour}" if normalize and colour else normalize
+    images = result.get("images", {}).get("path") or found.spec.images
+    return Spec(weights=found.spec.weights, images=images, arch=(arch or "").strip() or None, normalize=normalize)
+
+
+def _size_and_colour(found: Inspection, inputs: Inputs | None) -> tuple[str | None, str | None]:
+    """The size a network wants, and its colours; both belong to a scaling that is named."""
+    size = "x".join(map(str, inputs.size)) if inputs and inputs.size else ""
+    sizes = [*SIZES, *([size] if size not in SIZES else [])]
+    colour = inputs.colour if inputs and inputs.colour != "rgb" else ""
+    colours = {name: i18n.t(f"colour.{name or 'rgb'}") for name in ("", *COLOURS)}
+    same = t("look.size_same")
+    return (
+        st.selectbox(
+            t("look.size"), sizes, sizes.index(size), format_func=lambda side: side or same,
+            accept_new_options=True, key=f"size-{found.key}", help=t("look.size_help"),
+        ),
+        st.selectbox(
+            t("look.colour"), list(colours), list(colours).index(colour), key=f"colour-{found.key}",
+            format_func=colours.__getitem__,
+        ),
+    )  # fmt: skip
+
+
+def rename(found: Inspection) -> list[str]:
+    """The class names in the reader's language, or as the visitor types them, one a line."""
+    images = found.result["images"]
+    plain = [i18n.class_name(found.spec.images, name) for name in images["classes"]]
+    key = f"names-{found.key}"
+    with st.popover(t("look.rename"), icon=":material/edit:", key=f"ask-{key}"):
+        typed = st.text_area(t("look.names"), "\n".join(plain), key=key, height=240, help=t("look.names_help"),
+                             persist_state="session")  # fmt: skip
+        file = st.file_uploader(t("look.names_file"), type=["txt"], key=f"{key}-file", max_upload_size=1)
+    if file is not None:
+        typed = file.read().decode("utf-8-sig", "replace")
+    names = [line.strip() for line in typed.splitlines() if line.strip()]
+    return names or plain
+
+
+def in_words(fact: dict[str, Any]) -> str:
+    """A fact about the file in the reader's language; in the engine's own English where the catalogue is older."""
+    sentence = catalogue(language()).get(f"found.{fact['code']}")
+    given = {name: f"{value:,}" if isinstance(value, int) else value for name, value in fact["facts"].items()}
+    return fact["message"] if sentence is None else sentence.format(**given)
+
+
+def inputs_name(name: str) -> str:
+    """A scaling with size and colour in words."""
+    inputs = Inputs.parse(name)
+    if inputs is None:
+        return images_name(name)
+    words = scaling_name(inputs.scaling, inputs.colour)
+    return words if inputs.size is None else f"{words} · {inputs.size[0]} × {inputs.size[1]}"
+
+
+def scaling_name(scaling: str, colour: str = "rgb") -> str:
+    """An input scaling in words, its colours where they are unusual."""
+    words = i18n.t(f"scaling.{scaling}")
+    return words if colour == "rgb" else f"{words} · {i18n.t(f'colour.{colour}')}"
+
+
+def _cell(name: str, value: str) -> str:
+    return f'<div class="dz-cell"><span>{escape(name)}</span><b>{escape(value)}</b></div>'
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _pictures(file: str, written: float) -> list[str]:
+    """The pictures of a row, each as a data URI; ``written`` tells a new row from an old one."""
+    from PIL import Image
+
+    uris = []
+    with Image.open(Path(file), formats=("PNG",)) as row:
+        for place in range(row.width // SIDE):
+            content = io.BytesIO()
+            row.crop((SIDE * place, 0, SIDE * (place + 1), SIDE)).save(content, "png")
+            uris.append("data:image/png;base64," + base64.b64encode(content.getvalue()).decode())
+    return uris

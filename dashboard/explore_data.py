@@ -1,0 +1,218 @@
+"""From a run's record, and what ``core.explore`` made for it, to what the page Explore shows. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+from core.explore import place
+from core.runs.record import Run
+from dashboard import data, images
+from dashboard.components.explore import Layout, RoomPayload, Saliency, Score
+from dashboard.stage_data import RunCache, read
+
+OFFERS = tuple((method, dims) for dims in (2, 3) for method in ("umap", "tsne", "pca"))
+GOING = ("queued", "running", "paused")
+
+
+@dataclass
+class Found:
+    """What has been read of one run so far, so that a page that polls reads only what is new."""
+
+    frames: RunCache = field(default_factory=RunCache)
+    base: place.Base | None = None
+    stamp: Any = None
+    maps: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+
+    def begin(self, run: Run) -> None:
+        if self.frames.folder != str(run.folder):
+            self.base, self.stamp, self.maps = None, None, {}
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Why something is not there: a key of the catalogue under ``explore.missing`` and the facts it names."""
+
+    key: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def explorable(run: Run) -> bool:
+    """Whether a run has a map with at least one frame."""
+    return run.frame_count > 0 and (run.folder / "samples.npz").exists()
+
+
+def lacks(run: Run) -> dict[str, Lack]:
+    """What a run does not have and cannot make here, by "features", "after" and "pictures"."""
+    found: dict[str, Lack] = {}
+    name = data.data_name(run)
+    spec = run.spec
+    if not images.here(spec.images) or (spec.images not in IMAGE_SETS and not Path(spec.images).exists()):
+        found["features"] = Lack("images", {"data": name})
+        if run.thumbs is None:
+            found["pictures"] = Lack("pictures", {"data": name})
+    elif run.status in GOING and not run.is_recording:
+        found["features"] = Lack("going")
+    elif spec.model_class and place.base(run) is None:
+        found["features"] = Lack("own_class", {"run": run.id})
+    elif spec.victim is None and not (spec.weights and Path(spec.weights).exists()):
+        found["features"] = Lack("weights", {"path": str(spec.weights)})
+    if not (run.folder / "model.safetensors").exists():
+        found["after"] = Lack("after")
+    return found
+
+
+def payload(
+    run: Run,
+    found: Found,
+    *,
+    title: str,
+    texts: Mapping[str, str],
+    class_names: Sequence[str],
+    missing: Mapping[str, str],
+    jobs: Sequence[Mapping[str, Any]],
+    point: int | None = None,
+) -> RoomPayload:
+    """The room's payload for a run as it stands now; only what is new since the last call is read.
+
+    Args:
+        run: with at least one frame.
+        found: kept by the caller between calls.
+        title, texts, class_names: in the reader's language.
+        missing, jobs: see ``RoomPayload``.
+        point: whose saliency is shown, if it is there.
+
+    Raises:
+        BadInput: as ``Run``; ``no_frames``, there is no frame to show.
+    """
+    found.begin(run)
+    live = run.status in GOING and not run.is_recording
+    read(run, found.frames)
+    samples, frames = found.frames.samples, found.frames.frames
+    if samples is None or not frames:
+        raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to show.", run=run.id)
+    _read_base(run, found)
+    spec, base = run.spec, found.base
+    dims = frames[0].coords.shape[1]
+    layouts, offers = _layouts(run, found, spec.projection, dims)
+    thumbs = _thumbs(run, base)
+    return RoomPayload(
+        run=run.id,
+        title=title,
+        index=samples.index,
+        labels=samples.label,
+        triggered=samples.triggered,
+        twin=samples.twin,
+        frames=list(frames),
+        steps=[found.frames.events[k].step for k in range(len(frames))],
+        class_names=list(class_names),
+        texts=texts,
+        method=spec.projection,
+        dims=dims,
+        target=found.frames.target if found.frames.target is not None else run.data.get("target"),
+        layouts=layouts,
+        offers=offers if base is not None and "features" not in missing else [],
+        whens=base.whens if base else (),
+        neighbours=base.near if base else None,
+        scores=_scores(base) if base else (),
+        thumbs=thumbs,
+        sprite=_sprite(thumbs, len(samples.label)),
+        saliency=_saliency(run, point, base),
+        jobs=jobs,
+        able=base is not None and "features" not in missing and not spec.model_class,
+        missing=missing,
+        live=live,
+    )
+
+
+def _read_base(run: Run, found: Found) -> None:
+    path = place.folder_of(run) / "base.npz"
+    stamp = path.stat().st_mtime_ns if path.exists() else None
+    weights = run.folder / "model.safetensors"
+    now = (stamp, weights.exists())
+    if now != found.stamp:
+        found.stamp, found.base, found.maps = now, place.base(run), {}
+
+
+def _layouts(run: Run, found: Found, method: str, dims: int) -> tuple[list[Layout], list[tuple[str, int]]]:
+    """The maps that are there besides the run's own, and those that can be computed."""
+    if found.base is None:
+        return [], []
+    others = [offer for offer in OFFERS if offer != (method, dims)]
+    for offer in others:
+        if offer not in found.maps and (coords := place.map_of(run, *offer)) is not None:
+            found.maps[offer] = coords
+    there = [Layout(*offer, found.maps[offer]) for offer in others if offer in found.maps]
+    return there, [offer for offer in others if offer not in found.maps]
+
+
+def _scores(base: place.Base) -> list[Score]:
+    scores = []
+    for at, method in enumerate(place.METHODS):
+        for model, when in enumerate(base.whens):
+            precision, recall, share = (float(value) for value in base.judged[at, model])
+            known = np.isfinite(precision)
+            scores.append(
+                Score(
+                    method, when, base.scores[at, model].astype(np.float32), precision if known else None,
+                    recall if np.isfinite(recall) else None, share if np.isfinite(share) else 0.0,
+                )
+            )  # fmt: skip
+    return scores
+
+
+def _thumbs(run: Run, base: place.Base | None) -> bytes:
+    if run.thumbs is not None:
+        return run.thumbs.read_bytes()
+    return base.thumbs.tobytes() if base else b""
+
+
+def _sprite(thumbs: bytes, points: int) -> dict[str, int] | None:
+    """Rows of the sprite and the size of a picture, from the file's header."""
+    if not thumbs:
+        return None
+    import io
+
+    from PIL import Image
+
+    from core.runs.arrays import THUMBS_A_ROW
+
+    width, height = Image.open(io.BytesIO(thumbs)).size
+    rows = -(-points // THUMBS_A_ROW)
+    return {"rows": rows, "width": width // THUMBS_A_ROW, "height": height // rows}
+
+
+def _saliency(run: Run, point: int | None, base: place.Base | None) -> Saliency | None:
+    found = place.saliency(run, point) if point is not None and base is not None else None
+    if found is None or point is None:
+        return None
+    models, pictures = found.heat.shape[:2]
+    shown = [
+        {"when": place.WHENS[model], "variant": "with" if found.variants[picture] else "without", "picture": picture}
+        for model in range(models)
+        for picture in range(pictures)
+    ]
+    return Saliency(point, found.pictures, found.heat.reshape(-1, *found.heat.shape[2:]), shown)
+
+
+def orders(asked: Mapping[str, Any] | None, points: int) -> list[str]:
+    """The arguments of ``core.explore.place.start`` for what a reader asks for; empty where that is nothing we know."""
+    kinds: dict[str, Callable[[], list[str]]] = {
+        "map": lambda: ["--map", str(asked["method"]), "--dims", str(int(asked["dims"]))],  # type: ignore[index]
+        "saliency": lambda: ["--saliency", str(int(asked["id"]))],  # type: ignore[index]
+    }
+    try:
+        kind = str(asked["kind"]) if asked else ""
+        if kind == "map" and (asked["method"], int(asked["dims"])) not in OFFERS:  # type: ignore[index]
+            return []
+        if kind == "saliency" and not 0 <= int(asked["id"]) < points:  # type: ignore[index]
+            return []
+        return kinds[kind]() if kind in kinds else []
+    except (KeyError, TypeError, ValueError):
+        return []

@@ -1,0 +1,157 @@
+"""A room to take the feature space of one run apart: map, images, neighbours, suspicion, saliency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.errors import BadInput
+from core.explore import place
+from core.runs.record import Run
+from dashboard import data, explore_data, i18n, images
+from dashboard.components import explore, fetch, frame
+from dashboard.i18n import t
+from dashboard.words import duration, images_name, run_title, when
+
+POLL_SECONDS = 0.8
+CHOICE = "explore_run"
+
+
+def page() -> None:
+    """The run of the address, else the one last looked at, else the newest that has a map."""
+    head = st.container(horizontal=True, vertical_alignment="bottom", key="head")
+    head.title(t("explore.title"), width="content", anchor=False)
+    there = {run.id: run for run in data.runs() if explore_data.explorable(run)}
+    if not there:
+        _nothing()
+        return
+    run = there[_choose(there, head)]
+    st.session_state["run"] = run.id
+    if st.query_params.get("run") != run.id:
+        st.query_params["run"] = run.id
+    st.fragment(_room, run_every=POLL_SECONDS if _waits(run) else None)(run.id, _waits(run))
+    if "features" in explore_data.lacks(run) and not images.here(run.spec.images):
+        fetch.offer(data.data_name(run))
+
+
+def _nothing() -> None:
+    with st.container(border=True, horizontal_alignment="left"):
+        st.subheader(t("explore.none"), anchor=False)
+        st.markdown(t("explore.none_text"))
+        if st.button(t("setup.start"), type="primary", key="explore_first"):
+            st.switch_page(frame.PAGES["purify"])
+
+
+def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
+    wanted = st.query_params.get("run") or st.session_state.get("run")
+    if wanted and wanted not in there and CHOICE not in st.session_state:
+        known = data.find(wanted)
+        st.info(t("explore.no_map", run=run_title(known) if known else wanted), icon=":material/search_off:")
+    first = wanted if wanted in there else next(iter(there))
+    names = {run_id: _name(run) for run_id, run in there.items()}
+    st.caption(t("explore.lead"))
+    head.space("stretch")
+    return head.selectbox(
+        t("explore.run"), list(names), index=list(names).index(first), format_func=names.__getitem__, key=CHOICE,
+        label_visibility="collapsed", width=480,
+    )  # fmt: skip
+
+
+def _name(run: Run) -> str:
+    moment = t("status.recording") if run.is_recording else when(run.data.get("created", ""))
+    return f"{run_title(run)} · {moment}"
+
+
+def _waits(run: Run) -> bool:
+    """Whether something of this run is being computed, so that the page has to look again by itself."""
+    going = run.status in data.GOING and not run.is_recording
+    return going or any(job.at_work for job in place.jobs(run)) or _wanted(run) is not None
+
+
+def _wanted(run: Run) -> int | None:
+    """The point whose saliency the reader waits for."""
+    point = st.session_state.get("explore_saliency", {}).get(run.id)
+    if point is None or place.saliency(run, point) is not None:
+        return None
+    worker = place.job(run, "saliency")
+    return None if worker is None or worker.ended else point
+
+
+def _room(run_id: str, waiting: bool) -> None:
+    run = data.find(run_id)
+    if run is None or not explore_data.explorable(run):  # deleted under our eyes
+        st.rerun()
+        return
+    found = st.session_state.setdefault("explore_found", explore_data.Found())
+    lacks = explore_data.lacks(run)
+    _begin(run, "features" not in lacks)
+    missing = {name: i18n.t(f"explore.missing.{lack.key}", **_facts(lack)) for name, lack in lacks.items()}
+    point = st.session_state.get("explore_saliency", {}).get(run.id)
+    names = data.data_name(run)
+    try:
+        payload = explore_data.payload(
+            run,
+            found,
+            title=run_title(run),
+            texts={name: i18n.sentence(f"explore.room.{name}") for name in explore.TEXT_KEYS},
+            class_names=[i18n.class_name(names, name) for name in run.data.get("classes") or []],
+            missing=missing,
+            jobs=[_job(job) for job in place.jobs(run) if job.at_work or job.failure],
+            point=point,
+        )
+    except BadInput as fault:
+        st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+        return
+    _obey(run, explore.room("explore_room", explore.pack(payload)), len(payload.labels))
+    first = place.job(run, "base")
+    failed = first is not None and first.ended and bool(first.failure) and "features" not in lacks
+    if failed and st.button(t("act.retry"), key="explore_retry", icon=":material/refresh:"):
+        place.start(run)
+        st.rerun()
+    if _waits(run) != waiting:
+        st.rerun()
+
+
+def _obey(run: Run, asked: dict[str, Any] | None, points: int) -> None:
+    """Sets going what the reader asked for in the room, once."""
+    order = explore_data.orders(asked, points)
+    moment = (asked or {}).get("moment")
+    if asked is None or not order or asked.get("run") != run.id or moment == st.session_state.get("explore_asked"):
+        return
+    st.session_state["explore_asked"] = moment
+    if asked["kind"] == "map":
+        place.start(run, *order)
+    else:
+        point = int(asked["id"])
+        st.session_state.setdefault("explore_saliency", {})[run.id] = point
+        if place.saliency(run, point) is None:
+            place.want(run, point)
+    st.rerun()
+
+
+def _begin(run: Run, able: bool) -> None:
+    """Sets the first computation going by itself, once, unless a purification needs the machine now."""
+    if not able or data.going_on() is not None or place.base(run) is not None:
+        return
+    before = place.job(run, "base")
+    if before is None or (before.ended and not before.failure):
+        place.start(run)
+
+
+def _facts(lack: explore_data.Lack) -> dict[str, str]:
+    return {name: images_name(value) if name == "data" else value for name, value in lack.facts.items()}
+
+
+def _job(job: place.Job) -> dict[str, Any]:
+    """A computation in words."""
+    kind = "map" if "-" in job.kind else job.kind
+    name = i18n.t(f"explore.job.{kind}")
+    if job.ended:
+        fault = job.failure
+        sentence = i18n.error(fault["code"], fault["message"], fault.get("facts") or {})
+        return {"kind": job.kind, "words": f"{name}: {sentence}", "share": None, "fault": True}
+    share = job.done / job.total if job.total else None
+    left = t("explore.left", time=duration(job.left)) if job.left is not None and job.total else t("explore.starting")
+    return {"kind": job.kind, "words": f"{name} · {left}", "share": share, "fault": False}

@@ -1,0 +1,100 @@
+"""Every defence with its default settings on the MCL authors' CIFAR-10 victim: same clean images, same seed.
+
+BA and ASR are taken with the REAL trigger, which no defence is told, on 3,000 test images (BA over all classes).
+Beside them stand published figures of BadNets on CIFAR-10 with 5 % clean images. Those of NAD's authors are of a
+network, trigger and target class like these (WRN-16-1, grid, 5), though not of this very victim; those of
+BackdoorBench are of another network, PreAct-ResNet18 with 10 % poison. MCL's are of this victim, BA without the
+target class.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from core.attacks import make_trigger
+from core.data import load
+from core.data.budget import clean_budget
+from core.data.imageset import ImageSet
+from core.defenses import DEFENCES, make, settings_for
+from core.inversion.scan import scan
+from core.inversion.trigger import Reconstructed
+from core.metrics import attack_success_rate, benign_accuracy
+from core.models.classifier import Classifier
+from core.models.evaluate import answers
+from core.models.weights import classifier, read_weights
+from core.runs.spec import NORMALIZATIONS
+from tests.benchmarks.shared_victim import ARCH, SCALING, TARGET, UNPACK, WEIGHTS
+from tests.benchmarks.watch import environment
+
+IMAGES = 3000
+BUDGET = 0.05
+BENCH = "BackdoorBench, PreAct-ResNet18"
+NAD_CODE = "NAD's code, WRN-16-1 (before: 85.65 / 100)"
+# BA / ASR, percent
+PUBLISHED = {
+    "before": "authors of MCL, WRN-16-1: 83.01 / 99.64; BackdoorBench, PreAct-ResNet18: 91.3 / 95.0",
+    "mcl": "authors of MCL, WRN-16-1: 82.29 / 1.92",
+    "ft": f"{NAD_CODE}: 82.32 / 18.13; {BENCH}: 90.0 / 1.5",
+    "fp": f"{BENCH}: 91.3 / 57.1",
+    "nad": f"{NAD_CODE}: 82.12 / 3.57; {BENCH}: 89.9 / 2.1",
+    "nc": f"{BENCH}: 89.0 / 1.3",
+}
+
+
+def rows(defences: Sequence[str] = tuple(DEFENCES), **settings: float) -> list[tuple[str, str, str]]:
+    """(figure, measured, published). ``settings`` go to each defence, for a short trial of this benchmark itself."""
+    missing = [path.name for path in (WEIGHTS, UNPACK) if not path.is_file()]
+    if missing:
+        return [("defences", f"skipped: {' and '.join(missing)} are not in the folder shared beside this one", "-")]
+    with tempfile.TemporaryDirectory() as folder, environment(DISSOLVE_DATA=Path(folder)):
+        subprocess.run([sys.executable, str(UNPACK), folder, "--npz"], check=True)
+        images = load("cifar10")
+    chosen = clean_budget(images.y_train, BUDGET, images.num_classes, 0)
+    step = len(images.x_test) // IMAGES
+    images = replace(images, x_test=images.x_test[::step][:IMAGES], y_test=images.y_test[::step][:IMAGES])
+    x, y = images.x_train[chosen], images.y_train[chosen]
+    victim = classifier(read_weights(WEIGHTS), ARCH, images.num_classes, *NORMALIZATIONS[SCALING])
+    count = f"{IMAGES:,} test images, real trigger"
+    found = [(f"defences: the victim, BA / true ASR ({count})", _figures(victim, images), PUBLISHED["before"])]
+    triggers, spent = _scanned(victim, x) if any(DEFENCES[name].needs_triggers for name in defences) else ([], 0.0)
+    if triggers:
+        found.append(("defences: scan, for MCL and NC", f"{spent:.1f} s, class {triggers[0].target}", str(TARGET)))
+    for name in defences:
+        start = time.monotonic()
+        defence = make(name, victim, x, y, triggers, settings_for(name, "default", "cifar10", **settings))
+        for _ in defence.steps():
+            pass
+        model = defence.result(best=True)
+        seconds = time.monotonic() - start
+        label = f"defences: {name}, BA / true ASR, seconds and steps without the scan"
+        found.append((label, f"{_figures(model, images)}, {seconds:.1f} s, {defence.done}", PUBLISHED[name]))
+        print(" | ".join(found[-1]), file=sys.stderr, flush=True)
+    return found
+
+
+def _scanned(victim: Classifier, x: torch.Tensor) -> tuple[list[Reconstructed], float]:
+    """The reconstructed triggers of the class that the scan finds, and how long that took."""
+    start = time.monotonic()
+    *_, (_, _, found) = scan(victim, x)
+    assert found is not None
+    return found.triggers(), time.monotonic() - start
+
+
+def _figures(model: Classifier, images: ImageSet) -> str:
+    trigger = make_trigger("badnets", images.size, look="grid")
+    labels = images.y_test
+    clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)
+    return f"{benign_accuracy(clean, labels):.2f} / {attack_success_rate(attacked, labels, TARGET):.2f} %"
+
+
+if __name__ == "__main__":
+    for row in rows(tuple(sys.argv[1:]) or tuple(DEFENCES)):
+        print(" | ".join(row))

@@ -1,0 +1,81 @@
+"""The page that compares defences, as a visitor has it: the shipped comparison, in both languages, wide and narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.defenses import DEFENCES
+from core.runs import queue
+from core.runs.spec import Spec
+from tests.browser.conftest import FEW
+from tests.browser.test_pages import HOME, TOO_WIDE
+from tests.browser.visit import RUN_PATIENCE, Server, address, figure, words
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1440), ("ja", 390)])
+def test_the_shipped_comparison_is_drawn_and_no_other_host_is_asked(
+    visitor: Callable[..., Page], language: str, width: int
+) -> None:
+    asked: list[str] = []
+    page = visitor(width=width, height=900, locale="ja-JP" if language == "ja" else "en-GB")
+    page.context.on("request", lambda request: asked.append(request.url))
+    page.goto(address("/compare", lang=language))
+    expect(page.get_by_role("heading", level=1, name=words("compare.title", language))).to_be_visible()
+
+    rows = page.locator(".dz-compare tbody tr")
+    expect(rows).to_have_count(1 + len(DEFENCES))
+    for defence in DEFENCES:
+        row = rows.filter(has_text=words(f"defence.{defence}", language))
+        assert 0 <= figure(row.locator("td").nth(0)) <= 100
+        assert figure(row.locator("td").nth(1)) > 50
+    before, mcl = (figure(rows.nth(k).locator("td").nth(0)) for k in (0, 1))
+    assert mcl < before - 50
+
+    maps = page.locator(".dz-maps img")
+    expect(maps).to_have_count(1 + len(DEFENCES))
+    assert maps.evaluate_all("images => images.every((image) => image.complete && image.naturalWidth > 100)")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached()
+    assert page.evaluate(TOO_WIDE) == [0, 0], "the page scrolls sideways"
+
+    elsewhere = {url for url in asked if urlsplit(url).scheme not in ("data", "blob")}
+    assert {url for url in elsewhere if urlsplit(url).hostname not in HOME} == set()
+
+
+def test_a_run_of_the_comparison_opens_by_itself(page: Page) -> None:
+    page.goto("/compare")
+    page.locator(".st-key-open-nc").get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(words("defence.nc"))
+    expect(page.locator(".dz-table").first).to_be_visible()
+
+
+def test_a_comparison_goes_on_without_the_page_and_is_found_again(
+    visitor: Callable[..., Page], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    order = Spec(victim="digits-badnets", images="digits", points=FEW, projection="pca")
+    runs = queue.start([replace(order, defence=name) for name in ("ft", "nc")])
+    try:
+        page = visitor()
+        page.goto(address("/compare", group=runs[0].data["group"]))
+        expect(page.locator(".stProgress")).to_be_visible()
+        expect(page.locator(".st-key-stop")).to_be_visible()
+        page.close()
+
+        page = visitor()
+        page.goto("/compare")  # another visit, which knows nothing of the first
+        expect(page.locator(".stProgress").or_(page.locator(".dz-compare"))).to_be_visible()
+        page.goto(address("/compare", group=runs[0].data["group"]))
+        expect(page.locator(".st-key-back")).to_be_visible(timeout=RUN_PATIENCE)
+        assert [run.status for run in runs] == ["done", "done"]
+        expect(page.locator(".dz-compare tbody tr")).to_have_count(3)
+        expect(page.locator(".dz-maps img")).to_have_count(3)
+    finally:
+        queue.stop(runs)

@@ -1,0 +1,162 @@
+"""Exploring a shipped recording: lasso, grid and counts, colours, time, both maps, neighbours, what is taken away."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from core.runs.record import open as open_run
+from tests.browser.test_pages import HOME, TOO_WIDE
+from tests.browser.visit import address, words
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+RECORDING = "signs-badnets"
+SAMPLES = open_run(RECORDING).samples
+assert SAMPLES is not None
+POINTS = len(SAMPLES.label)
+RIGHT = [(0.62, 0.05), (0.99, 0.05), (0.99, 0.95), (0.62, 0.95)]  # of the map: where the trigger cluster stands apart
+COMPUTED = 180_000  # milliseconds for the process beside the page
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+    page = visitor(locale="ja-JP" if language == "ja" else "en-GB")
+    page.context.on("request", lambda request: asked.append(request.url))
+    page.goto(address("/explore", run=RECORDING))
+    expect(page.get_by_role("heading", level=1, name=words("explore.title", language))).to_be_visible()
+    expect(room(page)).to_have_attribute("data-ready", "true")
+    expect(part(page, "empty")).to_be_visible()
+
+    # lasso: count, grid and legend say the same
+    lasso(page, "a", RIGHT)
+    count = selected(page)
+    assert 200 < count < POINTS / 2
+    expect(part(page, "count")).to_have_text(f"{count:,} / {POINTS:,}")
+    assert counted(page) == count
+    assert 0 < part(page, "gallery").locator("button").count() < 120  # only what is in sight
+    first = part(page, "gallery").locator("button").first
+    expect(first).to_have_attribute("aria-label", re.compile(r".+"))
+
+    # a picture beside the pointer, wherever there is a point
+    box = part(page, "map-a").bounding_box()
+    assert box is not None
+    for step in range(60):
+        page.mouse.move(box["x"] + box["width"] * (0.2 + 0.01 * step), box["y"] + box["height"] * 0.55)
+        if part(page, "tip").is_visible():
+            break
+    expect(part(page, "tip")).to_contain_text("%")
+    assert "blob:" in part(page, "tip").locator("span").evaluate("node => getComputedStyle(node).backgroundImage")
+
+    # the legend and the keyboard
+    page.keyboard.press("Escape")
+    assert selected(page) == 0
+    part(page, "legend").locator("button").first.focus()
+    page.keyboard.press("Enter")
+    assert selected(page) == int((SAMPLES.label == 0).sum())  # type: ignore[union-attr]
+    part(page, "find").select_option("triggered")
+    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+
+    # colours, time, both maps with the same selection
+    part(page, "colour").select_option("confidence")
+    expect(part(page, "scale")).to_be_visible()
+    part(page, "colour").select_option("answer")
+    expect(part(page, "scale")).to_be_hidden()
+    frames = int(room(page).get_attribute("data-frames") or 0)
+    part(page, "slider").focus()
+    page.keyboard.press("End")
+    expect(room(page)).to_have_attribute("data-frame", str(frames - 1))
+    expect(part(page, "step")).to_contain_text(str(frames))
+    part(page, "both").click()
+    expect(part(page, "map-b")).to_be_visible()
+    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+
+    # one image: its twin, and its neighbours in both models once they are computed
+    part(page, "gallery").locator("button").nth(1).click()
+    expect(part(page, "detail")).to_contain_text(words("explore.room.with_trigger", language))
+    neighbours = part(page, "near-before").locator("button")
+    expect(neighbours).to_have_count(12, timeout=COMPUTED)
+    expect(part(page, "near-after").locator("button")).to_have_count(12)
+    part(page, "colour").select_option("ss")
+    expect(part(page, "scale")).to_contain_text("%")
+
+    # what can be taken away
+    rows = list(csv.DictReader(taken(page, "csv_selected", tmp_path).read_text("utf-8-sig").splitlines()))
+    assert len(rows) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    assert {row["triggered"] for row in rows} == {"1"}
+    assert len(taken(page, "csv_all", tmp_path).read_text("utf-8-sig").splitlines()) == POINTS + 1
+    assert taken(page, "svg", tmp_path).read_text("utf-8").count("<path") == 2 * POINTS
+    assert taken(page, "png", tmp_path).read_bytes().startswith(b"\x89PNG")
+
+    fetched = [urlsplit(url) for url in asked if urlsplit(url).scheme not in ("data", "blob")]
+    assert {url.hostname for url in fetched} <= HOME
+
+
+def test_saliency_and_another_map_are_computed_when_asked_for(page: Page) -> None:
+    page.goto(address("/explore", run=RECORDING))
+    expect(room(page)).to_have_attribute("data-ready", "true")
+    part(page, "find").select_option("triggered")
+    part(page, "gallery").locator("button").first.click()
+    expect(part(page, "near-before").locator("button")).to_have_count(12, timeout=COMPUTED)
+    part(page, "map").select_option("pca-3")
+    expect(room(page)).to_have_attribute("data-map", "pca-3", timeout=COMPUTED)
+    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    lasso(page, "a", [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)])
+    assert selected(page) > POINTS / 2
+    part(page, "saliency-ask").click()
+    expect(part(page, "saliency").locator("canvas")).to_have_count(4, timeout=COMPUTED)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_room_fits_a_phone(visitor: Callable[..., Page], language: str) -> None:
+    page = visitor(width=390, height=844, locale="ja-JP" if language == "ja" else "en-GB")
+    page.goto(address("/explore", run=RECORDING))
+    expect(room(page)).to_have_attribute("data-ready", "true")
+    part(page, "find").select_option("wrong")
+    part(page, "gallery").locator("button").first.click()
+    assert page.evaluate(TOO_WIDE) == [0, 0]
+
+
+def room(page: Page) -> Locator:
+    return page.get_by_test_id("explore")
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.get_by_test_id(f"explore-{name}")
+
+
+def selected(page: Page) -> int:
+    return int(room(page).get_attribute("data-selected") or -1)
+
+
+def counted(page: Page) -> int:
+    """The sum of the legend's counts of the selection."""
+    return sum(int(text.split("/")[0]) for text in part(page, "legend").locator("b").all_inner_texts())
+
+
+def lasso(page: Page, name: str, corners: list[tuple[float, float]]) -> None:
+    """Draws around a part of a map, given in shares of its width and height."""
+    box = part(page, f"map-{name}").bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+
+
+def taken(page: Page, name: str, folder: Path) -> Path:
+    part(page, "export").click()
+    with page.expect_download() as waiting:
+        part(page, name).click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path

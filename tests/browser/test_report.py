@@ -1,0 +1,57 @@
+"""The report in a browser: it asks for nothing, fits its sheet and the screen, and comes from the page in a press."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core import paths, report
+from core.report import pdf
+from core.runs.record import Run
+from core.words import LANGUAGES
+from tests.browser.visit import PATIENCE
+from tests.core.report.test_pdf import sheets
+
+pytestmark = pytest.mark.browser
+RUNS = ("signs-badnets", "signs-sig", "cifar10-badnets", "gtsrb-badnets")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", RUNS)
+def test_a_report_asks_for_nothing_and_fits(browser: Browser, tmp_path: Path, name: str, language: str) -> None:
+    path = report.write(Run(paths.RECORDINGS / name), language, tmp_path)
+    asked: list[str] = []
+    told: list[str] = []
+    for width in (1280, 390):
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: told.append(message.text))
+        page.goto(path.as_uri())
+        expect(page.locator("h1")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("document.documentElement.lang") == language
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        context.close()
+    assert {url for url in asked if not url.startswith("data:")} == {path.as_uri()}
+    assert told == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", RUNS)
+def test_a_report_is_one_sheet_of_a4(chromium: str, name: str, language: str) -> None:
+    content = pdf.render(report.html(Run(paths.RECORDINGS / name), language), Path(chromium))
+    assert sheets(content)[0] == 1
+
+
+def test_a_press_on_the_page_saves_the_report(visitor: Callable[..., Page]) -> None:
+    page = visitor(locale="ja-JP")
+    page.goto("/purify?run=signs-badnets")
+    for name, starts in (("報告書 (HTML)", b"<!DOCTYPE html>"), ("報告書 (PDF)", b"%PDF")):
+        with page.expect_download(timeout=2 * PATIENCE) as saved:
+            page.get_by_role("button", name=name).click()
+        assert Path(saved.value.path()).read_bytes().startswith(starts)
+        assert "report.ja" in saved.value.suggested_filename

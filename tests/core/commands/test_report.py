@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import cli, paths
+from core.report import pdf
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_a_recording_is_reported_into_the_users_own_folder(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "signs-badnets"]) == 0
+    out = capsys.readouterr().out
+    path = home / "reports" / "signs-badnets" / "report.html"
+    assert str(path) in out
+    assert "Strong signs of a backdoor." in out
+    assert "Recommendation: Accept the purified model" in out
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert not (paths.RECORDINGS / "signs-badnets" / "report.html").exists()
+
+
+def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(paths.RECORDINGS / "signs-sig")
+    assert cli.main(["report", folder, "--lang", "ja", "--out", str(tmp_path / "new"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["html"] == str(tmp_path / "new" / "report.ja.html")
+    assert told["pdf"] is None
+    assert told["recommendation"] == "refuse"
+    assert told["reasons"] == ["not_held", "more"]
+    assert told["verdict"] == "none"
+    assert "当面は見送り" in Path(told["html"]).read_text(encoding="utf-8")
+
+
+def test_a_pdf_lies_beside_the_page(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed: list[str] = []
+
+    def render(html: str, seconds: float) -> bytes:
+        printed.append(html)
+        return b"%PDF"
+
+    monkeypatch.setattr(pdf, "render", render)
+    assert cli.main(["report", "signs-badnets", "--pdf", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [str(tmp_path / "report.html"), str(tmp_path / "report.pdf")]
+    assert printed == [(tmp_path / "report.html").read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("run", ["no-such-run", "last", "", "/"])
+def test_a_run_that_is_not_there_is_told_in_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    assert cli.main(["report", run]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert told.strip().endswith((".", "purify"))
+
+
+def test_a_language_that_is_not_there_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["report", "signs-badnets", "--lang", "xx"])
+    assert end.value.code == 2
+    assert "xx" in capsys.readouterr().err
+
+
+def test_without_a_browser_the_page_is_written_all_the_same(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pdf, "find_browser", lambda: None)
+    assert cli.main(["report", "signs-badnets", "--pdf", "--out", str(tmp_path)]) == 2
+    assert "install Chromium" in capsys.readouterr().err
+    assert (tmp_path / "report.html").exists()

@@ -1,0 +1,82 @@
+"""The loop that the defences share: its steps against torch's own optimiser, its batches, its rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.defenses.fine_tuning import FineTuning
+from core.defenses.training import TuningSettings
+from tests.core.tiny import Tiny
+
+QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0)
+
+
+def make(tiny: Tiny, settings: TuningSettings = QUICK) -> FineTuning:
+    return FineTuning(tiny.model, tiny.x, tiny.y, (), settings)
+
+
+def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
+    ours, theirs = make(tiny), make(tiny)
+    seen: list[torch.Tensor] = []
+    real = ours.losses
+
+    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(chosen)
+        return real(chosen)
+
+    ours.losses = losses  # type: ignore[method-assign]
+    optimiser = torch.optim.SGD(theirs.model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
+    for step in ours.steps():
+        optimiser.param_groups[0]["lr"] = step.lr
+        theirs.model.train()
+        optimiser.zero_grad()
+        theirs.losses(seen[-1])["clean"].backward()
+        optimiser.step()
+        theirs.done += 1  # what is drawn at random depends on the step
+    expected = theirs.weights()
+    for name, value in ours.weights().items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_the_rate_falls_to_nothing_along_a_cosine(tiny: Tiny) -> None:
+    training = make(tiny)
+    rates = [step.lr for step in training.steps()]
+    assert len(rates) == 3 * 4
+    assert rates[0] == QUICK.lr
+    assert rates[6] == pytest.approx(QUICK.lr / 2)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(QUICK.lr * 0.5 * (1 + math.cos(math.pi * 11 / 12)))
+
+
+def test_a_small_budget_gets_its_steps_all_the_same(tiny: Tiny) -> None:
+    training = make(tiny, replace(QUICK, least=30))
+    steps = list(training.steps())
+    assert len(steps) == steps[0].total == 30
+    assert steps[15].lr == pytest.approx(QUICK.lr / 2)
+
+
+def test_images_are_shifted_alike_in_the_same_step_and_otherwise_in_another(tiny: Tiny) -> None:
+    training, chosen = make(tiny), torch.arange(8)
+    first = training.batch_of(chosen)
+    assert first.shape == training.x[chosen].shape
+    assert not torch.equal(first, training.x[chosen])
+    assert torch.equal(first, training.batch_of(chosen))
+    training.done = 1
+    assert not torch.equal(first, training.batch_of(chosen))
+    still = make(tiny, replace(QUICK, shift=0))
+    assert torch.equal(still.batch_of(chosen), still.x[chosen])
+
+
+def test_a_loss_counts_with_its_weight(tiny: Tiny) -> None:
+    """Plain SGD: a step along half of the loss is half as long."""
+
+    def moved(weight: float) -> torch.Tensor:
+        training = make(tiny, replace(QUICK, clean=weight, momentum=0, weight_decay=0))
+        next(training.steps())
+        return training.model.head[0].weight.detach() - tiny.model.head[0].weight.detach()
+
+    torch.testing.assert_close(moved(0.5) * 2, moved(1.0), rtol=1e-3, atol=1e-6)

@@ -1,0 +1,30 @@
+"""A real run to explore: the shipped recording of the digits, whose images anybody has."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core import paths
+from core.runs.files import write_json
+from core.runs.record import Run
+
+
+@pytest.fixture
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The recording itself, with an empty cache."""
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+    return Run(paths.RECORDINGS / "digits-badnets")
+
+
+@pytest.fixture
+def own_run(recording: Run, tmp_path: Path) -> Run:
+    """A run of the visitor's: the recording with weights after it (those of the victim)."""
+    folder = paths.runs_folder() / "mine"
+    shutil.copytree(recording.folder, folder)
+    run = Run(folder)
+    write_json(folder / "run.json", run.data | {"recording": False, "status": "done", "id": "mine"})
+    shutil.copyfile(paths.VICTIMS / "digits-badnets.safetensors", folder / "model.safetensors")
+    return Run(folder)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from core.errors import BadInput
+from core.explore import jobs, place
+from core.runs import process
+from core.runs.record import Run
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What would have been started; in its place stands a process that waits for its end."""
+    found: list[list[str]] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **options: Any) -> Any:
+        found.append(command)
+        return real([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=options["stdout"])
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return found
+
+
+def test_the_results_of_a_recording_follow_its_content(recording: Run, own_run: Run) -> None:
+    there = place.folder_of(recording)
+    assert there.parent.name == "explore"
+    assert recording.folder not in there.parents
+    assert place.folder_of(own_run).parent == own_run.folder
+
+
+def test_one_process_of_a_kind_at_a_time(own_run: Run, started: list[list[str]]) -> None:
+    place.start(own_run)
+    place.start(own_run)
+    place.start(own_run, "--map", "tsne", "--dims", "2")
+    assert [command[3:] for command in started] == [
+        ["explore", str(own_run.folder)],
+        ["explore", str(own_run.folder), "--map", "tsne", "--dims", "2"],
+    ]
+    assert {job.kind for job in place.jobs(own_run) if job.at_work} == {"base", "tsne-2"}
+
+
+def test_a_process_that_is_gone_reads_as_ended_with_a_reason(own_run: Run) -> None:
+    place.note(own_run, "base", worker={"pid": 1, "started": 1.0}, stage="look", done=3, total=10)
+    job = place.job(own_run, "base")
+    assert job is not None
+    assert job.ended
+    assert job.failure["code"] == "explore_ended"
+
+
+def test_what_was_reported_is_on_record(own_run: Run) -> None:
+    with jobs.told(own_run, "base") as report:
+        report("look", 1, 4)
+        job = place.job(own_run, "base")
+        assert job is not None
+        assert (job.stage, job.done, job.total, job.ended) == ("look", 1, 4, False)
+    assert place.job(own_run, "base").ended  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(BadInput("no_frames", "None."), "no_frames"), (OSError("x"), "explore_failed")]
+)
+def test_a_failure_is_on_record(own_run: Run, fault: Exception, code: str) -> None:
+    with pytest.raises(type(fault)), jobs.told(own_run, "base"):
+        raise fault
+    assert place.job(own_run, "base").failure["code"] == code  # type: ignore[union-attr]
+
+
+def test_a_process_that_only_waits_is_not_at_work(own_run: Run) -> None:
+    with jobs.told(own_run, "saliency") as report:
+        report(place.IDLE, 0, 0)
+        assert not place.job(own_run, "saliency").at_work  # type: ignore[union-attr]
+
+
+def test_a_point_is_asked_for_of_the_process_that_is_there(own_run: Run, started: list[list[str]]) -> None:
+    place.want(own_run, 4)
+    place.want(own_run, 5)
+    assert place.wanted(own_run) == 5
+    assert len(started) == 1
+    place.note(own_run, "saliency", worker=process.identity(), ended=True)
+    place.want(own_run, 6)
+    assert started[-1][-4:] == ["--saliency", "6", "--linger", str(place.LINGER)]
+
+
+def test_damaged_results_read_as_none(own_run: Run) -> None:
+    folder = place.folder_of(own_run)
+    folder.mkdir()
+    for name in ("base.npz", "map-pca-2.npz", "saliency-3.npz", "wanted.json", "job-base.json"):
+        (folder / name).write_bytes(b"PK\x03\x04 not whole")
+    assert place.base(own_run) is None
+    assert place.map_of(own_run, "pca", 2) is None
+    assert place.saliency(own_run, 3) is None
+    assert place.wanted(own_run) is None
+    assert place.job(own_run, "base") is None

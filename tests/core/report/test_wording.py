@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.report import Wording
+from core.runs.spec import Spec
+from core.words import LANGUAGES
+from tests.core.report.conftest import story
+
+Say = Callable[..., Wording]
+STATES: dict[str, dict[str, Any]] = {
+    "done": {},
+    "field": {"events": story(kind="estimated"), "spec": Spec(weights="bought.pth", images="photos")},
+    "given": {"events": story(kind="estimated"), "spec": Spec(weights="bought.pth", images="photos", target=1)},
+    "refused": {"events": story(held=False)},
+    "again": {"events": story(asr=(98.9, 60.0), ba=(97.0, 90.0), held=None)},
+    "scan": {
+        "events": story(asr=(98.9, None), frames=0),
+        "spec": Spec(victim="signs-badnets", images="signs", scan_only=True),
+    },
+    "nothing found": {"events": story(verdict="none", target=1)},
+    "no scan": {"events": story(verdict=None)},
+    "old": {"events": story(facts={})},
+    "stopped": {"events": story(asr=(98.9, None)), "status": "stopped"},
+    "lost": {"events": story(asr=(98.9, None)), "status": "running"},
+    "failed": {"events": [], "status": "failed", "failure": {"code": "x", "message": "It broke.", "facts": {}}},
+    "unmeasurable": {"events": story(asr=(float("nan"), float("nan")))},
+    "another defence": {"spec": Spec(victim="signs-badnets", images="signs", defence="of_the_future")},
+}
+
+
+def everything(say: Wording) -> list[str]:
+    items = [part for item in (*say.decide(), *say.steps()) for part in (item.name, item.text, item.here)]
+    said = [say.model, say.target, say.things, say.verdict(), say.recommendation(), *say.state(), *say.evidence()]
+    return [*said, *say.reasons(), *say.questions(), *say.phrases(), *say.limits(), *items]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_of_a_run_is_told_in_whole_sentences(say: Say, state: str, language: str) -> None:
+    said = everything(say(language=language, **STATES[state]))
+    assert all("{" not in sentence and "None" not in sentence and "nan" not in sentence for sentence in said)
+    if state not in ("unmeasurable", "failed"):
+        assert not [sentence for sentence in said if "–" in sentence]  # no dash where a figure should be
+
+
+def test_the_figures_of_the_run_stand_in_the_checklist(say: Say) -> None:
+    told = say()
+    assert "97.3\u00a0%" in "".join(told.questions())
+    assert "3,000" in "".join(told.questions())
+    assert "abababababab" in "".join(told.questions())
+    steps = {item.name: item.text for item in told.steps()}
+    assert "98.9\u00a0%" in steps["Measure"]
+    assert "600" in steps["Purify"]
+    assert "1 min 5 s" in steps["Purify"]
+    assert "96.2\u00a0%" in steps["Keep watching"]  # the lower end of the interval of the accuracy after
+    assert "1.3\u00a0%" in "".join(told.reasons())
+    assert "−0.4\u00a0points" in "".join(told.phrases())
+
+
+def test_what_applies_is_marked_once(say: Say) -> None:
+    assert [item.applies for item in say().decide()] == [False, True, False]
+
+
+def test_a_refused_run_sets_no_alarm_by_its_figures(say: Say) -> None:
+    assert "falls below" not in say(story(held=False)).steps()[2].text
+
+
+def test_a_finding_that_is_wrong_is_owned_up_to(say: Say) -> None:
+    evidence = say(story(target=1)).evidence()
+    assert any("Stop" in sentence and "Speed limit 80" in sentence for sentence in evidence)
+
+
+def test_true_and_estimated_are_told_apart_everywhere(say: Say) -> None:
+    lab, field = say(name="lab"), say(story(kind="estimated"), spec=Spec(weights="a.pth", images="signs"), name="field")
+    assert not any("estimated" in sentence for sentence in everything(lab))
+    assert any("estimated" in sentence for sentence in field.limits())
+    assert "estimated" in field.phrases()[0]
+    assert "estimated" in field.steps()[0].text
+
+
+def test_classes_of_the_users_own_keep_their_names(say: Say) -> None:
+    told = say(spec=Spec(weights="a.pth", images="photos"), classes=["<b>", "{x}"], language="ja")
+    assert told.class_name(0) == "<b>"
+    assert told.class_name(1) == "{x}"
+    assert told.class_name(2) == told.class_name(None) == told.words("target.unknown")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.runs.arrays import FrameArrays
+from dashboard import i18n
+from dashboard.components import explore
+from dashboard.components.explore import TEXT_KEYS, Layout, RoomPayload, Saliency, Score, pack
+
+N = 5
+TEXTS = {name: i18n.catalogue("en")[f"explore.room.{name}"] for name in TEXT_KEYS}
+
+
+def payload(**more: Any) -> RoomPayload:
+    frames = [FrameArrays(np.full((N, 2), k, np.float32), np.arange(N) % 3, np.full(N, 90)) for k in range(3)]
+    facts: dict[str, Any] = {
+        "run": "one", "title": "One", "index": np.arange(N) + 100, "labels": np.arange(N) % 3,
+        "triggered": np.arange(N) > 3, "twin": np.array([-1, -1, -1, -1, 1]), "frames": frames, "steps": [0, 1, 2],
+        "class_names": ["a", "b", "c"], "texts": TEXTS,
+    }  # fmt: skip
+    return RoomPayload(**(facts | more))
+
+
+def unpack(content: bytes) -> tuple[dict[str, Any], Any]:
+    """The header, and a function that gives a section as an array of a kind."""
+    assert content[:4] == explore.MAGIC
+    size = struct.unpack("<I", content[4:8])[0]
+    header = json.loads(content[8 : 8 + size])
+
+    def section(name: str, kind: str) -> np.ndarray:
+        start, length = header["sections"][name]
+        assert (8 + size + start) % 4 == 0
+        return np.frombuffer(content[8 + size + start :][:length], kind)
+
+    return header, section
+
+
+def test_the_browser_gets_what_python_has() -> None:
+    near = np.array([[[1, 2], [0, 2], [0, 1], [4, 0], [3, 0]]])
+    tsne = Layout("tsne", 3, np.arange(N * 3, dtype=np.float32).reshape(1, N, 3))
+    pca = Layout("pca", 2, np.ones((2, N, 2), np.float32))
+    scores = [Score("ac", "before", np.linspace(0, 1, N), 97.0, 95.0, 10.0)]
+    header, section = unpack(
+        pack(payload(whens=["before"], neighbours=near, layouts=[tsne, pca], scores=scores, offers=[("umap", 3)]))
+    )
+    assert section("index", "<i4").tolist() == [100, 101, 102, 103, 104]
+    assert section("twin", "<i4").tolist() == [-1, -1, -1, -1, 1]
+    assert section("neighbours", "<i4").reshape(1, N, header["near"]).tolist() == near.tolist()
+    assert [(map["id"], map["own"], map["start"]) for map in header["layouts"]] == [
+        ("umap-2", True, 0), ("tsne-3", False, 0), ("pca-2", False, 3 * N),
+    ]  # fmt: skip
+    maps = section("maps", "<f4")
+    assert maps[: 3 * N].tolist() == list(range(3 * N))
+    assert maps[3 * N :].tolist() == [1.0] * (4 * N)
+    assert section("suspicion", "u1").tolist() == [0, 64, 128, 191, 255]  # 128 and more is suspected
+    assert [offer["id"] for offer in header["offers"]] == ["umap-3"]
+    assert len(section("coords", "<i2")) == 3 * N * 2
+
+
+def test_pictures_and_saliency_travel_along() -> None:
+    saliency = Saliency(4, np.full((2, 3, 6, 3), 7, np.uint8), np.zeros((4, 3, 6), np.uint8), [{"when": "before"}] * 4)
+    sprite = {"rows": 1, "width": 32, "height": 24}
+    header, section = unpack(pack(payload(thumbs=b"RIFFpicture", sprite=sprite, saliency=saliency)))
+    assert section("thumbs", "u1").tobytes() == b"RIFFpicture"
+    assert (header["sprite"]["row"], header["sprite"]["width"]) == (50, 32)
+    assert (header["saliency"]["id"], header["saliency"]["height"], header["saliency"]["width"]) == (4, 3, 6)
+    assert len(section("salPixels", "u1")) == 2 * 3 * 6 * 3
+
+
+def test_the_digest_changes_exactly_when_something_does() -> None:
+    first = unpack(pack(payload()))[0]["digest"]
+    assert unpack(pack(payload()))[0]["digest"] == first
+    assert unpack(pack(payload(able=True)))[0]["digest"] != first
+    assert unpack(pack(payload(twin=np.array([-1, -1, -1, -1, 2]))))[0]["digest"] != first
+
+
+@pytest.mark.parametrize(
+    ("fault", "more"),
+    [
+        ("lacks the words", {"texts": {}}),
+        ("one frame at least", {"frames": [], "steps": []}),
+        ("do not fit", {"twin": np.zeros(4, int)}),
+        ("do not fit", {"layouts": [Layout("pca", 2, np.zeros((1, 4, 2), np.float32))]}),
+        ("neighbours", {"neighbours": np.zeros((2, N, 3), int), "whens": ["before"]}),
+    ],
+)
+def test_what_does_not_fit_is_refused(fault: str, more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=fault):
+        pack(payload(**more))
+
+
+def test_the_scripts_make_one_module() -> None:
+    text = explore.script()
+    names = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", text, re.MULTILINE)
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert not re.search(r"^import ", text, re.MULTILINE)
+    assert len(re.findall(r"^export default", text, re.MULTILINE)) == 1
+
+
+def test_every_word_that_the_scripts_ask_for_is_handed_over() -> None:
+    scripts = "".join(path.read_text("utf-8") for path in explore.ASSETS.glob("*.js"))
+    asked = set(re.findall(r"\btexts\.(\w+)", scripts))
+    assert len(asked) > 20
+    assert asked - set(TEXT_KEYS) == set()

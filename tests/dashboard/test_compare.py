@@ -1,0 +1,135 @@
+"""The page that compares defences: recorded, going on, ended, and in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.errors import BadInput
+from core.events import Event, Finished, Measured
+from core.runs import queue, record
+from core.runs.record import Run
+from core.runs.spec import Spec
+from tests.dashboard.conftest import PAGE, story, words
+from tests.dashboard.test_compare_data import order
+
+Open = Callable[..., AppTest]
+Make = Callable[..., Run]
+BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
+
+
+def ended(asr: float, held: bool = True) -> list[Event]:
+    after = Measured("after", 96.4, 96.0, asr, "true", 3000, 2750)
+    return [*story()[:-2], after, Finished({"ba_held": held, "clean_images": 600})]
+
+
+@pytest.fixture
+def recorded(make_run: Make) -> None:
+    for name, asr in (("mcl", 0.3), ("ft", 98.8), ("fp", 61.5)):
+        make_run(f"signs-badnets-{name}", "done", ended(asr, held=name != "fp"), recording=True, spec=order(name))
+
+
+def opened(group: str, lang: str = "en") -> AppTest:
+    """The page at the address of one comparison, by a visitor who was never here."""
+    app = AppTest.from_string(PAGE.format(page="compare"), default_timeout=60)
+    app.context = {"locale": "en-GB", "timezone": "UTC"}
+    app.query_params["lang"], app.query_params["group"] = lang, group
+    return app.run()
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+@BOTH
+def test_without_a_recording_the_page_says_what_to_do(home: object, open_page: Open, lang: str) -> None:
+    app = open_page("compare", lang)
+    assert not app.exception
+    assert app.info
+    assert not app.button(key="start").disabled
+
+
+@BOTH
+def test_the_recorded_comparison_is_there_at_once(recorded: None, open_page: Open, lang: str) -> None:
+    app = open_page("compare", lang)
+    assert not app.exception
+    said = words(app)
+    for figure in ("98.8", "61.5", "0.3", "600"):
+        assert figure in said
+    assert {"en": "1 of 3 methods", "ja": "3 手法のうち 1 手法"}[lang] in said
+    assert {"en": "nothing handed out", "ja": "出力なし"}[lang] in said
+    assert {"en": "another model may rank", "ja": "順位も変わる"}[lang] in said
+    assert {"open-mcl", "open-ft", "open-fp"} <= keys(app)
+    assert said.count("data:image/png") == 4, "the model as it came, and three methods"
+
+
+def test_pressing_start_queues_the_chosen_methods(
+    home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[Spec]] = []
+
+    def start(specs: list[Spec]) -> list[Run]:
+        asked.append(specs)
+        runs = [record.create(spec) for spec in specs]
+        for before, run in zip([None, *runs], runs, strict=False):
+            run.update(group="g", after=before.id if before else None)
+        return runs
+
+    monkeypatch.setattr(queue, "start", start)
+    app = open_page("compare")
+    app.button_group(key="compare_methods").set_value(["nc", "mcl"]).run()
+    app.button(key="start").click().run()
+    assert not app.exception
+    assert [spec.defence for spec in asked[0]] == ["mcl", "nc"]
+    assert {(spec.victim, spec.clean_budget, spec.seed) for spec in asked[0]} == {("signs-badnets", 0.05, 0)}
+    assert app.query_params["group"] == "g"
+    assert app.button(key="start").disabled, "one comparison at a time"
+    assert "stop" in keys(app)
+
+
+def test_a_refused_start_says_why(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(specs: list[Spec]) -> list[Run]:
+        raise BadInput("budget_too_small", "English only", count=5, classes=12)
+
+    monkeypatch.setattr(queue, "start", start)
+    app = open_page("compare", "ja")
+    app.button(key="start").click().run()
+    assert "12 クラスに足りません" in app.error[0].value
+
+
+def test_nothing_chosen_nothing_to_start(home: object, open_page: Open) -> None:
+    app = open_page("compare")
+    app.button_group(key="compare_methods").set_value([]).run()
+    assert app.button(key="start").disabled
+
+
+@BOTH
+def test_a_comparison_that_was_interrupted_can_be_taken_up(make_run: Make, lang: str) -> None:
+    make_run("20260101-000000-a", "done", ended(0.3), spec=order("mcl"), group="g")
+    make_run("20260101-000001-b", "running", story(whole=False), spec=order("ft"), group="g")
+    make_run("20260101-000002-c", "queued", [], spec=order("nc"), group="g", after="20260101-000001-b", worker=None)
+    app = opened("g", lang)
+    assert not app.exception
+    assert "resume" in keys(app)
+    assert {"en": "Interrupted", "ja": "中断"}[lang] in words(app)
+    assert "0.3" in words(app)
+    app.button(key="back").click().run()
+    assert "group" not in app.query_params
+
+
+def test_a_comparison_that_is_gone_leads_back_to_the_recorded_one(recorded: None, open_page: Open) -> None:
+    app = open_page("compare")
+    app.query_params["group"] = "../../etc"
+    app.run()
+    assert not app.exception
+    assert "98.8" in words(app)
+
+
+def test_after_a_reload_the_model_is_still_the_one_compared(make_run: Make) -> None:
+    spec = Spec(victim="cifar10-badnets", images="cifar10", defence="ft").to_dict()
+    make_run("20260101-000000-a", "done", ended(0.3), spec=spec, group="g")
+    app = opened("g")
+    assert not app.exception
+    assert app.selectbox(key="compare_victim").value == "cifar10-badnets"

@@ -1,0 +1,92 @@
+"""What a comparison is made of, and how much of it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.events import Frame, Measured, Progress, StageStarted
+from core.runs.record import Run
+from core.runs.spec import Spec
+from dashboard import compare_data
+from dashboard.compare_data import Entry, Point, curve, progress
+from dashboard.digest import Digest
+from tests.dashboard.conftest import story
+
+Make = Callable[..., Run]
+AFTER = Measured("after", 94.0, 94.0, 1.0, "true", 3000, 2750)
+
+
+def order(defence: str, **changes: object) -> dict:
+    return Spec(**{"victim": "signs-badnets", "images": "signs", "defence": defence} | changes).to_dict()  # type: ignore[arg-type]
+
+
+def entry(run: Run, defence: str, status: str, seconds: float = 0.0, now: Progress | None = None) -> Entry:
+    return Entry(
+        run,
+        defence,
+        status,
+        Digest(after=AFTER if status == "done" else None, seconds={"purify": seconds}, progress=now),
+    )
+
+
+def test_a_curve_is_level_until_the_purification_begins() -> None:
+    first, second = (Frame(k, k, "", 95 - k, 99 - k, "true", float(k), 0.9) for k in (0, 1))
+    told = [(0.1, first), (1.0, StageStarted("scan")), (6.0, StageStarted("purify")), (6.5, second)]
+    assert curve(told) == [Point(0.1, 95, 99, 0), Point(6.0, 95, 99, 0), Point(6.5, 94, 98, 1)]
+    assert curve([]) == []
+
+
+def test_recordings_of_a_victim_are_compared_where_clean_images_and_seed_are_the_same(make_run: Make) -> None:
+    make_run("signs-badnets", "done", recording=True, spec=order("mcl"))
+    make_run("signs-badnets-nc", "done", recording=True, spec=order("nc"))
+    make_run("signs-badnets-ft", "done", recording=True, spec=order("ft"))
+    make_run("signs-badnets-fp", "done", recording=True, spec=order("fp", seed=1))
+    make_run("signs-badnets-nad", "done", spec=order("nad"))
+    assert [run.id for run in compare_data.recorded("signs-badnets")] == [
+        "signs-badnets", "signs-badnets-ft", "signs-badnets-nc",
+    ]  # fmt: skip
+    assert compare_data.recorded("cifar10-badnets") == []
+
+
+def test_a_comparison_of_ones_own_is_known_by_its_group(make_run: Make) -> None:
+    make_run("20260101-000000-b", "done", spec=order("nc"), group="abc", after=None)
+    make_run("20260101-000000-a", "done", spec=order("ft"), group="abc")
+    make_run("20260101-000001-c", "done", spec=order("ft"), group="other")
+    assert [run.spec.defence for run in compare_data.group("abc")] == ["ft", "nc"]
+    assert compare_data.group(None) == compare_data.group("none") == []
+    assert compare_data.newest_group() is None, "both are over"
+
+
+def test_a_run_costs_its_scan_and_its_purification(make_run: Make) -> None:
+    run = make_run("one", "done", spec=order("mcl"))
+    (found,) = compare_data.entries([run])
+    assert found.cost == pytest.approx(6.0)  # the scan from 2 to 4, the purification from 4 to 8
+    assert found.scan == pytest.approx(2.0)
+    assert [point.asr for point in found.curve] == [98.9, 1.3]
+    (half,) = compare_data.entries([make_run("two", "stopped", story(whole=False), spec=order("mcl"))])
+    assert half.cost is None
+
+
+def test_what_is_left_is_reckoned_from_recorded_runs_at_the_pace_of_this_machine(make_run: Make) -> None:
+    run = make_run("one", "done")
+    known = [entry(run, name, "done", seconds) for name, seconds in (("mcl", 20.0), ("ft", 10.0), ("nc", 30.0))]
+    found = [entry(run, "mcl", "done", 40.0), entry(run, "ft", "running", 5.0), entry(run, "nc", "queued")]
+    done, left = progress(found, known)
+    assert left == pytest.approx((2 * 10 - 5) + 2 * 30 + compare_data.START)
+    assert done == pytest.approx(45 / (45 + left))
+
+
+def test_the_runs_own_estimate_counts_once_it_has_one(make_run: Make) -> None:
+    run = make_run("one", "done")
+    now = Progress("purify", 5, 10, 7.0)
+    assert progress([entry(run, "ft", "running", 3.0, now)], [])[1] == 7.0
+
+
+def test_while_nothing_tells_how_long_it_takes_nothing_is_said(make_run: Make) -> None:
+    run = make_run("one", "done")
+    assert progress([entry(run, "ft", "running"), entry(run, "nc", "queued")], []) == (0.0, None)
+    done, left = progress([entry(run, "ft", "done", 9.0), entry(run, "nc", "queued")], [])
+    assert left == pytest.approx(9.0 + compare_data.START), "as long as the others took"
+    assert done < 1

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from core.errors import BadInput
+from core.events import StageStarted
+from core.explore import place
+from core.runs.record import Run
+from dashboard import explore_data, i18n
+from dashboard.components.explore import TEXT_KEYS, RoomPayload
+from dashboard.explore_data import Found
+
+Make = Callable[..., Run]
+TEXTS = {name: i18n.catalogue("en")[f"explore.room.{name}"] for name in TEXT_KEYS}
+
+
+def payload(run: Run, found: Found | None = None, **more: object) -> RoomPayload:
+    facts = {"title": "One", "texts": TEXTS, "class_names": ["a", "b", "c"], "missing": {}, "jobs": ()} | more
+    return explore_data.payload(run, found or Found(), **facts)  # type: ignore[arg-type]
+
+
+def explored(run: Run, models: int = 1) -> place.Base:
+    """Results as the process would have left them, for the six points of ``make_run``."""
+    rng = np.random.default_rng(0)
+    base = place.Base(
+        features=rng.normal(size=(models, 6, 4)).astype(np.float16),
+        near=np.tile((np.arange(6)[:, None] + [1, 2]) % 6, (models, 1, 1)).astype(np.int32),
+        scores=np.full((2, models, 6), 0.75, np.float16),
+        judged=np.array([[[90.0, 80.0, 10.0]] * models, [[np.nan, 0.0, 10.0]] * models], np.float32),
+        thumbs=np.zeros(0, np.uint8),
+        source=np.array(place.source_of(run)),
+    )
+    place.write(run, "base", base)
+    return base
+
+
+def test_a_record_alone_shows_its_frames(make_run: Make) -> None:
+    made = payload(make_run("one", "done"))
+    assert (len(made.frames), list(made.steps), made.method, made.dims) == (2, [0, 1], "umap", 2)
+    assert made.neighbours is None
+    assert not made.scores
+    assert not made.offers
+    assert not made.able
+    assert not made.live
+
+
+def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
+    run = make_run("one", "done")
+    found = Found()
+    assert payload(run, found).neighbours is None
+    base = explored(run)
+    made = payload(run, found)
+    np.testing.assert_array_equal(made.neighbours, base.near)  # type: ignore[arg-type]
+    assert [(score.method, score.precision, score.recall) for score in made.scores] == [("ac", 90, 80), ("ss", None, 0)]
+    assert ("umap", 2) not in made.offers  # its own
+    assert ("tsne", 3) in made.offers
+    assert made.able
+
+    place.write(run, "map-tsne-3", place.Map(np.zeros((1, 6, 3), np.float32)))
+    made = payload(run, found)
+    assert [(layout.method, layout.dims) for layout in made.layouts] == [("tsne", 3)]
+    assert ("tsne", 3) not in made.offers
+
+
+def test_another_run_begins_afresh(make_run: Make) -> None:
+    one, two = make_run("one", "done"), make_run("two", "done")
+    found = Found()
+    explored(one)
+    assert payload(one, found).able
+    assert not payload(two, found).able
+
+
+def test_saliency_is_shown_of_the_point_that_was_asked_for(make_run: Make) -> None:
+    run = make_run("one", "done")
+    explored(run)
+    pictures, variants = np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 1], np.uint8)
+    place.write(run, "saliency-3", place.Saliency(pictures, variants, np.zeros((2, 2, 4, 4), np.uint8)))
+    assert payload(run, point=2).saliency is None
+    shown = payload(run, point=3).saliency
+    assert shown is not None
+    assert [(entry["when"], entry["variant"], entry["picture"]) for entry in shown.shown] == [
+        ("before", "without", 0), ("before", "with", 1), ("after", "without", 0), ("after", "with", 1),
+    ]  # fmt: skip
+
+
+def test_a_run_without_frames_is_refused_and_not_offered(make_run: Make) -> None:
+    run = make_run("one", "done", [StageStarted("measure")])
+    assert not explore_data.explorable(run)
+    with pytest.raises(BadInput) as fault:
+        payload(run)
+    assert fault.value.code == "no_frames"
+    assert explore_data.explorable(make_run("two", "done"))
+
+
+def test_what_is_missing_is_named(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("one", "done")
+    assert set(explore_data.lacks(run)) == {"after"}
+    (run.folder / "model.safetensors").write_bytes(b"weights")
+    assert not explore_data.lacks(run)
+    spec = run.data["spec"]
+    cifar = make_run("two", "done", spec=spec | {"images": "cifar10", "victim": "cifar10-badnets"})
+    assert {"features", "pictures"} <= set(explore_data.lacks(cifar))
+    gone = make_run("three", "done", spec=spec | {"victim": None, "weights": "/nowhere/at/all.pt"})
+    assert explore_data.lacks(gone)["features"].key == "weights"
+    lost = make_run("four", "done", spec=spec | {"images": "/nowhere/photos"})
+    assert explore_data.lacks(lost)["features"].key == "images"
+
+
+def test_code_of_the_visitor_is_not_executed_by_opening_a_page(make_run: Make) -> None:
+    spec = make_run("one", "done").data["spec"]
+    own = make_run("two", "done", spec=spec | {"model_class": "nets.py:Net"})
+    assert explore_data.lacks(own)["features"].key == "own_class"
+    explored(own)
+    assert "features" not in explore_data.lacks(own)
+    assert not payload(own).able
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"kind": "map", "method": "tsne", "dims": 3}, ["--map", "tsne", "--dims", "3"]),
+        ({"kind": "saliency", "id": 5}, ["--saliency", "5"]),
+        ({"kind": "map", "method": "--out", "dims": 3}, []),
+        ({"kind": "map", "method": "tsne", "dims": 4}, []),
+        ({"kind": "map"}, []),
+        ({"kind": "saliency", "id": 6}, []),
+        ({"kind": "saliency", "id": "many"}, []),
+        ({"kind": "delete"}, []),
+        (None, []),
+    ],
+)
+def test_only_what_the_page_offers_can_be_asked_for(asked: dict[str, object] | None, expected: list[str]) -> None:
+    assert explore_data.orders(asked, 6) == expected
