@@ -33,6 +33,7 @@ Step = Literal["weights", "unpack", "images", "networks", "scaling"]
 STEPS: tuple[Step, ...] = ("weights", "unpack", "images", "networks", "scaling")
 PICTURES, LOG = "classes.png", "log"
 MOST_KEPT = 40
+_STARTING = threading.Lock()  # two tabs that ask for the same at once share one inspection
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ def start(spec: Spec) -> str:
         raise BadInput("class_from_page", "A class of your own is executed; name it on the command line only.")
     spec.validate()
     spec = spec.resolved()
+    with _STARTING:
+        return _started(spec)
+
+
+def _started(spec: Spec) -> str:
     key = key_of(spec)
     now = state(key)
     if now is not None and not (now.ended and now.failure):

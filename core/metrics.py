@@ -29,7 +29,7 @@ def benign_accuracy(predictions: Tensor, labels: Tensor, leave_out: int | None =
     if len(right) == 0:
         but = "" if leave_out is None else f" of a class other than {leave_out}"
         raise BadInput("no_clean_images", f"Accuracy needs at least one clean image{but}, and there is none.")
-    return 100.0 * right.double().mean().item()
+    return 100.0 * right.cpu().double().mean().item()  # MPS has no float64
 
 
 def attack_success_rate(predictions: Tensor, labels: Tensor, target: int) -> float:
@@ -53,7 +53,7 @@ def attack_success_rate(predictions: Tensor, labels: Tensor, target: int) -> flo
             "and there is none.",
             target=int(target),
         )
-    return 100.0 * hit.double().mean().item()
+    return 100.0 * hit.cpu().double().mean().item()
 
 
 def dissolution(

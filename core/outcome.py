@@ -24,7 +24,7 @@ def measured(state: State, model: Classifier, when: Literal["before", "after"]) 
     clean = answers(model, state.images.x_test).cpu()
     away = torch.nonzero(labels != target).flatten()
     if state.asr_kind == "estimated":
-        away = away[:: -(-len(away) // TRIGGERED)]
+        away = away[:: max(1, -(-len(away) // TRIGGERED))]
     rates = [
         attack_success_rate(answers(model, state.images.x_test[away], trigger).cpu(), labels[away], target)
         for trigger in ([state.subject.trigger] if state.subject.trigger else state.triggers)

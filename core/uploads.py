@@ -9,6 +9,7 @@ the file's stem/        what was unpacked of a ``.zip``
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -20,6 +21,7 @@ from typing import IO, Any, Literal
 
 from core import inspection, paths
 from core.errors import BadInput
+from core.explore import place
 from core.runs import record
 from core.runs.files import write_json
 from core.runs.record import Run
@@ -148,13 +150,16 @@ def remove(upload: Upload) -> None:
                 f"{upload.name} is being used by the run {run.id}; stop the run first.",
                 file=upload.name, run=run.id,
             )  # fmt: skip
+    # first: one that is unpacking would go on writing into the folder
+    inspection.forget(lambda spec: upload.id in (holding(spec.weights), holding(spec.images)))
     hidden = upload.folder.with_name(f".{upload.id}.{secrets.token_hex(4)}")  # so that no half of it is ever listed
-    upload.folder.rename(hidden)
-    shutil.rmtree(hidden)
+    with contextlib.suppress(FileNotFoundError):  # it has just been removed from another tab
+        upload.folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
     for run in used if upload.kind == "images" else []:
         for pixels in PIXELS:
             (run.folder / pixels).unlink(missing_ok=True)
-    inspection.forget(lambda spec: upload.id in (holding(spec.weights), holding(spec.images)))
+        shutil.rmtree(place.folder_of(run), ignore_errors=True)  # pictures, and features that need them again
 
 
 def _copy(content: IO[bytes], file: Path, largest: int, shown: str) -> int:

@@ -6,7 +6,7 @@ should not be there at all: links, names that lead outside, archives within the 
 
 from __future__ import annotations
 
-import os
+import io
 import secrets
 import shutil
 import stat
@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from core.data.decode import SUFFIXES
 from core.errors import BadInput
@@ -33,7 +32,8 @@ ARCHIVES = (
 _SLACK = 16 * MB  # of flat drawings that do shrink
 _DIRECTORY = MOST_MEMBERS * 400  # bytes of an archive's list of members
 LONGEST_NAME = 200
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+# bzip2 and LZMA are left out: ``zipfile`` unpacks all they hold of a piece at once, however much was asked for
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error,
     struct.error, IndexError, UnicodeError,
@@ -67,15 +67,13 @@ def unpack(path: Path, target: Path, progress: Callable[[int, int], None] | None
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with path.open("rb") as file:
-            _check_directory(path, file)
-            with zipfile.ZipFile(file) as archive:
-                wanted, left_out = _judge(path, archive)
-                _check_room(half, sum(member.file_size for member, _ in wanted))
-                for done, (member, name) in enumerate(wanted, 1):
-                    _write(path, archive, member, half.joinpath(*name.parts))
-                    if progress is not None and (done % 100 == 0 or done == len(wanted)):
-                        progress(done, len(wanted))
+        with _Archive(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+            wanted, left_out = _judge(path, archive)
+            _check_room(half, sum(member.file_size for member, _ in wanted))
+            for done, (member, name) in enumerate(wanted, 1):
+                _write(path, archive, member, half.joinpath(*name.parts))
+                if progress is not None and (done % 100 == 0 or done == len(wanted)):
+                    progress(done, len(wanted))
         root_of(half).rename(target)
     except BadInput:
         raise
@@ -97,25 +95,17 @@ def root_of(folder: Path) -> Path:
         folder = inside[0]
 
 
-def _check_directory(path: Path, file: IO[bytes]) -> None:
-    """Refuses a list of members that would fill memory, before it is read.
+class _Archive(io.BufferedReader):
+    """A file that gives no more at once than a list of members may take.
 
-    The end record (APPNOTE.TXT of the ZIP format, 4.3.16) tells its length; 0xFFFFFFFF sends to the 64-bit record
-    (4.3.14), which lies just before.
+    ``zipfile`` reads that list in one go, and takes its length from the end record or from the 64-bit one, wherever
+    that lies (APPNOTE.TXT of the ZIP format, 4.3.14 and 4.3.16): what counts is what it then asks for.
     """
-    size = file.seek(0, os.SEEK_END)
-    start = file.seek(max(0, size - 0x10000 - 22 - 20 - 56))
-    tail = file.read(size - start)
-    file.seek(0)
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) < end + 22:
-        raise _unreadable(path, "it has no list of members at its end")
-    (length,) = struct.unpack_from("<I", tail, end + 12)
-    wide = tail.rfind(b"PK\x06\x06", 0, end)
-    if length == 0xFFFFFFFF and 0 <= wide <= end - 56:
-        (length,) = struct.unpack_from("<Q", tail, wide + 40)
-    if length > _DIRECTORY:
-        raise _too_many(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY:
+            raise _too_many(Path(self.name))
+        return super().read(size)
 
 
 def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], int]:

@@ -100,11 +100,11 @@ class FinePruning(FineTuning):
     def _look(self) -> tuple[Tensor, float]:
         """Mean activation of each channel on the clean budget, (channels,), and accuracy there, percent."""
         self.model.eval()
-        total = torch.zeros(self.layer.in_features // self.columns, dtype=torch.float64, device=self.x.device)
+        total = torch.zeros(self.layer.in_features // self.columns, dtype=torch.float64)  # CPU: MPS has no float64
 
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             rows = inputs[0].flatten(0, -2)
-            total.add_(rows.abs().double().unflatten(1, (-1, self.columns)).mean(2).sum(0))
+            total.add_(rows.abs().cpu().double().unflatten(1, (-1, self.columns)).mean(2).sum(0))
 
         hook = self.layer.register_forward_pre_hook(add)
         try:
@@ -112,7 +112,7 @@ class FinePruning(FineTuning):
             logits = torch.cat([self.model(b.contiguous(memory_format=torch.channels_last)) for b in batches])
         finally:
             hook.remove()
-        return total, benign_accuracy(logits.argmax(1), self.y)
+        return total.to(self.layer.weight.device, torch.float32), benign_accuracy(logits.argmax(1), self.y)
 
     @torch.no_grad()
     def _cut(self) -> None:

@@ -156,7 +156,7 @@ class NAD(Tuning):
         apart = [
             weight
             * F.mse_loss(attention(ours[name], self.settings.power), attention(theirs[name], self.settings.power))
-            for name, weight in zip(self.groups, WEIGHTS[-len(self.groups) :], strict=True)
+            for name, weight in zip(self.groups, WEIGHTS[len(WEIGHTS) - len(self.groups) :], strict=True)
         ]
         terms = {"clean": F.cross_entropy(logits, self.y[chosen])}
         return terms | ({"attention": torch.stack(apart).sum()} if apart else {})

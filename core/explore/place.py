@@ -13,16 +13,19 @@ In ``explore/`` in the run's folder; of a shipped recording, which is never writ
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
 from core import paths
 from core.errors import BadInput
@@ -214,4 +217,7 @@ def start(run: Run, *arguments: str) -> None:
             [sys.executable, "-m", "core", "explore", str(run.folder.resolve()), *arguments],
             cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    note(run, kind, worker=process.identity(worker.pid))
+    with contextlib.suppress(psutil.Error):  # it has ended already, and said how
+        note(run, kind, worker=process.identity(worker.pid))
+    # collects the process when it ends; one that is not collected stays behind as a zombie
+    threading.Thread(target=worker.wait, name=f"wait-{kind}", daemon=True).start()

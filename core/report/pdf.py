@@ -112,6 +112,9 @@ def _print(call: list[str], seconds: float) -> str | None:
     except subprocess.TimeoutExpired:
         _end(running)
         return f"it took longer than {seconds:g} s"
+    except BaseException:  # Ctrl-C does not reach it, being in a session of its own
+        _end(running)
+        raise
     return f"exit code {code}" if code else None
 
 

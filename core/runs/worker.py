@@ -18,7 +18,7 @@ from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
 from core.runs import machine, process, queue
 from core.runs.files import EventWriter, sweep
-from core.runs.record import Run, Status, now
+from core.runs.record import ENDED, Run, Status, now
 from core.runs.steering import Steering, Stopped
 
 Pipeline = Callable[[Run, Steering], Iterable[Event]]
@@ -187,4 +187,5 @@ def main(folder: Path | str) -> int:
     try:
         return 1 if work(run.folder) == "failed" else 0
     finally:
-        queue.start_next(run)
+        if run.status in ENDED:  # else another worker is at it
+            queue.start_next(run)

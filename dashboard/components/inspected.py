@@ -48,7 +48,7 @@ def told(failure: dict[str, Any]) -> str:
     code, facts = str(failure.get("code", "")), failure.get("facts") or {}
     own = catalogue(language()).get(f"look.error.{code}")
     if own is not None and i18n.placeholders(own) <= set(facts):
-        return own.format(**facts)
+        return own.format(**{name: i18n.unmarked(value) for name, value in facts.items()})
     return i18n.error(code, str(failure.get("message", "")), facts)
 
 

@@ -68,7 +68,7 @@ def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: s
     if scanned is None:
         st.caption(t("evidence.waiting"))
         return
-    found = names[scanned.target] if scanned.target < len(names) else str(scanned.target)
+    found = i18n.unmarked(names[scanned.target]) if scanned.target < len(names) else str(scanned.target)
     index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
     st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
     if scanned.verdict == "none" or gap <= 1:
@@ -80,7 +80,7 @@ def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: s
         st.markdown(
             t("evidence.right", found=found)
             if real == scanned.target
-            else t("evidence.wrong", found=found, real=names[real])
+            else t("evidence.wrong", found=found, real=i18n.unmarked(names[real]))
         )
     _bars(scanned, names, key)
 

@@ -36,7 +36,7 @@ TYPES = {"model.safetensors": "application/octet-stream", "model.pt": "applicati
 def badges(run: Run, status: str) -> None:
     """Title, status and device; to be called inside the page's head."""
     device = data.device_of(run)
-    st.title(run_title(run), width="content", anchor=False)
+    st.title(i18n.unmarked(run_title(run)), width="content", anchor=False)
     st.badge(i18n.t(f"status.{status}"), icon=ICONS[status], color="gray")
     st.badge(device, icon=":material/memory:", color="gray", help=t("device.run", name=device))
 

@@ -7,6 +7,7 @@ each other and against every ``t("...")`` in the dashboard.
 from __future__ import annotations
 
 import json
+import re
 import string
 from functools import cache
 from pathlib import Path
@@ -93,9 +94,20 @@ def class_name(data: str, name: str) -> str:
     return catalogue(language()).get(f"class.{data}.{name}", name)
 
 
-def error(code: str, message: str, facts: dict[str, Any]) -> str:
-    """The sentence for a fault; the engine's own English sentence where its code is newer than the catalogue."""
+def error(code: str, message: str, facts: dict[str, Any], markdown: bool = True) -> str:
+    """The sentence for a fault; the engine's own English sentence where its code is newer than the catalogue.
+
+    Args:
+        markdown: where it is to be shown as Markdown; the names in it may be a stranger's.
+    """
     sentence = catalogue(language()).get(f"error.{code}")
     if sentence is None or not placeholders(sentence) <= set(facts):
-        return message
-    return sentence.format(**facts)
+        return unmarked(message) if markdown else message
+    return sentence.format(**({name: unmarked(value) for name, value in facts.items()} if markdown else facts))
+
+
+def unmarked(value: Any) -> Any:
+    """A stranger's name, or a fault's fact, as it may stand in Markdown: it becomes no link, picture or formula."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return re.sub(r"([\\`*_\[\]<>$~|!:])", r"\\\1", str(value))

@@ -33,7 +33,7 @@ def page() -> None:
     run, found = data.find(wanted), inspection.state(looked) if not wanted else None
     for given, there in ((wanted, run), (looked, found or run)):
         if given and there is None:
-            st.info(t("examine.gone", name=given), icon=":material/search_off:")
+            st.info(t("examine.gone", name=i18n.unmarked(given)), icon=":material/search_off:")
     _address(run=run.id if run else None, look=found.key if found and not run else None)
     if run is not None:
         going = run.status in data.GOING and not run.is_recording
@@ -134,8 +134,8 @@ def _title(spec: Spec) -> str:
 
 def _with_images(found: Inspection) -> Spec:
     """The order of an inspection with its images where they lie now: a .zip has been unpacked meanwhile."""
-    images = found.result.get("images", {}).get("path")
-    return replace(found.spec, images=images or found.spec.images)
+    images, upload = found.result.get("images", {}).get("path"), uploads.find(uploads.holding(found.spec.images))
+    return replace(found.spec, images=images or (str(upload.path) if upload else found.spec.images))
 
 
 def checking(found: Inspection) -> None:
@@ -263,7 +263,7 @@ def _outcome(run: Run, digest: Digest) -> str:
     before, after, scanned = digest.before, digest.after, digest.scanned
     assert scanned is not None
     number = scanned.target if run.spec.target is None else run.spec.target
-    target = target_name(data.data_name(run), run.data.get("classes") or [], number)
+    target = i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], number))
     if before is None:
         return ""
     if after is None:

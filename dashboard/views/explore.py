@@ -48,7 +48,9 @@ def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
     wanted = st.query_params.get("run") or st.session_state.get("run")
     if wanted and wanted not in there and CHOICE not in st.session_state:
         known = data.find(wanted)
-        st.info(t("explore.no_map", run=run_title(known) if known else wanted), icon=":material/search_off:")
+        st.info(
+            t("explore.no_map", run=i18n.unmarked(run_title(known) if known else wanted)), icon=":material/search_off:"
+        )
     first = wanted if wanted in there else next(iter(there))
     names = {run_id: _name(run) for run_id, run in there.items()}
     st.caption(t("explore.lead"))
@@ -150,7 +152,7 @@ def _job(job: place.Job) -> dict[str, Any]:
     name = i18n.t(f"explore.job.{kind}")
     if job.ended:
         fault = job.failure
-        sentence = i18n.error(fault["code"], fault["message"], fault.get("facts") or {})
+        sentence = i18n.error(fault["code"], fault["message"], fault.get("facts") or {}, markdown=False)
         return {"kind": job.kind, "words": f"{name}: {sentence}", "share": None, "fault": True}
     share = job.done / job.total if job.total else None
     left = t("explore.left", time=duration(job.left)) if job.left is not None and job.total else t("explore.starting")

@@ -30,7 +30,7 @@ def page() -> None:
     wanted = st.query_params.get("run") or st.session_state.get("run")
     run = data.find(wanted)
     if wanted and run is None:
-        st.info(t("state.gone", run=wanted), icon=":material/search_off:")
+        st.info(t("state.gone", run=i18n.unmarked(wanted)), icon=":material/search_off:")
         st.session_state["run"] = None
     if run is None:
         invitation()
@@ -147,7 +147,7 @@ def _done(run: Run, digest: Digest) -> str:
     return t(
         "lead.done",
         triggered=triggered_images(data.attack_of(run)),
-        target=target_name(data.data_name(run), run.data.get("classes") or [], target),
+        target=i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], target)),
         asr_before=percent(before.asr),
         asr_after=percent(after.asr),
         ba_before=percent(before.ba),

@@ -124,6 +124,28 @@ def test_an_unknown_packing_is_refused(tmp_path: Path) -> None:
     assert "packed" in fault.message
 
 
+def test_a_packing_that_unpacks_all_at_once_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as made:
+        made.writestr("cat/0.png", bytes(1000))
+    assert refusal(tmp_path / "a.zip", tmp_path / "out").code == "zip_unreadable"
+
+
+def test_the_64_bit_record_tells_no_longer_list_than_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "a.zip", photos())
+    content = path.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    size, start = struct.unpack_from("<II", content, end + 12)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    short = bytearray(content[end:])
+    struct.pack_into("<I", short, 12, 46)  # the plain record tells of one member
+    path.write_bytes(content[:end] + record + locator + bytes(short))
+    monkeypatch.setattr(zipped, "_DIRECTORY", 100)
+    assert refusal(path, tmp_path / "out").code == "zip_too_many"
+
+
 def test_bombs_are_refused(tmp_path: Path) -> None:
     fault = refusal(archive(tmp_path / "a.zip", photos() | {"cat/9.png": bytes(2**25)}), tmp_path / "out")
     assert fault.code == "zip_bomb"

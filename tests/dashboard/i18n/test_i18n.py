@@ -168,3 +168,9 @@ def test_a_locale_leads_to_a_language(locale: str | None, language: str) -> None
 def test_a_fault_of_a_newer_engine_is_told_in_its_own_words() -> None:
     assert i18n.error("from_the_future", "The engine's words.", {}) == "The engine's words."
     assert i18n.error("run_not_found", "The engine's words.", {}) == "The engine's words."  # lacks the fact
+
+
+def test_no_name_of_a_strangers_file_becomes_a_picture_or_a_link() -> None:
+    assert i18n.unmarked("![x](https:a.b) :red[y]") == r"\!\[x\](https\:a.b) \:red\[y\]"
+    assert i18n.unmarked("/photos/a.zip") == "/photos/a.zip"
+    assert i18n.unmarked(1200) == 1200
