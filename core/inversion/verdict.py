@@ -1,7 +1,7 @@
 """From what the scan found to a verdict in three grades, with its reasons.
 
-The thresholds stand between twelve victims and four clean networks, shipped ones and some of ``tests/benchmarks/strangers``
-(NOTES.md beside this file).
+The thresholds stand between fourteen victims and four clean networks, shipped ones and some of
+``tests/benchmarks/strangers`` (NOTES.md beside this file).
 """
 
 from __future__ import annotations
