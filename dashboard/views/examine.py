@@ -13,7 +13,7 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
-from dashboard.components import examined, frame, inspected, intake, outcome, session, track
+from dashboard.components import examined, frame, inspected, intake, outcome, report, session, track
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -208,6 +208,8 @@ def one_run(run_id: str, polling: bool) -> None:
         live.show(run, key="examine_stage", status=session.doing(status, digest))
     if digest.scanned is not None:
         _results(run, digest)
+    if digest.before is not None and status not in data.GOING:
+        report.next_steps(run)
     examined.files(run, digest)
 
 
