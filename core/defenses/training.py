@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ class TuningSettings:
     most_drop: float = 2.0
 
 
-class Training:
+class Training(ABC):
     """A copy of the victim in training, step by step. Subclasses say what is minimised (``losses``) and at what rate.
 
     Args:
@@ -126,13 +127,13 @@ class Training:
         """Steps in all, as far as is known now."""
         return self.first + self.settings.epochs * self.per_epoch
 
+    @abstractmethod
     def learning_rate(self, step: int) -> float:
         """Of a step of the loop, counted from 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``, (k,)."""
-        raise NotImplementedError
 
     def after_step(self) -> Check | None:
         """Called after every step, with the model in evaluation mode."""
