@@ -168,6 +168,9 @@ def _add_purify(commands: Any) -> None:
     command.add_argument(
         "--points", type=int, default=Spec.points, metavar="N", help=f"images on the map, {POINTS[0]}-{POINTS[1]}"
     )
+    command.add_argument(
+        "--live", action="store_true", help="as many frames of the map as the dashboard takes; else some ten: faster"
+    )
     command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
 
 

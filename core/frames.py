@@ -8,6 +8,9 @@ A frame is a look and a drawing. The look (features, answers) needs the model as
 steps; whether a step is due depends on looks alone. The drawing (projection, trustworthiness, dissolution, the file)
 needs the look only, so it is done in a thread while the next steps are trained. One drawing at a time: frames stay
 in order, and each starts from the last.
+
+On two cores a look takes as long as two or three steps. A run of the command line, which nobody watches, therefore
+takes some ten frames, most of them where most happens; a replay shows those.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from core.runs.record import Run
 EVERY_STEP = 10  # steps at first that all get a frame
 QUIET = 0.03  # share of answers that changed since the last frame, below which the next frame may wait longer
 SHORTEST_GAP, LONGEST_GAP = 2, 10  # steps between two frames after those
+FEW = 1.5  # times the last frame's step is the next one's, where nobody watches
 WATCHED, WATCHED_GAP = 100, 3  # in so many steps a default run is over and somebody looks on: the gap is this at most
 
 
@@ -85,6 +89,8 @@ class FrameTaker:
         """Whether this step gets a frame."""
         if step.step <= self.step:
             return False  # done again after a crash, from the last checkpoint: its frame is there already
+        if not self.run.spec.live:
+            return step.step >= FEW * self.step
         if step.step <= EVERY_STEP:
             return True
         return step.step - self.step >= self.gap

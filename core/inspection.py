@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from typing import Any, Literal
 
 import psutil
 
-from core import paths
+from core import leftovers, paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.runs import process
@@ -33,7 +35,7 @@ Step = Literal["weights", "unpack", "images", "networks", "scaling"]
 STEPS: tuple[Step, ...] = ("weights", "unpack", "images", "networks", "scaling")
 PICTURES, LOG = "classes.png", "log"
 MOST_KEPT = 40
-_STARTING = threading.Lock()  # two tabs that ask for the same at once share one inspection
+MOST_LOOKED_AT = 100_000  # files of a folder, for a key: a second, where reading them takes minutes
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,39 @@ def folder_of(key: str) -> Path:
 
 
 def key_of(spec: Spec) -> str:
-    """The same for the same question about the same files; another one once a file has changed."""
+    """The same for the same question about the same files; another one once a file has changed.
+
+    Files go by name, size and time of change. Of a folder with more than ``MOST_LOOKED_AT`` entries only so many are
+    looked at, all class folders before any picture: beyond that a picture that came, went or was renamed is noticed,
+    one that was overwritten in place is not.
+    """
     asked = [spec.weights, spec.images, spec.arch, spec.normalize, spec.device]
     for given in (spec.weights, None if spec.images in IMAGE_SETS else spec.images):
         with contextlib.suppress(OSError):
-            stat = Path(given).stat() if given else None
+            stat = os.stat(given) if given else None
             asked += [str(stat.st_size), str(stat.st_mtime_ns)] if stat else []
+            asked += [_inside(given)] if given and os.path.isdir(given) else []
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+
+
+def _inside(folder: str) -> str:
+    """A digest of what lies in a folder, as deep as images do: in class folders, within ``train`` and ``test``."""
+    seen = hashlib.sha256()
+    left = MOST_LOOKED_AT
+    level = [folder]
+    for _ in range(3):
+        below: list[str] = []
+        for place in level:
+            with contextlib.suppress(OSError), os.scandir(place) as entries:
+                for entry in sorted(itertools.islice(entries, left), key=lambda entry: entry.name):
+                    left -= 1
+                    with contextlib.suppress(OSError):  # a link to nothing
+                        stat = entry.stat()
+                        seen.update(os.fsencode(f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\0"))
+                    if entry.is_dir():
+                        below.append(entry.path)
+        level = below
+    return seen.hexdigest()
 
 
 def state(key: str | None) -> Inspection | None:
@@ -108,7 +136,10 @@ def start(spec: Spec) -> str:
         raise BadInput("class_from_page", "A class of your own is executed; name it on the command line only.")
     spec.validate()
     spec = spec.resolved()
-    with _STARTING:
+    leftovers.sweep()
+    place = folder_of("x").parent
+    place.mkdir(parents=True, exist_ok=True)
+    with leftovers.held(place):  # two tabs, or two servers, that ask for the same at once share one inspection
         return _started(spec)
 
 
@@ -135,19 +166,20 @@ def _started(spec: Spec) -> str:
 
 
 def cancel(key: str) -> None:
-    """Ends the inspection's process, if it is still at work, and forgets what there is of it."""
+    """Ends the inspection's process, if it is still at work, and forgets what there is of it, halves included."""
     worker = process.find(_worker(key))
     if worker is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error):
             worker.kill()
             worker.wait(5)
     shutil.rmtree(folder_of(key), ignore_errors=True)
+    leftovers.sweep()  # what it was unpacking
 
 
 def forget(which: Callable[[Spec], bool]) -> None:
     """Cancels and forgets the inspections whose order is one of ``which``."""
     place = folder_of("x").parent
-    for folder in place.iterdir() if place.is_dir() else []:
+    for folder in list(place.iterdir()) if place.is_dir() else []:
         note = _note(folder.name)
         if note is not None and which(Spec.from_dict(note["spec"])):
             cancel(folder.name)
@@ -175,7 +207,11 @@ def _worker(key: str) -> dict[str, Any] | None:
 
 
 def _sweep() -> None:
-    """Forgets all but the newest inspections."""
-    folders = sorted(folder_of("x").parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in folders[MOST_KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Forgets all but the newest inspections, and none that is at work."""
+    ages: list[tuple[float, Path]] = []
+    for folder in folder_of("x").parent.iterdir():
+        with contextlib.suppress(OSError):  # cancelled meanwhile
+            ages += [(folder.stat().st_mtime, folder)] if folder.is_dir() else []
+    for _, folder in sorted(ages, reverse=True)[MOST_KEPT:]:
+        if process.find(_worker(folder.name)) is None:
+            shutil.rmtree(folder, ignore_errors=True)

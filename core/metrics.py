@@ -116,8 +116,10 @@ def dissolution(
         near = nearest(points, k + 1)
     index, counts = _k_nearest(near.index, k, twins)
     home = clean[index] & (labels[index] == labels[:, None]) & counts
+    if home.device.type == "mps":  # which has no float64; from here on it is a few thousand numbers
+        home, labels, clean, judged, count = (table.cpu() for table in (home, labels, clean, judged, count))
     share = home.double().mean(dim=1)
-    expected = torch.zeros(classes, dtype=torch.float64, device=features.device)
+    expected = torch.zeros(classes, dtype=torch.float64, device=share.device)
     expected = expected.index_add(0, labels[clean], share[clean]) / count.clamp(min=1)
     chance = expected[labels[judged]].sum().item()
     ratio = share[judged].sum().item() / chance if chance > 0 else 0.0

@@ -80,6 +80,7 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
         "dissolution_after": state.last and state.last.dissolution,
         "clean_images": clean_images,
         "steps": state.steps,
+        "steps_back": state.steps_back,
         "seconds": state.seconds,
         "device": device_name(state.device),
         "arch": state.subject.arch,

@@ -11,8 +11,8 @@ RECORDINGS = ASSETS / "recordings"
 
 
 def home() -> Path:
-    """The folder for runs, caches and downloaded data: ``$DISSOLVE_HOME``, else ``~/.dissolve``."""
-    return Path(os.environ.get("DISSOLVE_HOME") or Path.home() / ".dissolve")
+    """The folder for runs, caches and downloaded data: ``$DISSOLVE_HOME``, else ``~/.dissolve``; absolute."""
+    return _named_by("DISSOLVE_HOME") or Path.home() / ".dissolve"
 
 
 def runs_folder() -> Path:
@@ -29,5 +29,21 @@ def uploads_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Where CIFAR-10 and GTSRB are looked for and downloaded to: ``$DISSOLVE_DATA``, else ``home()/data``."""
-    return Path(os.environ.get("DISSOLVE_DATA") or home() / "data")
+    """Where CIFAR-10 and GTSRB are looked for and downloaded to: ``$DISSOLVE_DATA``, else ``home()/data``; absolute."""
+    return _named_by("DISSOLVE_DATA") or home() / "data"
+
+
+def _named_by(variable: str) -> Path | None:
+    """The folder that an environment variable names, absolute; None where it is not set.
+
+    A relative one is meant from where the program was started. It is written back, since the workers that we start
+    stand in another folder and inherit the environment.
+    """
+    given = os.environ.get(variable)
+    if given and not os.path.isabs(given):
+        given = os.environ[variable] = os.path.abspath(given)
+    return Path(given) if given else None
+
+
+for _variable in ("DISSOLVE_HOME", "DISSOLVE_DATA"):  # now, while the program still stands where it was started
+    _named_by(_variable)

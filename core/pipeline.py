@@ -18,10 +18,10 @@ from core import outcome
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
-from core.defenses import make, settings_for
+from core.defenses import Defence, make, settings_for
 from core.device import choose as choose_device
 from core.errors import BadInput
-from core.events import Event, Finished, Scanned, StageStarted, Step
+from core.events import Event, Finished, Measured, Scanned, StageStarted, Step
 from core.frames import FrameTaker
 from core.inversion.scan import Scan, scan
 from core.inversion.verdict import judge
@@ -32,7 +32,9 @@ from core.runs.steering import Steering
 from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
-CERTAINTY = {"strong": 1.0, "some": 1.0, "none": 0.5}  # of the found target, by verdict
+# Against the found trigger, by verdict. Where a backdoor shows less clearly, what was reconstructed is less like the
+# real trigger, so the model is pushed further away from it; where none shows, there may be nothing to push against.
+PUSH = {"strong": 1.0, "some": 1.5, "none": 0.5}
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -80,10 +82,8 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
         yield from _scan(state, budget[0])
     if subject.trigger is None:
         yield from _measure_before_estimated(state)
-    model = subject.model
-    if not spec.scan_only:
-        model = yield from _purify(state, budget)
-    yield from _verify(state, model, len(chosen))
+    purifier = None if spec.scan_only else (yield from _purify(state, budget))
+    yield from _verify(state, purifier, len(chosen))
 
 
 def _named(images: ImageSet, names: list[str] | None) -> ImageSet:
@@ -170,11 +170,11 @@ def _scan(state: State, images: torch.Tensor) -> Iterator[Event]:
 def _scanned(state: State, found: Scan) -> Scanned:
     """What the scan found, whatever target was given; only the triggers are those of a given one."""
     verdict, main, given = judge(found), found.main, state.spec.target
-    certainty = CERTAINTY[verdict.grade] if given is None else 1.0
+    push = PUSH[verdict.grade] if given is None else 1.0
     aimed = found if given is None else found.of(given)
     file = state.run.write_triggers(
         [
-            (trigger.form, trigger.target, certainty, trigger.mask if trigger.mask is None else trigger.mask.cpu(),
+            (trigger.form, trigger.target, push, trigger.mask if trigger.mask is None else trigger.mask.cpu(),
              trigger.pattern.cpu())
             for trigger in aimed.triggers()
         ]
@@ -192,8 +192,8 @@ def _scanned(state: State, found: Scan) -> Scanned:
     )
 
 
-def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generator[Event, None, Classifier]:
-    """Purifies a copy of the model; returns it."""
+def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generator[Event, None, Defence]:
+    """Purifies a copy of the model; returns the defence, done."""
     clock = Clock(state.steering)
     yield StageStarted("purify")
     spec, run = state.spec, state.run
@@ -225,25 +225,43 @@ def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generato
     run.write_checkpoint(*purifier.state())
     yield from _drawn(state)
     state.steps = purifier.done
-    model = purifier.result(best=True)
     state.seconds["purify"] = round(clock.seconds(), 2)
-    return model
+    return purifier
 
 
-def _verify(state: State, model: Classifier, clean_images: int) -> Iterator[Event]:
+def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterator[Event]:
     clock = Clock(state.steering)
     yield StageStarted("verify")
-    before, after = state.before, None
-    assert before is not None
+    after: Measured | None = None
     held: bool | None = None
-    if not state.spec.scan_only:
+    if purifier is not None:
+        model, after, held = _held(state, purifier)
         if state.frames and state.last and state.last.step > 0:
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)
-        after = outcome.measured(state, model, "after")
         yield after
-        held = not state.settings.most_drop or after.ba >= before.ba - state.settings.most_drop
         if held:  # else nothing is handed out: the original stays the better choice
             outcome.hand_out(state, model, after)
     state.seconds["verify"] = round(clock.seconds(), 2)
     yield Finished(outcome.result(state, after, held, clean_images))
+
+
+def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
+    """The purified model, its figures, and whether BA holds; the first of the nearer ones that does, if there is one.
+
+    The test images choose among at most four nearer models, by BA alone. What that flatters BA by is small beside its
+    standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
+    """
+    model = purifier.result(best=True)
+    first = after = outcome.measured(state, model, "after")
+    most, before = state.settings.most_drop, state.before
+    assert before is not None
+    if not most or after.ba >= before.ba - most:
+        return model, after, True
+    for back, nearer in enumerate(purifier.nearer(), start=1):
+        state.steering.check()
+        after = outcome.measured(state, nearer, "after")
+        if after.ba >= before.ba - most:
+            state.steps_back = back
+            return nearer, after, True
+    return model, first, False

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import inspection, uploads
+from core import inspection, leftovers, uploads
 from core.data import load
 from core.data.imageset import ImageSet
 from core.data.zipped import unpack
 from core.errors import BadInput
 from core.inspection import Step
+from core.memory import ran_out
 from core.models.identify import Candidate
 from core.models.inputs import Choice, Tried
 from core.models.weights import read_weights
@@ -71,17 +72,24 @@ def inspect(spec: Spec, progress: Progress, told: Told, pictures: Path | None = 
 
 
 def _unpacked(images: str, progress: Progress) -> tuple[str, int]:
-    """Where the images lie, and how many files of a .zip were left out."""
+    """Where the images lie, and how many files of a .zip were left out.
+
+    Two inspections of one .zip take turns: the second finds it unpacked, or takes over where the first was cancelled.
+    """
     given = Path(images)
-    if given.suffix.lower() != ".zip" or not given.is_file():
+    upload = uploads.find(uploads.holding(images))
+    if given.suffix.lower() != ".zip" or upload is None or upload.file.resolve() != given.resolve():
+        if given.suffix.lower() == ".zip" and given.is_file():  # never write into a folder of the user's own
+            raise BadInput("zip_not_uploaded", f"{given.name} must be uploaded; or unpack it and give the folder.",
+                           file=given.name)  # fmt: skip
         return images, 0
-    target = given.with_suffix("")
-    if uploads.holding(images) is None or target.exists():  # never write into a folder of the user's own
-        raise BadInput("zip_not_uploaded", f"{given.name} must be uploaded; or unpack it and give the folder.",
-                       file=given.name)  # fmt: skip
-    found = unpack(given, target, lambda done, total: progress("unpack", done, total))
-    given.unlink()
-    return str(target), found.left_out
+    progress("unpack", 0, 0)
+    with leftovers.held(upload.folder):
+        left_out = 0
+        if not upload.unpacked.is_dir():
+            left_out = unpack(given, upload.unpacked, lambda done, total: progress("unpack", done, total)).left_out
+        given.unlink(missing_ok=True)
+    return str(upload.unpacked), left_out
 
 
 def _described(path: str, images: ImageSet, left_out: int) -> dict[str, Any]:
@@ -136,6 +144,28 @@ def _objection(choice: Choice, images: ImageSet) -> dict[str, Any] | None:
     return None
 
 
+def _as_told(fault: Exception) -> BadInput:
+    """An error as the visitor reads it. A reader may have taken memory that ran out for a damaged file: that is seen
+    by what it was raised from."""
+    where = ran_out(fault) or ran_out(fault.__cause__)
+    if where == "GPU":
+        return BadInput(
+            "inspection_memory_gpu",
+            "The graphics card has too little free memory for this network and these images; close other programs "
+            "that use it, give smaller images, or use a computer with more graphics memory.",
+        )
+    if where == "computer":
+        return BadInput(
+            "inspection_memory",
+            "There is too little free memory for these files; give fewer or smaller images, close other programs, or "
+            "use a computer with more memory.",
+        )
+    if isinstance(fault, BadInput):
+        return fault
+    name, detail = type(fault).__name__, str(fault)[:300]
+    return BadInput("internal", f"Dissolve failed with {name}: {detail}.", error=name)
+
+
 def main(key: str) -> int:
     """The process of an inspection: writes its note until it is done; exit status 1 when it failed."""
     folder = inspection.folder_of(key)
@@ -154,14 +184,10 @@ def main(key: str) -> int:
     failure: dict[str, Any] = {}
     try:
         inspect(Spec.from_dict(note["spec"]), progress, note["result"].update, folder / inspection.PICTURES)
-    except BadInput as fault:
-        failure = inspection.told(fault)
-    except MemoryError:
-        failure = inspection.told(BadInput("inspection_memory", "There is too little free memory for these files."))
     except Exception as fault:
-        name, detail = type(fault).__name__, str(fault)[:300]
-        failure = inspection.told(BadInput("internal", f"Dissolve failed with {name}: {detail}.", error=name))
-        raise
+        failure = inspection.told(_as_told(fault))
+        if failure["code"] == "internal":
+            raise
     finally:
         if folder.exists():  # else the visitor has given up waiting
             write_json(folder / "note.json", note | {"ended": True, "failure": failure})

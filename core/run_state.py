@@ -22,7 +22,10 @@ from core.subject import Subject
 
 @dataclass
 class State:
-    """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan."""
+    """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
+
+    ``steps_back``: how many models nearer to the victim were tried until BA held.
+    """
 
     run: Run
     steering: Steering
@@ -37,6 +40,7 @@ class State:
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
+    steps_back: int = 0
     last: Frame | None = None
 
     @property
@@ -86,7 +90,7 @@ class State:
         self.triggers = [
             Reconstructed(FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(sure))
             for form, target, sure, mask, pattern in zip(
-                found.forms, found.targets, found.certainty, masks, patterns, strict=True
+                found.forms, found.targets, found.push, masks, patterns, strict=True
             )
         ]
 

@@ -2,9 +2,13 @@
 
 ======================= ===============================================================================================
 ``upload.json``         kind, name, size and time of what came
-the file itself         under a plain name with its own ending; a ``.zip`` goes once its images are unpacked
-the file's stem/        what was unpacked of a ``.zip``
+``given/``              the file itself, under a plain name made of its own; a ``.zip`` goes once it is unpacked
+``given/<stem>/``       what was unpacked of a ``.zip``
+``.lock``               held by whoever writes here, see ``core.leftovers``
 ======================= ===============================================================================================
+
+What a stranger calls a file is a label on it and decides nothing: nothing of ours lies in ``given``, and the endings
+are a list of ours.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from core import inspection, paths
+from core import inspection, leftovers, paths
 from core.errors import BadInput
 from core.explore import place
 from core.runs import record
@@ -28,9 +32,11 @@ from core.runs.record import Run
 from core.runs.recording import PIXELS
 
 Kind = Literal["weights", "images"]
+FORMAT = 2
 MB = 2**20
 LARGEST: dict[Kind, int] = {"weights": 1024 * MB, "images": 2048 * MB}  # bytes of a file
 IMAGE_ENDINGS = (".zip", ".npz")
+ENDINGS = (*IMAGE_ENDINGS, ".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")  # all others are dropped
 _CHUNK = 4 * MB
 _IDENTIFIER = re.compile(r"[0-9a-f]{12}")
 
@@ -63,7 +69,7 @@ class Upload:
 
 
 def keep(kind: Kind, name: str, content: IO[bytes]) -> Upload:
-    """Writes an upload down, whole or not at all.
+    """Writes an upload down, whole or not at all; halves that others left are swept first, to make room.
 
     Args:
         kind: "weights", in any format, or "images", a ``.zip`` or ``.npz``.
@@ -81,16 +87,19 @@ def keep(kind: Kind, name: str, content: IO[bytes]) -> Upload:
             f"{shown} is no archive of images; allowed are a .zip of class folders and an .npz file.",
             file=shown,
         )
+    leftovers.sweep()
     identifier = secrets.token_hex(6)
     folder = paths.uploads_folder() / identifier
     half = folder.with_name(f".{identifier}")
     try:
         half.mkdir(parents=True)
-        file = half / _plain(shown)
-        size = _copy(content, file, LARGEST[kind], shown)
-        note = {"kind": kind, "name": shown, "file": file.name, "size": size, "created": record.now()}
-        write_json(half / "upload.json", note)
-        half.rename(folder)
+        with leftovers.held(half):
+            file = half / leftovers.ROOM / _plain(shown)
+            file.parent.mkdir()
+            size = _copy(content, file, LARGEST[kind], shown)
+            note = {"kind": kind, "name": shown, "file": file.name, "size": size, "created": record.now()}
+            write_json(half / "upload.json", {"format": FORMAT} | note)
+            half.rename(folder)
     except OSError as error:
         raise BadInput(
             "no_room",
@@ -121,6 +130,12 @@ def holding(path: str | None) -> str | None:
     except ValueError:
         return None
     return inside.parts[0] if inside.parts and _IDENTIFIER.fullmatch(inside.parts[0]) else None
+
+
+def lies_now(path: str) -> str:
+    """Where given images are to be read: the folder, for a ``.zip`` that was unpacked since its path was noted."""
+    upload = find(holding(path))
+    return str(upload.path) if upload is not None and upload.file.resolve() == Path(path).resolve() else path
 
 
 def used_by(identifier: str, runs: Iterable[Run]) -> list[Run]:
@@ -183,12 +198,13 @@ def _copy(content: IO[bytes], file: Path, largest: int, shown: str) -> int:
 def _read(folder: Path) -> Upload | None:
     try:
         note: dict[str, Any] = json.loads((folder / "upload.json").read_bytes())
-        kind, name, file = note["kind"], str(note["name"]), folder / Path(str(note["file"])).name
+        kind, name, file = note["kind"], str(note["name"]), Path(str(note["file"])).name
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if kind not in LARGEST or not _IDENTIFIER.fullmatch(folder.name):
         return None
-    return Upload(folder.name, kind, name, folder, file, str(note.get("created", "")))
+    room = folder / leftovers.ROOM if note.get("format") == FORMAT else folder  # at first it lay beside the note
+    return Upload(folder.name, kind, name, folder, room / file, str(note.get("created", "")))
 
 
 def _shown(name: str) -> str:
@@ -198,8 +214,8 @@ def _shown(name: str) -> str:
 
 
 def _plain(shown: str) -> str:
-    """A name that every file system takes and no shell or page stumbles over; its ending stays."""
-    stem, dot, ending = shown.rpartition(".")
-    stem = re.sub(r"[^\w-]+", "-", stem if dot else ending).strip("-")[:60] or "upload"
-    ending = re.sub(r"[^A-Za-z0-9]+", "", ending)[:12].lower() if dot else ""
-    return f"{stem}.{ending}" if ending else stem
+    """A name that every file system takes and no shell or page stumbles over; its ending stays if it is known."""
+    ending = Path(shown).suffix.lower()
+    stem = shown[: -len(ending)] if ending in ENDINGS else shown
+    stem = re.sub(r"[^\w-]+", "-", stem).strip("-")[:60] or "upload"
+    return stem + (ending if ending in ENDINGS else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from core.runs.record import Run
 from dashboard import data
 from dashboard.digest import Digest
 
+GROUP = "group"  # in the address and the session: which comparison is shown
+VICTIM = "compare_victim"  # in the session: which model is chosen
 START = 3.0  # seconds a worker takes to come up
 
 
@@ -57,7 +60,7 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
     found = []
     for run in runs:
         status = "recording" if run.is_recording else run.status
-        found.append(Entry(run, run.spec.defence, status, data.digest_of(run), _curve_of(run)))
+        found.append(Entry(run, str(run.spec.defence), status, data.digest_of(run), _curve_of(run)))
     return found
 
 
@@ -83,25 +86,47 @@ def curve(events: Sequence[tuple[float, Event]]) -> list[Point]:
     return points
 
 
-def recorded(victim: str) -> list[Run]:
-    """The shipped recordings of a victim that can be compared: one for each defence, same clean images and seed."""
-    main = data.recording_of(victim)
+def recorded(victim: str, known: Sequence[Run] | None = None) -> list[Run]:
+    """The shipped recordings of a victim that can be compared: one for each defence, same clean images and seed.
+
+    Args:
+        known: all runs and recordings, newest first, where they have been listed already.
+    """
+    shipped = [run for run in (data.runs() if known is None else known) if run.is_recording]
+    main = next((run for run in shipped if run.spec.victim == victim and run.spec.defence == "mcl"), None)
     if main is None:
         return []
     same = ("victim", "images", "clean_budget", "seed", "points")
     order = main.spec
     runs = {
         run.spec.defence: run
-        for run in reversed(data.runs())
-        if run.is_recording and all(getattr(run.spec, name) == getattr(order, name) for name in same)
+        for run in reversed(shipped)
+        if all(getattr(run.spec, name) == getattr(order, name) for name in same)
     }
     return [runs[name] for name in DEFENCES if name in runs]
 
 
 def group(name: str | None) -> list[Run]:
-    """The runs of one of the visitor's comparisons, in their order; none if there is no such."""
+    """The runs of one of the visitor's comparisons, in their order, methods we do not know last; none if there is no
+    such."""
+    known = list(DEFENCES)
     runs = [run for run in data.runs() if not run.is_recording and name and run.data.get("group") == name]
-    return sorted(runs, key=lambda run: run.id[:15] + f"{list(DEFENCES).index(run.spec.defence):02}")
+    places = {run.id: known.index(run.spec.defence) if run.spec.defence in known else len(known) for run in runs}
+    return sorted(runs, key=lambda run: (run.id[:15], places[run.id]))
+
+
+def comparisons(runs: Sequence[Run]) -> dict[str, str]:
+    """Where runs can be seen beside others, by their id: a group, or "" for the recorded comparison of their victim.
+
+    Args:
+        runs: all runs and recordings, newest first.
+    """
+    groups = {run.id: str(name) for run in runs if not run.is_recording and (name := run.data.get("group"))}
+    sizes = Counter(groups.values())
+    victims = {run.id: run.spec.victim for run in runs}
+    shown = {name for name in set(victims.values()) if name and len(recorded(name, runs)) > 1}
+    found = {run_id: "" for run_id, name in victims.items() if name in shown}
+    return found | {run_id: name for run_id, name in groups.items() if sizes[name] > 1}
 
 
 def newest_group() -> str | None:

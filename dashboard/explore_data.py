@@ -25,13 +25,15 @@ GOING = ("queued", "running", "paused")
 class Found:
     """What has been read of one run so far, so that a page that polls reads only what is new."""
 
+    folder: str = ""
     frames: RunCache = field(default_factory=RunCache)
     base: place.Base | None = None
     stamp: Any = None
     maps: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
 
     def begin(self, run: Run) -> None:
-        if self.frames.folder != str(run.folder):
+        if self.folder != str(run.folder):
+            self.folder = str(run.folder)
             self.base, self.stamp, self.maps = None, None, {}
 
 
@@ -48,8 +50,12 @@ def explorable(run: Run) -> bool:
     return run.frame_count > 0 and (run.folder / "samples.npz").exists()
 
 
-def lacks(run: Run) -> dict[str, Lack]:
-    """What a run does not have and cannot make here, by "features", "after" and "pictures"."""
+def lacks(run: Run, seen: Found | None = None) -> dict[str, Lack]:
+    """What a run does not have and cannot make here, by "features", "after" and "pictures".
+
+    Args:
+        seen: what has been read of the run so far, as for ``payload``.
+    """
     found: dict[str, Lack] = {}
     name = data.data_name(run)
     spec = run.spec
@@ -59,7 +65,7 @@ def lacks(run: Run) -> dict[str, Lack]:
             found["pictures"] = Lack("pictures", {"data": name})
     elif run.status in GOING and not run.is_recording:
         found["features"] = Lack("going")
-    elif spec.model_class and place.base(run) is None:
+    elif spec.model_class and base_of(run, seen or Found()) is None:
         found["features"] = Lack("own_class", {"run": run.id})
     elif spec.victim is None and not (spec.weights and Path(spec.weights).exists()):
         found["features"] = Lack("weights", {"path": str(spec.weights)})
@@ -74,6 +80,7 @@ def payload(
     *,
     title: str,
     texts: Mapping[str, str],
+    terms: Mapping[str, tuple[str, str]],
     class_names: Sequence[str],
     missing: Mapping[str, str],
     jobs: Sequence[Mapping[str, Any]],
@@ -84,21 +91,19 @@ def payload(
     Args:
         run: with at least one frame.
         found: kept by the caller between calls.
-        title, texts, class_names: in the reader's language.
+        title, texts, terms, class_names: in the reader's language.
         missing, jobs: see ``RoomPayload``.
         point: whose saliency is shown, if it is there.
 
     Raises:
         BadInput: as ``Run``; ``no_frames``, there is no frame to show.
     """
-    found.begin(run)
     live = run.status in GOING and not run.is_recording
     read(run, found.frames)
     samples, frames = found.frames.samples, found.frames.frames
     if samples is None or not frames:
         raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to show.", run=run.id)
-    _read_base(run, found)
-    spec, base = run.spec, found.base
+    spec, base = run.spec, base_of(run, found)
     dims = frames[0].coords.shape[1]
     layouts, offers = _layouts(run, found, spec.projection, dims)
     thumbs = _thumbs(run, base)
@@ -113,6 +118,7 @@ def payload(
         steps=[found.frames.events[k].step for k in range(len(frames))],
         class_names=list(class_names),
         texts=texts,
+        terms=terms,
         method=spec.projection,
         dims=dims,
         target=found.frames.target if found.frames.target is not None else run.data.get("target"),
@@ -131,13 +137,14 @@ def payload(
     )
 
 
-def _read_base(run: Run, found: Found) -> None:
+def base_of(run: Run, found: Found) -> place.Base | None:
+    """``core.explore.place.base``, read anew only where the file or what it was made from has changed."""
+    found.begin(run)
     path = place.folder_of(run) / "base.npz"
-    stamp = path.stat().st_mtime_ns if path.exists() else None
-    weights = run.folder / "model.safetensors"
-    now = (stamp, weights.exists())
+    now = (path.stat().st_mtime_ns if path.exists() else None, place.source_of(run))
     if now != found.stamp:
         found.stamp, found.base, found.maps = now, place.base(run), {}
+    return found.base
 
 
 def _layouts(run: Run, found: Found, method: str, dims: int) -> tuple[list[Layout], list[tuple[str, int]]]:

@@ -77,6 +77,11 @@ def method_name(defence: str, preset: str) -> str:
     return words.get(f"preset.{preset}", preset) if defence == "mcl" else words.get(f"defence.{defence}", defence)
 
 
+def defence_name(defence: str, short: bool = False) -> str:
+    """A defence in a few words, or in one; one that this version does not know keeps the name it has on record."""
+    return catalogue(language()).get(f"defence.{defence}{'.short' if short else ''}", str(defence))
+
+
 def triggered_images(attack: str | None) -> str:
     """What the images with the trigger are called in a sentence."""
     return (

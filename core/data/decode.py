@@ -9,27 +9,37 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from core.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
 LARGEST_SIDE = 2048
-LARGEST_SET = 8 << 30  # bytes
+LARGEST_SET = 8 << 30  # bytes of a whole set: 50,000 pictures of 224x224
+_LABEL = 16  # bytes of an image's class number, as it came and as it is kept: counts where images are tiny
 _BATCH = 256
 
 
 def check_set_size(images: int, height: int, width: int, name: str) -> None:
-    """Refuses a set that would not fit in ordinary memory, before any of it is read."""
-    if images * height * width * 3 > LARGEST_SET:
+    """Refuses a set before any of it is read if it would take more than ``LARGEST_SET`` or half the free memory.
+
+    Half, because readers hold a set twice for a moment: as it came, and in the order that networks take it in.
+
+    Args:
+        images: of the whole set, training and test.
+    """
+    limit = min(LARGEST_SET, psutil.virtual_memory().available // 2)
+    if images * (height * width * 3 + _LABEL) > limit:
+        allowed = f"{limit / 2**30:.3g} GiB"
         raise BadInput(
             "image_set_too_large",
-            f"{name} holds {images} images of {width}x{height}, more than the {LARGEST_SET >> 30} GiB that an image "
-            "set may take in memory; use fewer or smaller images.",
+            f"{name} holds {images} images of {width}x{height}, more than the {allowed} that an image set may take in "
+            "memory here; use fewer or smaller images.",
             name=name,
             images=images,
             size=f"{width}x{height}",
-            limit=f"{LARGEST_SET >> 30} GiB",
+            limit=allowed,
         )
 
 
@@ -38,6 +48,7 @@ def decode(
     name: str,
     resize: tuple[int, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    whole: int | None = None,
 ) -> np.ndarray:
     """All files as uint8 RGB, (n, height, width, 3); grey, palette and transparent pictures become RGB.
 
@@ -46,12 +57,13 @@ def decode(
         name: of the set, for errors.
         resize: (height, width) that every picture is brought to; without it all must have the same size.
         progress: called with (files read, files in all).
+        whole: images of the set that these are a part of, for the limit on its size; by default they are all.
 
     Raises:
         BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes`` or ``image_set_too_large``.
     """
     height, width = resize or _read(files[0], None).shape[:2]
-    check_set_size(len(files), height, width, name)
+    check_set_size(whole or len(files), height, width, name)
     out = np.empty((len(files), height, width, 3), np.uint8)
 
     def batch(start: int) -> None:

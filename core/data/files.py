@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from core.data.decode import SUFFIXES, decode, mixed_sizes
 from core.data.imageset import ImageSet
@@ -14,6 +16,7 @@ from core.data.split import TRAIN_SHARE, stratified_split, without_images
 from core.errors import BadInput
 
 Progress = Callable[[int, int], None]
+_AT_A_TIME = 256
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -25,7 +28,8 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
     """Images from class folders, or from class folders inside ``train`` and ``test``.
 
     Classes are numbered in the order of their names, or of their numbers where all names are numbers. A folder
-    without ``train`` and ``test`` is split, 80 % of each class for training.
+    without ``train`` and ``test`` is split, 80 % of each class for training. Reading takes memory for the set twice,
+    see :func:`core.data.decode.check_set_size`.
 
     Args:
         path: the folder.
@@ -50,8 +54,8 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         classes, files, labels = _listing(path)
         y = torch.tensor(labels)
         train, test = stratified_split(y, classes, TRAIN_SHARE, seed)
-        x = torch.from_numpy(decode(files, name, progress=progress)).permute(0, 3, 1, 2)
-        return ImageSet(name, x[train].contiguous(), y[train], x[test].contiguous(), y[test], tuple(classes))
+        x = decode(files, name, progress=progress)
+        return ImageSet(name, _channels_first(x, train), y[train], _channels_first(x, test), y[test], tuple(classes))
 
     (classes, train_files, train_labels), (others, test_files, test_labels) = (_listing(part) for part in parts)
     if classes != others:
@@ -70,18 +74,28 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
     def tell(offset: int) -> Progress | None:
         return None if progress is None else lambda done, _: progress(offset + done, total)
 
-    x_train = decode(train_files, name, progress=tell(0))
+    x_train = decode(train_files, name, progress=tell(0), whole=total)
     x_test = decode(test_files, name, progress=tell(len(train_files)))
     if x_train.shape[1:3] != x_test.shape[1:3]:
         raise mixed_sizes(str(test_files[0]), x_test.shape[1:3], x_train.shape[1:3])
     return ImageSet(
         name=name,
-        x_train=torch.from_numpy(x_train).permute(0, 3, 1, 2).contiguous(),
+        x_train=_channels_first(x_train, torch.arange(len(x_train))),
         y_train=torch.tensor(train_labels),
-        x_test=torch.from_numpy(x_test).permute(0, 3, 1, 2).contiguous(),
+        x_test=_channels_first(x_test, torch.arange(len(x_test))),
         y_test=torch.tensor(test_labels),
         class_names=tuple(classes),
     )
+
+
+def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:
+    """Those of the images (n, h, w, 3) as (m, 3, h, w), a few at a time: indexing all would make another copy."""
+    out = torch.empty(len(chosen), x.shape[3], *x.shape[1:3], dtype=torch.uint8)
+    images = torch.from_numpy(x)
+    for place in range(0, len(chosen), _AT_A_TIME):
+        some = chosen[place : place + _AT_A_TIME]
+        out[place : place + len(some)] = images[some].permute(0, 3, 1, 2)
+    return out
 
 
 def _images(folder: Path) -> list[Path]:

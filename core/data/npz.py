@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.lib import format as npy
 from torch import Tensor
 
+from core.data.archive import PACKINGS, Archive
 from core.data.decode import check_set_size, mixed_sizes
 from core.data.imageset import ImageSet
 from core.data.split import TRAIN_SHARE, stratified_split, without_images
@@ -22,9 +26,20 @@ SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
 NAMES_KEY = "class_names"
 _MOST_CLASSES = 10_000
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+_MOST_ARRAYS = 1000  # in a file, of which six are looked at
+_DIRECTORY = 2**20  # bytes of the list of them
+_HEADER = 2**10  # bytes of an array's header, which takes 128; numpy takes however many it claims before it judges them
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, ArithmeticError, SyntaxError, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 
-Header = tuple[tuple[int, ...], np.dtype]
+
+class Header(NamedTuple):
+    """What an array will be, judged before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 def load_npz(path: Path, seed: int = 0) -> ImageSet:
@@ -32,6 +47,10 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
 
     Images are uint8, (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w); labels are whole numbers from 0, (n,) or
     (n, 1). ``class_names``, an array of strings in label order, is optional; else the labels are the names.
+
+    Memory: an array is read only if all headers are in order, its file holds as many bytes as its header claims, and
+    the whole set keeps to :func:`core.data.decode.check_set_size`; of a refused file no more than 2 MB are read, the
+    list of arrays and the headers. Reading takes memory for the set twice.
 
     Args:
         path: the file.
@@ -44,20 +63,8 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
     """
     arrays = _read(path)
     keys = SPLIT_KEYS if SPLIT_KEYS[0] in arrays else WHOLE_KEYS
-    images = [_images(path, key, arrays[key]) for key in keys[::2]]
+    images = [_images(arrays.pop(key)) for key in keys[::2]]
     labels = [_labels(path, key, arrays[key]) for key in keys[1::2]]
-    for key_x, key_y, x, y in zip(keys[::2], keys[1::2], images, labels, strict=True):
-        if len(x) != len(y):
-            raise BadInput(
-                "npz_lengths",
-                f"{path} has {len(x)} images in {key_x} but {len(y)} labels in {key_y}; there must be one label for "
-                "each image.",
-                path=str(path),
-                images_key=key_x,
-                images=len(x),
-                labels_key=key_y,
-                labels=len(y),
-            )
     names = _names(path, arrays.get(NAMES_KEY), 1 + max(int(y.max()) for y in labels))
     for key, y in zip(keys[1::2], labels, strict=True):
         counts = torch.bincount(y, minlength=len(names))
@@ -67,8 +74,6 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
         train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
         images = [images[0][train], images[0][test]]
         labels = [labels[0][train], labels[0][test]]
-    if images[0].shape[2:] != images[1].shape[2:]:
-        raise mixed_sizes(f"{path} (x_test)", tuple(images[1].shape[2:]), tuple(images[0].shape[2:]))
     return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names)
 
 
@@ -77,25 +82,33 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise BadInput("no_such_file", f"There is no file {path}.", path=str(path))
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
+        with _opened(path) as file, zipfile.ZipFile(file) as archive:
+            members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
             keys = _wanted(path, members)
-            for key in keys:
-                with archive.open(members[key]) as member:
-                    _check(path, key, _header(member))
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in keys}
+            headers = {key: _header(archive, members[key]) for key in keys}
+            for key, header in headers.items():
+                _check(path, key, header)
+            _check_together(path, headers)
+            return {key: _array(archive, members[key]) for key in keys}
     except BadInput:
         raise
     except _UNREADABLE as error:
-        raise BadInput(
-            "unreadable_npz",
-            f"{path} cannot be read as an .npz file; make one with numpy.savez or numpy.savez_compressed.",
-            path=str(path),
-        ) from error
+        raise _unreadable(path) from error
 
 
-def _wanted(path: Path, members: dict[str, str]) -> list[str]:
+def _opened(path: Path) -> Archive:
+    return Archive(path, _MOST_ARRAYS, _DIRECTORY, lambda: _unreadable(path))
+
+
+def _unreadable(path: Path) -> BadInput:
+    return BadInput(
+        "unreadable_npz",
+        f"{path} cannot be read as an .npz file; make one with numpy.savez or numpy.savez_compressed.",
+        path=str(path),
+    )
+
+
+def _wanted(path: Path, members: dict[str, zipfile.ZipInfo]) -> list[str]:
     """The keys to read: the four of a split set or the two of a whole one, and the names if they are there."""
     keys = WHOLE_KEYS if set(WHOLE_KEYS) <= set(members) and not set(SPLIT_KEYS) <= set(members) else SPLIT_KEYS
     missing = [key for key in keys if key not in members]
@@ -111,16 +124,60 @@ def _wanted(path: Path, members: dict[str, str]) -> list[str]:
     return [*keys, *({NAMES_KEY} & set(members))]
 
 
-def _header(member: IO[bytes]) -> Header:
-    version = npy.read_magic(member)
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
+    """Shape and type of an array, from the first bytes of its file, which must be able to hold it.
+
+    Raises:
+        ValueError: what no ``numpy.savez`` writes.
+    """
+    if member.compress_type not in PACKINGS:
+        raise ValueError("packed in another way")
+    with archive.open(member) as file:
+        content = io.BytesIO(file.read(_HEADER))
+    version = npy.read_magic(content)
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = reader(member)
-    return shape, dtype
+    shape, _, dtype = reader(content)
+    claimed = 0 if dtype.hasobject else math.prod(shape) * dtype.itemsize  # objects are refused by name, below
+    if any(side < 0 for side in shape) or claimed + content.tell() > member.file_size:
+        raise ValueError("shorter than its header claims")
+    return Header(shape, dtype)
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """The array whose header has been judged; read piece by piece, and no more than that."""
+    with archive.open(member) as file:
+        return npy.read_array(file, allow_pickle=False)
+
+
+def _check_together(path: Path, headers: dict[str, Header]) -> None:
+    """Judges what the arrays are to one another: a label for each image, one size of image, and the size of it all."""
+    keys = WHOLE_KEYS if WHOLE_KEYS[0] in headers else SPLIT_KEYS
+    sizes = {}
+    for key_x, key_y in zip(keys[::2], keys[1::2], strict=True):
+        x, y = headers[key_x].shape, headers[key_y].shape
+        sizes[key_x] = _layout(x)
+        if x[0] != y[0]:
+            raise BadInput(
+                "npz_lengths",
+                f"{path} has {x[0]} images in {key_x} but {y[0]} labels in {key_y}; there must be one label for each "
+                "image.",
+                path=str(path), images_key=key_x, images=x[0], labels_key=key_y, labels=y[0],
+            )  # fmt: skip
+    first, *others = sizes.values()
+    if others and others[0] != first:
+        raise mixed_sizes(f"{path} (x_test)", others[0], first)
+    check_set_size(sum(headers[key].shape[0] for key in keys[::2]), *first, str(path))
+
+
+def _layout(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of images in any of the allowed shapes."""
+    height, width = shape[1:3] if len(shape) == 3 or shape[3] in (1, 3) else shape[2:]
+    return height, width
 
 
 def _check(path: Path, key: str, header: Header) -> None:
     """Judges shape and dtype of an array that has not been unpacked yet."""
-    shape, dtype = header
+    shape, dtype = header.shape, header.dtype
     if key == NAMES_KEY:
         if dtype.kind not in "US" or len(shape) != 1 or not 2 <= shape[0] <= _MOST_CLASSES or dtype.itemsize > 4096:
             raise _names_error(path, f"an array of {dtype} of shape {shape}")
@@ -136,13 +193,11 @@ def _check(path: Path, key: str, header: Header) -> None:
                 dtype=str(dtype),
                 shape=str(shape),
             )
-        height, width = shape[1:3] if grey or shape[3] in (1, 3) else shape[2:]
-        check_set_size(shape[0], height, width, f"{path} ({key})")
     elif dtype.kind not in "iu" or not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)) or 0 in shape:
         raise _labels_error(path, key, f"{dtype} of shape {shape}")
 
 
-def _images(path: Path, key: str, array: np.ndarray) -> Tensor:
+def _images(array: np.ndarray) -> Tensor:
     """uint8, (n, 3, h, w), from any of the allowed shapes."""
     images = torch.from_numpy(array)
     if images.dim() == 3:

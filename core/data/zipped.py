@@ -6,7 +6,6 @@ should not be there at all: links, names that lead outside, archives within the 
 
 from __future__ import annotations
 
-import io
 import secrets
 import shutil
 import stat
@@ -15,25 +14,26 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from core.data.archive import PACKINGS, Archive
 from core.data.decode import SUFFIXES
 from core.errors import BadInput
 
 GB, MB = 2**30, 2**20
 LARGEST_ZIP = 2 * GB  # of the file
 LARGEST_UNPACKED = 4 * GB
-LARGEST_IMAGE = 64 * MB  # unpacked, of one member: a picture of the largest size allowed, uncompressed, is a quarter
+LARGEST_IMAGE = 32 * MB  # unpacked, of one member: a picture of the largest size allowed, 16 bits a colour, is 24 MB
 MOST_MEMBERS = 200_000
 MOST_TIMES = 50  # unpacked against packed; images are compressed already and hardly shrink
 ARCHIVES = (
     ".zip", ".npz", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".lzh", ".cab", ".iso",
 )  # fmt: skip
 _SLACK = 16 * MB  # of flat drawings that do shrink
-_DIRECTORY = MOST_MEMBERS * 400  # bytes of an archive's list of members
+_DIRECTORY = MOST_MEMBERS * 200  # bytes of an archive's list of members; an entry with a usual path takes 100 to 150
 LONGEST_NAME = 200
-# bzip2 and LZMA are left out: ``zipfile`` unpacks all they hold of a piece at once, however much was asked for
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+MOST_FOLDERS = 12  # one in another; class folders in ``train`` in a folder around everything are three
 _UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error,
     struct.error, IndexError, UnicodeError,
@@ -52,6 +52,10 @@ class Unpacked:
 def unpack(path: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Unpacked:
     """The images of a zip, in the folder ``target``.
 
+    On disk it takes ``LARGEST_UNPACKED`` at most. In memory it takes what its list of members takes, since that is
+    read whole: 200 MB for ``MOST_MEMBERS`` with usual names, half a GB for the worst list of ``_DIRECTORY`` bytes
+    (measured); a longer one is refused before it becomes objects. The images are written piece by piece.
+
     Args:
         path: the archive.
         target: a folder that is not there yet; it appears when everything has been written, and holds the class
@@ -60,14 +64,15 @@ def unpack(path: Path, target: Path, progress: Callable[[int, int], None] | None
 
     Raises:
         BadInput: ``zip_unreadable``, ``zip_too_large``, ``zip_too_many``, ``zip_bomb``, ``zip_outside``,
-            ``zip_link``, ``zip_encrypted``, ``zip_nested``, ``zip_odd_name``, ``zip_without_images`` or ``no_room``.
+            ``zip_link``, ``zip_encrypted``, ``zip_nested``, ``zip_odd_name``, ``zip_too_deep``, ``zip_without_images``
+            or ``no_room``.
     """
     if path.stat().st_size > LARGEST_ZIP:
         raise _too_large(path, f"{path.stat().st_size / GB:.1f} GB")
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with _Archive(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+        with _opened(path) as file, zipfile.ZipFile(file) as archive:
             wanted, left_out = _judge(path, archive)
             _check_room(half, sum(member.file_size for member, _ in wanted))
             for done, (member, name) in enumerate(wanted, 1):
@@ -95,24 +100,13 @@ def root_of(folder: Path) -> Path:
         folder = inside[0]
 
 
-class _Archive(io.BufferedReader):
-    """A file that gives no more at once than a list of members may take.
-
-    ``zipfile`` reads that list in one go, and takes its length from the end record or from the 64-bit one, wherever
-    that lies (APPNOTE.TXT of the ZIP format, 4.3.14 and 4.3.16): what counts is what it then asks for.
-    """
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _DIRECTORY:
-            raise _too_many(Path(self.name))
-        return super().read(size)
+def _opened(path: Path) -> Archive:
+    return Archive(path, MOST_MEMBERS, _DIRECTORY, lambda: _too_many(path))
 
 
 def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], int]:
     """The members to write with the place of each, and how many files are left out."""
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise _too_many(path)
     unpacked, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
     size = path.stat().st_size
     if unpacked > LARGEST_UNPACKED or any(m.file_size > LARGEST_IMAGE for m in members if _is_image(m.filename)):
@@ -141,7 +135,13 @@ def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.Zip
                 f"{path.name} is refused: {_shown(name)} in it is encrypted; make the .zip without a password.",
                 file=path.name, name=_shown(name),
             )  # fmt: skip
-        if member.compress_type not in _PACKINGS:
+        if len(name.parts) > MOST_FOLDERS + 1:
+            raise BadInput(
+                "zip_too_deep",
+                f"{path.name} is refused: {_shown(name)} in it lies more than {MOST_FOLDERS} folders deep.",
+                file=path.name, name=_shown(name), limit=MOST_FOLDERS,
+            )  # fmt: skip
+        if member.compress_type not in PACKINGS:
             raise _unreadable(path, f"{name} is packed in a way that is not known here; use plain zip (deflate)")
         wanted.append((member, name))
     _check_distinct(path, [name for _, name in wanted])
@@ -202,13 +202,11 @@ def _is_image(name: str) -> bool:
 
 def _check_distinct(path: Path, names: list[PurePosixPath]) -> None:
     """No name twice, also where a file system does not tell capitals; no file where a folder must be."""
-    files: set[str] = set()
-    folders = {str(parent).lower() for name in names for parent in name.parents}
-    for name in names:
-        key = str(name).lower()
-        if key in files or key in folders:
-            raise _odd_name(path, name)
-        files.add(key)
+    # with a sign before all others as separator, a folder's own name comes right before the names in it
+    keyed = sorted(("\0".join(name.parts).lower(), place) for place, name in enumerate(names))
+    for (before, _), (key, place) in pairwise(keyed):
+        if key == before or key.startswith(before + "\0"):
+            raise _odd_name(path, names[place])
 
 
 def _check_room(place: Path, wanted: int) -> None:
@@ -269,7 +267,7 @@ def _too_large(path: Path, size: str) -> BadInput:
 def _too_many(path: Path) -> BadInput:
     return BadInput(
         "zip_too_many",
-        f"{path.name} lists more than {MOST_MEMBERS:,} members; use fewer images.",
+        f"{path.name} lists more than {MOST_MEMBERS:,} members, or their names are too long; use fewer images.",
         file=path.name, limit=MOST_MEMBERS,
     )  # fmt: skip
 

@@ -55,6 +55,10 @@ class Defence(Protocol):
         """A copy of the purified model: as it is now, or, at the end, the best there is."""
         ...
 
+    def nearer(self) -> Iterator[Classifier]:
+        """Results closer and closer to the victim, for where the best costs too much BA."""
+        ...
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Tensors and numbers from which ``restore`` goes on."""
         ...

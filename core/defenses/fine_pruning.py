@@ -7,7 +7,8 @@ channels.
 
 What is pruned are the channels as they leave the convolutional part, that is, the columns of the linear layer which
 reads them. In a plain network that is the last convolution's own channel; in one with shortcuts it takes the
-shortcut's part too, as masking the feature map in BackdoorBench does. Weights keep their names and shapes.
+shortcut's part too, as masking the feature map in BackdoorBench does; in one that joins the maps of several layers
+(DenseNet, Inception) all that were joined count. Weights keep their names and shapes.
 
 Deviations: accuracy is judged on the clean budget itself, which has no second part; it may fall by ``tolerance``, a
 tenth of it as in BackdoorBench; a step prunes a thirty-second of the channels; activations are taken without their
@@ -16,18 +17,20 @@ sign, for networks whose last activation lets negative values pass. Rate and sch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.defenses.training import Aimed, Check, PurifyStep, TuningSettings
 from core.metrics import benign_accuracy
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, frozen
 
 PARTS = 32  # in so many steps all channels would be gone
 HIDDEN = 3  # linear layers after the last convolution that a plain network has at most
@@ -48,19 +51,60 @@ def settings_for(preset: str, data: str = "", **changes: Any) -> PruningSettings
     return from_preset("Fine-pruning", PRESETS, preset, **changes)
 
 
-def reader(model: Classifier) -> tuple[nn.Linear, int]:
-    """The linear layer that reads the last convolution's channels, and how many of its columns each channel has.
+class _Watch(TorchFunctionMode):
+    """What a network does after its last feature map: the order of its modules does not tell.
 
-    Where that cannot be told from the order of layers (a transformer), the last layer and one column for each feature.
+    Attributes:
+        width, pixels: how long the row is into which that map was laid out, and how many of it are of one channel;
+            0, 1: it was not laid out but averaged, or had one place.
+        readers: linear layers that were called on rows since there was a feature map.
     """
-    layers = [module for module in model.net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    convolutions = [k for k, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
-    after = [layer for layer in layers[convolutions[-1] + 1 :] if isinstance(layer, nn.Linear)] if convolutions else []
-    if 0 < len(after) <= HIDDEN:
-        channels = layers[convolutions[-1]].out_channels
-        if isinstance(channels, int) and after[0].in_features % channels == 0:
-            return after[0], after[0].in_features // channels
-    return model.head[0], 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolved, self.width, self.pixels, self.readers = False, 0, 1, list[nn.Linear]()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, Tensor):
+            self.convolved |= getattr(func, "__name__", "") == "conv2d"
+            if made.ndim == 4:
+                self.width, self.pixels, self.readers = 0, 1, []
+            elif made.ndim == 2 and args and isinstance(args[0], Tensor) and args[0].ndim == 4:
+                self._laid_out(args[0], made)
+        return made
+
+    def _laid_out(self, field: Tensor, row: Tensor) -> None:
+        if row.shape[1] == math.prod(field.shape[1:]):
+            self.width, self.pixels = row.shape[1], math.prod(field.shape[2:])
+
+    def called(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(layer, nn.Linear) and inputs[0].ndim == 2:
+            self.readers.append(layer)
+
+
+def reader(model: Classifier, images: Tensor) -> tuple[nn.Linear, int]:
+    """The linear layer that reads the channels of the last feature map, and how many of its columns each channel has.
+
+    Where there is no such map (a transformer), the last layer and one column for each feature.
+
+    Args:
+        images: float (n, 3, h, w) in [0, 1], to watch the network with; one is enough.
+    """
+    watch = _Watch()
+    hooks = [m.register_forward_pre_hook(watch.called) for m in model.net.modules() if isinstance(m, nn.Linear)]
+    try:
+        with frozen(model), torch.inference_mode(), watch:
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not watch.convolved or not 0 < len(watch.readers) <= HIDDEN:
+        return model.head[0], 1
+    first = watch.readers[0]
+    return first, watch.pixels if first.in_features == watch.width else 1
 
 
 class FinePruning(FineTuning):
@@ -87,7 +131,7 @@ class FinePruning(FineTuning):
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, triggers, settings, seed)
-        self.layer, self.columns = reader(self.model)
+        self.layer, self.columns = reader(self.model, self.x[:1])
         self.kept = self.layer.weight.detach().clone()  # as the victim has it, for a step that is taken back
         activity, right = self._look()
         self.order = activity.argsort(stable=True)

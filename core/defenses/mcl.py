@@ -22,7 +22,7 @@ in training they see triggered ones, and averaged weights have none of their own
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 
 import torch
@@ -50,10 +50,11 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     return F.softplus(negative - positive).mean()
 
 
-STEPS_BACK = (0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
-PLENTY = 100  # clean images a class that the whole margin needs
-FEW_BACK = 0.2  # how much longer the step back is where there are next to no clean images
-ENOUGH = 100  # held-out images for BA to be judged by
+STEPS_BACK = (0.1, 0.2, 0.3, 0.4)  # shares of the victim that are tried where BA does not hold
+PLENTY = 100  # clean images a class from which on the weights are those of the settings
+FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
+FEW_MARGIN = 0.5  # share of the margin that is gone there
+FEW_BACK = 0.2  # how much longer the step back is there
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 MOST = 4000  # clean images that the result's are taken from
 
@@ -85,10 +86,12 @@ class Purifier(Training):
         device = victim.mean.device
         self.triggers = tuple(triggers[: settings.triggers])
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
-        # with few clean images of the target class nothing would hold that class itself against the margin
-        plenty = min(1.0, len(images) / (victim.num_classes * PLENTY))
-        self.margins = settings.margin * plenty * torch.tensor([t.certainty for t in self.triggers], device=device)
-        self.back = settings.back + (FEW_BACK * (1 - plenty) if settings.back else 0.0)
+        push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
+        self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
+        # what few images can mend is little, so a backdoor that shows clearly is handled more gently there
+        gentle = push <= 1
+        self.margins = settings.margin * push * torch.where(gentle, 1 - FEW_MARGIN * self.few, 1.0)
+        self.back = settings.back + (FEW_BACK * self.few if settings.back and bool(gentle.all()) else 0.0)
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         held = min(round(settings.holdout * len(images)), len(images) - 1)
@@ -146,6 +149,10 @@ class Purifier(Training):
             terms["keep"] = F.kl_div(logits[n:].log_softmax(1), before, log_target=True, reduction="batchmean")
         return terms
 
+    def weight(self, term: str) -> float:
+        """The fewer labels there are, the less is left to them, and the more to the victim's own answers."""
+        return super().weight(term) * (1 + (FEW.get(term, 1.0) - 1) * self.few)
+
     def _triggered(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Each image with one of the triggers: which, (n,), and the images. Depends on seed and step alone."""
         which = torch.randint(len(self.triggers), (len(x),), generator=self.drawn()).to(x.device)
@@ -154,9 +161,11 @@ class Purifier(Training):
 
     def after_step(self) -> Check | None:
         self._average()
-        if len(self.held[0]) and (self.done % self.settings.check_every == 0 or self.done == self.total):
-            return self._judge()
-        return None
+        if not len(self.held[0]) or (self.done % self.settings.check_every and self.done != self.total):
+            return None
+        if self.mending_from is not None and 2 * (self.done - self.mending_from) < self.settings.mend:
+            return None  # just gone: the reconstructed trigger fails before the real one does
+        return self._judge()
 
     def _average(self) -> None:
         decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # short memory at first
@@ -168,7 +177,7 @@ class Purifier(Training):
                 kept.copy_(value)
 
     def _check(self, model: Classifier) -> Check:
-        x, y = self.held
+        x, y = self.held if len(self.held[0]) else (self.x, self.y)
         rates = [attack_success_rate(answers(model, x, trigger), y, trigger.target) for trigger in self.triggers]
         return Check(benign_accuracy(answers(model, x), y), max(rates))
 
@@ -180,8 +189,6 @@ class Purifier(Training):
                 self.mending_from = self.done
             return check
         check = self._check(self._stepped_back(self.averaged, self.back, QUICK))
-        if 2 * (self.done - self.mending_from) < self.settings.mend:
-            return check  # just gone: the reconstructed trigger fails before the real one does
         # The held-out part is small, so a later state gives way to an earlier one only if its BA is worse by
         # more than chance explains: the gain that counts is one standard error of the victim's BA.
         score = check.ba - 2 * max(0.0, check.asr - self.settings.gone)
@@ -211,25 +218,29 @@ class Purifier(Training):
     def result(self, best: bool = False) -> Classifier:
         """A copy of the purified model: the running average now, or, at the end, the best of those checked.
 
-        The best is a step back towards the victim, as long as ``settings.back``; longer where there are few clean
-        images, and where the held-out part shows that BA does not hold, as far as the attack stays gone.
+        The best is a step back towards the victim, as long as ``settings.back``; longer where clean images are few.
         """
         if not best:
             return self._stepped_back(self.averaged, 0.0, QUICK)
-        weights = self.best if self.best_score > -math.inf else self.averaged
-        model = self._stepped_back(weights, self.back, MOST)
-        if len(self.held[0]) < ENOUGH or not self.settings.most_drop:
-            return model
-        first = check = self._check(model)
-        for back in STEPS_BACK:
-            if back <= self.back or self.victim_ba - check.ba <= self.settings.most_drop:
-                continue
-            nearer = self._stepped_back(weights, back, MOST)
-            check = self._check(nearer)
-            if check.asr > max(self.settings.gone, first.asr):
-                break
-            model = nearer
-        return model
+        return self._stepped_back(self._chosen, self.back, MOST)
+
+    @property
+    def _chosen(self) -> dict[str, Tensor]:
+        return self.best if self.best_score > -math.inf else self.averaged
+
+    def nearer(self) -> Iterator[Classifier]:
+        """Longer and longer steps back, as long as the attack stays gone on the held-out part (or, without one, on
+        the images of the training)."""
+        most = None
+        for back in (self.back, *(back for back in STEPS_BACK if back > self.back)):
+            model = self._stepped_back(self._chosen, back, MOST)
+            rate = self._check(model).asr
+            if most is None:  # the result itself, which others know already
+                most = max(self.settings.gone, rate)
+            elif rate > most:
+                return
+            else:
+                yield model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

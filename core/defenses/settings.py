@@ -15,12 +15,13 @@ class MCLSettings:
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl``).
-        clean: weight of the cross-entropy of x with its label.
+        clean: weight of the cross-entropy of x with its label; down to a tenth with fewer than 100 images a class.
         supervised: weight of the cross-entropy of x_t with the label of x.
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
-            of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019); less
-            with fewer than 100 clean images a class, or where the trigger is not certain.
-        keep: weight of the divergence of the answers on x from the victim's.
+            of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
+            times the trigger's own ``push``; down to half with fewer than 100 images a class, if the push is at most 1.
+        keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
+            images a class.
         tau: temperature of the contrast.
         lr: learning rates, one for each entry of ``lr_epochs``.
         lr_epochs: epochs from which they hold.
@@ -36,9 +37,9 @@ class MCLSettings:
         gone: estimated ASR, percent, at and below which the attack counts as gone.
         back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
             model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022); up to 0.2 more
-            with fewer than 100 clean images a class.
-        most_drop: BA, percentage points, that may be lost; the step back grows while the held-out part loses more,
-            as long as the attack stays gone. 0: no guard.
+            with fewer than 100 images a class, if no push is above 1.
+        most_drop: BA, percentage points, that may be lost; the step back grows while the test images lose more, as
+            long as the attack stays gone. 0: no guard.
     """
 
     contrast: float = 1.0

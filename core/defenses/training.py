@@ -25,8 +25,8 @@ class Aimed(Protocol):
     def target(self) -> int: ...
 
     @property
-    def certainty(self) -> float:
-        """0-1; the margin against the target is that share of ``MCLSettings.margin``."""
+    def push(self) -> float:
+        """Above 0; the margin against the target is so many times ``MCLSettings.margin``."""
         ...
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -135,6 +135,10 @@ class Training(ABC):
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``, (k,)."""
 
+    def weight(self, term: str) -> float:
+        """Of a loss term: the setting of its name."""
+        return float(getattr(self.settings, term))
+
     def after_step(self) -> Check | None:
         """Called after every step, with the model in evaluation mode."""
         return None
@@ -146,7 +150,7 @@ class Training(ABC):
             lr = self.learning_rate(self.done - self.first)
             self.model.train()
             terms = self.losses(next(batches))
-            loss = torch.stack([getattr(self.settings, name) * term for name, term in terms.items()]).sum()
+            loss = torch.stack([self.weight(name) * term for name, term in terms.items()]).sum()
             self.model.zero_grad(set_to_none=True)
             loss.backward()
             self._descend(lr)
@@ -185,6 +189,10 @@ class Training(ABC):
     def result(self, best: bool = False) -> Classifier:
         """A copy of the model as it is now, in evaluation mode; ``best``: at the end."""
         return deepcopy(self.model).eval()
+
+    def nearer(self) -> Iterator[Classifier]:
+        """Results closer and closer to the victim, for where the best costs too much BA; none by default."""
+        return iter(())
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's weights."""

@@ -48,9 +48,9 @@ def told(run: Run, kind: str, watch: Report | None = None) -> Iterator[Report]:
         facts["failure"] = place.fault_of(fault)
         raise
     except Exception as fault:
-        traceback.print_exc()
+        traceback.print_exc()  # into the log beside the notes: the words of a fault may hold this machine's paths
         facts["failure"] = place.fault_of(
-            BadInput("explore_failed", f"The computation failed: {fault}.", reason=f"{type(fault).__name__}: {fault}")
+            BadInput("explore_failed", f"The computation failed ({type(fault).__name__}).", error=type(fault).__name__)
         )
         raise
     finally:

@@ -14,13 +14,15 @@ In ``explore/`` in the run's folder; of a shipped recording, which is never writ
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,20 +103,40 @@ def folder_of(run: Run) -> Path:
     """The folder of a run's results; it need not exist."""
     if not run.is_recording:
         return run.folder / "explore"
-    content = b"".join(
-        path.read_bytes() for name in ("run.json", "samples.npz") if (path := run.folder / name).exists()
-    )
-    return paths.cache_folder() / "explore" / f"{run.id}-{hashlib.blake2b(content, digest_size=6).hexdigest()}"
+    content = digest([run.folder / "run.json", run.folder / "samples.npz"], 6)
+    return paths.cache_folder() / "explore" / f"{run.id}-{content}"
 
 
 def source_of(run: Run) -> str:
     """Changes when results have to be made anew: another sample set, or a purified model that was not there."""
-    parts = [str(FORMAT)]
-    for name in ("samples.npz", "model.safetensors"):
-        path = run.folder / name
-        content = path.read_bytes() if path.exists() else b""
-        parts.append(hashlib.blake2b(content, digest_size=8).hexdigest())
-    return "-".join(parts)
+    return "-".join([str(FORMAT), *(digest([run.folder / name], 8) for name in ("samples.npz", "model.safetensors"))])
+
+
+def digest(files: Sequence[Path], size: int) -> str:
+    """BLAKE2b, ``size`` bytes, of what is in these files, one after the other; one that is not there counts as empty.
+
+    A page that polls asks again and again: a file is read only where its length, its time or its number is another.
+    """
+    return _digest(tuple((str(path), _stamp(path)) for path in files), size)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+@lru_cache(maxsize=256)
+def _digest(files: tuple[tuple[str, tuple[int, int, int] | None], ...], size: int) -> str:
+    sum_ = hashlib.blake2b(digest_size=size)
+    for name, stamp in files:
+        if stamp is not None:
+            with Path(name).open("rb") as file:
+                while piece := file.read(1 << 20):
+                    sum_.update(piece)
+    return sum_.hexdigest()
 
 
 def base(run: Run) -> Base | None:
@@ -205,13 +227,40 @@ def note(run: Run, kind: str, **facts: Any) -> None:
 
 
 def start(run: Run, *arguments: str) -> None:
-    """Sets a process to ``python -m core explore RUN ...`` and returns; not while one of its kind is at work."""
+    """Sets a process to ``python -m core explore RUN ...`` and returns.
+
+    Not while one of its kind is at work, nor where its result is there already: two pages that ask for the same thing
+    at once wait for one process.
+    """
     kind = kind_of(arguments)
-    now = job(run, kind)
-    if now is not None and not now.ended:
-        return
     folder = folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / f"job-{kind}.lock"):
+        now = job(run, kind)
+        if (now is None or now.ended) and not _made(run, arguments):
+            _spawn(run, kind, arguments)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Inside: no other page decides on the same kind of process."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _made(run: Run, arguments: Sequence[str]) -> bool:
+    """Whether what a process with these arguments makes is there."""
+    words = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    if "--saliency" in words:
+        return saliency(run, int(words["--saliency"])) is not None
+    if "--map" in words:
+        return map_of(run, words["--map"], int(words["--dims"])) is not None
+    return base(run) is not None
+
+
+def _spawn(run: Run, kind: str, arguments: Sequence[str]) -> None:
+    folder = folder_of(run)
     with (folder / f"job-{kind}.log").open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "core", "explore", str(run.folder.resolve()), *arguments],

@@ -21,14 +21,14 @@ class Reconstructed:
         pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one.
         mask: (1, h, w), 0-1, or None.
         target: the class it leads to.
-        certainty: 0-1, how far it can be taken for the backdoor's; a purification pushes that much harder against it.
+        push: above 0; so many times its usual margin a purification pushes away from the target.
     """
 
     form: str
     pattern: Tensor
     mask: Tensor | None
     target: int
-    certainty: float = 1.0
+    push: float = 1.0
 
     def __call__(self, images: Tensor) -> Tensor:
         pattern = self.pattern.to(images)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.memory import ran_out
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.identify import Candidate, siblings
@@ -239,7 +240,9 @@ def multiplications(model: Classifier, image: Tensor) -> float:
         with torch.inference_mode():
             logits = model(image.to(model.mean.device).float() / 255)
         return total if logits.shape == (1, model.num_classes) else 0.0
-    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError):
+    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
+        if ran_out(error):
+            raise
         return 0.0
     finally:
         for hook in hooks:

@@ -9,10 +9,9 @@ from datetime import tzinfo
 from pathlib import Path
 
 from core import paths
-from core.errors import BadInput
 from core.report.facts import Facts, gather
+from core.report.files import save
 from core.report.wording import Wording
-from core.runs.files import write_atomic
 from core.runs.record import Run
 from core.words import Words
 
@@ -63,16 +62,4 @@ def write(run: Run, language: str = "en", folder: Path | None = None) -> Path:
     Raises:
         BadInput: as ``Run``, or ``report_not_written``.
     """
-    path = (folder or folder_of(run)) / file_name(language)
-    content = html(run, language).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
-    except OSError as error:
-        raise BadInput(
-            "report_not_written",
-            f"The report {path} cannot be written ({error.strerror}); choose another folder with --out.",
-            path=str(path),
-            reason=str(error.strerror),
-        ) from None
-    return path
+    return save((folder or folder_of(run)) / file_name(language), html(run, language).encode())

@@ -161,7 +161,7 @@ def gather(run: Run) -> Facts:
         device=str(result.get("device") or data.get("device") or spec.device),
         arch=result.get("arch") or spec.arch or (card.arch if card else None),
         normalize=result.get("normalize") or spec.normalize,
-        failure=_dict(data.get("failure")).get("message"),
+        failure=_dict(data.get("failure")).get("code"),
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import BadInput
-from core.runs.files import write_atomic
+from core.report.files import save
 
 NAMES = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge",
@@ -133,15 +133,4 @@ def write(html: str, path: Path, seconds: float = SECONDS) -> Path:
     Raises:
         BadInput: as ``render``, or ``report_not_written``.
     """
-    content = render(html, seconds=seconds)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
-    except OSError as error:
-        raise BadInput(
-            "report_not_written",
-            f"The report {path} cannot be written ({error.strerror}); choose another folder with --out.",
-            path=str(path),
-            reason=str(error.strerror),
-        ) from None
-    return path
+    return save(path, render(html, seconds=seconds))

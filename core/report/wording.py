@@ -106,7 +106,7 @@ class Wording:
         elif facts.spec.scan_only:
             key = "scan_only"
         said = [self("report.state.lab")] if facts.card else []
-        return said + ([self(f"report.state.{key}", reason=facts.failure or "")] if key else [])
+        return said + ([self(f"report.state.{key}", code=facts.failure or "internal")] if key else [])
 
     def verdict(self) -> str:
         grade = self.facts.grade

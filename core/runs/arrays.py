@@ -63,14 +63,14 @@ FORMS = ("mask", "pixel", "smooth")
 class TriggerArrays(NamedTuple):
     """The reconstructed triggers, the one that shows the backdoor best first.
 
-    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``certainty`` float32 (k,), 0-1; ``masks``
+    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``push`` float32 (k,), above 0; ``masks``
     float32 (k, 1, h, w), 0-1, not used by the forms that add to every pixel; ``patterns`` float32 (k, 3, h, w):
     colours 0-1 under a mask, else what is added, -1 to 1.
     """
 
     forms: np.ndarray
     targets: np.ndarray
-    certainty: np.ndarray
+    push: np.ndarray
     masks: np.ndarray
     patterns: np.ndarray
 
@@ -174,15 +174,15 @@ class RunArrays:
         """Write the reconstructed triggers and return the file's name, for the ``Scanned`` event that follows.
 
         Args:
-            found: form, target, certainty, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
+            found: form, target, push, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
         """
         patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
         blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
         masks = [blank if mask is None else np.asarray(mask, np.float32) for *_, mask, _ in found]
         forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
         targets = np.array([target for _, target, *_ in found], np.int32)
-        certainty = np.array([sure for _, _, sure, _, _ in found], np.float32)
-        write_arrays(self.folder / "trigger.npz", TriggerArrays(forms, targets, certainty, np.stack(masks), patterns))
+        push = np.array([sure for _, _, sure, _, _ in found], np.float32)
+        write_arrays(self.folder / "trigger.npz", TriggerArrays(forms, targets, push, np.stack(masks), patterns))
         return "trigger.npz"
 
     @property

@@ -88,7 +88,7 @@ class Spec:
         projection, dims, points: method of the map, 2 or 3 dimensions, number of samples on it.
         seed: of everything drawn at random.
         device: "auto", "cpu", "mps", "cuda" or "cuda:N".
-        map: whether frames of the map are computed.
+        map, live: whether there are frames, and as many as somebody who watches wants; else some ten.
         scan_only: measure and scan, and leave the model as it is.
         class_names: what the classes are called, in label order; None: as the images name them.
     """
@@ -110,6 +110,7 @@ class Spec:
     seed: int = 0
     device: str = "auto"
     map: bool = True
+    live: bool = True
     scan_only: bool = False
     class_names: list[str] | None = None
 

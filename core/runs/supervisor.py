@@ -137,11 +137,24 @@ def _require_worker(run: Run) -> None:
 
 
 def spawn(run: Run) -> None:
-    """A worker in a session of its own, so that it outlives this process and no terminal signal reaches it."""
-    with (run.folder / "worker.log").open("ab") as log:
-        worker = subprocess.Popen(
-            worker_command(run), cwd=ROOT, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    """A worker in a session of its own, so that it outlives this process and no terminal signal reaches it.
+
+    Raises:
+        BadInput: ``run_not_started``.
+    """
+    try:
+        with (run.folder / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                worker_command(run), cwd=ROOT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+    except OSError as error:
+        raise BadInput(
+            "run_not_started",
+            f"The run {run.id} could not be started ({error.strerror}); see that its folder is there and its disk has "
+            "room, then start or resume it again.",
+            run=run.id,
+            reason=str(error.strerror),
+        ) from None
     # Collects the worker when it ends; a child that is not collected stays behind as a zombie.
     threading.Thread(target=worker.wait, name=f"wait-{run.id}", daemon=True).start()

@@ -16,6 +16,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
+from core.memory import ran_out
 from core.runs import machine, process, queue
 from core.runs.files import EventWriter, sweep
 from core.runs.record import ENDED, Run, Status, now
@@ -133,7 +134,7 @@ def _failure(error: Exception, run: Run) -> BadInput:
     """The error as the user is told it."""
     if isinstance(error, BadInput):
         return error
-    if (where := _out_of_memory(error)) is not None:
+    if (where := ran_out(error)) is not None:
         return BadInput(
             "out_of_memory",
             f"The {where} has too little free memory for this run; close other programs that use it, choose fewer "
@@ -154,16 +155,6 @@ def _failure(error: Exception, run: Run) -> BadInput:
         detail=str(error),
         log=str(run.folder / "worker.log"),
     )
-
-
-def _out_of_memory(error: Exception) -> str | None:
-    """ "GPU" or "computer" if that ran out of memory, else None."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
-        return "GPU"
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error)):
-        return "computer"
-    return None
 
 
 @contextlib.contextmanager

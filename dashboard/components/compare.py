@@ -15,15 +15,10 @@ from dashboard import i18n
 from dashboard.compare_data import Entry
 from dashboard.components import compare_figures as figures
 from dashboard.i18n import t
-from dashboard.words import duration, percent, triggered_images
+from dashboard.words import defence_name, duration, percent, triggered_images
 
 GONE, HELD = 5.0, 2.0  # ASR below which an attack is taken for removed; points of BA that may be lost
-SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✕"}
-
-
-def name_of(defence: str) -> str:
-    """A defence in a few words."""
-    return i18n.t(f"defence.{defence}")
+SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✕", "pentagon": "⬟"}
 
 
 def before_of(entries: Sequence[Entry]) -> Measured | None:
@@ -58,7 +53,9 @@ def results(entries: Sequence[Entry], attack: str | None) -> None:
 
 def verdict(entries: Sequence[Entry], before: Measured) -> str:
     """One sentence on which methods removed the attack and kept the accuracy; "" before two are through."""
-    ended = [(name_of(entry.defence), entry.digest.after) for entry in entries if entry.digest.after]
+    ended = [
+        (i18n.unmarked(defence_name(entry.defence)), entry.digest.after) for entry in entries if entry.digest.after
+    ]
     if len(ended) < 2:
         return ""
     good = [name for name, after in ended if after.asr < GONE and after.ba >= before.ba - HELD]
@@ -87,13 +84,13 @@ def table(entries: Sequence[Entry], before: Measured) -> str:
         )
     ]
     for entry in entries:
-        mark = figures.MARKS[entry.defence]
+        mark = figures.mark_of(entry.defence)
         sign = f'<b style="color:{mark.colour}" aria-hidden="true">{SIGNS[mark.symbol]}</b> '
         last = entry.curve[-1].dissolution if entry.curve and entry.digest.after else None
         images = (entry.digest.finished.result if entry.digest.finished else {}).get("clean_images")
         rows.append(
             _row(
-                sign + escape(name_of(entry.defence)), entry.digest.after, last, _cost(entry),
+                sign + escape(defence_name(entry.defence)), entry.digest.after, last, _cost(entry),
                 "–" if images is None else f"{images:,}", _remark(entry),
             )
         )  # fmt: skip
@@ -137,9 +134,9 @@ def _notes(entries: Sequence[Entry], before: Measured) -> None:
 
 def _plane(entries: Sequence[Entry], before: Measured) -> None:
     places = [
-        figures.Place(entry.defence, t(f"defence.{entry.defence}.short"), entry.digest.after.ba, entry.digest.after.asr)
+        figures.Place(entry.defence, escape(defence_name(entry.defence, short=True)), after.ba, after.asr)
         for entry in entries
-        if entry.digest.after
+        if (after := entry.digest.after)
     ]
     words = {"asr": t("compare.asr_axis"), "ba": t("compare.ba_axis"), "before": t("compare.before")}
     figure = figures.plane_figure((before.ba, before.asr), places, words)
@@ -149,7 +146,7 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
 
 def _curves(entries: Sequence[Entry]) -> None:
     lines = [
-        figures.Line(entry.defence, t(f"defence.{entry.defence}.short"), entry.curve)
+        figures.Line(entry.defence, escape(defence_name(entry.defence, short=True)), entry.curve)
         for entry in entries
         if entry.curve
     ]
@@ -175,7 +172,7 @@ def _maps(entries: Sequence[Entry], attack: str | None) -> None:
     st.subheader(t("compare.maps"), anchor=False)
     st.caption(t("compare.maps_note", triggered=triggered_images(attack)))
     shown = [(t("compare.before"), mapped[0][0].run, 0)]
-    shown += [(name_of(entry.defence), entry.run, count - 1) for entry, count in mapped]
+    shown += [(defence_name(entry.defence), entry.run, count - 1) for entry, count in mapped]
     uris = pictures(tuple((str(run.folder), index) for _, run, index in shown))
     figures_ = "".join(
         f'<figure><img src="{uri}" alt="{escape(t("compare.map_of", name=name))}">'

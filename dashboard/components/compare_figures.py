@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,12 +36,18 @@ MARKS = {
     "nad": MethodMark("#7A5BD0", "triangle-up", "longdash"),
     "nc": MethodMark("#B59B00", "x", "dot"),
 }
+UNKNOWN = MethodMark("#6E5B4B", "pentagon", "longdashdot")  # of a newer version, or written by hand
 GRID = "rgba(127, 135, 144, 0.22)"
 RISE = 17  # pixels between two labels
 
 
+def mark_of(defence: str) -> MethodMark:
+    """How a method is told from the others."""
+    return MARKS.get(defence, UNKNOWN)
+
+
 class Line(NamedTuple):
-    """One method's curve: ``defence`` is a key of ``MARKS``, ``name`` the reader's word for it."""
+    """One method's curve: ``defence`` as for ``mark_of``, ``name`` the reader's word for it."""
 
     defence: str
     name: str
@@ -70,7 +76,7 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
     rows = (("asr", words["asr"], ATTACK), ("ba", words["ba"], CLEAN), ("dissolution", words["dissolved"], NEUTRAL))
     for number, (figure_of, title, colour) in enumerate(rows, 1):
         for line in lines:
-            mark = MARKS[line.defence]
+            mark = mark_of(line.defence)
             figure.add_scatter(
                 row=number, col=1, mode="lines", name=line.name, legendgroup=line.defence, showlegend=number == 1,
                 x=[point.seconds for point in line.points], y=[getattr(point, figure_of) for point in line.points],
@@ -86,7 +92,7 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
     figure.update_xaxes(title={"text": words["seconds"]}, row=3, col=1)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=" %")
     for number in (1, 3):
-        figure.update_yaxes(range=[-4, 104], tickvals=[0, 50, 100], row=number, col=1)
+        figure.update_yaxes(range=[-4, 104], row=number, col=1, **_shares(0, 50, 100))
     figure.update_layout(
         height=560, margin={"l": 8, "r": 8, "t": 56, "b": 48}, paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)", legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
@@ -118,7 +124,7 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
     pixels = (height - 120) / (top - low + margin)
     rises = apart([place.ba * pixels for place in places], RISE)
     for place, rise in zip(places, rises, strict=True):
-        mark = MARKS[place.defence]
+        mark = mark_of(place.defence)
         figure.add_annotation(
             x=place.asr, y=place.ba, ax=asr, ay=ba, axref="x", ayref="y", text="", showarrow=True, arrowhead=2,
             arrowwidth=1.2, arrowcolor=mark.colour, opacity=0.55, standoff=8, startstandoff=10,
@@ -130,11 +136,11 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
         )  # fmt: skip
         figure.add_annotation(
             x=place.asr, y=place.ba, text=place.name, showarrow=False, xanchor="right", xshift=-12, yshift=rise,
-            font={"color": mark.colour, "size": 13},
+            font={"size": 13},
         )  # fmt: skip
     figure.update_xaxes(
-        title={"text": words["asr"]}, range=[-17, 108], tickvals=[0, 25, 50, 75, 100], ticksuffix=" %",
-        gridcolor=GRID, zeroline=False, fixedrange=True,
+        title={"text": words["asr"]}, range=[-17, 108], gridcolor=GRID, zeroline=False, fixedrange=True,
+        **_shares(0, 25, 50, 75, 100),
     )  # fmt: skip
     figure.update_yaxes(
         title={"text": words["ba"]}, range=[low - margin, top], ticksuffix=" %", gridcolor=GRID,
@@ -145,6 +151,11 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
         plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure
+
+
+def _shares(*values: int) -> dict[str, list[Any]]:
+    """Ticks at these percentages; plotly.js puts no suffix on ticks that are given."""
+    return {"tickvals": list(values), "ticktext": [f"{value} %" for value in values]}
 
 
 def apart(levels: Sequence[float], gap: float) -> list[float]:

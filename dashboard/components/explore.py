@@ -26,7 +26,10 @@ from dashboard.palette import class_marks
 
 ASSETS = Path(__file__).parent / "explore_assets"
 SHARED = ("decode", "words")  # of the live view
-SCRIPTS = ("shapes", "room", "points", "gallery", "legend", "detail", "export", "payload", "view", "page", "main")
+SCRIPTS = (
+    *("terms", "shapes", "room", "points", "gallery", "legend", "detail", "export", "payload", "view", "page"),
+    "main",
+)
 MAGIC = b"DSX1"
 
 TEXT_KEYS = (
@@ -36,7 +39,7 @@ TEXT_KEYS = (
     *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
     *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
-    *("scale_low", "scale_high", "about_ac", "about_ss", "judged", "judged_none"),
+    *("scale_low", "scale_high", "judged", "judged_none"),
     *("legend_true", "legend_answer", "class_label", "search", "search_none", "ring_name"),
     *("selected", "clear", "find_name", "find_none", "find_all", "find_triggered", "find_clean", "find_wrong"),
     *("find_target", "find_changed", "find_unsure", "find_ac", "find_ss", "find_invert"),
@@ -48,6 +51,8 @@ TEXT_KEYS = (
     *("saliency_name", "saliency_ask", "saliency_words", "saliency_note"),
 )
 """What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
+TERMS = ("activation_clustering", "spectral_signatures", "precision", "recall", "neighbours", "saliency")
+"""What ``RoomPayload.terms`` must hold; sentences name them as in ``dashboard.glossary``."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class RoomPayload:
         index, labels, triggered, twin: the sample set, as ``core.runs.arrays.Samples``.
         frames, steps: the run's own frames and the optimiser step of each.
         method, dims: of the run's own map.
-        class_names, texts: in the reader's language.
+        class_names, texts: in the reader's language; terms: name and sentence of each of ``TERMS``.
         target: the class the trigger leads to.
         layouts: other maps; offers: (method, dims) that can be computed.
         whens: of which models the full features are known, of "before" and "after".
@@ -121,6 +126,7 @@ class RoomPayload:
     steps: Sequence[int]
     class_names: Sequence[str]
     texts: Mapping[str, str]
+    terms: Mapping[str, tuple[str, str]]
     method: str = "umap"
     dims: int = 2
     target: int | None = None
@@ -244,6 +250,7 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
         "marks": [[mark.colour, mark.shape] for mark in class_marks(len(payload.class_names))],
         "target": payload.target,
         "texts": {name: payload.texts[name] for name in TEXT_KEYS},
+        "terms": {name: list(payload.terms[name]) for name in TERMS},
         "layouts": layouts,
         "offers": offers,
         "whens": list(payload.whens),
@@ -263,6 +270,7 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
 
 def _check(payload: RoomPayload) -> None:
     missing = [name for name in TEXT_KEYS if name not in payload.texts]
+    missing += [name for name in TERMS if name not in payload.terms]
     if missing:
         raise ValueError(f"The room lacks the words: {', '.join(missing)}")
     n = len(payload.labels)

@@ -19,10 +19,11 @@ def figures(digest: Digest) -> None:
     if digest.before is None:
         st.caption(t("outcome.waiting"))
         return
-    st.html(table(digest.before, digest.after))
-    kind = digest.before.asr_kind
+    before = digest.before
+    st.html(table(before, digest.after))
+    kind = before.asr_kind
     notes = [
-        t("outcome.note", clean=digest.before.clean_images, triggered=digest.before.triggered_images),
+        t("outcome.note", clean=f"{before.clean_images:,}", triggered=f"{before.triggered_images:,}"),
         i18n.t(f"outcome.{kind}_note"),
     ]
     if digest.after is None:
@@ -41,7 +42,7 @@ def table(before: Measured, after: Measured | None) -> str:
     )
     body = "".join(_row(*row) for row in rows)
     return (
-        f'<table class="dz-table"><thead><tr><th></th><th scope="col">{escape(t("outcome.before"))}</th>'
+        f'<table class="dz-table"><thead><tr><td></td><th scope="col">{escape(t("outcome.before"))}</th>'
         f'<th scope="col">{escape(t("outcome.after"))}</th>'
         f'<th scope="col" class="gap">{escape(t("outcome.change"))}</th></tr></thead><tbody>{body}</tbody></table>'
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -18,11 +18,10 @@ from dashboard.components import compare, fetch, frame
 from dashboard.components.session import ICONS
 from dashboard.components.setup import BUDGETS
 from dashboard.i18n import t
-from dashboard.words import clock, images_name, percent, victim_name, when
+from dashboard.words import clock, defence_name, images_name, percent, victim_name, when
 
 POLL_SECONDS = 2.0
-GROUP = "group"
-VICTIM = "compare_victim"
+GROUP, VICTIM = compare_data.GROUP, compare_data.VICTIM
 
 
 def page() -> None:
@@ -162,33 +161,39 @@ def _going(entries: Sequence[Entry]) -> None:
     known = compare_data.entries(compare_data.recorded(victim))
     done, left = compare_data.progress(entries, known)
     now = next((entry for entry in entries if entry.going), entries[-1])
-    text = t("compare.now", method=compare.name_of(now.defence), number=entries.index(now) + 1, count=len(entries))
+    method = i18n.unmarked(defence_name(now.defence))
+    text = t("compare.now", method=method, number=entries.index(now) + 1, count=len(entries))
     st.progress(min(1.0, done), text=text + ("" if left is None else " · " + t("phase.left", time=clock(left))))
     with st.container(horizontal=True, gap="small"):
         for entry in entries:
             status = i18n.t(f"status.{entry.status}")
-            st.badge(f"{i18n.t(f'defence.{entry.defence}.short')}: {status}", icon=ICONS[entry.status], color="gray")
+            name = i18n.unmarked(defence_name(entry.defence, short=True))
+            st.badge(f"{name}: {status}", icon=ICONS[entry.status], color="gray")
 
 
 def _actions(runs: Sequence[Run], entries: Sequence[Entry], going: bool) -> None:
     with st.container(horizontal=True):
         if going and st.button(t("act.stop"), icon=":material/stop:", key="stop"):
-            queue.stop(runs)
-            st.rerun()
+            _obey(queue.stop, runs)
         unfinished = [entry for entry in entries if entry.status in (*data.RESUMABLE, "failed")]
         if (
             unfinished and not going
             and st.button(t("act.resume"), icon=":material/play_arrow:", type="primary", key="resume")
         ):  # fmt: skip
-            try:
-                queue.resume(runs)
-            except BadInput as fault:
-                st.toast(i18n.error(fault.code, fault.message, fault.facts), icon=ICONS["failed"], duration="long")
-            else:
-                st.rerun()
+            _obey(queue.resume, runs)
         if not going and st.button(t("compare.back"), icon=":material/movie:", type="tertiary", key="back"):
             _remember(None)
             st.rerun()
+
+
+def _obey(order: Callable[[Sequence[Run]], None], runs: Sequence[Run]) -> None:
+    """Does what a button says; a fault is told, and the comparison stays as it is."""
+    try:
+        order(runs)
+    except BadInput as fault:
+        st.toast(i18n.error(fault.code, fault.message, fault.facts), icon=ICONS["failed"], duration="long")
+        return
+    st.rerun()
 
 
 # ---- below the figures
@@ -197,7 +202,8 @@ def _actions(runs: Sequence[Run], entries: Sequence[Entry], going: bool) -> None
 def _methods(defences: Sequence[str]) -> None:
     """What each method does, one sentence each, with its source."""
     with st.expander(t("compare.about"), icon=":material/menu_book:"):
-        st.markdown("\n".join(f"- **{compare.name_of(name)}** — {i18n.t(f'defence.{name}.text')}" for name in defences))
+        known = [name for name in defences if name in DEFENCES]
+        st.markdown("\n".join(f"- **{defence_name(name)}** — {i18n.t(f'defence.{name}.text')}" for name in known))
         st.caption(t("compare.settings_note"))
 
 
@@ -205,8 +211,10 @@ def _links(entries: Sequence[Entry]) -> None:
     """Every run can be looked at by itself."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(t("compare.open"), width="content")
-        for entry in entries:
-            label = i18n.t(f"defence.{entry.defence}.short")
-            if st.button(label, key=f"open-{entry.defence}", icon=":material/open_in_new:", type="tertiary"):
+        for number, entry in enumerate(entries):
+            label = i18n.unmarked(defence_name(entry.defence, short=True))
+            again = sum(other.defence == entry.defence for other in entries[:number])
+            key = f"open-{entry.defence}{again or ''}"
+            if st.button(label, key=key, icon=":material/open_in_new:", type="tertiary"):
                 st.session_state["run"] = entry.run.id
                 st.switch_page(frame.PAGES["purify"], query_params={"run": entry.run.id})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import inspection, uploads
+from core import inspection, leftovers, paths, uploads
 from core.errors import BadInput
 from core.inspection import Inspection
 from core.runs import supervisor
@@ -31,6 +31,8 @@ def page() -> None:
     else:
         looked = st.query_params.get("look")
     run, found = data.find(wanted), inspection.state(looked) if not wanted else None
+    if run is not None and not run.spec.weights:  # a shipped victim's: nothing of a stranger's is in it to examine
+        st.switch_page(frame.PAGES["purify"], query_params=st.query_params.to_dict() | {"run": run.id})
     for given, there in ((wanted, run), (looked, found or run)):
         if given and there is None:
             st.info(t("examine.gone", name=i18n.unmarked(given)), icon=":material/search_off:")
@@ -63,6 +65,7 @@ def _turn_to(run: str | None = None, look: str | None = None) -> None:
 
 def invitation() -> None:
     """What can be examined, the two places to give it, what lies here, and what was examined before."""
+    _tidy(str(paths.home()))
     st.title(t("examine.title"), anchor=False)
     with st.container(key="lead"):
         st.markdown(t("examine.lead"))
@@ -73,9 +76,15 @@ def invitation() -> None:
     _earlier()
 
 
+@st.cache_resource(show_spinner=False)
+def _tidy(home: str) -> None:
+    """Once in a server's life: removes what an earlier one, or its workers, left half kept or half unpacked."""
+    leftovers.sweep()
+
+
 def _look_at(spec: Spec) -> None:
     try:
-        key = inspection.start(spec)
+        key = inspection.start(replace(spec, images=uploads.lies_now(spec.images)))
     except BadInput as fault:
         st.error(inspected.told(inspection.told(fault)), icon=":material/error:")
         return
@@ -134,8 +143,8 @@ def _title(spec: Spec) -> str:
 
 def _with_images(found: Inspection) -> Spec:
     """The order of an inspection with its images where they lie now: a .zip has been unpacked meanwhile."""
-    images, upload = found.result.get("images", {}).get("path"), uploads.find(uploads.holding(found.spec.images))
-    return replace(found.spec, images=images or (str(upload.path) if upload else found.spec.images))
+    images = found.result.get("images", {}).get("path")
+    return replace(found.spec, images=images or uploads.lies_now(found.spec.images))
 
 
 def checking(found: Inspection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import BadInput
 from core.explore import place
 from core.runs.record import Run
-from dashboard import data, explore_data, i18n, images
+from dashboard import data, explore_data, glossary, i18n, images
 from dashboard.components import explore, fetch, frame
 from dashboard.i18n import t
 from dashboard.words import duration, images_name, run_title, when
@@ -32,7 +33,7 @@ def page() -> None:
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     st.fragment(_room, run_every=POLL_SECONDS if _waits(run) else None)(run.id, _waits(run))
-    if "features" in explore_data.lacks(run) and not images.here(run.spec.images):
+    if "features" in explore_data.lacks(run, _found()) and not images.here(run.spec.images):
         fetch.offer(data.data_name(run))
 
 
@@ -86,9 +87,9 @@ def _room(run_id: str, waiting: bool) -> None:
     if run is None or not explore_data.explorable(run):  # deleted under our eyes
         st.rerun()
         return
-    found = st.session_state.setdefault("explore_found", explore_data.Found())
-    lacks = explore_data.lacks(run)
-    _begin(run, "features" not in lacks)
+    found = _found()
+    lacks = explore_data.lacks(run, found)
+    _begin(run, "features" not in lacks, found)
     missing = {name: i18n.t(f"explore.missing.{lack.key}", **_facts(lack)) for name, lack in lacks.items()}
     point = st.session_state.get("explore_saliency", {}).get(run.id)
     names = data.data_name(run)
@@ -97,6 +98,7 @@ def _room(run_id: str, waiting: bool) -> None:
             run,
             found,
             title=run_title(run),
+            terms={name: glossary.term(name) for name in explore.TERMS},
             texts={name: i18n.sentence(f"explore.room.{name}") for name in explore.TEXT_KEYS},
             class_names=[i18n.class_name(names, name) for name in run.data.get("classes") or []],
             missing=missing,
@@ -133,9 +135,15 @@ def _obey(run: Run, asked: dict[str, Any] | None, points: int) -> None:
     st.rerun()
 
 
-def _begin(run: Run, able: bool) -> None:
+def _found() -> explore_data.Found:
+    """What this visit has read so far."""
+    found: explore_data.Found = st.session_state.setdefault("explore_found", explore_data.Found())
+    return found
+
+
+def _begin(run: Run, able: bool, found: explore_data.Found) -> None:
     """Sets the first computation going by itself, once, unless a purification needs the machine now."""
-    if not able or data.going_on() is not None or place.base(run) is not None:
+    if not able or explore_data.base_of(run, found) is not None or data.going_on() is not None:
         return
     before = place.job(run, "base")
     if before is None or (before.ended and not before.failure):
@@ -151,9 +159,17 @@ def _job(job: place.Job) -> dict[str, Any]:
     kind = "map" if "-" in job.kind else job.kind
     name = i18n.t(f"explore.job.{kind}")
     if job.ended:
-        fault = job.failure
-        sentence = i18n.error(fault["code"], fault["message"], fault.get("facts") or {}, markdown=False)
-        return {"kind": job.kind, "words": f"{name}: {sentence}", "share": None, "fault": True}
+        return {"kind": job.kind, "words": f"{name}: {_fault(job.failure)}", "share": None, "fault": True}
     share = job.done / job.total if job.total else None
     left = t("explore.left", time=duration(job.left)) if job.left is not None and job.total else t("explore.starting")
     return {"kind": job.kind, "words": f"{name} · {left}", "share": share, "fault": False}
+
+
+def _fault(failure: dict[str, Any]) -> str:
+    """Why a computation failed, in the reader's language: a file by its name, for where it lies is this machine's own
+    affair; the log beside the note has the rest."""
+    code, facts = str(failure.get("code")), failure.get("facts") or {}
+    if f"error.{code}" not in i18n.catalogue(i18n.language()):
+        return t("error.explore_failed", error=code)
+    short = {name: Path(fact).name if isinstance(fact, str) else fact for name, fact in facts.items()}
+    return i18n.error(code, t("error.explore_failed", error=code), short, markdown=False)

@@ -9,8 +9,8 @@ import streamlit as st
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
-from dashboard import data, i18n, live
-from dashboard.components import fetch, outcome, report, session, setup, track
+from dashboard import compare_data, data, i18n, live
+from dashboard.components import fetch, links, outcome, report, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import (
@@ -109,6 +109,9 @@ def one_run(run_id: str, polling: bool) -> None:
         )
     if digest.frames or status in data.GOING:
         live.show(run, key="stage", status=session.doing(status, digest))
+    if status not in data.GOING:
+        with st.container(horizontal=True, key="onward"):
+            links.offer(run, compare_data.comparisons(data.runs()).get(run.id), key="onward")
     if digest.before is not None:
         _results(run, digest)
         if status not in data.GOING:

@@ -9,8 +9,8 @@ import streamlit as st
 from core.errors import BadInput
 from core.runs import record, supervisor
 from core.runs.record import Run
-from dashboard import data, i18n
-from dashboard.components import frame, report
+from dashboard import compare_data, data, i18n
+from dashboard.components import frame, links, report
 from dashboard.components.session import ICONS
 from dashboard.i18n import t
 from dashboard.words import duration, percent, plain, run_title, when
@@ -22,9 +22,10 @@ def page() -> None:
     """Own runs first, then the recordings; an empty list says what to do."""
     st.title(t("runs.title"), anchor=False)
     everything = data.runs()
+    compared = compare_data.comparisons(everything)
     mine = [run for run in everything if not run.is_recording]
     if mine:
-        _list(mine)
+        _list(mine, compared)
     else:
         with st.container(border=True, horizontal_alignment="left"):
             st.subheader(t("state.no_runs"), anchor=False)
@@ -38,19 +39,19 @@ def page() -> None:
     if shipped:
         st.subheader(t("runs.shipped"), anchor=False)
         for run in shipped:
-            _row(run)
+            _row(run, compared)
 
 
-def _list(mine: list[Run]) -> None:
+def _list(mine: list[Run], compared: dict[str, str]) -> None:
     pages = -(-len(mine) // A_PAGE)
     spot = st.container()
     number = st.pagination(pages, key="runs_page") if pages > 1 else 1
     with spot:
         for run in mine[(number - 1) * A_PAGE : number * A_PAGE]:
-            _row(run)
+            _row(run, compared)
 
 
-def _row(run: Run) -> None:
+def _row(run: Run, compared: dict[str, str]) -> None:
     status = "recording" if run.is_recording else run.status
     digest = data.digest_of(run)
     with st.container(border=True, gap="xsmall"):
@@ -71,7 +72,7 @@ def _row(run: Run) -> None:
         cells += _cell(t("runs.ba"), before.ba if before else None, after.ba if after else None)
         figures.html(f'<div class="dz-cells">{cells}</div>')
         with acts, st.container(horizontal=True, horizontal_alignment="right"):
-            _buttons(run, status)
+            _buttons(run, status, compared)
 
 
 def _cell(name: str, before: float | None, after: float | None) -> str:
@@ -82,7 +83,7 @@ def _cell(name: str, before: float | None, after: float | None) -> str:
     return f'<div class="dz-cell"><span>{escape(name)}</span>{words}</div>'
 
 
-def _buttons(run: Run, status: str) -> None:
+def _buttons(run: Run, status: str, compared: dict[str, str]) -> None:
     if st.button(t("act.open"), key=f"open-{run.id}"):
         _open(run)
     if status in data.RESUMABLE and st.button(t("act.resume"), key=f"resume-{run.id}", icon=":material/play_arrow:"):
@@ -92,6 +93,8 @@ def _buttons(run: Run, status: str) -> None:
             st.error(i18n.error(fault.code, fault.message, fault.facts))
             return
         _open(run)
+    if status not in data.GOING:
+        links.offer(run, compared.get(run.id), key=f"onward-{run.id}", compact=True)
     report.offer(run, key=f"report-{run.id}", compact=True)
     if status != "recording":
         label = t("act.delete")

@@ -13,8 +13,7 @@ from core.defenses import DEFENCES
 from core.runs import queue
 from core.runs.spec import Spec
 from tests.browser.conftest import FEW
-from tests.browser.test_pages import HOME, TOO_WIDE
-from tests.browser.visit import RUN_PATIENCE, Server, address, figure, words
+from tests.browser.visit import HOME, RUN_PATIENCE, TOO_WIDE, Server, address, figure, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

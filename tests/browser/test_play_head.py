@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 def test_going_back_while_the_run_goes_on(page: Page, run: Run) -> None:
     page.goto(address("/purify", run=run.id))
-    wait_for_frames(page, 4)
+    wait_for_frames(page, 2)
     wait_until_drawn(page)
     expect(stage(page)).not_to_have_attribute("data-frame", "0")
 
@@ -36,7 +36,7 @@ def test_going_back_while_the_run_goes_on(page: Page, run: Run) -> None:
     stage(page).focus()
     page.keyboard.press("Home")
     expect(stage(page)).to_have_attribute("data-frame", "0")
-    wait_for_frames(page, held + 2)
+    wait_for_frames(page, frames(page) + 1)
     assert frame(page) == 0
     expect(page.get_by_test_id("stage-play")).to_have_attribute("aria-label", words("stage.play"))
 

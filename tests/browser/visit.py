@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 from dashboard.i18n import catalogue
 
 PATIENCE = 60_000  # milliseconds for a page to do what was asked
 RUN_PATIENCE = 240_000  # milliseconds for a run: half a minute on two quiet cores, but test machines are rarely quiet
+
+HEIGHTS = {1440: 900, 390: 844}  # of the windows, by their width
+HOME = {"127.0.0.1", "localhost"}
+TOO_WIDE = """() => {
+  const boxes = [document.scrollingElement, document.querySelector('[data-testid=stMain]')];
+  return boxes.map((box) => Math.max(0, box.scrollWidth - Math.min(box.clientWidth, innerWidth) - 1));
+}"""
+# Streamlit looks for its server beside the address before it looks at the root: a 404 each, on every page but the first
+STREAMLIT_ASKS = re.compile(
+    r"404 .* http://127\.0\.0\.1:\d+/(purify|examine|explore|compare|runs|about)/_stcore/(health|host-config)$"
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +33,27 @@ class Server:
     url: str
     home: Path
     log: Path
+
+
+class Traffic:
+    """What a page asks for and what its browser complains of, from now on."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked: list[str] = []
+        self.faults: list[str] = []
+        page.context.on("request", lambda request: self.asked.append(request.url))
+        page.context.on("console", self._hear)
+        page.context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        page.on("websocket", lambda socket: self.asked.append(socket.url))
+
+    def _hear(self, line: ConsoleMessage) -> None:
+        if line.type == "error" and not STREAMLIT_ASKS.search(said := f"{line.text} {line.location['url']}"):
+            self.faults.append(said)
+
+    def elsewhere(self) -> set[str]:
+        """The addresses that were asked for at other hosts than this one."""
+        real = {url for url in self.asked if urlsplit(url).scheme not in ("data", "blob")}
+        return {url for url in real if urlsplit(url).hostname not in HOME}
 
 
 def words(key: str, language: str = "en") -> str:
@@ -82,3 +114,12 @@ def figure(cell: Locator) -> float:
     found = re.search(r"-?\d+(\.\d+)?", cell.inner_text())
     assert found, f"no figure in {cell.inner_text()!r}"
     return float(found.group())
+
+
+def fits(page: Page) -> None:
+    """Nothing scrolls sideways, neither as the window is nor at the other width, which it then keeps."""
+    assert page.evaluate(TOO_WIDE) == [0, 0], f"{page.url} scrolls sideways"
+    was = page.viewport_size
+    width = next(width for width in HEIGHTS if was is None or width != was["width"])
+    page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+    page.wait_for_function(f"() => String(({TOO_WIDE})()) === '0,0'")

@@ -58,6 +58,17 @@ def test_while_nothing_changes_frames_come_ever_more_seldom(tiny: Tiny, run: Run
     assert gaps[-1] == frames.LONGEST_GAP
 
 
+def test_where_nobody_watches_each_frame_is_half_as_far_again_as_the_last(tiny: Tiny, run: Run) -> None:
+    run.update(spec=replace(run.spec, live=False).to_dict())
+    frame_taker = taker(tiny, run)
+    taken = []
+    for step in range(56):
+        if step == 0 or due(frame_taker, step):
+            take(frame_taker, tiny.model, step)
+            taken.append(step)
+    assert taken == [0, 1, 2, 3, 5, 8, 12, 18, 27, 41]
+
+
 def test_a_change_brings_them_back(tiny: Tiny, run: Run) -> None:
     frame_taker = taker(tiny, run)
     for step in range(12):

@@ -138,3 +138,26 @@ def test_broken_features_give_a_figure():
     home[5] = np.inf
     assert 0 <= measured(home, label, triggered) <= 100
     assert 0 <= measured(np.zeros_like(home), label, triggered) <= 100
+
+
+class OnApples(torch.Tensor):
+    """Stands for a tensor on Apple's GPU, which has no float64."""
+
+    device = property(lambda self: torch.device("mps"))  # type: ignore[assignment]
+
+    def to(self, *_: object) -> torch.Tensor:  # type: ignore[override]
+        return self
+
+    def cpu(self) -> torch.Tensor:  # type: ignore[override]
+        return self.as_subclass(torch.Tensor)
+
+    def double(self) -> torch.Tensor:  # type: ignore[override]
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+
+def test_a_device_without_float64_gives_the_same_figure():
+    home, apart, label, triggered = scene(clean=300, triggered=100)
+    tables = [torch.from_numpy(table) for table in (0.3 * apart + 0.7 * home, label, triggered)]
+    value = dissolution(*tables)
+    assert 0 < value < 100
+    assert dissolution(*(table.as_subclass(OnApples) for table in tables)) == pytest.approx(value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from core import uploads
-from core.data import load
+from core import inspection, recognition, uploads
+from core.data import load, zipped
 from core.data.imageset import ImageSet
 from core.errors import BadInput
+from core.models.classifier import Classifier
 from core.models.weights import read_weights
 from core.recognition import MOST_PICTURES, SIDE, inspect
+from core.runs.files import write_json
 from core.runs.spec import Spec
 from core.victims import card_of
 
@@ -148,3 +151,101 @@ def test_many_classes_get_so_many_pictures_and_no_more(tmp_path: Path) -> None:
     assert raised.value.code == "model_classes_differ"
     with Image.open(tmp_path / "classes.png") as row:
         assert row.width == MOST_PICTURES * SIDE
+
+
+def test_two_inspections_of_one_zip_take_turns(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second comes while the first unpacks: it waits, and then finds the images."""
+    upload = packed(digits, {"all/readme": b"x"})
+    asked = threading.Event()
+    found: list[Any] = []
+    unpacked: list[Path] = []
+
+    def slowly(path: Path, target: Path, progress: Any) -> zipped.Unpacked:
+        unpacked.append(path)
+        if len(unpacked) == 1:
+            other.start()
+            asked.wait(30)
+        return zipped.unpack(path, target, progress)
+
+    def second() -> None:
+        try:
+            found.append(recognition._unpacked(str(upload.file), lambda *_: asked.set()))
+        except BaseException as fault:
+            found.append(fault)
+            asked.set()
+
+    monkeypatch.setattr(recognition, "unpack", slowly)
+    other = threading.Thread(target=second)
+    first = recognition._unpacked(str(upload.file), lambda *_: None)
+    other.join(30)
+    assert first == (str(upload.unpacked), 1)
+    assert found == [(str(upload.unpacked), 0)]
+    assert len(unpacked) == 1
+    assert len(list(upload.unpacked.rglob("*.png"))) == 120
+    assert [entry.name for entry in upload.file.parent.iterdir()] == ["photos"]
+
+
+def test_a_zip_that_another_has_unpacked_is_read_from_its_folder(digits: ImageSet) -> None:
+    upload = packed(digits, {})
+    first, _ = looked(spec(images=str(upload.file)))
+    again, _ = looked(spec(images=str(upload.file), arch="small"))
+    assert again["images"] == first["images"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (MemoryError(), "inspection_memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"), "inspection_memory"),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "inspection_memory_gpu"),
+    ],
+)
+def test_memory_that_ran_out_is_told_as_such(monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str) -> None:
+    def fails(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(recognition, "recognise", fails)
+    failure = failed(spec())
+    assert failure["code"] == code
+    assert "computer with more" in failure["message"]
+    assert "smaller images" in failure["message"]
+
+
+def test_memory_that_ran_out_in_a_reader_is_no_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise BadInput("weights_damaged", "net.pth is damaged") from RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(recognition, "read_weights", fails)
+    assert failed(spec())["code"] == "inspection_memory"
+
+
+def test_memory_that_ran_out_in_a_trial_is_no_network_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+    assert failed(spec())["code"] == "inspection_memory_gpu"
+
+
+def test_other_faults_are_ours_and_leave_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(recognition, "recognise", fails)
+    with pytest.raises(ZeroDivisionError):
+        failed(spec())
+    found = inspection.state("key")
+    assert found is not None
+    assert found.failure["code"] == "internal"
+
+
+def failed(order: Spec) -> dict[str, Any]:
+    """What the process of an inspection leaves as its failure."""
+    folder = inspection.folder_of("key")
+    folder.mkdir(parents=True)
+    write_json(folder / "note.json", {"format": 1, "spec": order.to_dict()})
+    assert recognition.main("key") == 1
+    found = inspection.state("key")
+    assert found is not None
+    assert found.ended
+    return found.failure

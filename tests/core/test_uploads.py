@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import inspection, paths, uploads
+from core import inspection, leftovers, paths, uploads
 from core.errors import BadInput
 from core.runs import record
 from core.runs.files import write_json
@@ -45,15 +46,85 @@ def test_what_was_given_is_found_again() -> None:
 def test_unpacked_images_are_what_a_run_is_given() -> None:
     upload = keep("images", "photos.zip")
     upload.unpacked.mkdir()
-    assert upload.path == upload.folder / "photos"
+    assert upload.path == upload.file.with_name("photos")
+    assert upload.path.is_dir()
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\x\\y.pth", "..", ".", "", "\x00\n", "a" * 500, "ねこ.pth"])
 def test_a_name_is_never_a_path(name: str) -> None:
     upload = keep(name=name)
-    assert upload.file.parent == paths.uploads_folder() / upload.id
+    assert upload.file.parent == paths.uploads_folder() / upload.id / leftovers.ROOM
     assert upload.file.exists()
     assert upload.name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["upload.json", "UPLOAD.JSON", ".lock", "given", "net.exe", "net.pth.lock", "net.p/th", "x.\u2024pth"]
+)
+def test_no_name_and_no_ending_meets_what_we_write_ourselves(name: str) -> None:
+    upload = keep(name=name, content=b"the weights")
+    found = uploads.find(upload.id)
+    assert found is not None
+    assert (found.file.read_bytes(), found.kind) == (b"the weights", "weights")
+    assert [entry.name for entry in found.file.parent.iterdir()] == [found.file.name]
+    assert found.file.suffix in ("", *uploads.ENDINGS)
+    assert sorted(entry.name for entry in found.folder.iterdir()) == [leftovers.LOCK, leftovers.ROOM, "upload.json"]
+
+
+def test_known_endings_stay() -> None:
+    names = ("net v2.pth", "model.SAFETENSORS", "resnet.v1.pt2", "a.tar")
+    assert [keep(name=name).file.name for name in names] == [
+        "net-v2.pth",
+        "model.safetensors",
+        "resnet-v1.pt2",
+        "a.tar",
+    ]
+
+
+def test_uploads_of_an_earlier_layout_are_still_found() -> None:
+    folder = paths.uploads_folder() / "0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "net.pth").write_bytes(b"weights")
+    write_json(folder / "upload.json", {"kind": "weights", "name": "net.pth", "file": "net.pth", "size": 7})
+    found = uploads.find("0123456789ab")
+    assert found is not None
+    assert found.path.read_bytes() == b"weights"
+
+
+def test_what_a_killed_server_half_kept_is_swept_by_the_next_upload() -> None:
+    half = paths.uploads_folder() / ".0123456789ab"
+    (half / leftovers.ROOM).mkdir(parents=True)
+    (half / leftovers.ROOM / "net.pth").write_bytes(b"half")
+    os.utime(half, (1e9, 1e9))
+    upload = keep()
+    assert [folder.name for folder in paths.uploads_folder().iterdir()] == [upload.id]
+
+
+def test_an_upload_that_is_being_kept_is_not_swept() -> None:
+    """A second visitor's upload begins while the first one's is still coming in, slowly."""
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(2)
+            for half in paths.uploads_folder().glob(".*"):
+                os.utime(half, (1e9, 1e9))
+            if content == b"12":
+                keep(content=b"other")
+            return content
+
+    upload = uploads.keep("weights", "net.pth", Slow(b"1234"))
+    assert upload.file.read_bytes() == b"1234"
+    assert len(uploads.everything()) == 2
+
+
+def test_a_zip_that_was_unpacked_meanwhile_is_read_from_its_folder(tmp_path: Path) -> None:
+    upload = keep("images", "photos.zip")
+    assert uploads.lies_now(str(upload.file)) == str(upload.file)
+    upload.unpacked.mkdir()
+    assert uploads.lies_now(str(upload.file)) == str(upload.unpacked)
+    assert uploads.lies_now(str(upload.unpacked)) == str(upload.unpacked)
+    assert uploads.lies_now("digits") == "digits"
+    assert uploads.lies_now(str(tmp_path / "photos.zip")) == str(tmp_path / "photos.zip")
 
 
 @given(st.text(max_size=40))

@@ -133,3 +133,30 @@ def test_after_a_reload_the_model_is_still_the_one_compared(make_run: Make) -> N
     app = opened("g")
     assert not app.exception
     assert app.selectbox(key="compare_victim").value == "cifar10-badnets"
+
+
+@BOTH
+def test_a_method_this_version_does_not_know_is_shown_by_its_name(make_run: Make, lang: str) -> None:
+    make_run("20260101-000000-a", "done", ended(0.3), spec=order("mcl"), group="g")
+    for number in (1, 2):
+        spec = order("ft") | {"defence": "<b>later*"}
+        make_run(f"20260101-00000{number}-b", "done", ended(1.5), spec=spec, group="g")
+    app = opened("g", lang)
+    assert not app.exception
+    assert "&lt;b&gt;later*" in words(app)
+    assert "<b>later" not in words(app)
+    assert sum("later" in button.label for button in app.button) == 2
+
+
+def test_a_stop_that_cannot_be_written_down_is_told(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("20260101-000000-a", "queued", [], spec=order("ft"), group="g", worker=None, queued=record.now())
+
+    def stop(runs: list[Run]) -> None:
+        raise BadInput("queue_not_written", "English only", reason="No space left on device")
+
+    monkeypatch.setattr(queue, "stop", stop)
+    app = opened("g", "ja")
+    app.button(key="stop").click().run()
+    assert not app.exception
+    assert "待機中の実行を記録できませんでした" in app.toast[0].value
+    assert run.status == "queued"

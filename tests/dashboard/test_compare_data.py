@@ -9,7 +9,7 @@ import pytest
 from core.events import Frame, Measured, Progress, StageStarted
 from core.runs.record import Run
 from core.runs.spec import Spec
-from dashboard import compare_data
+from dashboard import compare_data, data
 from dashboard.compare_data import Entry, Point, curve, progress
 from dashboard.digest import Digest
 from tests.dashboard.conftest import story
@@ -90,3 +90,28 @@ def test_while_nothing_tells_how_long_it_takes_nothing_is_said(make_run: Make) -
     done, left = progress([entry(run, "ft", "done", 9.0), entry(run, "nc", "queued")], [])
     assert left == pytest.approx(9.0 + compare_data.START), "as long as the others took"
     assert done < 1
+
+
+def test_a_method_of_another_version_comes_last(make_run: Make) -> None:
+    for number, name in enumerate(("of the future", "nc", "ft")):
+        make_run(f"20260101-000000-{number}", "done", spec=order("ft") | {"defence": name}, group="abc")
+    runs = compare_data.group("abc")
+    assert [run.spec.defence for run in runs] == ["ft", "nc", "of the future"]
+    assert [found.defence for found in compare_data.entries(runs)] == ["ft", "nc", "of the future"]
+
+
+def test_where_a_run_can_be_compared(make_run: Make) -> None:
+    def where(run: Run) -> str | None:
+        return compare_data.comparisons(data.runs()).get(run.id)
+
+    first = make_run("20260101-000000-a", "done", spec=order("mcl"), group="abc")
+    assert where(first) is None, "alone in its group, and nothing is recorded"
+    make_run("20260101-000000-b", "done", spec=order("nc"), group="abc")
+    assert where(first) == "abc"
+    single = make_run("20260101-000001-c", "done", spec=order("ft"))
+    assert where(single) is None
+    for name in ("mcl", "ft"):
+        make_run(f"signs-badnets-{name}", "done", recording=True, spec=order(name))
+    assert where(single) == ""
+    stranger = make_run("20260101-000002-d", "done", spec=order("mcl", victim=None, weights="a.pth"))
+    assert where(stranger) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,19 @@ CHANCE = {
     "facts": {"arch": "x", "accuracy": 9.9, "normalize": "none"},
 }
 NO_FIT = {"code": "no_architecture_fits", "message": "English only", "facts": {}}
+
+TWO_PAGES = """
+import streamlit as st
+from dashboard.components import frame
+from dashboard.views import examine, purify
+frame.dress()
+pages = {
+    "examine": st.Page(examine.page, title="examine", url_path="examine", default=True),
+    "purify": st.Page(purify.page, title="purify", url_path="purify"),
+}
+frame.PAGES.update(pages)
+st.navigation(list(pages.values())).run()
+"""
 
 
 @pytest.fixture
@@ -359,6 +373,43 @@ def test_a_run_whose_upload_was_removed_says_so(open_page: Open, make_run: Make,
     assert catalogue("en")["examine.upload_gone"] in open_page("examine", run="mine").info[0].value
 
 
+@BOTH
+def test_a_run_of_a_shipped_victim_is_shown_on_its_own_page(make_run: Make, lang: str) -> None:
+    """There is nothing of a stranger's in it to correct or to give again."""
+    make_run("lab", "done")
+    app = AppTest.from_string(TWO_PAGES, default_timeout=60)
+    app.context = {"locale": "en-GB", "timezone": "UTC"}
+    app.query_params["lang"], app.query_params["run"] = lang, "lab"
+    app.run()
+    assert not app.exception
+    assert app.query_params["run"] == "lab"
+    assert not {"correct", "another"} & keys(app)
+    assert "BadNets" in app.title[0].value
+    assert catalogue(lang)["outcome.estimated_note"] not in words(app)  # the attack is known, so the true rate is shown
+
+
+def test_halves_that_an_earlier_server_left_go_with_the_first_visit(home: Path, open_page: Open) -> None:
+    half = home / "uploads" / ".0123456789ab"
+    half.mkdir(parents=True)
+    os.utime(half, (1e9, 1e9))
+    assert not open_page("examine").exception
+    assert not half.exists()
+
+
+def test_images_unpacked_by_another_tab_are_looked_at_where_they_lie(
+    open_page: Open, look: Callable[..., str], weights: Path, asked: list[Spec]
+) -> None:
+    photos = uploads.keep("images", "photos.zip", io.BytesIO(b"PK"))
+    order = Spec(weights=str(weights), images=str(photos.file)).to_dict()
+    look(spec=order, failure=NO_FIT, result={"found": RESULT["found"]})
+    photos.unpacked.mkdir()
+    photos.file.unlink()
+    app = checked(open_page)
+    next(button for button in app.button if "correct-form" in str(button.key)).click().run()
+    assert not app.exception
+    assert [spec.images for spec in asked] == [str(photos.unpacked)]
+
+
 def test_what_is_gone_leads_to_the_start(home: Path, open_page: Open) -> None:
     app = open_page("examine", run="../../etc")
     assert not app.exception
@@ -383,4 +434,4 @@ def test_a_refused_start_says_why(
     app = checked(open_page, lang)
     app.button(key="start-examination").click().run()
     assert "10" in app.error[0].value
-    assert "English only" not in words(app)
+    assert "English only" not in app.error[0].value

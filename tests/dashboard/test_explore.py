@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.explore import place
 from core.runs.record import Run
+from dashboard import i18n
 from dashboard.i18n import catalogue
+from dashboard.views import explore
 from tests.dashboard.conftest import words
 from tests.dashboard.test_explore_data import explored
 
@@ -90,3 +92,15 @@ def test_images_that_are_not_here_are_asked_for(
     assert not app.exception
     assert started == []
     assert "fetch_download" in {button.key for button in app.button}
+
+
+@BOTH
+def test_why_a_computation_failed_is_told_without_a_path_of_this_machine(
+    lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(i18n, "language", lambda: lang)
+    for code, facts in (("images_changed", {"path": "/home/somebody/photos", "run": "one"}), ("of_the_future", {})):
+        job = place.Job("base", ended=True, failure={"code": code, "message": "/home/somebody", "facts": facts})
+        told = explore._job(job)["words"]
+        assert "somebody" not in told
+        assert catalogue(lang)["explore.job.base"] in told

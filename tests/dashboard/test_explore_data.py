@@ -9,16 +9,24 @@ from core.errors import BadInput
 from core.events import StageStarted
 from core.explore import place
 from core.runs.record import Run
-from dashboard import explore_data, i18n
-from dashboard.components.explore import TEXT_KEYS, RoomPayload
+from dashboard import explore_data, glossary, i18n
+from dashboard.components.explore import TERMS, TEXT_KEYS, RoomPayload
 from dashboard.explore_data import Found
 
 Make = Callable[..., Run]
+WORDS = {name: glossary.term(name, "en") for name in TERMS}
 TEXTS = {name: i18n.catalogue("en")[f"explore.room.{name}"] for name in TEXT_KEYS}
 
 
 def payload(run: Run, found: Found | None = None, **more: object) -> RoomPayload:
-    facts = {"title": "One", "texts": TEXTS, "class_names": ["a", "b", "c"], "missing": {}, "jobs": ()} | more
+    facts = {
+        "title": "One",
+        "texts": TEXTS,
+        "terms": WORDS,
+        "class_names": ["a", "b", "c"],
+        "missing": {},
+        "jobs": (),
+    } | more
     return explore_data.payload(run, found or Found(), **facts)  # type: ignore[arg-type]
 
 
@@ -63,6 +71,22 @@ def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
     made = payload(run, found)
     assert [(layout.method, layout.dims) for layout in made.layouts] == [("tsne", 3)]
     assert ("tsne", 3) not in made.offers
+
+
+def test_results_are_read_once_however_often_the_page_looks(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("one", "done")
+    explored(run)
+    read: list[str] = []
+    real = place.base
+    monkeypatch.setattr(place, "base", lambda run: read.append(run.id) or real(run))
+    found = Found()
+    for _ in range(3):
+        explore_data.lacks(run, found)
+        assert explore_data.base_of(run, found) is not None
+        assert payload(run, found).able
+    assert read == ["one"]
+    (run.folder / "model.safetensors").write_bytes(b"purified meanwhile")
+    assert not payload(run, found).able, "made of another model"
 
 
 def test_another_run_begins_afresh(make_run: Make) -> None:

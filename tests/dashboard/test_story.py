@@ -121,11 +121,11 @@ def test_the_recorded_run_can_be_played_instead(visit: Visit) -> None:
     app.button(key="story_replay").click().run()
     assert not app.exception
     result = record.open(str(paths.RECORDINGS / victims.DEFAULT)).data["result"]
-    assert f"{result['asr_after']:.1f} %" in words(app)
+    assert f"{result['asr_after']:.1f}\u00a0%" in words(app)
     app.button(key="story_next").click().run()
     assert glossary.plain(told("en", "story.text.cured_recorded")) in words(app)
     app.button(key="story_next").click().run()
-    assert f"{result['ba_after']:.1f} %" in words(app)
+    assert f"{result['ba_after']:.1f}\u00a0%" in words(app)
     assert str(result["clean_images"]) in words(app)
 
 

@@ -13,8 +13,8 @@ def lang(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def test_percentages(lang: str) -> None:
-    assert words.percent(98.94) == {"en": "98.9 %", "ja": "98.9%"}[lang]
-    assert words.percent(5, 0) == {"en": "5 %", "ja": "5%"}[lang]
+    assert words.percent(98.94) == {"en": "98.9\u00a0%", "ja": "98.9%"}[lang]
+    assert words.percent(5, 0) == {"en": "5\u00a0%", "ja": "5%"}[lang]
     assert words.percent(None) == "–"
 
 

@@ -1,6 +1,7 @@
 /** One chosen image: what it is, what it is taken for before and after, its neighbours, and where the model looks. */
 
 import { place, thumb } from "./gallery.js";
+import { METHODS, explain } from "./terms.js";
 import { figure, fill } from "./words.js";
 
 const HEAT = [0, 114, 178]; // no class and no attack: how strongly a pixel counts is told by how opaque it is
@@ -72,12 +73,12 @@ export class Detail {
 
   #scores() {
     const { room, k, el } = this;
-    const { texts, whens } = room.payload;
+    const { texts, terms, whens } = room.payload;
     el["detail-scores"].replaceChildren(...["ac", "ss"].flatMap((method) => {
       const known = whens.map((when) => [when, room.score(k, method, when)]).filter(([, score]) => score !== null);
       if (!known.length) return [];
       const line = document.createElement("li");
-      line.textContent = `${texts[`colour_${method}`]}: ${known.map(([when, score]) => `${texts[when]} ${figure(score, 2)}`).join(" · ")}`;
+      explain(line, `[${texts[`colour_${method}`]}](${METHODS[method]}): ${known.map(([when, score]) => `${texts[when]} ${figure(score, 2)}`).join(" · ")}`, terms);
       return [line];
     }));
   }

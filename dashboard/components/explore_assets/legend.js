@@ -2,6 +2,7 @@
 
 import { scale } from "./room.js";
 import { outline } from "./shapes.js";
+import { explain } from "./terms.js";
 import { fill } from "./words.js";
 
 export class Legend {
@@ -61,7 +62,7 @@ export class Legend {
   }
 
   /** The scale of a colouring by figures; none for one by class. */
-  scale(mode, words) {
+  scale(mode, words, terms) {
     const node = this.parts.scale;
     node.hidden = mode === "true" || mode === "answer";
     if (node.hidden) return;
@@ -69,7 +70,7 @@ export class Legend {
     const [low, high, note] = words;
     node.querySelector("[data-end=low]").textContent = low;
     node.querySelector("[data-end=high]").textContent = high;
-    node.querySelector("p").textContent = note;
+    explain(node.querySelector("p"), note, terms);
   }
 }
 

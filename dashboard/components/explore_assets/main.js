@@ -112,7 +112,7 @@ class Explorer {
     this.#dress();
     this.#time();
     this.legend.count(room.counts(frame), total, texts);
-    this.legend.scale(room.mode, scaleWords(room, frame));
+    this.legend.scale(room.mode, scaleWords(room, frame), payload.terms);
     el["legend-name"].textContent = texts[room.mode === "answer" ? "legend_answer" : "legend_true"];
     el.count.textContent = `${total.toLocaleString("en")} / ${room.n.toLocaleString("en")}`;
     el["count-words"].textContent = texts.selected;

@@ -1,5 +1,7 @@
 /** The nodes of the room, made once; words come later and may change language. */
 
+import { explain } from "./terms.js";
+
 const icon = (path) => `<svg viewBox="0 0 20 20" aria-hidden="true">${path}</svg>`;
 const ICONS = {
   lasso: icon('<path d="M6.5 13.5C4 12.8 3 11 3 9c0-3 3-5 7-5s7 2 7 5-3 5-7 5c-.8 0-1.6-.1-2.3-.2"/><circle cx="6" cy="14.2" r="1.7"/><path d="M5.2 15.7c-.3 1 .2 1.5 1 1.8"/>'),
@@ -94,7 +96,7 @@ export function makeView() {
 }
 
 /** Puts the words of the reader's language on everything that stays. */
-export function setWords(el, root, texts) {
+export function setWords(el, root, texts, terms) {
   const write = (name, key = name) => (el[name].textContent = texts[key.replaceAll("-", "_")]);
   const label = (name, key = name) => {
     el[name].setAttribute("aria-label", texts[key.replaceAll("-", "_")]);
@@ -102,7 +104,9 @@ export function setWords(el, root, texts) {
   };
   root.setAttribute("aria-label", texts.room_label);
   root.setAttribute("role", "region");
-  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-name", "near-name", "near-select", "saliency-name", "saliency-note", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...HEADS]) write(name);
+  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-name", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...HEADS]) write(name);
+  for (const name of ["near", "saliency"]) explain(el[`${name}-name`], texts[`${name}_name`], terms);
+  explain(el["saliency-note"], texts.saliency_note, terms);
   write("legend-empty", "search_none");
   for (const name of ["lasso", "box", "move", "zoom-in", "zoom-out", "reset", "back", "forward", "slider", "clear", "view", "gallery-kind", "search"]) label(name);
   for (const name of ["map-a", "map-b"]) el[name].setAttribute("aria-label", texts.map_label);

@@ -52,7 +52,7 @@ const MAP = `
       </div>
     </div>
     <div class="dsv-field" data-el="field">
-      <div class="dsv-plot" data-el="plot" data-testid="map"></div>
+      <div class="dsv-plot" role="img" data-el="plot" data-testid="map"></div>
       <svg class="dsv-over" aria-hidden="true"><path class="dsv-outline" data-el="outline" data-testid="outline"/></svg>
       <p class="dsv-name" data-el="cluster" data-testid="cluster-name"></p>
       <p class="dsv-tip" data-el="tip" role="tooltip" hidden></p>

@@ -7,7 +7,7 @@ class Bar {
   constructor(parent) {
     this.root = document.createElement("div");
     this.root.className = "sty-foot";
-    this.root.innerHTML = `<ol></ol><button type="button" data-testid="full">${ICON}<span></span></button><p class="sty-hidden" role="status"></p>`;
+    this.root.innerHTML = `<ol></ol><button type="button" data-testid="full">${ICON}</button><p class="sty-hidden" role="status"></p>`;
     [this.dots, this.full, this.said] = this.root.children;
     this.onKey = (event) => this.#key(event);
     this.dots.addEventListener("click", (event) => {

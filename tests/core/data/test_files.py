@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import decode, load
+from core.data import decode, files, load
 from core.errors import BadInput
 
 
@@ -119,6 +119,25 @@ def test_a_huge_image_is_refused_from_its_header(tmp_path):
 def test_a_set_beyond_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(decode, "LARGEST_SET", 500)
     assert code_of(fill(tmp_path, ["a", "b"])).code == "image_set_too_large"
+
+
+def test_both_parts_of_a_set_count_together(tmp_path, monkeypatch):
+    for part in ("train", "test"):
+        fill(tmp_path / part, ["cat", "dog"])  # 10 pictures of 106 bytes with their labels
+    monkeypatch.setattr(decode, "LARGEST_SET", 2200)
+    assert len(load(tmp_path).x_test) == 10
+    monkeypatch.setattr(decode, "LARGEST_SET", 2100)
+    assert code_of(tmp_path).code == "image_set_too_large"
+
+
+def test_images_come_out_the_same_however_many_are_turned_at_a_time(tmp_path, monkeypatch):
+    folder = fill(tmp_path, ["cat", "dog"], count=10)
+    whole = load(folder)
+    monkeypatch.setattr(files, "_AT_A_TIME", 3)
+    again = load(folder)
+    assert torch.equal(again.x_train, whole.x_train)
+    assert torch.equal(again.x_test, whole.x_test)
+    assert sorted(again.x_train[:, 1, 0, 0].tolist() + again.x_test[:, 1, 0, 0].tolist()) == sorted([*range(10)] * 2)
 
 
 def test_a_class_without_images_is_named(tmp_path):

@@ -1,8 +1,16 @@
+import contextlib
+import struct
+import tracemalloc
+import types
+import zipfile
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from core.data import decode, load
+from core.data import decode, load, npz
 from core.errors import BadInput
 
 Y = np.array([0, 1, 2, 0, 1, 2])
@@ -100,9 +108,115 @@ def test_files_that_are_not_npz(tmp_path, kind):
     assert error_of(path).code == "unreadable_npz"
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    path = tmp_path / "bomb.npz"
-    np.savez_compressed(path, x=np.zeros((6, 100, 100), np.uint8), y=Y)
-    monkeypatch.setattr(decode, "LARGEST_SET", 100_000)
-    monkeypatch.setattr(np, "load", None)
+@pytest.mark.parametrize("split", [True, False], ids=["two parts", "whole"])
+def test_a_set_is_judged_whole_before_it_is_unpacked(tmp_path, monkeypatch, split):
+    x = np.zeros((6, 100, 100), np.uint8)
+    arrays = {"x_train": x, "y_train": Y, "x_test": x, "y_test": Y} if split else {"x": x, "y": Y}
+    np.savez_compressed(tmp_path / "bomb.npz", **arrays)
+    monkeypatch.setattr(decode, "LARGEST_SET", 300_000 if split else 100_000)  # 180 kB for each part
+    monkeypatch.setattr(npz.npy, "read_array", None)
+    assert error_of(tmp_path / "bomb.npz").code == "image_set_too_large"
+
+
+def test_a_set_takes_half_of_the_free_memory_at_most(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.npz")
+    free = 2 * 12 * (4 * 5 * 3 + 16)
+    monkeypatch.setattr(decode.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
+    assert len(load(path).x_train) == 6
+    monkeypatch.setattr(decode.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free - 2))
     assert error_of(path).code == "image_set_too_large"
+
+
+def test_tiny_images_count_with_their_labels(tmp_path, monkeypatch):
+    x, y = np.zeros((30_000, 1, 1), np.uint8), np.arange(30_000) % 3
+    np.savez_compressed(tmp_path / "a.npz", x=x, y=y)
+    monkeypatch.setattr(decode, "LARGEST_SET", 200_000)
+    assert error_of(tmp_path / "a.npz").code == "image_set_too_large"
+
+
+def test_labels_are_no_more_than_images_before_they_are_unpacked(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=pixels(6, 4, 5), y=np.zeros(4_000_000, np.int64))
+    code, most = refused(tmp_path / "a.npz")
+    assert code == "npz_lengths"
+    assert most < 4e6  # the labels are 32 MB
+
+
+def header(shape, descr="|u1"):
+    return ("{'descr': '" + descr + f"', 'fortran_order': False, 'shape': {shape}, }}\n").encode()
+
+
+def member(content, head, version=(2, 0), claimed=None):
+    size = struct.pack("<I" if version > (1, 0) else "<H", len(head) if claimed is None else claimed)
+    return b"\x93NUMPY" + bytes(version) + size + head + content
+
+
+def pack(path, members, packing=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", packing) as out:
+        for name, content in members.items():
+            out.writestr(name, content)
+    return path
+
+
+def good():
+    labels = np.tile(np.array([0, 1], np.uint8), 10).tobytes()
+    return {"x.npy": member(bytes(20 * 16), header((20, 4, 4))), "y.npy": member(labels, header((20,)))}
+
+
+def refused(path):
+    """The code of the refusal, and the most memory it took in bytes."""
+    tracemalloc.start()
+    try:
+        return error_of(path).code, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_arrays_made_by_hand_are_read(tmp_path):
+    assert load(pack(tmp_path / "a.npz", good())).class_names == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"x.npy": member(bytes(320), header((2**40, 4, 4)))}, "unreadable_npz"),  # claims more than is there
+        ({"x.npy": member(bytes(320), header((21, 4, 4)))}, "unreadable_npz"),
+        ({"x.npy": member(bytes(320), header((-20, -4, 4)))}, "unreadable_npz"),
+        ({"x.npy": member(b"", header((20, 4, 4)) + b" " * 2**26)}, "unreadable_npz"),  # the header alone is 64 MB
+        ({"x.npy": member(bytes(320), header((20, 4, 4)), claimed=2**32 - 1)}, "unreadable_npz"),
+        ({"x.npy": member(bytes(320), b"{'descr': (\n")}, "unreadable_npz"),
+        ({"x.npy": member(bytes(320), b"(" * 900)}, "unreadable_npz"),
+        ({"x.npy": member(bytes(320), b"-" * 900 + b"1")}, "unreadable_npz"),
+        ({"x.npy": member(bytes(320), b"-" * 9000 + b"1")}, "unreadable_npz"),  # Python's own parser gives up
+        ({"x.npy": member(bytes(320), header((20, 4, 4), "|V999999999"))}, "unreadable_npz"),
+        ({"class_names.npy": member(bytes(2**26), header((2,), "|S33554432"))}, "npz_class_names"),
+        ({f"{number}.npy": b"" for number in range(1100)}, "unreadable_npz"),
+        ({"a" * 60_000 + f"{number}": b"" for number in range(20)}, "unreadable_npz"),
+    ],
+    ids=["huge", "one more", "negative", "long header", "claimed header", "open bracket", "brackets", "signs",
+         "many signs",
+         "huge item", "huge names", "many", "long list"],
+)  # fmt: skip
+def test_a_hostile_file_is_refused_before_it_takes_memory(tmp_path, changes, code):
+    found, most = refused(pack(tmp_path / "a.npz", good() | changes))
+    assert found == code
+    assert most < 6e6
+
+
+def test_a_member_that_numpy_would_prefer_is_not_read_instead(tmp_path):
+    """``numpy.load(...)["x"]`` opens a member ``x`` before ``x.npy``, whose header was judged."""
+    large = member(bytes(2**26), header((2**26 // 16, 4, 4)))
+    images = load(pack(tmp_path / "a.npz", {"x": large} | good()))
+    assert len(images.x_train) + len(images.x_test) == 20
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packing_that_unpacks_all_at_once_is_refused(tmp_path, packing):
+    assert error_of(pack(tmp_path / "a.npz", good(), packing)).code == "unreadable_npz"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.sampled_from([(1, 0), (2, 0), (3, 0), (9, 9)]))
+def test_whatever_stands_in_a_header_is_refused_or_read(tmp_path_factory, head, version):
+    path = pack(tmp_path_factory.mktemp("room") / "a.npz", good() | {"x.npy": member(bytes(320), head, version)})
+    with contextlib.suppress(BadInput):
+        load(path)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given, settings
@@ -64,6 +65,34 @@ def test_a_folder_around_everything_is_taken_off(tmp_path: Path) -> None:
     assert files(tmp_path / "out") == sorted(photos())
 
 
+def test_folders_may_lie_as_deep_as_is_said(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", {"a/" * 12 + "1.png": picture()})
+    assert unpack(path, tmp_path / "out").images == 1
+
+
+def test_names_that_only_begin_alike_are_different(tmp_path: Path) -> None:
+    names = ("cat.png", "cat.png.png", "cat!/1.png", "cat/1.png", "cat/1.png.png", "CAT2/1.png")
+    path = archive(tmp_path / "a.zip", {name: picture() for name in names})
+    assert unpack(path, tmp_path / "out").images == len(names)
+
+
+def test_judging_deep_names_takes_memory_for_the_names_only(tmp_path: Path) -> None:
+    """Each parent of each name, kept, is the square of what the list takes: here 60 MB for one of 1 MB."""
+    names = [f"{number:05}/" + "ab/" * 230 + "1.png" for number in range(1200)]
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for name in names:
+            out.writestr(name, b"")
+    tracemalloc.start()
+    try:
+        assert refusal(path, tmp_path / "out").code == "zip_too_deep"
+        with pytest.raises(BadInput):
+            zipped._check_distinct(path, [PurePosixPath(name) for name in [*names, names[0]]])
+        assert tracemalloc.get_traced_memory()[1] < 16e6
+    finally:
+        tracemalloc.stop()
+
+
 def test_train_and_test_stay(tmp_path: Path) -> None:
     members = {f"set/{part}/{name}": content for part in ("train", "test") for name, content in photos().items()}
     unpack(archive(tmp_path / "a.zip", members), tmp_path / "out")
@@ -89,6 +118,7 @@ def test_train_and_test_stay(tmp_path: Path) -> None:
         ("cat/more.zip", "zip_nested"),
         ("cat/all.npz", "zip_nested"),
         ("more.tar.gz", "zip_nested"),
+        ("a/" * 13 + "1.png", "zip_too_deep"),
     ],
 )
 def test_names_that_do_not_belong_are_refused(tmp_path: Path, name: str, code: str) -> None:

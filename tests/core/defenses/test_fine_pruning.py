@@ -92,10 +92,64 @@ def test_pruning_hurts_the_attack_and_spares_accuracy(tiny: Tiny) -> None:
 def test_the_layer_that_reads_the_channels_is_found(layers: list[nn.Module], columns: int | None) -> None:
     """A channel has as many columns as its map has pixels; where no layer reads channels, the last one is taken."""
     model = Classifier(nn.Sequential(*layers)).eval()
-    layer, count = reader(model)
+    layer, count = reader(model, torch.rand(1, 3, 16, 16))
     first = next(module for module in layers if isinstance(module, nn.Linear))
     assert layer is (first if columns else model.head[0])
     assert count == (columns or 1)
+
+
+class Squeezed(nn.Module):
+    """A map whose channels are weighed by linear layers of their own before it is averaged (squeeze and excitation)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8, 3)
+        self.squeeze, self.excite = nn.Linear(8, 2), nn.Linear(2, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x)
+        x = x * self.excite(self.squeeze(x.mean((2, 3))).relu()).sigmoid()[:, :, None, None]
+        return self.head(x.mean((2, 3)))
+
+
+def test_layers_that_weigh_channels_do_not_count_as_their_reader() -> None:
+    net = Squeezed()
+    assert reader(Classifier(net).eval(), torch.rand(1, 3, 16, 16)) == (net.head, 1)
+
+
+def joined(name: str) -> tuple[nn.Module, nn.Linear, list[nn.BatchNorm2d]]:
+    """A network that joins maps, its last layer, and the norms that make the joined channels, in their order."""
+    import torchvision.models as networks
+
+    torch.manual_seed(0)
+    if name == "densenet":
+        net = networks.DenseNet(growth_rate=8, block_config=(2, 2, 2, 2), num_init_features=16, num_classes=3)
+        return net, net.classifier, [net.features.norm5]
+    net = networks.googlenet(weights=None, num_classes=3, init_weights=False)  # with its two outputs for training
+    last = net.inception5b
+    return net, net.fc, [last.branch1.bn, *(branch[1].bn for branch in (last.branch2, last.branch3, last.branch4))]
+
+
+@pytest.mark.parametrize(("name", "channels", "asleep"), [("densenet", 32, 5), ("googlenet", 1024, 805)])
+def test_all_channels_that_were_joined_are_judged_each_by_itself(name: str, channels: int, asleep: int) -> None:
+    """The last convolution of such a network makes only some of the channels, and its number divides theirs."""
+    net, head, norms = joined(name)
+    biases = torch.ones(channels)
+    biases[asleep] = -9.0  # behind a ReLU: nothing comes of it, whatever the image
+    with torch.no_grad():
+        for norm, bias in zip(norms, biases.split([len(norm.bias) for norm in norms]), strict=True):
+            norm.weight.mul_(0.1)
+            norm.bias.copy_(bias)
+    x, y = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 0])
+    defence = FinePruning(Classifier(net).eval(), x, y, (), settings_for("default", tolerance=1.0))
+    assert (defence.layer.weight.shape, defence.columns) == (head.weight.shape, 1)
+    assert defence.layer is defence.model.head[0]
+    assert len(defence.order) == channels
+    assert defence.order[0] == asleep
+    next(defence.steps())
+    gone = (defence.layer.weight == 0).all(0).nonzero().flatten().tolist()
+    assert gone == sorted(defence.order[: defence.pruned].tolist())
+    assert len(gone) == max(1, channels // 32)
 
 
 def test_a_channel_of_many_pixels_goes_as_a_whole(tiny: Tiny) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core.defenses.batchnorm import take_anew
 from core.defenses.mcl import Purifier, contrast
 from core.defenses.settings import MCLSettings, settings_for
-from core.defenses.training import PurifyStep
+from core.defenses.training import Check, PurifyStep
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 from tests.core.tiny import Tiny
@@ -143,7 +143,7 @@ def test_a_step_is_one_of_sgd_with_momentum_and_weight_decay(tiny: Tiny, preset:
         theirs.model.train()
         terms = theirs.losses(seen[-1])
         optimiser.zero_grad()
-        torch.stack([getattr(chosen, name) * term for name, term in terms.items()]).sum().backward()
+        torch.stack([theirs.weight(name) * term for name, term in terms.items()]).sum().backward()
         optimiser.step()
         if step.step == 8:
             break
@@ -194,9 +194,20 @@ def test_the_terms_at_the_start_are_those_of_the_victim(tiny: Tiny) -> None:
     assert float(terms["clean"]) == pytest.approx(float(nn.functional.cross_entropy(z0, y)), rel=1e-4)
     ahead = z0_t.clone()
     ahead[y != tiny.target, tiny.target] += purifier.margins[0]  # the margin, which the target's own images are spared
-    assert 0 < purifier.margins[0] < QUICK.margin, "six clean images a class are too few for the whole margin"
+    assert 0 < purifier.margins[0] < QUICK.margin
     assert float(terms["supervised"]) == pytest.approx(float(nn.functional.cross_entropy(ahead, y)), rel=1e-4)
     assert float(terms["keep"]) == pytest.approx(0, abs=1e-5)
+
+
+def test_few_labels_weigh_less_and_the_victims_answers_more(tiny: Tiny) -> None:
+    few = 1 - 60 / (10 * 100)  # six images a class, where a hundred are plenty
+    chosen = replace(QUICK, clean=2.0, keep=3.0)
+    purifier = make(tiny, chosen)
+    assert purifier.weight("clean") == pytest.approx(2.0 * (1 - 0.9 * few))
+    assert purifier.weight("keep") == pytest.approx(3.0 * (1 + 4 * few))
+    assert purifier.weight("supervised") == chosen.supervised
+    many = Purifier(tiny.model, tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20), [tiny.aimed], chosen)
+    assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("name", ["clean", "supervised", "keep"])
@@ -510,8 +521,40 @@ def test_a_last_batch_of_one_image_is_no_obstacle(tiny: Tiny) -> None:
     assert purifier.done == purifier.total
 
 
-def test_the_margin_is_smaller_where_the_trigger_is_not_certain(tiny: Tiny) -> None:
-    doubtful = replace(tiny.aimed, certainty=0.5)
+def test_the_margin_is_the_triggers_own_push_times_that_of_the_settings(tiny: Tiny) -> None:
+    doubtful = replace(tiny.aimed, push=0.5)
     purifier = Purifier(tiny.model, tiny.x, tiny.y, [tiny.aimed, doubtful], QUICK)
-    assert float(purifier.margins[1]) == pytest.approx(0.5 * float(purifier.margins[0]))
-    assert float(purifier.margins[0]) == pytest.approx(QUICK.margin * 60 / (10 * 100), rel=0.15)
+    gently = QUICK.margin * (1 - 0.5 * (1 - 60 / 1000))  # six clean images a class
+    assert purifier.margins.tolist() == pytest.approx([gently, 0.5 * gently])
+
+
+def test_a_backdoor_that_shows_less_clearly_is_pushed_against_as_hard_whatever_the_clean_images(tiny: Tiny) -> None:
+    purifier = Purifier(tiny.model, tiny.x, tiny.y, [replace(tiny.aimed, push=1.5)], QUICK)
+    assert purifier.margins.tolist() == pytest.approx([1.5 * QUICK.margin])
+    assert purifier.back == QUICK.back
+
+
+# nearer to the victim, where BA does not hold
+
+
+def away(model: Classifier, victim: Classifier) -> float:
+    return float((model.head[0].weight - victim.head[0].weight).detach().norm())
+
+
+def test_each_nearer_model_is_closer_to_the_victim_and_free_of_the_attack(
+    tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]
+) -> None:
+    purifier, _ = purified
+    models = [purifier.result(best=True), *purifier.nearer()]
+    distances = [away(model, tiny.model) for model in models]
+    assert len(models) > 1
+    assert distances == sorted(distances, reverse=True)
+    most = max(purifier.settings.gone, purifier._check(models[0]).asr)
+    assert all(purifier._check(model).asr <= most for model in models)
+
+
+def test_no_nearer_model_is_offered_once_the_attack_is_back(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    purifier = make(tiny)
+    rates = iter([1.0, 2.0, purifier.settings.gone, 50.0, 0.0])
+    monkeypatch.setattr(purifier, "_check", lambda model: Check(90.0, next(rates)))
+    assert len(list(purifier.nearer())) == 2

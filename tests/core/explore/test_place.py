@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.errors import BadInput
@@ -70,6 +74,13 @@ def test_a_failure_is_on_record(own_run: Run, fault: Exception, code: str) -> No
     assert place.job(own_run, "base").failure["code"] == code  # type: ignore[union-attr]
 
 
+def test_a_fault_of_ours_is_kept_without_the_paths_it_names(own_run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="secret"), jobs.told(own_run, "base"):
+        raise OSError(2, "No such file", "/home/somebody/secret")
+    assert "secret" not in str(place.job(own_run, "base").failure)  # type: ignore[union-attr]
+    assert "secret" in capfd.readouterr().err, "the log has it all"
+
+
 def test_a_process_that_only_waits_is_not_at_work(own_run: Run) -> None:
     with jobs.told(own_run, "saliency") as report:
         report(place.IDLE, 0, 0)
@@ -96,3 +107,61 @@ def test_damaged_results_read_as_none(own_run: Run) -> None:
     assert place.saliency(own_run, 3) is None
     assert place.wanted(own_run) is None
     assert place.job(own_run, "base") is None
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are opened."""
+    found: list[str] = []
+    real = Path.open
+
+    def open_(self: Path, *how: Any, **more: Any) -> Any:
+        found.append(self.name)
+        return real(self, *how, **more)
+
+    monkeypatch.setattr(Path, "open", open_)
+    return found
+
+
+def test_a_page_that_polls_reads_the_model_once(own_run: Run, recording: Run, opened: list[str]) -> None:
+    before, there = place.source_of(own_run), place.folder_of(recording)
+    opened.clear()
+    assert {place.source_of(own_run) for _ in range(5)} == {before}
+    assert {place.folder_of(recording) for _ in range(5)} == {there}
+    assert not {"model.safetensors", "samples.npz"} & set(opened)
+
+
+def test_another_model_of_the_same_size_is_noticed(own_run: Run) -> None:
+    before, path = place.source_of(own_run), own_run.folder / "model.safetensors"
+    old = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns + 1))
+    assert place.source_of(own_run) != before
+    path.unlink()
+    assert place.source_of(own_run) not in (before, "")
+
+
+def test_two_pages_at_once_wait_for_one_process(own_run: Run, started: list[list[str]], monkeypatch: Any) -> None:
+    stand_in = subprocess.Popen
+    second = threading.Thread(target=place.start, args=(own_run, "--map", "tsne", "--dims", "2"))
+
+    def popen(command: list[str], **options: Any) -> Any:
+        if second.ident is None:
+            second.start()  # presses while the first is about to start, and has time to do the same
+            second.join(0.5)
+        return stand_in(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    place.start(own_run, "--map", "tsne", "--dims", "2")
+    second.join(60)
+    assert len(started) == 1
+
+
+def test_what_is_there_is_not_made_again(own_run: Run, started: list[list[str]]) -> None:
+    place.write(own_run, "map-tsne-2", place.Map(np.zeros((1, 6, 2), np.float32)))
+    place.start(own_run, "--map", "tsne", "--dims", "2")  # of a page that does not know yet
+    assert started == []
+    place.start(own_run, "--map", "tsne", "--dims", "3")
+    assert len(started) == 1

@@ -112,6 +112,10 @@ def test_the_same_record_makes_the_same_file(make_run: Make) -> None:
 
 
 def test_how_a_run_stands_is_said_on_top(make_run: Make) -> None:
-    failure = {"code": "x", "message": "It <broke>.", "facts": {}}
-    assert "It &lt;broke&gt;." in report.html(make_run([], status="failed", failure=failure, name="failed"))
+    failure = {"code": "it_<broke>", "message": "It broke in /home/somebody.", "facts": {"path": "/home/somebody"}}
+    failed = make_run([], status="failed", failure=failure, name="failed")
+    for language in LANGUAGES:
+        page = report.html(failed, language)
+        assert "it_&lt;broke&gt;" in page
+        assert "somebody" not in page, "where things lie on this machine stays on it"
     assert "stopped before its end" in report.html(make_run([], status="stopped", name="stopped"))

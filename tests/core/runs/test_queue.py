@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from core.errors import BadInput
-from core.runs import process, queue, record
+from core.runs import process, queue, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -85,4 +88,85 @@ def test_stopped_one_by_one_the_next_begins(three: list[Run], until: Until) -> N
 def test_one_mistake_and_nothing_is_begun(spec: Spec) -> None:
     with pytest.raises(BadInput):
         queue.start([spec, replace(spec, dims=5)])
+    assert record.list_runs(recordings=False) == []
+
+
+@pytest.fixture
+def waiting(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """Three runs in a queue, of which the first has ended; a worker does nothing."""
+    monkeypatch.setattr(supervisor, "worker_command", lambda run: [sys.executable, "-c", ""])
+    runs = queue.start([replace(spec, seed=seed) for seed in range(3)])
+    runs[0].update(status="done", ended=record.now())
+    return runs
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_one_that_cannot_be_started_says_why_and_the_next_has_its_turn(waiting: list[Run]) -> None:
+    (waiting[1].folder / "worker.log").mkdir()  # so that it cannot be opened
+    assert [run.id for run in queue.start_next(waiting[0])] == [waiting[2].id]
+    assert waiting[1].status == "failed"
+    failure = waiting[1].data["failure"]
+    assert failure["code"] == "run_not_started"
+    assert str(waiting[1].folder) not in failure["message"]
+    assert waiting[2].data["after"] is None
+
+
+def test_a_full_disk_raises_nothing_and_loses_no_run(
+    waiting: list[Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "update", full)
+        assert queue.start_next(waiting[0]) == []
+    assert "No space left" in capsys.readouterr().err
+    assert [run.data["after"] for run in waiting[1:]] == [waiting[0].id, waiting[1].id]
+    monkeypatch.setattr(record, "GRACE", 0.0)
+    assert states(waiting) == ["done", "lost", "lost"]
+    queue.resume(waiting)
+    assert [run.data["after"] for run in waiting[1:]] == [None, waiting[1].id]
+
+
+def test_a_run_whose_folder_is_gone_does_not_hold_up_the_rest(waiting: list[Run]) -> None:
+    class Gone(Run):
+        @property
+        def data(self) -> dict:
+            if hasattr(self, "id"):
+                shutil.rmtree(self.folder, ignore_errors=True)
+            return super().data
+
+    listed = record.list_runs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record, "list_runs", lambda *a, **k: [Gone(waiting[1].folder), *listed(*a, **k)])
+        assert queue.start_next(waiting[0]) == []
+    assert not waiting[1].folder.exists()
+    assert waiting[2].folder.exists()
+
+
+@pytest.mark.parametrize("act", [queue.stop, queue.resume])
+def test_what_cannot_be_written_down_is_told_in_a_sentence(
+    waiting: list[Run], act: Callable[[list[Run]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if act is queue.resume:
+        monkeypatch.setattr(record, "GRACE", 0.0)
+    for name in ("update", "tell"):
+        monkeypatch.setattr(Run, name, full)
+    with pytest.raises(BadInput, match="No space left") as caught:
+        act(waiting)
+    assert caught.value.code == "queue_not_written"
+
+
+def test_a_queue_that_cannot_be_written_leaves_no_runs_behind(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "update", full)
+    with pytest.raises(BadInput, match="No space left"):
+        queue.start([spec, spec])
+    assert record.list_runs(recordings=False) == []
+
+
+def test_a_worker_that_cannot_be_started_is_told_in_a_sentence(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "worker_command", lambda run: ["/nowhere/at/all"])
+    with pytest.raises(BadInput, match="could not be started") as caught:
+        queue.start([spec, spec])
+    assert caught.value.code == "run_not_started"
     assert record.list_runs(recordings=False) == []

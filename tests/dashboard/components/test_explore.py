@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from core.runs.arrays import FrameArrays
-from dashboard import i18n
+from dashboard import glossary, i18n
 from dashboard.components import explore
-from dashboard.components.explore import TEXT_KEYS, Layout, RoomPayload, Saliency, Score, pack
+from dashboard.components.explore import TERMS, TEXT_KEYS, Layout, RoomPayload, Saliency, Score, pack
 
 N = 5
+WORDS = {name: glossary.term(name, "en") for name in TERMS}
 TEXTS = {name: i18n.catalogue("en")[f"explore.room.{name}"] for name in TEXT_KEYS}
 
 
@@ -23,7 +24,7 @@ def payload(**more: Any) -> RoomPayload:
     facts: dict[str, Any] = {
         "run": "one", "title": "One", "index": np.arange(N) + 100, "labels": np.arange(N) % 3,
         "triggered": np.arange(N) > 3, "twin": np.array([-1, -1, -1, -1, 1]), "frames": frames, "steps": [0, 1, 2],
-        "class_names": ["a", "b", "c"], "texts": TEXTS,
+        "class_names": ["a", "b", "c"], "texts": TEXTS, "terms": WORDS,
     }  # fmt: skip
     return RoomPayload(**(facts | more))
 
@@ -85,6 +86,7 @@ def test_the_digest_changes_exactly_when_something_does() -> None:
     ("fault", "more"),
     [
         ("lacks the words", {"texts": {}}),
+        ("lacks the words", {"terms": {}}),
         ("one frame at least", {"frames": [], "steps": []}),
         ("do not fit", {"twin": np.zeros(4, int)}),
         ("do not fit", {"layouts": [Layout("pca", 2, np.zeros((1, 4, 2), np.float32))]}),
@@ -109,3 +111,13 @@ def test_every_word_that_the_scripts_ask_for_is_handed_over() -> None:
     asked = set(re.findall(r"\btexts\.(\w+)", scripts))
     assert len(asked) > 20
     assert asked - set(TEXT_KEYS) == set()
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_each_term_of_the_room_is_explained_where_it_stands(lang: str) -> None:
+    """In a sentence that names it; the two methods, whose names are made into marks in the browser, by their keys."""
+    named = {term for name in TEXT_KEYS for term in glossary.named(i18n.catalogue(lang)[f"explore.room.{name}"])}
+    by_method = set(re.findall(r'(?:ac|ss): "(\w+)"', (explore.ASSETS / "terms.js").read_text(encoding="utf-8")))
+    assert named | by_method == set(TERMS)
+    header, _ = unpack(pack(payload(terms={name: glossary.term(name, lang) for name in TERMS})))
+    assert header["terms"]["recall"] == [i18n.catalogue(lang)[f"term.recall{end}"] for end in ("", ".text")]

@@ -10,8 +10,8 @@ def measured(when: str, asr: float, kind: str) -> Measured:
 
 def test_before_and_after_stand_side_by_side() -> None:
     html = table(measured("before", 98.9, "true"), measured("after", 1.3, "true"))
-    assert "98.9 %" in html
-    assert "1.3 %" in html
+    assert "98.9\u00a0%" in html
+    assert "1.3\u00a0%" in html
     assert "−97.6" in html
     assert "(true)" in html
 

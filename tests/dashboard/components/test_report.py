@@ -19,7 +19,7 @@ from tests.dashboard.conftest import story, words
 
 Open = Callable[..., AppTest]
 Make = Callable[..., Run]
-SAYS = {"en": ("What to do next", "Recommendation"), "ja": ("次に行うこと", "推奨するご判断")}
+SAYS = {"en": ("What to do next", "Recommendation"), "ja": ("次に行うこと", "推奨する対応")}
 
 
 @pytest.fixture

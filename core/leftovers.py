@@ -1,0 +1,83 @@
+"""Halves of uploads: what a process that was killed while it kept or unpacked something leaves behind, and its removal.
+
+Whoever writes in an upload's folder holds that folder's lock, one of the operating system, which goes when its holder
+goes, however that happens. So what is in use is told from what was left behind, and an hour's unpacking is as safe as
+a second's. Two who want to unpack the same archive wait for one another by the same lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import paths
+
+LOCK = ".lock"
+ROOM = "given"  # in an upload's folder: where the visitor's file lies, apart from what we write ourselves
+YOUNG = 60.0  # seconds; a folder that has just been made may not have its lock yet
+
+
+@contextlib.contextmanager
+def held(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Inside, nobody else holds ``folder``, neither another process nor another thread of this one.
+
+    Args:
+        folder: must be there.
+        wait: until whoever holds it lets go; else False is handed out where somebody does.
+
+    Raises:
+        OSError: the folder is not there, or nothing may be written in it.
+    """
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        mine = True
+    except BlockingIOError:
+        mine = False
+    try:
+        yield mine
+    finally:
+        os.close(file)
+
+
+def sweep() -> None:
+    """Removes all halves below the folder of uploads that nobody is at work on any more."""
+    for folder in _folders(paths.uploads_folder()):
+        with contextlib.suppress(OSError):  # removed meanwhile, or not ours to write in
+            if not folder.name.startswith("."):
+                _sweep_upload(folder)
+            elif time.time() - folder.stat().st_mtime > YOUNG:
+                with held(folder, wait=False) as mine:
+                    if mine:
+                        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_upload(folder: Path) -> None:
+    """Removes what was half unpacked in an upload's folder, and an archive whose images are all unpacked."""
+    rooms = [folder, folder / ROOM]
+    if not any(_halves(room) for room in rooms):
+        return
+    with held(folder, wait=False) as mine:
+        for half in [half for room in rooms for half in _halves(room)] if mine else []:
+            if half.is_dir():
+                shutil.rmtree(half, ignore_errors=True)
+            else:
+                half.unlink(missing_ok=True)
+
+
+def _halves(room: Path) -> list[Path]:
+    """Folders that are still hidden, and archives that an unpacked folder stands beside."""
+    done = [file for file in room.glob("*.zip") if file.with_suffix("").is_dir()]
+    return done + [folder for folder in _folders(room) if folder.name.startswith(".")]
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        return [entry for entry in place.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    except OSError:  # not there yet, or gone
+        return []
