@@ -249,7 +249,7 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
 def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     """The purified model, its figures, and whether BA holds; the first of the nearer ones that does, if there is one.
 
-    The test images choose among at most four nearer models, by BA alone. What that flatters BA by is small beside its
+    The test images choose among at most five nearer models, by BA alone. What that flatters BA by is small beside its
     standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
     """
     model = purifier.result(best=True)

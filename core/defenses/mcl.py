@@ -50,7 +50,7 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     return F.softplus(negative - positive).mean()
 
 
-STEPS_BACK = (0.1, 0.2, 0.3, 0.4)  # shares of the victim that are tried where BA does not hold
+STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
 PLENTY = 100  # clean images a class from which on the weights are those of the settings
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
 FEW_MARGIN = 0.5  # share of the margin that is gone there

@@ -313,7 +313,7 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
 
 
 def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) -> None:
-    saved = do(root, map=False, settings={"lr": 0.4, "back": 0.0, "epochs": 1})
+    saved = do(root, map=False, settings={"lr": 0.2, "back": 0.0, "epochs": 1})
     assert saved.result["ba_held"] is True
     assert saved.result["steps_back"] > 0
     assert saved.result["ba_after"] >= saved.result["ba_before"] - 2

@@ -32,10 +32,10 @@ def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.Cap
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["html"] == str(tmp_path / "new" / "report.ja.html")
     assert told["pdf"] is None
-    assert told["recommendation"] == "refuse"
-    assert told["reasons"] == ["not_held", "more"]
+    assert told["recommendation"] == "again"
+    assert told["reasons"] == ["attack_stays", "more"]
     assert told["verdict"] == "none"
-    assert "当面は見送り" in Path(told["html"]).read_text(encoding="utf-8")
+    assert "使用は保留" in Path(told["html"]).read_text(encoding="utf-8")
 
 
 def test_a_pdf_lies_beside_the_page(
