@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint bench format
+.PHONY: setup run test test-browser test-rest lint bench format
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Dissolve needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; run make PYTHON=python3.12, say.") if not (3, 11) <= sys.version_info < (3, 14) else None'
@@ -16,8 +16,15 @@ setup: .venv/ready
 run: setup
 	$(BIN)/python -m streamlit run dashboard/app.py
 
+# The browser mostly waits, so its tests run beside the others: two processes, on two cores.
 test: setup
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 test-browser test-rest
+
+test-browser: setup
+	$(BIN)/python -m pytest tests/browser
+
+test-rest: setup
+	$(BIN)/python -m pytest tests --ignore tests/browser
 
 lint: setup
 	$(BIN)/ruff check .

@@ -127,10 +127,11 @@ def run(server: Server) -> Iterator[Run]:
 
 @pytest.fixture(scope="package")
 def done_run(server: Server) -> Run:
-    """A run that is done: one that a test has left, or else one of its own with a small map."""
-    left = next((run for run in list_runs(recordings=False) if run.status == "done" and run.frame_count > 2), None)
-    if left is not None:
-        return left
+    """A finished run of the default victim: one that a test has left, or else one of its own with a small map."""
+    for left in list_runs(recordings=False):
+        ended_well = left.status == "done" and left.frame_count > 2
+        if ended_well and left.spec.victim == victims.DEFAULT and left.spec.defence == "mcl":
+            return left
     run = _start(FEW)
     deadline = time.monotonic() + RUN_PATIENCE / 1000
     while run.status not in ENDED and time.monotonic() < deadline:

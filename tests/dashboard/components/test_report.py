@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ SAYS = {"en": ("What to do next", "Recommendation"), "ja": ("次に行うこと"
 
 
 @pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
+def pressed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, SimpleNamespace]]:
     """What each download button of the component was drawn with, by its key."""
     drawn: dict[str, SimpleNamespace] = {}
 
@@ -32,7 +32,8 @@ def pressed(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
 
     monkeypatch.setattr(component.st, "download_button", button)
     component._browser.cache_clear()
-    return drawn
+    yield drawn
+    component._browser.cache_clear()
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
