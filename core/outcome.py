@@ -81,6 +81,7 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
         "clean_images": clean_images,
         "steps": state.steps,
         "steps_back": state.steps_back,
+        "stamps": state.stamps,
         "seconds": state.seconds,
         "device": device_name(state.device),
         "arch": state.subject.arch,

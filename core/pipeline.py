@@ -33,8 +33,8 @@ from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
 # Against the found trigger, by verdict. Where a backdoor shows less clearly, what was reconstructed is less like the
-# real trigger, so the model is pushed further away from it; where none shows, there may be nothing to push against.
-PUSH = {"strong": 1.0, "some": 1.5, "none": 0.5}
+# real trigger, so the model is pushed further away from it; where none shows, there is nothing to push against.
+PUSH = {"strong": 1.0, "some": 1.5, "none": 0.0}
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -224,7 +224,7 @@ def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generato
         raise
     run.write_checkpoint(*purifier.state())
     yield from _drawn(state)
-    state.steps = purifier.done
+    state.steps, state.stamps = purifier.done, purifier.stamps
     state.seconds["purify"] = round(clock.seconds(), 2)
     return purifier
 

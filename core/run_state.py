@@ -24,7 +24,8 @@ from core.subject import Subject
 class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
-    ``steps_back``: how many models nearer to the victim were tried until BA held.
+    ``steps_back``: how many models nearer to the victim were tried until BA held. ``stamps``: whether the purification
+    took random stamps, for want of a trigger.
     """
 
     run: Run
@@ -41,6 +42,7 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
     steps_back: int = 0
+    stamps: bool = False
     last: Frame | None = None
 
     @property

@@ -42,10 +42,12 @@ PRESETS = tuple(dict.fromkeys(preset for method in DEFENCES.values() for preset 
 class Defence(Protocol):
     """A purification of a copy of the victim that can be watched, stopped and taken up again.
 
-    ``done``: steps done, those included that come before the training.
+    ``done``: steps done, those included that come before the training. ``stamps``: whether random stamps stood in for
+    triggers, since none was found.
     """
 
     done: int
+    stamps: bool
 
     def steps(self) -> Iterator[PurifyStep]:
         """Does the work; yields after every step."""

@@ -17,6 +17,9 @@ the victim's own soft answers on x as a brake on benign accuracy; an averaged mo
 until the held-out part of the clean budget says that the attack is gone, then falls to zero along a cosine while BA
 mends. The result is a small step back towards the victim, with batch-norm statistics taken anew on clean images:
 in training they see triggered ones, and averaged weights have none of their own.
+
+Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
+random stamps (``core.defenses.stamps``) in its place, for a fixed number of steps.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from torch import Tensor
 
 from core.defenses.batchnorm import take_anew
 from core.defenses.settings import MCLSettings
+from core.defenses.stamps import stamped
 from core.defenses.training import Aimed, Check, Training
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
@@ -50,12 +54,18 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     return F.softplus(negative - positive).mean()
 
 
+def _lead(ahead: Tensor, labels: Tensor, margins: Tensor, classes: int) -> Tensor:
+    """(n, classes): ``margins`` (n,) at the classes ``ahead`` (n,), but 0 where that is the image's own class."""
+    return F.one_hot(ahead, classes) * (margins * (ahead != labels))[:, None]
+
+
 STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
 PLENTY = 100  # clean images a class from which on the weights are those of the settings
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
 FEW_MARGIN = 0.5  # share of the margin that is gone there
 FEW_BACK = 0.2  # how much longer the step back is there
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
+UNMENDED = 40  # steps there are at least before the mending, if the attack does not go
 MOST = 4000  # clean images that the result's are taken from
 
 
@@ -87,6 +97,8 @@ class Purifier(Training):
         self.triggers = tuple(triggers[: settings.triggers])
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
+        self.victim, self.stamps = victim, settings.stamps > 0 and not bool(push.any())
+        self.mend = settings.mend * (2 if self.stamps else 1)
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
         # what few images can mend is little, so a backdoor that shows clearly is handled more gently there
         gentle = push <= 1
@@ -94,7 +106,8 @@ class Purifier(Training):
         self.back = settings.back + (FEW_BACK * self.few if settings.back and bool(gentle.all()) else 0.0)
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        held = min(round(settings.holdout * len(images)), len(images) - 1)
+        # against stamps there is no attack whose end one could see on a part held out
+        held = 0 if self.stamps else min(round(settings.holdout * len(images)), len(images) - 1)
         if any(bool((labels[order[:held]] == target).all()) for target in self.targets.tolist()):
             held = 0  # images of the target class alone, in a tiny budget, say nothing about the attack
         self.held = (images[order[:held]].to(device), labels[order[:held]].to(device))
@@ -103,9 +116,9 @@ class Purifier(Training):
         self.clean0, self.logits0 = look(victim, self.x)
         self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
         self.most = settings.epochs * self.per_epoch
-        if settings.mend:
+        if self.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
-            self.most = max(self.most, 40 + settings.mend)
+            self.most = UNMENDED + self.mend if self.stamps else max(self.most, UNMENDED + self.mend)
         self.mending_from: int | None = None
         self.averaged = self.weights()
         self.best, self.best_score = self.weights(), -math.inf
@@ -114,34 +127,32 @@ class Purifier(Training):
     @property
     def total(self) -> int:
         """Steps in all, as far as is known now; falls once the attack is gone and mending begins."""
-        if not self.settings.mend:
+        if not self.mend:
             return self.most
-        start = self.most - self.settings.mend if self.mending_from is None else self.mending_from
-        return min(self.most, start + self.settings.mend)
+        start = self.most - self.mend if self.mending_from is None else self.mending_from
+        return min(self.most, start + self.mend)
 
     def learning_rate(self, step: int) -> float:
         """Of a step, counted from 0."""
         settings = self.settings
-        if not settings.mend:
+        if not self.mend:
             epoch = step // self.per_epoch
             return [rate for rate, start in zip(settings.lr, settings.lr_epochs, strict=True) if start <= epoch][-1]
         warm = min(1.0, (step + 1) / 5)
-        mended = max(0, step - (self.total - settings.mend)) / settings.mend
+        mended = max(0, step - (self.total - self.mend)) / self.mend
         return settings.lr[0] * warm * 0.5 * (1 + math.cos(math.pi * mended))
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
         settings = self.settings
         x, y, n = self.x[chosen], self.y[chosen], len(chosen)
-        which, x_t = self._triggered(x)
+        x_t, triggered0, lead = self._stamped(x, y) if self.stamps else self._triggered(chosen)
         with_clean = settings.clean > 0 or settings.keep > 0
         batch = torch.cat([x_t, x]) if with_clean else x_t
         features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
-        triggered0 = self.triggered0[which, chosen]
         terms = {"contrast": contrast(features[:n], self.clean0[chosen], triggered0, settings.tau)}
         if settings.supervised > 0:
-            ahead = F.one_hot(self.targets[which], logits.shape[1]) * (self.targets[which] != y)[:, None]
-            terms["supervised"] = F.cross_entropy(logits[:n] + self.margins[which][:, None] * ahead, y)
+            terms["supervised"] = F.cross_entropy(logits[:n] + lead, y)
         if settings.clean > 0:
             terms["clean"] = F.cross_entropy(logits[n:], y)
         if settings.keep > 0:
@@ -153,17 +164,29 @@ class Purifier(Training):
         """The fewer labels there are, the less is left to them, and the more to the victim's own answers."""
         return super().weight(term) * (1 + (FEW.get(term, 1.0) - 1) * self.few)
 
-    def _triggered(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Each image with one of the triggers: which, (n,), and the images. Depends on seed and step alone."""
+    def _triggered(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each image with one of the triggers, f0 of it, and what its target is ahead by in the cross-entropy.
+
+        Which one depends on seed and step alone.
+        """
+        x = self.x[chosen]
         which = torch.randint(len(self.triggers), (len(x),), generator=self.drawn()).to(x.device)
         every = torch.stack([trigger(x) for trigger in self.triggers])
-        return which, every[which, torch.arange(len(x), device=x.device)]
+        lead = _lead(self.targets[which], self.y[chosen], self.margins[which], self.model.num_classes)
+        return every[which, torch.arange(len(x), device=x.device)], self.triggered0[which, chosen], lead
+
+    def _stamped(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with random stamps: ahead is the class that the victim gives the image instead of its own."""
+        x_t = stamped(x, self.drawn())
+        features0, logits0 = look(self.victim, x_t)
+        margins = torch.full(y.shape, self.settings.stamps, device=y.device)
+        return x_t, features0, _lead(logits0.argmax(1), y, margins, self.model.num_classes)
 
     def after_step(self) -> Check | None:
         self._average()
         if not len(self.held[0]) or (self.done % self.settings.check_every and self.done != self.total):
             return None
-        if self.mending_from is not None and 2 * (self.done - self.mending_from) < self.settings.mend:
+        if self.mending_from is not None and 2 * (self.done - self.mending_from) < self.mend:
             return None  # just gone: the reconstructed trigger fails before the real one does
         return self._judge()
 
@@ -230,17 +253,13 @@ class Purifier(Training):
 
     def nearer(self) -> Iterator[Classifier]:
         """Longer and longer steps back, as long as the attack stays gone on the held-out part (or, without one, on
-        the images of the training)."""
-        most = None
-        for back in (self.back, *(back for back in STEPS_BACK if back > self.back)):
+        the images of the training); all of them where no trigger is known."""
+        most = max(self.settings.gone, self._check(self.result(best=True)).asr)
+        for back in (back for back in STEPS_BACK if back > self.back):
             model = self._stepped_back(self._chosen, back, MOST)
-            rate = self._check(model).asr
-            if most is None:  # the result itself, which others know already
-                most = max(self.settings.gone, rate)
-            elif rate > most:
+            if not self.stamps and self._check(model).asr > most:
                 return
-            else:
-                yield model
+            yield model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

@@ -20,6 +20,8 @@ class MCLSettings:
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
             of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
             times the trigger's own ``push``; down to half with fewer than 100 images a class, if the push is at most 1.
+        stamps: the same for random stamps, in whose place the triggers come where none is known (push 0): added to
+            the logit of the class that the victim takes a stamped image for. 0: the triggers are used all the same.
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
             images a class.
         tau: temperature of the contrast.
@@ -46,6 +48,7 @@ class MCLSettings:
     clean: float = 1.0
     supervised: float = 1.0
     margin: float = 4.5
+    stamps: float = 3.0
     keep: float = 1.0
     tau: float = 0.5
     lr: tuple[float, ...] = (0.008,)
@@ -70,6 +73,7 @@ PRESETS: dict[str, MCLSettings] = {
         clean=0.0,
         supervised=0.0,
         margin=0.0,
+        stamps=0.0,
         triggers=1,
         keep=0.0,
         batch=64,

@@ -26,7 +26,7 @@ class Aimed(Protocol):
 
     @property
     def push(self) -> float:
-        """Above 0; the margin against the target is so many times ``MCLSettings.margin``."""
+        """The margin against the target is so many times ``MCLSettings.margin``; 0 if the scan showed no sign."""
         ...
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -109,7 +109,10 @@ class Training(ABC):
         model: the model in training, in training mode between steps only inside ``steps``.
         done: steps done.
         first: steps that come before the loop begins (pruning, a teacher).
+        stamps: whether random stamps take the place of triggers, since none is known.
     """
+
+    stamps = False
 
     def __init__(
         self, victim: Classifier, images: Tensor, labels: Tensor, settings: LoopSettings, seed: int = 0
@@ -118,6 +121,7 @@ class Training(ABC):
         self.settings, self.seed = settings, seed
         self.model = deepcopy(victim)
         self.x, self.y = as_float(images.to(device)), labels.to(device)
+        # one image more than ``batch`` makes no second batch: batch norm cannot train on one alone
         self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.momenta: dict[str, Tensor] = {}
         self.done = self.first = 0
@@ -160,15 +164,15 @@ class Training(ABC):
             yield PurifyStep(self.done, self.total, lr, {k: float(v.detach()) for k, v in terms.items()}, check)
 
     def _batches(self) -> Iterator[Tensor]:
-        """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes."""
+        """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes.
+
+        Those of an epoch are alike in size: batch norm makes much noise of the few images that a division leaves over.
+        """
         while True:
             epoch, i = divmod(self.done - self.first, self.per_epoch)
             generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
             order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
-            for number in range(i, self.per_epoch):
-                # an image left over joins the batch before it: batch norm cannot train on one alone
-                end = (number + 1) * self.settings.batch if number < self.per_epoch - 1 else None
-                yield order[number * self.settings.batch : end]
+            yield from order.tensor_split(self.per_epoch)[i:]
 
     def drawn(self) -> torch.Generator:
         """For what is drawn at random in the step to come: depends on seed and step alone."""

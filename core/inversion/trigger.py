@@ -21,7 +21,7 @@ class Reconstructed:
         pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one.
         mask: (1, h, w), 0-1, or None.
         target: the class it leads to.
-        push: above 0; so many times its usual margin a purification pushes away from the target.
+        push: so many times its usual margin a purification pushes away from the target; 0 if the scan showed no sign.
     """
 
     form: str

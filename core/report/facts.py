@@ -43,6 +43,7 @@ class Facts:
         target: the class that attack success is counted for: the attacker's where it is known, else given or found.
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
+        stamps: whether the purification took random stamps, for want of a trigger.
         first, last: frames of the map that can be read; the same one twice where there is but one.
         seconds: of work, by stage.
         weights: the file the model came in; ``results``: those handed out.
@@ -63,6 +64,7 @@ class Facts:
     before: Measured | None = None
     after: Measured | None = None
     held: bool | None = None
+    stamps: bool = False
     first: Frame | None = None
     last: Frame | None = None
     steps: int | None = None
@@ -148,6 +150,7 @@ def gather(run: Run) -> Facts:
         before=before,
         after=after,
         held=result.get("ba_held"),
+        stamps=result.get("stamps") is True,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,
         steps=result.get("steps"),

@@ -135,6 +135,10 @@ class Wording:
                 if right
                 else self.words("evidence.wrong", found=found, real=real)
             )
+        if self.facts.stamps:
+            said.append(self.words("evidence.stamps"))
+            if card is None:
+                said.append(self.words("evidence.stamps.estimated"))
         if given is not None:
             said.append(self.words("report.evidence.given", target=self.class_name(given)))
         return said

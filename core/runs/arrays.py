@@ -63,7 +63,7 @@ FORMS = ("mask", "pixel", "smooth")
 class TriggerArrays(NamedTuple):
     """The reconstructed triggers, the one that shows the backdoor best first.
 
-    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``push`` float32 (k,), above 0; ``masks``
+    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``push`` float32 (k,), 0 or more; ``masks``
     float32 (k, 1, h, w), 0-1, not used by the forms that add to every pixel; ``patterns`` float32 (k, 3, h, w):
     colours 0-1 under a mask, else what is added, -1 to 1.
     """

@@ -56,16 +56,17 @@ def _row(name: str, before: float, after: float | None, colour: str) -> str:
     )
 
 
-def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: str) -> None:
-    """What the scan saw, worded as evidence with its strength.
+def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> None:
+    """What the scan saw, worded as evidence with its strength, and what was done for want of a trigger.
 
     Args:
-        scanned: the outcome of the scan; None while it is going on.
+        digest: of the run; without ``scanned`` while the scan is going on.
         names: class names in the reader's language.
         real: the class the attacker chose where that is known.
         key: identity of the chart on the page.
     """
     st.subheader(t("evidence.title"), anchor=False)
+    scanned, result = digest.scanned, digest.finished.result if digest.finished else {}
     if scanned is None:
         st.caption(t("evidence.waiting"))
         return
@@ -83,6 +84,9 @@ def evidence(scanned: Scanned | None, names: list[str], real: int | None, key: s
             if real == scanned.target
             else t("evidence.wrong", found=found, real=i18n.unmarked(names[real]))
         )
+    if result.get("stamps"):
+        estimated = t("evidence.stamps.estimated") if result.get("asr_kind") == "estimated" else ""
+        st.markdown(f"{t('evidence.stamps')} {estimated}".rstrip())
     _bars(scanned, names, key)
 
 

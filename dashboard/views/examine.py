@@ -295,5 +295,5 @@ def _results(run: Run, digest: Digest) -> None:
         examined.take_away(run, digest)
         examined.limits()
     with right:
-        outcome.evidence(digest.scanned, names, data.real_target(run), key="examine_evidence")
+        outcome.evidence(digest, names, data.real_target(run), key="examine_evidence")
         examined.per_class(digest, names)

@@ -192,7 +192,7 @@ def _results(run: Run, digest: Digest) -> None:
         outcome.figures(digest)
     with right:
         if data.scans(run):
-            outcome.evidence(digest.scanned, names, data.real_target(run), key="evidence")
+            outcome.evidence(digest, names, data.real_target(run), key="evidence")
         else:
             st.subheader(t("evidence.title"), anchor=False)
             st.caption(t("evidence.no_scan"))

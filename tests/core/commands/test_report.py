@@ -27,14 +27,14 @@ def test_a_recording_is_reported_into_the_users_own_folder(home: Path, capsys: p
 
 
 def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(paths.RECORDINGS / "signs-sig")
+    folder = str(paths.RECORDINGS / "signs-wanet")
     assert cli.main(["report", folder, "--lang", "ja", "--out", str(tmp_path / "new"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["html"] == str(tmp_path / "new" / "report.ja.html")
     assert told["pdf"] is None
     assert told["recommendation"] == "again"
     assert told["reasons"] == ["attack_stays", "more"]
-    assert told["verdict"] == "none"
+    assert told["verdict"] == "strong"
     assert "使用は保留" in Path(told["html"]).read_text(encoding="utf-8")
 
 

@@ -42,6 +42,18 @@ def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
         torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
+def test_an_epoch_is_cut_into_batches_of_like_size_and_holds_every_image_once(tiny: Tiny) -> None:
+    training = make(tiny, replace(QUICK, batch=50))  # 60 images
+    batches = training._batches()
+    first, second = next(batches), next(batches)
+    assert [len(first), len(second)] == [30, 30]
+    assert torch.cat([first, second]).sort().values.tolist() == list(range(60))
+    training.done = 2
+    assert not torch.equal(next(batches), first), "another epoch, another order"
+    training.done = 1  # taken up again in the middle of the first epoch
+    assert torch.equal(next(training._batches()), second)
+
+
 def test_the_rate_falls_to_nothing_along_a_cosine(tiny: Tiny) -> None:
     training = make(tiny)
     rates = [step.lr for step in training.steps()]

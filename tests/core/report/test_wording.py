@@ -74,6 +74,15 @@ def test_a_finding_that_is_wrong_is_owned_up_to(say: Say) -> None:
     assert any("Stop" in sentence and "Speed limit 80" in sentence for sentence in evidence)
 
 
+def test_what_was_done_for_want_of_a_trigger_is_said(say: Say) -> None:
+    done = {"result": {"stamps": True}}
+    lab, field = say(**done), say(spec=Spec(weights="a.pth", images="signs"), name="field", **done)
+    assert not any("stamps" in sentence for sentence in say(name="other").evidence())
+    assert any("random stamps" in sentence for sentence in lab.evidence())
+    assert not any("took no part" in sentence for sentence in lab.evidence()), "its attack success is the true one"
+    assert any("took no part" in sentence for sentence in field.evidence())
+
+
 def test_true_and_estimated_are_told_apart_everywhere(say: Say) -> None:
     lab, field = say(name="lab"), say(story(kind="estimated"), spec=Spec(weights="a.pth", images="signs"), name="field")
     assert not any("estimated" in sentence for sentence in everything(lab))
