@@ -92,6 +92,12 @@ def real_target(run: Run) -> int | None:
     return card.target if card else None
 
 
+def measured_target(run: Run, digest: Digest) -> int | None:
+    """The class that attack success is counted for: the attacker's where it is known, else the one given or found."""
+    found = digest.scanned.target if digest.scanned else None
+    return next((k for k in (real_target(run), run.spec.target, found) if k is not None), None)
+
+
 def scans(run: Run) -> bool:
     """Whether the run looks for a trigger: to work with, or to measure a stranger's model with."""
     spec = run.spec

@@ -271,9 +271,8 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
 
 
 def _outcome(run: Run, digest: Digest) -> str:
-    before, after, scanned = digest.before, digest.after, digest.scanned
-    assert scanned is not None
-    number = scanned.target if run.spec.target is None else run.spec.target
+    before, after = digest.before, digest.after
+    number = data.measured_target(run, digest)
     target = i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], number))
     if before is None:
         return ""

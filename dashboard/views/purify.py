@@ -146,7 +146,7 @@ def _done(run: Run, digest: Digest) -> str:
     before, after = digest.before, digest.after
     if before is None or after is None:
         return t("lead.done_bare")
-    target = digest.scanned.target if digest.scanned else data.real_target(run)
+    target = data.measured_target(run, digest)
     return t(
         "lead.done",
         triggered=triggered_images(data.attack_of(run)),

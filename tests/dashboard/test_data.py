@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from core.events import Scanned
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data
+from dashboard.digest import Digest
 
 
 def test_a_run_is_found_by_its_id_only(make_run: Callable[..., Run]) -> None:
@@ -58,3 +60,18 @@ def test_recordings_of_other_defences_stand_beside_that_of_mcl(make_run: Callabl
 )
 def test_which_runs_look_for_a_trigger(make_run: Callable[..., Run], order: Spec, scans: bool) -> None:
     assert data.scans(make_run("one", "done", spec=order.to_dict())) is scans
+
+
+@pytest.mark.parametrize(
+    ("order", "counted"),
+    [
+        (Spec(victim="signs-badnets", target=1), 0),
+        (Spec(weights="theirs.pth", target=1), 1),
+        (Spec(weights="theirs.pth"), 2),
+    ],
+)
+def test_the_class_that_attack_success_is_counted_for(make_run: Callable[..., Run], order: Spec, counted: int) -> None:
+    """The attacker's (class 0 on the card), else the one given, else the one found (class 2)."""
+    found = Digest(scanned=Scanned(2, 3.0, [30.0, 30.0, 9.0], [100.0, 100.0, 100.0], "trigger.npz"))
+    assert data.measured_target(make_run("one", "done", spec=order.to_dict()), found) == counted
+    assert data.measured_target(make_run("two", "done", spec=Spec(weights="theirs.pth").to_dict()), Digest()) is None

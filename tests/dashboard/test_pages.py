@@ -59,6 +59,14 @@ def test_a_page_with_a_run(open_page: Open, make_run: Make, page: str, status: s
     assert run.status == {"running": "lost"}.get(status, status)
 
 
+def test_attack_success_is_told_of_the_class_it_was_counted_for(open_page: Open) -> None:
+    """The scan of this victim points to another class than the attacker's; the figures are those of the attacker's."""
+    app = open_page("purify", "en", run="signs-sig")
+    assert not app.exception
+    [lead] = [block.value for block in app.markdown if "were read as" in block.value]
+    assert "Speed limit 80" in lead
+
+
 @BOTH
 def test_a_failed_run_says_why_in_the_readers_language(open_page: Open, make_run: Make, lang: str) -> None:
     make_run("one", "failed", [], failure=BUDGET)
