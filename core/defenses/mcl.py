@@ -98,7 +98,7 @@ class Purifier(Training):
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
         self.victim, self.stamps = victim, settings.stamps > 0 and not bool(push.any())
-        self.mend = settings.mend * (2 if self.stamps else 1)
+        self.mend, self.alike = settings.mend * (2 if self.stamps else 1), bool(settings.alike)
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
         # what few images can mend is little, so a backdoor that shows clearly is handled more gently there
         gentle = push <= 1

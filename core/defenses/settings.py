@@ -31,6 +31,7 @@ class MCLSettings:
         mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
             steps, and the run ends; 0 for a fixed schedule.
         batch: clean images a step; as many triggered ones go with them.
+        alike: 1 if the batches of an epoch are of one size; 0 if they are full but for the last, as the authors'.
         momentum, weight_decay: of SGD.
         average: decay per step of the running average of the weights that becomes the result; 0 for none.
         holdout: share of the clean budget kept apart to guard BA and to see the attack go; 0 for none.
@@ -56,6 +57,7 @@ class MCLSettings:
     epochs: int = 8
     mend: int = 45
     batch: int = 128
+    alike: int = 1
     momentum: float = 0.9
     weight_decay: float = 1e-4
     average: float = 0.9
@@ -77,6 +79,7 @@ PRESETS: dict[str, MCLSettings] = {
         triggers=1,
         keep=0.0,
         batch=64,
+        alike=0,
         lr=(0.1, 0.01, 0.001),
         lr_epochs=(0, 1, 10),
         epochs=20,

@@ -110,9 +110,10 @@ class Training(ABC):
         done: steps done.
         first: steps that come before the loop begins (pruning, a teacher).
         stamps: whether random stamps take the place of triggers, since none is known.
+        alike: whether the batches of an epoch are of one size, give or take an image.
     """
 
-    stamps = False
+    stamps, alike = False, True
 
     def __init__(
         self, victim: Classifier, images: Tensor, labels: Tensor, settings: LoopSettings, seed: int = 0
@@ -166,13 +167,15 @@ class Training(ABC):
     def _batches(self) -> Iterator[Tensor]:
         """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes.
 
-        Those of an epoch are alike in size: batch norm makes much noise of the few images that a division leaves over.
+        Batch norm makes much noise of the few images that a division leaves over, hence batches that are ``alike``.
         """
         while True:
             epoch, i = divmod(self.done - self.first, self.per_epoch)
             generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
             order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
-            yield from order.tensor_split(self.per_epoch)[i:]
+            # not alike: an image left over joins the batch before it, since batch norm cannot train on one alone
+            whole = [self.settings.batch * number for number in range(1, self.per_epoch)]
+            yield from order.tensor_split(self.per_epoch if self.alike else whole)[i:]
 
     def drawn(self) -> torch.Generator:
         """For what is drawn at random in the step to come: depends on seed and step alone."""

@@ -105,7 +105,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("g-vgg-clean", **_G, seed=41, held_out=True),
     Recipe("c-wrn-clean", **_W, seed=42, held_out=True),
     # beyond what the scan is made for: to know what it cannot see
-    Recipe("c-small-all-to-all", **_SC, kind="patch", target=-1, rate=0.1, seed=51, held_out=True),
+    Recipe("c-small-all-to-all", **_SC, kind="blend", target=-1, rate=0.3, seed=51, held_out=True),
     Recipe("c-small-clean-label", **_SC, kind="sine", settings={"strength": 0.16}, target=6, rate=0.6,
            clean_label=True, seed=52, held_out=True),
     Recipe("c-small-adaptive", **_SC, kind="blend", target=5, rate=0.02, cover=0.02, seed=53, held_out=True),

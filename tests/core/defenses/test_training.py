@@ -54,6 +54,18 @@ def test_an_epoch_is_cut_into_batches_of_like_size_and_holds_every_image_once(ti
     assert torch.equal(next(training._batches()), second)
 
 
+def test_batches_that_need_not_be_alike_are_full_but_for_the_last(tiny: Tiny) -> None:
+    def sizes(batch: int) -> list[int]:
+        training = make(tiny, replace(QUICK, batch=batch))  # 60 images
+        training.alike = False
+        batches = training._batches()
+        return [len(next(batches)) for _ in range(training.per_epoch)]
+
+    assert sizes(25) == [25, 25, 10]
+    assert sizes(59) == [60], "one left over joins the batch before it"
+    assert sizes(60) == [60]
+
+
 def test_the_rate_falls_to_nothing_along_a_cosine(tiny: Tiny) -> None:
     training = make(tiny)
     rates = [step.lr for step in training.steps()]
