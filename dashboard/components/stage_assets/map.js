@@ -246,7 +246,7 @@ export class FeatureMap {
     const reach = Math.max(14, 0.05 * Math.min(host.clientWidth, host.clientHeight));
     const edges = strength > 0 ? outlines(this.#pixels(this.cluster.ids), reach) : [];
     path.setAttribute("d", pathOf(edges));
-    if (edges.length) this.#placeLabel(edges.flat());
+    if (this.places) this.#placeLabel(edges.flat());
     else label.style.transform = "";
   }
 
@@ -274,25 +274,25 @@ export class FeatureMap {
     });
   }
 
-  /** Above or below the cluster or in a corner: where it hides the fewest points, and where it was if it can. */
+  /** Above or below the cluster, if there is one, or in a corner: where it hides the fewest points, or where it was. */
   #placeLabel(edge) {
     const { label, host } = this.parts;
     const [width, height] = [label.offsetWidth, label.offsetHeight];
-    const ys = edge.map((p) => p[1]);
-    const xs = edge.map((p) => p[0]);
+    const [right, bottom] = [host.clientWidth - width, host.clientHeight - height];
     const inside = (value, end) => Math.max(8, Math.min(end - 8, value));
-    const x = inside((Math.min(...xs) + Math.max(...xs) - width) / 2, host.clientWidth - width);
-    const places = {
-      above: [x, inside(Math.min(...ys) - height - 8, host.clientHeight - height)],
-      below: [x, inside(Math.max(...ys) + 8, host.clientHeight - height)],
-      top: [8, 8],
-      bottom: [8, host.clientHeight - height - 8],
-    };
+    const places = {};
+    if (edge.length) {
+      const [xs, ys] = [edge.map((p) => p[0]), edge.map((p) => p[1])];
+      const x = inside((Math.min(...xs) + Math.max(...xs) - width) / 2, right);
+      places.above = [x, inside(Math.min(...ys) - height - 8, bottom)];
+      places.below = [x, inside(Math.max(...ys) + 8, bottom)];
+    }
+    Object.assign(places, { top: [8, 8], bottom: [8, bottom - 8], topRight: [right - 8, 8], bottomRight: [right - 8, bottom - 8] });
     const points = this.#pixels(this.rows.flat());
     const hidden = ([left, top]) => points.filter(([px, py]) => px > left && px < left + width && py > top && py < top + height).length;
     const cost = Object.fromEntries(Object.entries(places).map(([name, place]) => [name, hidden(place)]));
     const best = Object.keys(cost).reduce((a, b) => (cost[b] < cost[a] ? b : a));
-    if (!(label.dataset.place in cost) || cost[label.dataset.place] > cost[best] + 12) label.dataset.place = best;
+    if (!(label.dataset.place in places) || cost[label.dataset.place] > cost[best] + 12) label.dataset.place = best;
     const [left, top] = places[label.dataset.place];
     label.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px)`;
   }
