@@ -47,7 +47,10 @@ def advise(facts: Facts) -> Advice:
     unfinished = () if facts.spec.scan_only or facts.purified else ("unfinished",)
     if signs:
         return Advice("purify", ("signs", *unfinished))
-    return Advice("purify", ("known", *unfinished)) if known else Advice("accept", ("accept",))
+    if known:
+        return Advice("purify", ("known", *unfinished))
+    copy = facts.purified and facts.stamps and facts.held is not False
+    return Advice("accept", ("accept", "precaution") if copy else ("accept",))
 
 
 def works(facts: Facts) -> bool:

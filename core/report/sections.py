@@ -177,9 +177,14 @@ def _decision(item: Item, here: str) -> Markup:
     return el(
         "div",
         el("dt", item.name),
-        el("dd", item.text, " ", el("span", el("b", here), " ", item.here)),
+        el("dd", item.text, " ", el("span", el("b", here), _gap(here), item.here)),
         cls="applies" if item.applies else None,
     )
+
+
+def _gap(name: str) -> str:
+    """After a name and its colon: a full-width one brings its own space."""
+    return "" if name.endswith("：") else " "
 
 
 def ask(say: Wording) -> Markup:
@@ -187,7 +192,7 @@ def ask(say: Wording) -> Markup:
 
 
 def steps(say: Wording) -> Markup:
-    items = [el("li", el("b", item.name), " ", item.text) for item in say.steps()]
+    items = [el("li", el("b", item.name), _gap(item.name), item.text) for item in say.steps()]
     return section(say("report.steps"), el("ol", *items))
 
 

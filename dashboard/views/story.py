@@ -23,6 +23,7 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import clock, duration, percent, target_name
 
+GONE = 5.0  # percent of attack success; above it the story does not say that the cluster has dissolved
 STEPS = ("read", "stick", "why", "purify", "cured", "next")
 POLL_SECONDS = 0.8
 CSS = Path(__file__).resolve().parent.parent / "components" / "story_assets" / "page.css"
@@ -228,7 +229,10 @@ def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tup
     before, after = percent(digest.before.asr), percent(digest.after.asr)
     if run.is_recording:
         return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after)
-    return t("story.title.done"), t("story.text.done", asr_before=before, asr_after=after)
+    gone = digest.after.asr is not None and digest.after.asr < GONE
+    return t("story.title.done" if gone else "story.title.purify"), t(
+        "story.text.done", asr_before=before, asr_after=after
+    )
 
 
 def _why_ended(run: Run) -> str:

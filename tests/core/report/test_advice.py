@@ -44,6 +44,15 @@ def test_the_figures_decide(
     assert (advice.choice, advice.reasons) == (choice, reasons)
 
 
+@pytest.mark.parametrize(("held", "reasons"), [(True, ("accept", "precaution")), (False, ("accept",))])
+def test_a_copy_made_as_a_precaution_is_told_of(make_run: Make, held: bool, reasons: tuple[str, ...]) -> None:
+    """Purified against random stamps, since there was no sign: there are two models to choose from then."""
+    run = make_run(
+        story(verdict="none", kind="estimated", held=held), spec=OWN, result={"stamps": True, "ba_held": held}
+    )
+    assert advise(gather(run)).reasons == reasons
+
+
 def test_nothing_is_recommended_before_there_is_something_to_go_by(make_run: Make) -> None:
     advice = advise(gather(make_run([], status="stopped")))
     assert advice.choice == "open"
