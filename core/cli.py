@@ -224,7 +224,8 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--normalize",
         metavar="NAME",
-        help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}, with @SIZE or :bgr, :grey; else found",
+        help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}, or MEAN/STD in numbers (0.3/0.35, or "
+        "0.49,0.48,0.45/0.2,0.2,0.2); with @SIZE or :bgr, :grey; else found",
     )
     command.add_argument(
         "--clean-budget", type=_budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",

@@ -18,7 +18,7 @@ from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.identify import Candidate, siblings
 from core.models.sequential import parse
-from core.runs.spec import NORMALIZATIONS, Inputs
+from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 
 MOST_IMAGES = 1000
 ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on
@@ -60,10 +60,11 @@ class Choice:
 
 def make(candidate: Candidate, inputs: Inputs, net: nn.Module | None = None) -> Classifier:
     """The candidate behind this scaling, in evaluation mode, on the CPU."""
-    mean, std = NORMALIZATIONS[inputs.scaling]
+    scaling = statistics(inputs.scaling)
+    assert scaling is not None, inputs.scaling
     net = candidate.network() if net is None else net
     colour = "grey" if candidate.channels == 1 else inputs.colour
-    model = Classifier(net, mean, std, inputs.size, colour).eval()
+    model = Classifier(net, *scaling, inputs.size, colour).eval()
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -222,7 +223,16 @@ def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Input
 
 
 def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:
-    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in NORMALIZATIONS]
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in (*NORMALIZATIONS, *own_statistics(x))]
+
+
+def own_statistics(x: Tensor) -> tuple[str, ...]:
+    """The scaling by the images' own statistics, channel by channel, as many train; none if they are of one colour."""
+    channels = (x[:: max(1, len(x) // MOST_IMAGES)].float() / 255).movedim(1, 0).flatten(1)
+    mean, std = channels.mean(1), channels.std(1)
+    if float(std.min()) < 0.01:
+        return ()
+    return ("/".join(",".join(f"{value:.3f}" for value in part.tolist()) for part in (mean, std)),)
 
 
 def multiplications(model: Classifier, image: Tensor) -> float:

@@ -35,14 +35,31 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, 
     "bytes": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 }
 COLOURS = ("bgr", "grey", "grey3")
-_INPUTS = re.compile(r"([a-z0-9-]+)(?:@(\d{1,4})(?:x(\d{1,4}))?)?(?::([a-z0-9]+))?")
+_NUMBERS = r"\d{0,3}\.?\d{1,6}(?:,\d{0,3}\.?\d{1,6}){2}|\d{0,3}\.?\d{1,6}"  # three channels, or one for all
+_STATISTICS = re.compile(f"({_NUMBERS})/({_NUMBERS})")
+_INPUTS = re.compile(rf"([a-z0-9-]+|{_STATISTICS.pattern})(?:@(\d{{1,4}})(?:x(\d{{1,4}}))?)?(?::([a-z0-9]+))?")
+
+
+def statistics(scaling: str) -> tuple[tuple[float, float, float], tuple[float, float, float]] | None:
+    """Mean and standard deviation per channel of a scaling: a key of ``NORMALIZATIONS``, or the numbers themselves,
+    ``MEAN/STD`` or ``R,G,B/R,G,B``, in units of [0, 1]; None if it is neither."""
+    if scaling in NORMALIZATIONS:
+        return NORMALIZATIONS[scaling]
+    found = _STATISTICS.fullmatch(scaling)
+    if not found:
+        return None
+    mean, std = ([float(number) for number in part.split(",")] for part in found.groups())
+    if min(std) <= 0:
+        return None
+    (m0, m1, m2), (s0, s1, s2) = (part * 3 if len(part) == 1 else part for part in (mean, std))
+    return (m0, m1, m2), (s0, s1, s2)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """How a network wants its images: ``NAME``, ``NAME@SIZE`` or ``NAME@HEIGHTxWIDTH``, then ``:COLOUR`` if not rgb.
 
-    ``scaling``: a key of ``NORMALIZATIONS``. ``size``: height and width to resize to; None: as they are.
+    ``scaling``: as ``statistics`` takes it. ``size``: height and width to resize to; None: as they are.
     ``colour``: "rgb" or one of ``COLOURS`` (``core.models.classifier.Classifier``).
     """
 
@@ -54,12 +71,12 @@ class Inputs:
     def parse(cls, text: str) -> Inputs | None:
         """The inputs of a name such as "imagenet@224:bgr"; None if it is not one."""
         found = _INPUTS.fullmatch(text)
-        if not found or found[1] not in NORMALIZATIONS or found[4] not in (None, *COLOURS):
+        if not found or statistics(found[1]) is None or found[6] not in (None, *COLOURS):
             return None
-        size = (int(found[2]), int(found[3] or found[2])) if found[2] else None
+        size = (int(found[4]), int(found[5] or found[4])) if found[4] else None
         if size and not all(8 <= side <= 1024 for side in size):
             return None
-        return cls(found[1], size, found[4] or "rgb")
+        return cls(found[1], size, found[6] or "rgb")
 
     @property
     def name(self) -> str:
@@ -173,7 +190,7 @@ class Spec:
             if value not in allowed:
                 yield _not_among(code, what, value, [name for name in allowed if name])
         if self.normalize is not None and (not isinstance(self.normalize, str) or not Inputs.parse(self.normalize)):
-            yield _not_among("unknown_normalization", "input scaling", self.normalize, list(NORMALIZATIONS))
+            yield _not_among("unknown_normalization", "input scaling", self.normalize, [*NORMALIZATIONS, "MEAN/STD"])
         yield from self._number_mistakes()
         if self.class_names is not None and not _are_names(self.class_names):
             yield BadInput("bad_class_names", "The class names must be different from one another, and none be empty.")

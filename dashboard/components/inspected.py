@@ -159,10 +159,12 @@ def correct(found: Inspection, expanded: bool) -> Spec | None:
                 t("look.network"), options, options.index(found.spec.arch or ""), help=t("look.network_help"),
                 format_func=lambda name: name or auto, accept_new_options=True, key=f"arch-{found.key}",
             )  # fmt: skip
-        scalings = {"": auto} | {name: scaling_name(name) for name in NORMALIZATIONS}
+        own = [row["scaling"] for row in result.get("tried") or [] if row["scaling"] not in NORMALIZATIONS]
+        scalings = list(dict.fromkeys(["", *NORMALIZATIONS, *own, *([inputs.scaling] if inputs else [])]))
         scaling = middle.selectbox(
-                t("look.scaling"), list(scalings), list(scalings).index(inputs.scaling if inputs else ""),
-                format_func=scalings.__getitem__, key=f"scaling-{found.key}",
+                t("look.scaling"), scalings, scalings.index(inputs.scaling if inputs else ""),
+                format_func=lambda name: scaling_name(name) if name else auto, help=t("look.scaling_help"),
+                accept_new_options=True, key=f"scaling-{found.key}",
             )  # fmt: skip
         with right:
             size, colour = _size_and_colour(found, inputs)
@@ -170,6 +172,7 @@ def correct(found: Inspection, expanded: bool) -> Spec | None:
     if not pressed:
         return None
     height, _, width = (size or "").strip().lower().replace("×", "x").partition("x")
+    scaling = (scaling or "").replace(" ", "")
     normalize = f"{scaling}{'@' if height else ''}{height}{'x' if width else ''}{width}" if scaling else None
     normalize = f"{normalize}:{colour}" if normalize and colour else normalize
     images = result.get("images", {}).get("path") or found.spec.images
@@ -228,7 +231,9 @@ def inputs_name(name: str) -> str:
 
 def scaling_name(scaling: str, colour: str = "rgb") -> str:
     """An input scaling in words, its colours where they are unusual."""
-    words = i18n.t(f"scaling.{scaling}")
+    words = (
+        i18n.t(f"scaling.{scaling}") if scaling in NORMALIZATIONS else scaling.replace(",", ", ").replace("/", " / ")
+    )
     return words if colour == "rgb" else f"{words} · {i18n.t(f'colour.{colour}')}"
 
 

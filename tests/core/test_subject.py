@@ -15,8 +15,9 @@ from core.errors import BadInput
 from core.metrics import benign_accuracy
 from core.models import ARCHITECTURES
 from core.models.evaluate import answers
+from core.models.inputs import own_statistics
 from core.models.weights import save_weights
-from core.runs.spec import NORMALIZATIONS, Spec
+from core.runs.spec import NORMALIZATIONS, Spec, statistics
 from core.subject import load_subject, renumbered
 from core.victims import card_of
 
@@ -53,7 +54,7 @@ def test_of_a_strangers_model_the_network_is_found_and_the_attack_unknown(digits
     assert subject.arch == "small"
     assert subject.card is None
     assert subject.trigger is None
-    assert subject.normalize.partition(":")[0] in NORMALIZATIONS
+    assert statistics(subject.normalize.partition(":")[0])
 
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)
@@ -104,7 +105,7 @@ def test_what_was_tried_and_found_is_told(digits: ImageSet) -> None:
     assert subject.accuracy > 95
     assert (subject.tried[0].arch, subject.tried[0].name) == (subject.arch, subject.normalize)
     assert subject.tried[0].accuracy == subject.accuracy
-    assert {t.inputs.scaling for t in subject.tried} == set(NORMALIZATIONS)
+    assert {t.inputs.scaling for t in subject.tried} == {*NORMALIZATIONS, *own_statistics(digits.x_train)}
     assert [item.code for item in subject.found] == ["file"]
     victim = load_subject(Spec(victim=VICTIM.name, images="digits"), digits)
     assert (victim.accuracy, victim.tried) == (None, ())

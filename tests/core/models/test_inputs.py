@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from core.models.classifier import Classifier
 from core.models.identify import Candidate, candidates
-from core.models.inputs import Choice, choose, make, multiplications
+from core.models.inputs import Choice, choose, make, multiplications, own_statistics
 from core.models.weights import Weights
-from core.runs.spec import NORMALIZATIONS, Inputs
+from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 
 CLASSES = 4
 
@@ -34,7 +34,9 @@ def row(channels: int = 3, activation: type[nn.Module] = nn.ELU) -> nn.Module:
 
 def trained(net: nn.Module, inputs: Inputs, x: Tensor = X, y: Tensor = Y) -> Weights:
     torch.manual_seed(0)
-    model = Classifier(net, *NORMALIZATIONS[inputs.scaling], inputs.size, inputs.colour)
+    scaling = statistics(inputs.scaling)
+    assert scaling is not None
+    model = Classifier(net, *scaling, inputs.size, inputs.colour)
     optimiser = torch.optim.Adam(net.parameters(), 0.01)
     for _ in range(60):
         optimiser.zero_grad()
@@ -65,7 +67,20 @@ def test_the_scaling_it_was_trained_with_is_found(scaling: str) -> None:
     assert best.accuracy > 90
     assert best.images == len(X)
     assert not best.tied
-    assert {t.inputs.scaling for t in choice.tried} == set(NORMALIZATIONS)
+    assert {t.inputs.scaling for t in choice.tried} == {*NORMALIZATIONS, *own_statistics(X)}
+
+
+def test_statistics_of_the_images_themselves_are_found() -> None:
+    """What most people normalise with, and no list knows."""
+    torch.manual_seed(1)
+    dim = (X.float() * 0.2 + 20).to(torch.uint8)  # far from every scaling that has a name
+    [own] = own_statistics(dim)
+    mean, std = statistics(own) or ((), ())
+    assert mean == pytest.approx((dim.float() / 255).mean((0, 2, 3)).tolist(), abs=1e-3)
+    assert std == pytest.approx((dim.float() / 255).std((0, 2, 3)).tolist(), abs=1e-3)
+    choice = chosen(trained(row(), Inputs(own), dim), dim)
+    assert choice.inputs.scaling == own
+    assert own_statistics(torch.full_like(X, 7)) == (), "images of one colour have no spread to divide by"
 
 
 def test_the_activation_it_was_trained_with_is_found() -> None:
