@@ -66,6 +66,7 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
     first = next((event for _, event in state.run.events() if isinstance(event, Frame)), None)
     return {
         "target": target,
+        "target_found": scanned and scanned.target,
         "target_name": None if target is None else state.images.class_names[target],
         "anomaly_index": scanned and scanned.anomaly_index,
         "verdict": scanned and scanned.verdict,

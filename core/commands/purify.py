@@ -16,8 +16,8 @@ from core.runs.spec import Spec
 
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
-    "target", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before", "asr_after", "seconds",
-    "device",
+    "target", "target_found", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before",
+    "asr_after", "stamps", "arch", "normalize", "seconds", "device",
 )  # fmt: skip
 VERDICTS = {
     "strong": "Strong signs of a backdoor.",
@@ -84,20 +84,12 @@ def figures(run: Run) -> dict[str, Any]:
 
 def summary(run: Run) -> str:
     """The result for people."""
-    result, names = run.data["result"] or {}, run.data["classes"]
-    target = result.get("target")
-    name = f" ({names[target]})" if target is not None and target < len(names) else ""
-    lines = ["No scan was made: this defence needs none."]
-    if result.get("verdict"):
-        lines = [
-            VERDICTS.get(str(result["verdict"]), "No verdict."),
-            f"Target class {target}{name}, anomaly index {_figure(result.get('anomaly_index'))}",
-        ]
-    kind = "true" if result.get("asr_kind") == "true" else "estimated with the reconstructed trigger"
+    result = run.data["result"] or {}
     rows = [
         [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]
-        for label, key in (("accuracy, %", "ba"), (f"attack success, % ({kind})", "asr"))
+        for label, key in (("accuracy, %", "ba"), (_rate(result), "asr"))
     ]
+    lines = [*_inputs(run, result), *_signs(run, result)]
     if run.spec.scan_only:
         lines.append(table(["", "measured"], [row[:2] for row in rows]))
     else:
@@ -111,6 +103,55 @@ def summary(run: Run) -> str:
         lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
     lines.append(f"Run: {run.id} in {run.folder}")
     return "\n".join(lines)
+
+
+def _inputs(run: Run, result: dict[str, Any]) -> list[str]:
+    """What a stranger's file was taken for, and how well that does: a wrong guess is to be seen."""
+    if not run.spec.weights:
+        return []
+    tried = result.get("tried") or []
+    how = f" ({tried[0]['accuracy']:.1f} % of clean training images right)" if tried else ""
+    if len(tried) > 1:
+        how += f"; next: {tried[1]['name']} ({tried[1]['accuracy']:.1f} %)"
+    facts = [fact["message"] for fact in result.get("found") or []]
+    return [f"Network {result.get('arch')}, input scaling {result.get('normalize')}{how}", *facts]
+
+
+def _signs(run: Run, result: dict[str, Any]) -> list[str]:
+    """The verdict, what it is of, and what was done for want of a finding."""
+    if not result.get("verdict"):
+        return ["No scan was made: this defence needs none."]
+    names, target = run.data["classes"], result.get("target")
+    found = result.get("target_found", target)
+
+    def named(label: int | None) -> str:
+        return f"class {label}" + (f" ({names[label]})" if label is not None and label < len(names) else "")
+
+    none = result["verdict"] == "none"
+    what = f"Most suspicious, which is no finding: {named(found)}" if none else f"Target {named(found)}"
+    lines = [
+        VERDICTS.get(str(result["verdict"]), "No verdict."),
+        f"{what}, anomaly index {_figure(result.get('anomaly_index'))}",
+    ]
+    if target != found and run.spec.target is not None:
+        lines.append(
+            f"All else is of {named(target)}, which was given. The scan points to {named(found)}, against which "
+            "nothing was done: run again without --target for that."
+        )
+    if result.get("stamps"):
+        lines.append(
+            "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
+            "warps) as a precaution, and not against what the scan reconstructed."
+        )
+    return lines
+
+
+def _rate(result: dict[str, Any]) -> str:
+    if result.get("asr_kind") == "true":
+        return "attack success, % (true)"
+    if result.get("verdict") == "none":
+        return "fooled by the smallest change found, % (every network has one)"
+    return "attack success, % (estimated with the reconstructed trigger)"
 
 
 def _figure(value: float | None) -> str:

@@ -276,10 +276,12 @@ def _outcome(run: Run, digest: Digest) -> str:
     target = i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], number))
     if before is None:
         return ""
+    none = digest.scanned is not None and digest.scanned.verdict == "none"
     if after is None:
-        return t("examine.scanned", target=target, asr=percent(before.asr), ba=percent(before.ba))
+        sentence = "examine.scanned_none" if none else "examine.scanned"
+        return i18n.t(sentence, target=target, asr=percent(before.asr), ba=percent(before.ba))
     held = (digest.finished.result if digest.finished else {}).get("ba_held") is not False
-    sentence = "examine.purified" if held else "examine.not_held"
+    sentence = "examine.not_held" if not held else "examine.purified_none" if none else "examine.purified"
     return i18n.t(
         sentence, target=target, asr_before=percent(before.asr), asr_after=percent(after.asr),
         ba_before=percent(before.ba), ba_after=percent(after.ba), took=duration(digest.total_seconds),

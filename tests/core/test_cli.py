@@ -24,7 +24,9 @@ from core.runs.steering import Steering
 RESULT = {
     "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
-    "of_the_future": 1,
+    "target_found": 3, "stamps": False, "arch": "small", "normalize": "half", "of_the_future": 1,
+    "tried": [{"name": "half", "accuracy": 99.4}, {"name": "mnist", "accuracy": 99.0}],
+    "found": [{"code": "under", "message": "Weights under net.", "facts": {}}],
 }  # fmt: skip
 
 
@@ -107,9 +109,9 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     assert len(lines) == 1
     data = json.loads(lines[0], parse_constant=lambda name: pytest.fail(name))
     assert data == {
-        "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0,
-        "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
-        "out": str(tmp_path / "mine"),
+        "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true",
+        "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "stamps": False, "arch": "small",
+        "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu", "out": str(tmp_path / "mine"),
     }  # fmt: skip
 
 
@@ -124,13 +126,52 @@ def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
 def test_a_defence_without_a_scan_says_so_and_names_no_target(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key in ("target", "anomaly_index", "verdict"):
+    for key in ("target", "target_found", "anomaly_index", "verdict"):
         monkeypatch.setitem(RESULT, key, None)
     assert cli.main(["purify", "--defence", "ft"]) == 0
     assert only_run().spec.defence == "ft"
     out = capsys.readouterr().out
     assert "No scan was made" in out
     assert "Target class" not in out
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> list[str]:
+    (tmp_path / "theirs.pth").write_bytes(b"weights")
+    return ["purify", str(tmp_path / "theirs.pth"), "--images", "digits"]
+
+
+def test_a_strangers_model_is_told_with_what_it_was_taken_for(
+    stranger: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(stranger) == 0
+    out = capsys.readouterr().out
+    for told in ("Network small, input scaling half (99.4 % of", "next: mnist (99.0 %)", "Weights under net."):
+        assert told in out
+
+
+def test_without_a_sign_nothing_is_called_a_target(
+    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in {"verdict": "none", "stamps": True, "asr_kind": "estimated"}.items():
+        monkeypatch.setitem(RESULT, key, value)
+    assert cli.main(stranger) == 0
+    out = capsys.readouterr().out
+    for told in ("no finding: class 3 (80)", "random stamps", "every network has one"):
+        assert told in out
+    assert "attack success" not in out
+    assert "Target class" not in out
+
+
+def test_a_target_that_was_given_is_told_from_the_one_found(
+    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RESULT, "target", 1)
+    assert cli.main([*stranger, "--target", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Target class 3 (80), anomaly index 4.25" in out
+    assert "of class 1 (" in out
+    assert "run again without --target" in out
 
 
 def test_scan_changes_nothing_and_its_json_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
