@@ -139,7 +139,9 @@ class Wording:
             said.append(self.words("evidence.stamps"))
             if card is None:
                 said.append(self.words("evidence.stamps.estimated"))
-        if given is not None:
+        if given is not None and card is None and given != scanned.target:
+            said.append(self.words("evidence.given", given=self.class_name(given), found=found))
+        elif given is not None:
             said.append(self.words("report.evidence.given", target=self.class_name(given)))
         return said
 

@@ -84,6 +84,9 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
             if real == scanned.target
             else t("evidence.wrong", found=found, real=i18n.unmarked(names[real]))
         )
+    given = result.get("target")
+    if real is None and given not in (None, scanned.target) and given < len(names):
+        st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
     if result.get("stamps"):
         estimated = t("evidence.stamps.estimated") if result.get("asr_kind") == "estimated" else ""
         st.markdown(f"{t('evidence.stamps')} {estimated}".rstrip())

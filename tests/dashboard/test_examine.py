@@ -435,3 +435,25 @@ def test_a_refused_start_says_why(
     app.button(key="start-examination").click().run()
     assert "10" in app.error[0].value
     assert "English only" not in app.error[0].value
+
+
+@BOTH
+@pytest.mark.parametrize(("given", "told"), [(2, True), (1, False)])
+def test_a_target_that_was_given_is_told_from_the_one_found(
+    open_page: Open, make_run: Make, weights: Path, given: int, told: bool, lang: str
+) -> None:
+    """The verdict is of class 1, which the scan points to; nothing was done against it if another one was given."""
+    examined(make_run, weights, events(target=given), target=given)
+    app = open_page("examine", lang, run="mine")
+    assert not app.exception
+    assert ({"en": "Nothing was done against", "ja": "への対策は行っていません"}[lang] in words(app)) is told
+
+
+@BOTH
+def test_without_a_sign_the_smallest_change_is_not_called_an_attack(
+    open_page: Open, make_run: Make, weights: Path, lang: str
+) -> None:
+    examined(make_run, weights, events("none"))
+    app = open_page("examine", lang, run="mine")
+    assert not app.exception
+    assert {"en": "every network has such a change", "ja": "こうした変更はどのモデルにもあります"}[lang] in words(app)
