@@ -141,6 +141,7 @@ def test_a_plain_file_has_little_to_say(tmp_path: Path, tensors: dict[str, Tenso
 
 @pytest.mark.parametrize("dtype", ["F4", "C64"])
 def test_types_that_torch_cannot_copy_are_odd(tmp_path: Path, dtype: str) -> None:
+    pytest.importorskip("safetensors", minversion="0.8")  # older ones know fewer types
     size = {"F4": 4, "C64": 64}[dtype]
     header = json.dumps({"fc.weight": {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}}).encode()
     (tmp_path / "a").write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
