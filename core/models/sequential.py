@@ -14,7 +14,6 @@ channel). Dropout does nothing in an examined network and is left out.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import re
@@ -123,13 +122,13 @@ class RowNet(nn.Module):
         for part in path:
             if part not in parent._modules:
                 _place(parent, part, nn.Module())
-            parent = _child(parent, part)
+            parent = _below(parent, part)
         _place(parent, name, module)
 
     def forward(self, x: Tensor) -> Tensor:
         for kind, what in self._steps:
             if kind == "layer":
-                x = functools.reduce(_child, what.split("."), self)(x)
+                x = _below(self, what)(x)
             elif kind == "activation":
                 x = ACTIVATIONS[what](x)
             elif kind == "pooling":
@@ -148,11 +147,13 @@ def _place(parent: nn.Module, name: str, module: nn.Module) -> None:
     setattr(parent, name, module)  # add_module would refuse the names of methods, which checkpoints do have
 
 
-def _child(parent: nn.Module, name: str) -> nn.Module:
-    """The module ``name``, where ``getattr`` may find a method of that name."""
-    child = parent._modules[name]
-    assert child is not None
-    return child
+def _below(module: nn.Module, path: str) -> nn.Module:
+    """The module under these names, where ``getattr`` may find methods of the same names."""
+    for name in path.split("."):
+        child = module._modules[name]
+        assert child is not None
+        module = child
+    return module
 
 
 def _nameable(layers: list[Layer]) -> bool:
