@@ -22,19 +22,28 @@ class Archive(io.BufferedReader):
     of the ZIP format, 4.3.14 and 4.3.16). What counts, therefore, is what it then asks for, and what it gets.
 
     Args:
-        path: the file.
+        source: the file, by its path or its bytes.
         members: the most that may be listed.
-        size: bytes that the list may take, and also the most that is handed out at once.
+        size: bytes that the list may take, and also the most that is handed out at once, until ``listed``.
         refuse: makes the error that ends the reading.
     """
 
-    def __init__(self, path: Path, members: int, size: int, refuse: Callable[[], Exception]) -> None:
-        super().__init__(io.FileIO(path))
+    def __init__(self, source: Path | bytes, members: int, size: int, refuse: Callable[[], Exception]) -> None:
+        super().__init__(io.BytesIO(source) if isinstance(source, bytes) else io.FileIO(source))  # type: ignore[arg-type]
         self._members, self._size, self._refuse = members, size, refuse
+        self._listed = False
+
+    def listed(self) -> None:
+        """Says that the list has been read and is short enough: a member may be of any length."""
+        self._listed = True
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if self._listed:
+            return super().read(size)
         if size is None or size < 0:
-            size = os.fstat(self.fileno()).st_size - self.tell()
+            at = self.tell()
+            size = self.seek(0, os.SEEK_END) - at
+            self.seek(at)
         if size > self._size:
             raise self._refuse()
         content = super().read(size)

@@ -53,8 +53,8 @@ def read_program(path: Path, archive: zipfile.ZipFile, root: str) -> Unwrapped:
         raise Damaged("an unknown order of bytes")
     planned = {str(name): _Entry(path, archive, folder, str(name), entry) for name, entry in config.items()}
     check_room(path, (entry.described for entry in planned.values()), sum(i.file_size for i in archive.infolist()))
-    tensors = {name: entry.tensor(archive, order) for name, entry in planned.items()}
-    return chosen(path, tensors, lambda value: isinstance(value, Tensor))
+    read = _read(archive, planned, order)
+    return chosen(path, {name: read[name] for name in planned}, lambda value: isinstance(value, Tensor))
 
 
 def read_old_program(path: Path, archive: zipfile.ZipFile) -> Unwrapped:
@@ -72,6 +72,18 @@ def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     if archive.getinfo(name).file_size > LARGEST_HEADER:
         raise Damaged("its list of tensors is too long")
     return json.loads(archive.read(name))
+
+
+def _read(archive: zipfile.ZipFile, planned: dict[str, _Entry], order: str) -> dict[str, Tensor]:
+    """The tensors by name; each record is read once, however many tensors lie in it, and then let go."""
+    together: dict[str, list[str]] = {}
+    for name, entry in planned.items():
+        together.setdefault(entry.record if entry.described.bytes else "", []).append(name)
+    tensors = {}
+    for record, names in together.items():
+        content = bytearray(archive.read(record)) if record else bytearray()
+        tensors.update({name: planned[name].tensor(content, order) for name in names})
+    return tensors
 
 
 class _Entry:
@@ -93,14 +105,14 @@ class _Entry:
         storage = Storage(self.record, archive.getinfo(self.record).file_size // width, width)
         self.described: Described = checked(storage, self.offset, self.shape, self.stride, width)
 
-    def tensor(self, archive: zipfile.ZipFile, order: str) -> Tensor:
-        """The numbers, laid out whole."""
+    def tensor(self, record: bytearray, order: str) -> Tensor:
+        """The numbers, laid out whole. ``record``: all bytes of ``self.record``, in this ``order``."""
         if self.described.bytes == 0:
             return torch.zeros(self.shape, dtype=self.dtype)
         width = self.dtype.itemsize
-        record = bytearray(archive.read(self.record))
-        flat = torch.frombuffer(record, dtype=torch.uint8)[: len(record) // width * width]
+        numbers = torch.frombuffer(record, dtype=self.dtype, count=len(record) // width)
+        tensor = numbers.as_strided(self.shape, self.stride, self.offset).clone(memory_format=torch.contiguous_format)
         if order != sys.byteorder:
-            flat = flat.view(-1, width).flip(1).reshape(-1)
-        tensor = flat.view(self.dtype).as_strided(self.shape, self.stride, self.offset)
-        return tensor.clone(memory_format=torch.contiguous_format)
+            swapped = tensor.view(-1).view(torch.uint8).view(-1, width).flip(1).reshape(-1)
+            tensor = swapped.view(self.dtype).view(self.shape)
+        return tensor

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_DIMENSIONS = 8
+_MOST_IN_KEY = 32  # values and tuples of a key: some use (epoch, batch); the hash of each is worked out anew each time
 
 _WIDTHS = {
     "Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1,
@@ -85,8 +86,14 @@ def pairs(items: list[Any]) -> dict[Any, Any]:
 
 def _plain(key: Any) -> Any:
     """``key``, if its hash is quickly worked out: that of tuples nested in one another may take for ever."""
-    if not isinstance(key, (str, int, float, bytes, type(None))):
-        raise Damaged("a dictionary whose keys are no names")
+    items, left = [key], _MOST_IN_KEY
+    while items:
+        item = items.pop()
+        if isinstance(item, tuple) and len(item) < left:
+            left -= len(item)
+            items.extend(item)
+        elif not isinstance(item, (str, int, float, bytes, type(None))):
+            raise Damaged("a dictionary whose keys are no names")
     return key
 
 
@@ -172,6 +179,22 @@ def _ordered(pairs: Any = ()) -> dict[Any, Any]:
     return {_plain(key): value for key, value in pairs}
 
 
+def _counter(counts: Any = None) -> dict[Any, Any]:
+    """Only from a dictionary, whose keys have been looked at: anything else would be counted."""
+    if counts is None:
+        return {}
+    if type(counts) is not dict or not all(isinstance(count, (int, float)) for count in counts.values()):
+        raise Damaged("a counter made from what is no dictionary of numbers")
+    return dict(counts)
+
+
+def _bytes(content: Any = b"") -> Opaque:
+    """Changeable bytes, from bytes alone: from a number, room for that many would be made."""
+    if not isinstance(content, bytes):
+        raise Damaged("bytes made from what is none")
+    return Opaque()
+
+
 def _set(items: Any = ()) -> Opaque:
     if not isinstance(items, (list, tuple)):
         raise Damaged("a set made from what is no list")
@@ -202,6 +225,7 @@ def is_plain(name: str) -> bool:
 _REBUILD = "torch._utils._rebuild_"
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _ordered,
+    "collections.Counter": _counter,
     f"{_REBUILD}tensor": _tensor,
     f"{_REBUILD}tensor_v2": _tensor,
     f"{_REBUILD}tensor_v3": _tensor_with_type,
@@ -214,6 +238,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch.Size": _size,
     "torch.device": _nothing,
     "builtins.set": _set,
+    "builtins.bytearray": _bytes,
     "builtins.complex": _nothing,
     "_codecs.encode": _encoded,
     "numpy.dtype": _numpy_type,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,7 +20,7 @@ from core.errors import BadInput
 from core.models import refusals
 from core.models.exported import read_old_program, read_program
 from core.models.pickle_values import Damaged, WantsCode
-from core.models.torch_files import read_archive, read_legacy
+from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
 
 
@@ -80,8 +79,7 @@ def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
 
 
 def _read_zip(path: Path, file: IO[bytes], size: int) -> Content:
-    with zipfile.ZipFile(file) as archive:
-        names = refusals.check_archive(path, archive, size)
+    with opened(path, path, size) as (archive, names):
         root = names[0].split("/")[0] + "/" if "/" in names[0] else ""
         if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
             raise refusals.torchscript(path)

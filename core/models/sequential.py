@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -68,11 +69,18 @@ def parse(arch: str) -> Structure | None:
     return Structure(found[1], found[2], after, found[4], found[5])
 
 
+class _Taken(ValueError):
+    """A layer's name is none that a module can have: it is empty, or that of something modules keep themselves."""
+
+
 class RowNet(nn.Module):
-    """The layers of a file in a row, under the names they have there.
+    """The layers of a file in a row, under the names they have there; these may be those of methods, as in any class.
 
     Args:
         layers: as read from the weights. structure: what the weights leave open.
+
+    Raises:
+        _Taken: see there.
     """
 
     def __init__(self, layers: list[Layer], structure: Structure) -> None:
@@ -81,22 +89,22 @@ class RowNet(nn.Module):
         letters = structure.padding if set(structure.padding) <= {"s", "v"} else structure.padding[0] * len(convs)
         pads = dict(zip((layer.path for layer in convs), letters, strict=True))
         active, _ = _places(layers)
-        self.steps: list[tuple[str, str]] = []
+        self._steps: list[tuple[str, str]] = []
         wide = 0
         flat = not convs
         if flat:
-            self.steps.append(("end", "flat"))
+            self._steps.append(("end", "flat"))
         for number, layer in enumerate(layers, 1):
             if layer.kind == "linear" and not flat:
                 side = math.isqrt(layer.into // wide)
-                self.steps.append(("end", "flat" if structure.end == "flat" else f"{structure.end}{side}"))
+                self._steps.append(("end", "flat" if structure.end == "flat" else f"{structure.end}{side}"))
                 flat = True
             self._add(layer, pads.get(layer.path) == "s", flat)
-            self.steps.append(("layer", layer.path))
+            self._steps.append(("layer", layer.path))
             if number in active:
-                self.steps.append(("activation", structure.activation))
+                self._steps.append(("activation", structure.activation))
             if number in structure.after:
-                self.steps.append(("pooling", structure.pooling))
+                self._steps.append(("pooling", structure.pooling))
             wide = layer.out
 
     def _add(self, layer: Layer, padded: bool, flat: bool) -> None:
@@ -112,15 +120,15 @@ class RowNet(nn.Module):
         parent: nn.Module = self
         *path, name = layer.path.split(".")
         for part in path:
-            if part not in dict(parent.named_children()):
-                parent.add_module(part, nn.Module())
-            parent = parent.get_submodule(part)
-        parent.add_module(name, module)
+            if part not in parent._modules:
+                _place(parent, part, nn.Module())
+            parent = _below(parent, part)
+        _place(parent, name, module)
 
     def forward(self, x: Tensor) -> Tensor:
-        for kind, what in self.steps:
+        for kind, what in self._steps:
             if kind == "layer":
-                x = self.get_submodule(what)(x)
+                x = _below(self, what)(x)
             elif kind == "activation":
                 x = ACTIVATIONS[what](x)
             elif kind == "pooling":
@@ -131,6 +139,30 @@ class RowNet(nn.Module):
                 pool = F.adaptive_avg_pool2d if what.startswith("avg") else F.adaptive_max_pool2d
                 x = pool(x, int(what[3:])).flatten(1)
         return x
+
+
+def _place(parent: nn.Module, name: str, module: nn.Module) -> None:
+    if not name or any(name in names for names in (vars(parent), parent._parameters, parent._buffers, parent._modules)):
+        raise _Taken(name)
+    setattr(parent, name, module)  # add_module would refuse the names of methods, which checkpoints do have
+
+
+def _below(module: nn.Module, path: str) -> nn.Module:
+    """The module under these names, where ``getattr`` may find methods of the same names."""
+    for name in path.split("."):
+        child = module._modules[name]
+        assert child is not None
+        module = child
+    return module
+
+
+def _nameable(layers: list[Layer]) -> bool:
+    with torch.device("meta"):
+        try:
+            RowNet(layers, Structure())
+        except _Taken:
+            return False
+    return True
 
 
 def build_row(arch: str, shapes: Shapes) -> nn.Module:
@@ -145,7 +177,10 @@ def build_row(arch: str, shapes: Shapes) -> nn.Module:
     convs = sum(layer.kind == "conv" for layer in layers)
     if structure.padding not in ("same", "valid") and len(structure.padding) != convs:
         raise _not_a_row(arch)
-    return RowNet(layers, structure)
+    try:
+        return RowNet(layers, structure)
+    except _Taken as error:
+        raise _not_a_row(arch) from error
 
 
 def _not_a_row(arch: str) -> BadInput:
@@ -163,7 +198,7 @@ def structures(shapes: Shapes, size: int) -> list[Structure]:
     All with ReLU and the largest value of a pooling; ``Structure.siblings`` gives the others.
     """
     layers = layers_of(shapes)
-    if layers is None or len(layers) < 2:
+    if layers is None or len(layers) < 2 or not _nameable(layers):
         return []
     first = next(i for i, layer in enumerate(layers) if layer.kind == "linear")
     if first == 0:

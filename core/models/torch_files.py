@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -11,10 +13,33 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from core.data.archive import Archive
 from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, Unusable
 from core.models.pickled import describe
-from core.models.refusals import LARGEST_HEADER, check_archive, check_room, chosen, is_plain, odd_tensor
+from core.models.refusals import (
+    LARGEST_HEADER,
+    MOST_TENSORS,
+    check_archive,
+    check_room,
+    chosen,
+    is_plain,
+    odd_tensor,
+)
 from core.models.unwrap import Unwrapped
+
+
+@contextmanager
+def opened(path: Path, source: Path | bytes, size: int) -> Iterator[tuple[zipfile.ZipFile, list[str]]]:
+    """A zip of ``size`` bytes and the names in it, once its directory has been judged: its length first, then itself.
+
+    Raises:
+        Damaged: it lists no records, too many, or two of the same name.
+        BadInput: the records are too large.
+    """
+    too_long = Damaged("its directory has no entries, or too many")
+    with Archive(source, 2 * MOST_TENSORS, LARGEST_HEADER, lambda: too_long) as file, zipfile.ZipFile(file) as archive:
+        file.listed()
+        yield archive, check_archive(path, archive, size)
 
 
 def read_legacy(path: Path, file: IO[bytes], size: int) -> Unwrapped:
@@ -46,8 +71,8 @@ def read_inner(path: Path, content: bytes) -> Unwrapped:
     file = BytesIO(content)
     if content[:1] == b"\x80":
         return read_legacy(path, file, len(content))
-    with zipfile.ZipFile(file) as archive:
-        root = check_archive(path, archive, len(content))[0].split("/")[0] + "/"
+    with opened(path, content, len(content)) as (archive, names):
+        root = names[0].split("/")[0] + "/"
         return read_archive(path, archive, root, file, len(content))
 
 

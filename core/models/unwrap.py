@@ -43,11 +43,9 @@ def unwrap(content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped | None:
         content: what the file holds.
         is_tensor: tells a tensor, or its description, from everything else.
     """
-    for averaged in (False, True):
-        path = _search(content, is_tensor, averaged, _DEPTH, set())
-        if path is not None:
-            break
-    else:
+    finders = [_Finder(is_tensor, averaged) for averaged in (False, True)]
+    path = next((path for finder in finders if (path := finder.path(content)) is not None), None)
+    if path is None:
         return None
     beside: dict[str, str | int | float | None] = {}
     other = ""
@@ -55,7 +53,7 @@ def unwrap(content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped | None:
         for name, value in content.items():
             if isinstance(name, str) and name != key and not is_tensor(value):
                 beside[name] = _short(value)
-                if name in AVERAGED and _search(value, is_tensor, True, _DEPTH, set()) is not None:
+                if name in AVERAGED and finders[True].path(value) is not None:
                     other = name
         content = content[key]
     return Unwrapped(
@@ -67,32 +65,59 @@ def unwrap(content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped | None:
     )
 
 
-def _search(
-    content: Any, is_tensor: Callable[[Any], bool], averaged: bool, depth: int, seen: set[int]
-) -> tuple[str, ...] | None:
-    """Keys down to the weights. ``seen`` and ``depth`` bound dictionaries that hold themselves."""
-    if not isinstance(content, dict) or id(content) in seen:
-        return None
-    seen = seen | {id(content)}
-    own = _count(content, is_tensor)
-    inner = list(_inner(content, averaged)) if depth else []
-    for name in (*WRAPPERS, *(AVERAGED if averaged else ())):
-        if name in inner:
-            path = _search(content[name], is_tensor, averaged, depth - 1, seen)
-            if path is not None:
-                return (name, *path)
-    best: tuple[int, tuple[str, ...]] | None = (own, ()) if own else None
-    for name in inner:
-        path = _search(content[name], is_tensor, averaged, depth - 1, seen)
-        if path is None:
-            continue
-        found = content[name]
-        for key in path:
-            found = found[key]
-        count = _count(found, is_tensor)
-        if best is None or count > best[0]:
-            best = (count, (name, *path))
-    return best[1] if best else None
+class _Finder:
+    """Looks for the weights, once in every dictionary and depth, however many others hold the same dictionary.
+
+    Args:
+        is_tensor: as in ``unwrap``. averaged: whether moving averages are looked into.
+    """
+
+    def __init__(self, is_tensor: Callable[[Any], bool], averaged: bool) -> None:
+        self.is_tensor, self.averaged = is_tensor, averaged
+        self.wrappers = (*WRAPPERS, *AVERAGED) if averaged else WRAPPERS
+        self.counts: dict[int, int] = {}
+        self.found: dict[tuple[int, int], tuple[int, tuple[str, ...]] | None] = {}
+
+    def path(self, content: Any) -> tuple[str, ...] | None:
+        """Keys down to the weights, or None."""
+        best = self._best(content, _DEPTH, frozenset()) if isinstance(content, dict) else None
+        return best[1] if best else None
+
+    def _best(self, content: dict[Any, Any], depth: int, above: frozenset[int]) -> tuple[int, tuple[str, ...]] | None:
+        """How many tensors the weights are, and the keys down to them. ``above``: the dictionaries around this one,
+        in which one that holds itself is not looked for again.
+        """
+        if id(content) in above:
+            return None
+        place = (id(content), depth)
+        if place not in self.found:
+            self.found[place] = self._searched(content, depth, above | {id(content)})
+        return self.found[place]
+
+    def _searched(
+        self, content: dict[Any, Any], depth: int, above: frozenset[int]
+    ) -> tuple[int, tuple[str, ...]] | None:
+        inner = dict.fromkeys(_inner(content, self.averaged)) if depth else {}
+        for name in self.wrappers:
+            if name in inner:
+                below = self._best(content[name], depth - 1, above)
+                if below is not None:
+                    return below[0], (name, *below[1])
+        own = self._count(content)
+        best: tuple[int, tuple[str, ...]] | None = (own, ()) if own else None
+        for name in inner:
+            below = self._best(content[name], depth - 1, above)
+            if below is not None and (best is None or below[0] > best[0]):
+                best = (below[0], (name, *below[1]))
+        return best
+
+    def _count(self, content: dict[Any, Any]) -> int:
+        """Tensors with a name in ``content`` itself."""
+        if id(content) not in self.counts:
+            self.counts[id(content)] = sum(
+                isinstance(name, str) and self.is_tensor(value) for name, value in content.items()
+            )
+        return self.counts[id(content)]
 
 
 def _inner(content: dict[Any, Any], averaged: bool) -> Iterator[str]:
@@ -101,10 +126,6 @@ def _inner(content: dict[Any, Any], averaged: bool) -> Iterator[str]:
             continue
         if not any(word in name.lower() for word in _NOT_WEIGHTS):
             yield name
-
-
-def _count(content: dict[Any, Any], is_tensor: Callable[[Any], bool]) -> int:
-    return sum(isinstance(name, str) and is_tensor(value) for name, value in content.items())
 
 
 def _short(value: Any) -> str | int | float | None:

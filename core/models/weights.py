@@ -13,7 +13,7 @@ from core.errors import BadInput
 from core.models import build
 from core.models.classifier import Classifier
 from core.models.index import COUNTERS
-from core.models.refusals import not_finite
+from core.models.refusals import not_finite, odd_tensor
 from core.models.unwrap import Unwrapped, common_prefix
 
 
@@ -68,7 +68,7 @@ def read_weights(path: str | Path) -> Weights:
     Raises:
         BadInput: ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
             ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``, ``weights_none_inside``,
-            ``weights_odd_tensor`` (sparse, quantised, complex, empty), ``weights_not_finite``.
+            ``weights_odd_tensor`` (sparse, quantised, complex, empty, packed), ``weights_not_finite``.
     """
     from core.models.reading import open_weights
 
@@ -82,11 +82,18 @@ def read_weights(path: str | Path) -> Weights:
     content = open_weights(path)
     tensors = content.unwrapped.tensors
     for name, value in tensors.items():
-        if value.is_floating_point() and not torch.isfinite(value.float()).all():
+        if value.is_floating_point() and not _finite(path, name, value):
             raise not_finite(path, name)
     prefix = common_prefix(list(tensors))
     short = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return Weights(short, prefix, tuple(_found(content.format, content.unwrapped, prefix)))
+
+
+def _finite(path: Path, name: str, value: Tensor) -> bool:
+    try:
+        return bool(torch.isfinite(value.float()).all())
+    except NotImplementedError as error:  # two numbers in a byte, for example: torch has the type and cannot copy it
+        raise odd_tensor(path, name) from error
 
 
 def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:

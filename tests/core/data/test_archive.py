@@ -44,6 +44,26 @@ def test_a_list_of_too_many_is_never_made_into_objects(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def test_bytes_are_listed_like_a_file(tmp_path: Path) -> None:
+    content = listing(tmp_path / "a.zip", 50).read_bytes()
+    with Archive(content, 50, 10_000, Refused) as file, zipfile.ZipFile(file) as archive:
+        assert len(archive.namelist()) == 50
+    with pytest.raises(Refused), Archive(content, 49, 10_000, Refused) as file:
+        zipfile.ZipFile(file)
+    with pytest.raises(Refused), Archive(content, 50, 10_000, Refused) as file:
+        file.read(20_000)
+
+
+def test_members_may_be_longer_than_the_list(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        out.writestr("a", bytes(5000))
+    with Archive(tmp_path / "a.zip", 1, 500, Refused) as file, zipfile.ZipFile(file) as archive:
+        with pytest.raises(Refused):
+            archive.read("a")
+        file.listed()
+        assert archive.read("a") == bytes(5000)
+
+
 def test_nothing_longer_than_allowed_is_read_in_one_go(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(1000))
     with Archive(tmp_path / "a", 10, 100, Refused) as file:

@@ -95,6 +95,44 @@ def test_a_list_of_weights_that_is_wrong(
     assert caught.value.code == code
 
 
+def test_a_record_that_many_tensors_lie_in_is_read_once(
+    archive: tuple[Path, dict[str, Tensor]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def repeat(config: dict[str, Any]) -> None:
+        config.update({f"turned{number}": config["turned"] for number in range(200)})
+        order.extend(config)
+
+    path = changed(archive[0], tmp_path / "a.pt2", repeat)
+    asked: list[str] = []
+    read = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda file, name: asked.append(name) or read(file, name))
+    tensors = read_weights(path).tensors
+    assert len(asked) == len(set(asked))
+    assert list(tensors) == order
+    assert all(torch.equal(tensors[f"turned{number}"], archive[1]["turned"]) for number in range(200))
+    tensors["turned0"].zero_()
+    assert torch.equal(tensors["turned1"], archive[1]["turned"])  # each has numbers of its own
+
+
+def test_numbers_of_the_other_order_of_bytes(archive: tuple[Path, dict[str, Tensor]], tmp_path: Path) -> None:
+    with zipfile.ZipFile(archive[0]) as old, zipfile.ZipFile(tmp_path / "a.pt2", "w") as new:
+        listed = next(name for name in old.namelist() if name.endswith("_weights_config.json"))
+        widths = {
+            entry["path_name"]: archive[1][name].element_size()
+            for name, entry in json.loads(old.read(listed))["config"].items()
+        }
+        for name in old.namelist():
+            content = old.read(name)
+            width = widths.get(name.rpartition("/")[2])
+            if width:
+                content = b"".join(content[at : at + width][::-1] for at in range(0, len(content), width))
+            new.writestr(name, b"big" if name.endswith("byteorder") else content)
+    tensors = read_weights(tmp_path / "a.pt2").tensors
+    assert all(torch.equal(tensors[name], value) for name, value in archive[1].items())
+
+
 @pytest.mark.parametrize("name", ["serialized_state_dict.pt", "serialized_state_dict.json"])
 @pytest.mark.parametrize("legacy", [False, True])
 def test_the_layout_before_2_9(tmp_path: Path, name: str, legacy: bool) -> None:

@@ -224,6 +224,31 @@ def test_a_zip_whose_records_overlap(tmp_path: Path) -> None:
     refused(path, "weights_too_large")
 
 
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_directory_that_is_too_long_is_never_made_into_objects(
+    tmp_path: Path, inner: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number in range(60):
+            archive.writestr(f"archive/data/{number}", b"")
+    if inner:
+        outer = io.BytesIO()
+        with zipfile.ZipFile(outer, "w") as archive:
+            archive.writestr("serialized_exported_program.json", "{}")
+            archive.writestr("serialized_state_dict.pt", content.getvalue())
+        content = outer
+    (tmp_path / "a.pt").write_bytes(content.getvalue())
+    monkeypatch.setattr("core.models.torch_files.MOST_TENSORS", 29)
+    made: list[str] = []
+    init = zipfile.ZipInfo.__init__
+    monkeypatch.setattr(
+        zipfile.ZipInfo, "__init__", lambda info, name, *rest: made.append(name) or init(info, name, *rest)
+    )
+    assert "too many" in refused(tmp_path / "a.pt", "weights_damaged")
+    assert made == (["serialized_exported_program.json", "serialized_state_dict.pt"] if inner else [])
+
+
 def test_two_records_of_one_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}, 2))

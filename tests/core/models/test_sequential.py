@@ -159,3 +159,47 @@ def test_it_can_be_examined_and_copied_like_any_network() -> None:
     model = deepcopy(Classifier(net)).eval()
     features, logits = model.features_and_logits(torch.rand(2, 3, 32, 32))
     assert (features.shape, logits.shape) == ((2, 12), (2, 7))
+
+
+def named(first: str, second: str) -> dict[str, Tensor]:
+    """A convolution and a linear layer under these names."""
+    conv, linear = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 8 * 8, 7)
+    tensors = {f"{first}.{key}": value for key, value in conv.state_dict().items()}
+    return tensors | {f"{second}.{key}": value for key, value in linear.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("steps.0", "fc"), ("forward", "type"), ("type.0", "type.3"), ("features", "half"), ("a.forward", "a.steps"),
+        ("add_module", "state_dict"), ("conv", "conv.fc"), ("weight", "bias"), ("T_destination", "_version"),
+    ],
+)  # fmt: skip
+def test_layers_may_have_the_names_of_methods(first: str, second: str) -> None:
+    state = named(first, second)
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    structure = structures(shapes, 8)[0]
+    net = build_row(structure.name, shapes)
+    assert list(net.state_dict()) == list(state)
+    net.load_state_dict(state, strict=True)
+    x = torch.rand(2, 3, 8, 8)
+    hidden = F.relu(F.conv2d(x, state[f"{first}.weight"], state[f"{first}.bias"], padding=1))
+    wanted = F.linear(hidden.flatten(1), state[f"{second}.weight"], state[f"{second}.bias"])
+    model = deepcopy(Classifier(net)).eval()
+    assert torch.allclose(model.net(x), wanted, atol=1e-5)
+    assert last_linear(net).out_features == 7
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a.", "fc"), (".a", "fc"), ("a..b", "fc"), ("training", "fc"), ("features.training", "fc"),
+        ("_modules", "fc"), ("_steps", "fc"), ("conv", "conv.weight"), ("conv", "conv.stride"), ("a.conv", "a"),
+    ],
+)  # fmt: skip
+def test_names_that_no_module_can_have_are_refused(first: str, second: str) -> None:
+    shapes = {name: tuple(value.shape) for name, value in named(first, second).items()}
+    assert structures(shapes, 8) == []
+    with pytest.raises(BadInput) as caught:
+        build_row("sequential/relu/max//same/flat", shapes)
+    assert caught.value.code == "not_a_row"

@@ -35,6 +35,8 @@ def found(content: Any) -> Any:
         ({"optimizer": NET}, None),
         ({"a": {"b": {"c": {"d": {"e": NET}}}}}, None),
         ({"state_dict": [A]}, None),
+        ({"a": (shared := {"b": NET}), "c": {"d": {"e": {"f": shared}}}}, ("a", "b")),
+        ({"c": {"d": {"e": {"f": (shared := {"b": NET})}}}, "z": shared}, ("z", "b")),
         (None, None),
         ([NET], None),
     ],
@@ -72,6 +74,28 @@ def test_a_dictionary_that_holds_itself_is_no_trap() -> None:
     endless["state_dict"] = endless
     endless["other"] = {"model": endless}
     assert found(endless) == ((), {"a": A})
+
+
+@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("last", [{}, {"a": A}])
+def test_dictionaries_that_share_their_contents_are_each_counted_once(circular: bool, last: dict[str, Any]) -> None:
+    """Each of six holds the next under thirty names, or thirty hold all thirty: 30^4 ways lead down."""
+    everyone: list[dict[str, Any]] = [dict(last) for _ in range(30 if circular else 6)]
+    for at, holder in enumerate(everyone):
+        holder["number"] = at
+        for number in range(30):
+            if circular or at + 1 < len(everyone):
+                holder[f"inside{number}"] = everyone[number if circular else at + 1]
+    looked = 0
+
+    def is_tensor(value: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return isinstance(value, T)
+
+    result = unwrap(everyone[0], is_tensor)
+    assert (result is not None) == bool(last)
+    assert looked <= 4 * sum(map(len, everyone))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,17 @@ def test_what_was_found_is_said(tmp_path: Path, tensors: dict[str, Tensor]) -> N
 def test_a_plain_file_has_little_to_say(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
     save_weights(tmp_path / "a", tensors)
     assert [item.code for item in read_weights(tmp_path / "a").found] == ["file"]
+
+
+@pytest.mark.parametrize("dtype", ["F4", "C64"])
+def test_types_that_torch_cannot_copy_are_odd(tmp_path: Path, dtype: str) -> None:
+    pytest.importorskip("safetensors", minversion="0.8")  # older ones know fewer types
+    size = {"F4": 4, "C64": 64}[dtype]
+    header = json.dumps({"fc.weight": {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}}).encode()
+    (tmp_path / "a").write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
+    with pytest.raises(BadInput, match=r"fc\.weight") as caught:
+        read_weights(tmp_path / "a")
+    assert caught.value.code == "weights_odd_tensor"
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
