@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,13 @@ def test_its_neighbours_can_be_imported(tmp_path: Path) -> None:
         ("model_class_missing", "x = 1\n", "no class Net"),
         ("model_class_fails", "class Net:\n    def __init__(self, a, b, c):\n        pass\n", "TypeError"),
         ("model_class_fails", "def Net(*args, **kwargs):\n    return 3\n", "torch.nn.Module"),
+        ("model_class_broken", "import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        (
+            "model_class_broken",
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', required=True)\np.parse_args()\n",
+            "SystemExit: 2",
+        ),
+        ("model_class_fails", "import sys\ndef Net(*args, **kwargs):\n    sys.exit('no GPU')\n", "SystemExit: no GPU"),
     ],
 )
 def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: str) -> None:
@@ -79,6 +87,18 @@ def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: st
     assert caught.value.code == code
     assert named in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_our_arguments_are_not_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while the file is executed nor while the class is made; afterwards they are as they were."""
+    ours = ["dissolve", "purify", "--model-class", "net.py:Net"]
+    monkeypatch.setattr(sys, "argv", ours)
+    before = "import argparse; argparse.ArgumentParser().parse_args()"
+    model_class = write(tmp_path, ", num_classes", "num_classes", before)
+    path = tmp_path / "net.py"
+    path.write_text(f"{before}\nimport sys\nassert sys.argv == [{str(path)!r}]\n{path.read_text()}")
+    assert own_candidate(model_class, Weights(STATE), 5).classes == 5
+    assert sys.argv is ours
 
 
 def test_no_file(tmp_path: Path) -> None:
