@@ -14,6 +14,7 @@ from pathlib import Path
 from torch import nn
 
 from core.errors import BadInput
+from core.models.classifier import find_head
 from core.models.identify import Candidate, fitted, shortened
 from core.models.library import first_convolution
 from core.models.weights import Weights, fill
@@ -31,7 +32,8 @@ def own_candidate(model_class: str, weights: Weights, classes: int) -> Candidate
 
     Raises:
         BadInput: ``model_class_not_found``, ``model_class_broken`` (the file), ``model_class_missing``,
-            ``model_class_fails`` (the class), ``weights_do_not_fit`` or ``weights_left_over``.
+            ``model_class_fails`` (the class), ``weights_do_not_fit``, ``weights_left_over``, ``no_linear_layer`` or
+            ``no_logits``.
     """
     place, _, name = model_class.rpartition(":")
     file = Path(place)
@@ -67,8 +69,8 @@ def _fit(net: nn.Module, weights: Weights, model_class: str) -> Candidate | None
         if fit is not None:
             first = first_convolution(net)
             channels = first[1].in_channels if first else 3
-            outputs = [m.out_features for m in net.modules() if isinstance(m, nn.Linear)]
-            return Candidate(model_class, outputs[-1] if outputs else 0, channels, fit, made=net)
+            # what its layers are called, and in what order they are made, tells nothing here
+            return Candidate(model_class, find_head(net, channels, by_name=False).out_features, channels, fit, made=net)
     return None
 
 

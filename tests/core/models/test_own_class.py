@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from core.errors import BadInput
+from core.models.classifier import Classifier
 from core.models.own_class import own_candidate
 from core.models.small import SmallNet
 from core.models.weights import Weights
@@ -122,3 +124,33 @@ def test_weights_that_do_not_fit_name_the_tensor(
         own_candidate(write(tmp_path, ", num_classes", "num_classes"), Weights(state), 5)
     assert caught.value.code == code
     assert caught.value.facts["name"] == named
+
+
+HEAD_FIRST = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.{head}
+        self.hidden = nn.{hidden}
+    def forward(self, x):
+        return self.head(self.hidden(x).mean((2, 3){keep})).flatten(1)
+"""
+
+
+def test_a_head_that_is_registered_before_other_layers(tmp_path: Path) -> None:
+    text = HEAD_FIRST.replace("self.hidden(x).mean((2, 3){keep})", "self.hidden(x.mean((2, 3)))")
+    (tmp_path / "net.py").write_text(text.format(head="Linear(7, 5)", hidden="Linear(3, 7)"))
+    state = {**nn.Linear(7, 5).state_dict(prefix="head."), **nn.Linear(3, 7).state_dict(prefix="hidden.")}
+    found = own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(state), 5)
+    assert found.classes == 5
+    assert Classifier(found.network()).num_classes == 5
+
+
+def test_a_head_that_is_a_convolution_is_told(tmp_path: Path) -> None:
+    text = HEAD_FIRST.format(head="Conv2d(7, 5, 1)", hidden="Conv2d(3, 7, 1)", keep=", keepdim=True")
+    (tmp_path / "net.py").write_text(text)
+    state = {**nn.Conv2d(7, 5, 1).state_dict(prefix="head."), **nn.Conv2d(3, 7, 1).state_dict(prefix="hidden.")}
+    with pytest.raises(BadInput, match="Net has no linear layer") as caught:
+        own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(state), 5)
+    assert caught.value.code == "no_linear_layer"
