@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,8 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
 
     Raises:
         BadInput: the weights cannot be read, fit no network, have another number of classes than the images, or
-            answer no better than chance (``near_chance``) or in another order of classes (``classes_renumbered``).
+            answer no better than chance (``near_chance``) or in another order of classes (``classes_renumbered``,
+            ``classes_sorted_as_text``).
     """
     card = card_of(spec.victim) if spec.victim else None
     weights = read_weights(card.weights if card else str(spec.weights))
@@ -129,7 +131,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     """Refuses a model that answers as if it had never seen such images: every later figure would be meaningless.
 
     Raises:
-        BadInput: ``near_chance`` or ``classes_renumbered``.
+        BadInput: ``near_chance``, ``classes_sorted_as_text`` or ``classes_renumbered``.
     """
     best = choice.tried[0]
     step = max(1, len(images.x_train) // max(500, 10 * images.num_classes))
@@ -138,15 +140,29 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.images) ** 0.5))
     if best.accuracy >= max(least, RENUMBERED):
         return
-    right, order = renumbered(answers(choice.model, images.x_train[::step]), labels, images.num_classes)
+    predicted = answers(choice.model, images.x_train[::step])
+    as_text = sorted_as_text(images.class_names)[labels]
+    sorted_right = 100 * (predicted.cpu() == as_text.cpu()).double().mean().item()
+    numbers = all(name.isdecimal() for name in images.class_names)
+    if numbers and sorted_right >= max(RENUMBERED, 1.5 * best.accuracy):
+        raise BadInput(
+            "classes_sorted_as_text",
+            "The model numbers these classes as their names are sorted as text (1, 10, 2), as torchvision's "
+            f"ImageFolder does: {best.accuracy:.0f} % right with the numbers sorted as numbers (1, 2, 10), "
+            f"{sorted_right:.0f} % in the order of text. Put the same letter before the name of every class folder "
+            "(c1, c2, c10), which are then sorted as text, or renumber the labels.",
+            accuracy=round(best.accuracy, 1), renumbered=round(sorted_right, 1),
+        )  # fmt: skip
+    right, order = renumbered(predicted, labels, images.num_classes)
     if right >= max(RENUMBERED, 1.5 * best.accuracy):
         moved = [(images.class_names[k], int(order[k])) for k in range(images.num_classes) if order[k] != k][:5]
         pairs = ", ".join(f"{name} is its class {number}" for name, number in moved)
         raise BadInput(
             "classes_renumbered",
             f"The model knows these images, but numbers the classes in another order: {best.accuracy:.0f} % right as "
-            f"the images are sorted, {right:.0f} % with the classes renumbered ({pairs}). Rename the class folders, "
-            "which are sorted by name, or renumber the labels, so that their order is that of training.",
+            f"the images are sorted, {right:.0f} % with the classes renumbered ({pairs}). Rename the class folders "
+            "or renumber the labels, so that their order is that of training: folders are sorted by name, and by "
+            "number where all names are numbers (01, 02, ... sort alike either way).",
             accuracy=round(best.accuracy, 1), renumbered=round(right, 1), pairs=pairs,
         )  # fmt: skip
     if best.accuracy < least:
@@ -154,10 +170,16 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
             "near_chance",
             f"The best the network {best.arch} does on the clean images is {best.accuracy:.1f} % right (input scaling "
             f"{best.name}), no better than guessing. Check that the images are of the classes it was trained on, in "
-            "the same order (folders are sorted by name); or name its network with --arch or --model-class, and its "
-            "input scaling with --normalize.",
+            "the same order (folders are sorted by name, or by number where all names are numbers); or name its "
+            "network with --arch or --model-class, and its input scaling with --normalize.",
             arch=best.arch, accuracy=round(best.accuracy, 1), normalize=best.name,
         )  # fmt: skip
+
+
+def sorted_as_text(names: Sequence[str]) -> Tensor:
+    """The number that each class would have with the names sorted as text, int64 (classes,)."""
+    order = sorted(range(len(names)), key=lambda k: names[k])
+    return torch.tensor(order).argsort()
 
 
 def renumbered(predicted: Tensor, labels: Tensor, classes: int) -> tuple[float, Tensor]:

@@ -27,7 +27,8 @@ def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSe
 def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
     """Images from class folders, or from class folders inside ``train`` and ``test``.
 
-    Classes are numbered in the order of their names, or of their numbers where all names are numbers. A folder
+    Classes are numbered in the order of their names, or of their numbers where all names are numbers (torchvision's
+    ``ImageFolder`` sorts these as text: 1, 10, 2; names as long as one another sort alike either way). A folder
     without ``train`` and ``test`` is split, 80 % of each class for training. Reading takes memory for the set twice,
     see :func:`core.data.decode.check_set_size`.
 

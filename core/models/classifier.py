@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import BadInput
+from core.models.index import HEADS
+
+_NAMED = "|".join((*HEADS, "heads"))
+_HEAD = re.compile(rf"(?:{_NAMED})(?:\.(?:\d+|{_NAMED}))*|\d+(?:\.\d+)*")  # fc, classifier.6, heads.head, 4
+_KNOWN = "_head_path"  # on a network: the path of its head, once found; a copy of the network has it too
+_SIDES = (32, 224, 28, 64, 8, 16, 48, 96, 128, 256, 299)  # pixels: of images that a network may be made for
 
 
 def last_linear(net: nn.Module) -> nn.Linear:
@@ -21,13 +29,120 @@ def last_linear(net: nn.Module) -> nn.Linear:
     """
     linears = [module for module in net.modules() if isinstance(module, nn.Linear)]
     if not linears:
-        raise BadInput(
-            "no_linear_layer",
-            f"The network {type(net).__name__} has no linear layer, so it has no penultimate features to look at; "
-            "use a network that ends in torch.nn.Linear.",
-            network=type(net).__name__,
-        )
+        raise _no_linear_layer(net)
     return linears[-1]
+
+
+def find_head(
+    net: nn.Module, channels: int = 3, size: tuple[int, int] | None = None, by_name: bool = True
+) -> nn.Linear:
+    """The linear layer that gives the logits: as executed in a forward pass, or else the last one registered.
+
+    The pass, of two black images in evaluation mode, is done once for a network, and not at all where the names
+    leave no doubt. Where no size of image goes through, it is the last layer registered.
+
+    Args:
+        net: any network. channels: of its input.
+        size: of the images (height, width); the usual ones are tried otherwise.
+        by_name: False: names are not relied on, as with a stranger's class.
+
+    Raises:
+        BadInput: ``no_linear_layer`` (none gives the logits, as where a convolution does), or ``no_logits``.
+    """
+    last = last_linear(net)
+    known = net.__dict__.get(_KNOWN)
+    if known is not None:
+        return net.get_submodule(known)  # type: ignore[return-value]
+    paths = {path: module for path, module in net.named_modules() if isinstance(module, nn.Linear)}
+    if by_name and (len(paths) == 1 or _named_last(list(paths))):
+        return last
+    for sides in [size] if size is not None else [(side, side) for side in _SIDES]:
+        seen = _executed(net, channels, sides)
+        if seen is not None:
+            head = _gives(*seen)
+            if head is None:
+                raise _no_linear_layer(net)
+            net.__dict__[_KNOWN] = next(path for path, module in paths.items() if module is head)
+            return head
+    return last
+
+
+def _no_linear_layer(net: nn.Module) -> BadInput:
+    return BadInput(
+        "no_linear_layer",
+        f"The network {type(net).__name__} has no linear layer that gives its answers, so it has no penultimate "
+        "features to look at; use a network that ends in torch.nn.Linear.",
+        network=type(net).__name__,
+    )
+
+
+def _named_last(paths: list[str]) -> bool:
+    """Whether the last of the paths is called a head, and none elsewhere is."""
+    part = paths[-1].split(".")[0]
+    rivals = [path for path in paths if _HEAD.fullmatch(path) and path.split(".")[0] != part]
+    return bool(_HEAD.fullmatch(paths[-1])) and (part.isdigit() or not rivals)
+
+
+def _executed(
+    net: nn.Module, channels: int, size: tuple[int, int]
+) -> tuple[list[tuple[nn.Linear, Tensor]], Tensor] | None:
+    """The linear layers with their outputs, as executed, and the logits; None if such images do not go through."""
+    outputs: list[tuple[nn.Linear, Tensor]] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append((module, output))  # type: ignore[arg-type]
+
+    hooks = [module.register_forward_hook(note) for module in net.modules() if isinstance(module, nn.Linear)]
+    like = next(parameter for parameter in net.parameters() if parameter.is_floating_point())
+    try:
+        with frozen(net), torch.no_grad():
+            answer = net(like.new_zeros(2, channels, *size))
+    except Exception:  # another size may go through; somebody else's code, so anything may come
+        return None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    logits = main_logits(answer, net)
+    return (outputs, logits) if logits.dim() == 2 else None
+
+
+def _gives(outputs: list[tuple[nn.Linear, Tensor]], logits: Tensor) -> nn.Linear | None:
+    """The layer whose output the logits are; else the last whose output is of their shape, or of as many classes."""
+    for same in (
+        lambda output: output is logits,
+        lambda output: output.shape == logits.shape,
+        lambda output: output.shape[-1] == logits.shape[-1],
+    ):
+        fits = [module for module, output in outputs if same(output)]
+        if fits:
+            return fits[-1]
+    return None
+
+
+def main_logits(answer: Any, net: nn.Module) -> Tensor:
+    """The logits in what a network answers with: the tensor itself, ``logits`` in it, or the first of several.
+
+    In training mode torchvision's GoogLeNet and Inception give a tuple with those of their auxiliary heads.
+
+    Raises:
+        BadInput: ``no_logits``.
+    """
+    if isinstance(answer, Tensor):
+        return answer
+    inside = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", None)
+    if inside is None and isinstance(answer, Mapping):
+        inside = next(iter(answer.values())) if len(answer) == 1 else None
+    elif inside is None and isinstance(answer, (tuple, list)) and answer:
+        inside = answer[0]
+    if isinstance(inside, (Tensor, tuple, list)):
+        return main_logits(inside, net)
+    name, kind = type(net).__name__, type(answer).__name__
+    raise BadInput(
+        "no_logits",
+        f"The network {name} answers with a {kind} in which no logits are found; let its forward return them as a "
+        "tensor, as the first of a tuple, or as logits.",
+        network=name, kind=kind,
+    )  # fmt: skip
 
 
 COLOURS = ("rgb", "bgr", "grey", "grey3")
@@ -37,14 +152,18 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow, torchvision and OpenCV
 class Classifier(nn.Module):
     """``net`` behind its input scaling; takes images in [0, 1] and answers with logits.
 
-    The penultimate features are whatever enters the last linear layer, read by a hook, so any
+    The penultimate features are whatever enters the linear layer that gives the logits, read by a hook, so any
     network works. ``net.state_dict()`` keeps the keys the weights came in with.
 
     Args:
-        net: maps scaled images (n, 3, h, w), or (n, 1, h, w) where ``colour`` is "grey", to logits (n, classes).
+        net: maps scaled images (n, 3, h, w), or (n, 1, h, w) where ``colour`` is "grey", to logits (n, classes),
+            or to a tuple or dictionary with them.
         mean, std: per-channel scaling in units of [0, 1]; for grey images their mean over the channels is used.
         size: height and width the images are resized to (bilinear); None: they are left as they are.
         colour: "rgb"; "bgr": channels turned round; "grey": one channel; "grey3": three equal channels.
+
+    Raises:
+        BadInput: ``no_linear_layer`` or ``no_logits``.
     """
 
     mean: Tensor
@@ -60,7 +179,9 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.net = net
-        self.head = [last_linear(net)]  # in a list, so that it is not registered twice
+        self.head = [
+            find_head(net, 1 if colour == "grey" else 3, size)
+        ]  # in a list, so that it is not registered twice
         if colour == "grey":
             mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
         self.size, self.colour = size, colour
@@ -85,7 +206,7 @@ class Classifier(nn.Module):
             images = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
             if self.colour == "grey3":
                 images = images.expand(-1, 3, -1, -1)
-        return self.net((images - self.mean) / self.std)
+        return main_logits(self.net((images - self.mean) / self.std), self.net)
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Penultimate features (n, d) and logits (n, classes) from one forward pass."""

@@ -36,13 +36,14 @@ def write_model(
         weights: as read from the file.
         net_state: the purified network's ``state_dict``.
         facts: what the card says beside the hashes: network, scaling, figures before and after. Plain JSON values.
-        source: the file the weights came from; its name and hash go onto the card.
+        source: the file the weights came from; its name and hash go onto the card, null if it is gone by now.
 
     Returns:
         the card.
     """
     from safetensors.torch import save
 
+    came_from = None if source is None else _hash_of(source)  # before anything is written, that may lie over it
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.contiguous() for name, value in weights.named_as_in_file(net_state).items()}
     apart = {name: value.clone() for name, value in tensors.items()}  # safetensors takes no two names for one storage
@@ -54,7 +55,7 @@ def write_model(
     card: dict[str, Any] = {"versions": _versions()}
     if source is not None:
         found = [item.message for item in weights.found]
-        card["input"] = {"file": source.name, "sha256": sha256(source), "found": found}
+        card["input"] = {"file": source.name, "sha256": came_from, "found": found}
     card["output"] = {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in contents.items()}
     card["tensors"] = {name: [str(value.dtype)[6:], list(value.shape)] for name, value in tensors.items()}
     card = json.loads(strict_json(card | dict(facts)))
@@ -66,6 +67,14 @@ def sha256(path: Path) -> str:
     """Of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_of(source: Path) -> str | None:
+    """None if the file cannot be read any more: the purified weights are worth having without it."""
+    try:
+        return sha256(source)
+    except OSError:
+        return None
 
 
 def _versions() -> dict[str, str]:

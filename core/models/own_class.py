@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
 
 from core.errors import BadInput
+from core.models.classifier import find_head
 from core.models.identify import Candidate, fitted, shortened
 from core.models.library import first_convolution
 from core.models.weights import Weights, fill
@@ -29,16 +32,19 @@ def own_candidate(model_class: str, weights: Weights, classes: int) -> Candidate
 
     Raises:
         BadInput: ``model_class_not_found``, ``model_class_broken`` (the file), ``model_class_missing``,
-            ``model_class_fails`` (the class), ``weights_do_not_fit`` or ``weights_left_over``.
+            ``model_class_fails`` (the class), ``weights_do_not_fit``, ``weights_left_over``, ``no_linear_layer`` or
+            ``no_logits``.
     """
-    file, _, name = model_class.rpartition(":")
-    constructor = _load(Path(file), name)
+    place, _, name = model_class.rpartition(":")
+    file = Path(place)
+    constructor = _load(file, name)
     made: list[nn.Module] = []
-    first_error: Exception | None = None
+    first_error: Exception | SystemExit | None = None
     for arguments, named in (((), {"num_classes": classes}), ((classes,), {}), ((), {})):
         try:
-            net = constructor(*arguments, **named)
-        except Exception as error:  # somebody else's code: anything may come
+            with _without_arguments(file):
+                net = constructor(*arguments, **named)
+        except (Exception, SystemExit) as error:  # somebody else's code: anything may come
             first_error = first_error or error
             continue
         if isinstance(net, nn.Module):
@@ -51,7 +57,7 @@ def own_candidate(model_class: str, weights: Weights, classes: int) -> Candidate
             "model_class_fails",
             f"{name} in {file} cannot be made as {name}(num_classes={classes}), {name}({classes}) or {name}(): "
             f"{_line(first_error)}; give a class of torch.nn.Module that needs no other argument.",
-            path=file, name=name, error=_line(first_error),
+            path=str(file), name=name, error=_line(first_error),
         )  # fmt: skip
     fill(made[0], weights, name, classes)  # raises, and names the first tensor that does not fit
     raise AssertionError("weights that fit were said not to")
@@ -63,8 +69,8 @@ def _fit(net: nn.Module, weights: Weights, model_class: str) -> Candidate | None
         if fit is not None:
             first = first_convolution(net)
             channels = first[1].in_channels if first else 3
-            outputs = [m.out_features for m in net.modules() if isinstance(m, nn.Linear)]
-            return Candidate(model_class, outputs[-1] if outputs else 0, channels, fit, made=net)
+            # what its layers are called, and in what order they are made, tells nothing here
+            return Candidate(model_class, find_head(net, channels, by_name=False).out_features, channels, fit, made=net)
     return None
 
 
@@ -79,11 +85,13 @@ def _load(file: Path, name: str):
     sys.modules[spec.name] = module
     sys.path.insert(0, str(file.parent))  # it may import its neighbours
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with _without_arguments(file):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
         raise BadInput(
             "model_class_broken",
-            f"{name} in {file} cannot be loaded: {_line(error)}; the file must run by itself.",
+            f"{name} in {file} cannot be loaded: {_line(error)}; the file must run by itself, without arguments and "
+            "without ending the program.",
             path=str(file), name=name, error=_line(error),
         ) from error  # fmt: skip
     finally:
@@ -96,6 +104,17 @@ def _load(file: Path, name: str):
     return found
 
 
-def _line(error: Exception | None) -> str:
+@contextmanager
+def _without_arguments(file: Path) -> Iterator[None]:
+    """Inside: the file's name stands alone on the command line, so that no ``argparse`` in it reads our arguments."""
+    ours = sys.argv
+    sys.argv = [str(file)]
+    try:
+        yield
+    finally:
+        sys.argv = ours
+
+
+def _line(error: Exception | SystemExit | None) -> str:
     text = (str(error).splitlines() or [""])[0][:160] if error else "it is no torch.nn.Module"
     return f"{type(error).__name__}: {text}" if error else text

@@ -138,7 +138,8 @@ def _failure(error: Exception, run: Run) -> BadInput:
         return BadInput(
             "out_of_memory",
             f"The {where} has too little free memory for this run; close other programs that use it, choose fewer "
-            "points, or start again with another device (cpu is slower, and usually has more memory).",
+            "points, start again with a smaller batch if it was purifying (on the command line --set batch=32), or "
+            "with another device (cpu is slower, and usually has more memory).",
             device=where,
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -18,7 +18,7 @@ from core.models.evaluate import answers
 from core.models.inputs import own_statistics
 from core.models.weights import save_weights
 from core.runs.spec import NORMALIZATIONS, Spec, statistics
-from core.subject import load_subject, renumbered
+from core.subject import load_subject, renumbered, sorted_as_text
 from core.victims import card_of
 
 VICTIM = card_of("digits-badnets")
@@ -125,7 +125,7 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
 
 
 def test_classes_in_another_order_are_recognised(digits: ImageSet) -> None:
-    """As when folders called 0, 1, 10, 2 are sorted by name."""
+    """In whatever order: the sentence says which class is which, and how folders are sorted."""
     order = torch.tensor([0, 1, 9, 8, 7, 6, 5, 4, 3, 2])
     other = replace(digits, y_train=order[digits.y_train], y_test=order[digits.y_test])
     with pytest.raises(BadInput, match="another order") as caught:
@@ -134,6 +134,23 @@ def test_classes_in_another_order_are_recognised(digits: ImageSet) -> None:
     facts = caught.value.facts
     assert float(facts["renumbered"]) > 90 > 30 > float(facts["accuracy"])
     assert str(facts["pairs"]).startswith("2 is its class 9, 3 is its class 8")
+    assert "by number where all names are numbers" in caught.value.message
+
+
+def test_classes_sorted_as_text_are_recognised(digits: ImageSet) -> None:
+    """Folders 1 to 10: ImageFolder numbers them 1, 10, 2, ... and so does the model trained with it."""
+    order = torch.tensor([0, 9, 1, 2, 3, 4, 5, 6, 7, 8])  # the model's class 1 is folder 10, the last by number
+    names = tuple(str(number) for number in range(1, 11))
+    other = replace(digits, y_train=order[digits.y_train], y_test=order[digits.y_test], class_names=names)
+    with pytest.raises(BadInput, match="c1, c2, c10") as caught:
+        load_subject(strange(), other)
+    assert caught.value.code == "classes_sorted_as_text"
+    assert float(caught.value.facts["renumbered"]) > 70 > 50 > float(caught.value.facts["accuracy"])
+
+
+def test_the_order_of_text() -> None:
+    assert sorted_as_text(("1", "2", "10")).tolist() == [0, 2, 1]
+    assert sorted_as_text(("01", "02", "10")).tolist() == [0, 1, 2]
 
 
 def test_a_model_that_answers_no_better_than_chance_is_refused(digits: ImageSet, tmp_path: Path) -> None:

@@ -106,6 +106,111 @@ def test_a_net_without_a_linear_layer_is_named() -> None:
     assert caught.value.code == "no_linear_layer"
 
 
+class Parts(nn.Module):
+    """Registers its head first, and after it a layer that is called as heads are."""
+
+    def __init__(self, wrap: Callable[[Tensor], Any] = lambda logits: logits, convolution: bool = False) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(6, 4, 1) if convolution else nn.Linear(6, 4)
+        self.fc = nn.Linear(3, 6)
+        self.wrap = wrap
+        self.passes = 0
+
+    def forward(self, x: Tensor) -> Any:
+        self.passes += 1
+        hidden = self.fc(x.mean((2, 3))).relu()
+        return self.wrap(self.head(hidden[:, :, None, None] if self.head.weight.dim() == 4 else hidden).flatten(1))
+
+
+def test_the_head_is_what_is_executed_last_and_not_what_is_registered_last(images: Tensor) -> None:
+    net = Parts(lambda logits: logits.log_softmax(1)).train()
+    model = Classifier(net)
+    assert model.head[0] is net.head
+    assert (model.num_classes, model.feature_size) == (4, 6)
+    features, logits = model.features_and_logits(images)
+    torch.testing.assert_close(net.head(features).log_softmax(1), logits)
+    assert net.training
+    assert net.fc.weight.requires_grad
+    assert not any(module._forward_hooks for module in net.modules())
+    assert Classifier(deepcopy(net)).head[0].out_features == 4
+    assert net.passes == 2, "one to find the head, one for the features; a copy needs none"
+
+
+def test_of_two_layers_as_wide_the_one_whose_output_is_the_answer() -> None:
+    class Aside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(3, 4)
+            self.aside = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits = self.out(x.mean((2, 3)))
+            self.last = self.aside(logits)
+            return logits
+
+    net = Aside()
+    assert Classifier(net).head[0] is net.out
+
+
+def test_no_pass_where_names_leave_no_doubt_or_where_none_is_possible() -> None:
+    class Refuses(nn.Module):
+        def __init__(self, *names: str) -> None:
+            super().__init__()
+            for name in names:
+                self.add_module(name, nn.Linear(3, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.tried = True
+            raise KeyError("no such image")
+
+    for names, tried in ((("proj",), False), (("proj", "fc"), False), (("head", "fc"), True), (("a", "b"), True)):
+        net = Refuses(*names)
+        assert Classifier(net).head[0] is getattr(net, names[-1])
+        assert hasattr(net, "tried") == tried
+
+
+def test_a_head_that_is_a_convolution_is_told() -> None:
+    class Gated(Parts):
+        def __init__(self) -> None:
+            super().__init__(convolution=True)
+            self.gate = nn.Linear(2, 2)
+
+    with pytest.raises(BadInput, match="Gated has no linear layer that gives its answers") as caught:
+        Classifier(Gated())
+    assert caught.value.code == "no_linear_layer"
+
+
+def test_the_main_logits_in_training_mode(images: Tensor) -> None:
+    net = torchvision.models.googlenet(num_classes=4, init_weights=False).train()
+    model = Classifier(net)
+    large = nn.functional.interpolate(images[:2], (64, 64))
+    features, logits = model.features_and_logits(large)
+    assert features.shape == (2, 1024)
+    assert logits.shape == model(large).shape == (2, 4)
+    logits.sum().backward()
+    assert net.fc.weight.grad is not None
+    assert net.aux1.fc2.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda y: (y, y[:, :1]), lambda y: [y], lambda y: {"aux": y[:, :1], "logits": y}, lambda y: {"out": y}],
+    ids=["tuple", "list", "logits in a dictionary", "dictionary of one"],
+)
+def test_logits_in_something_else(wrap: Callable[[Tensor], Any], images: Tensor) -> None:
+    net = Parts(wrap)
+    model = Classifier(net)
+    assert model.head[0] is net.head
+    assert model(images).shape == (3, 4)
+
+
+@pytest.mark.parametrize("wrap", [lambda y: {"a": y, "b": y}, lambda y: (), lambda y: None])
+def test_an_answer_without_logits_is_told(wrap: Callable[[Tensor], Any]) -> None:
+    with pytest.raises(BadInput, match="Parts answers with a ") as caught:
+        Classifier(Parts(wrap))
+    assert caught.value.code == "no_logits"
+
+
 def test_frozen_puts_modes_and_gradients_back(model: Classifier) -> None:
     model.train()
     model.head[0].eval()

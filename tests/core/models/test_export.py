@@ -102,3 +102,22 @@ def test_the_card_is_json_for_every_program(tmp_path: Path) -> None:
     assert "input" not in card
     assert set(card["versions"]) == {"dissolve", "torch", "python"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["card.json", "model.pt", "model.safetensors"]
+
+
+def test_an_input_that_is_gone_meanwhile(tmp_path: Path) -> None:
+    """All three files are written, and the card says that its hash is not known."""
+    torch.save({"a": torch.ones(2, 3)}, tmp_path / "in")
+    weights = read_weights(tmp_path / "in")
+    (tmp_path / "in").unlink()
+    card = write_model(tmp_path / "out", weights, {"a": torch.zeros(2, 3)}, {}, tmp_path / "in")
+    assert (card["input"]["file"], card["input"]["sha256"]) == ("in", None)
+    assert json.loads((tmp_path / "out" / "card.json").read_text()) == card
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["card.json", "model.pt", "model.safetensors"]
+
+
+def test_the_inputs_hash_is_that_from_before_it_is_written_over(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2, 3)}, tmp_path / "model.pt")
+    before = hashlib.sha256((tmp_path / "model.pt").read_bytes()).hexdigest()
+    weights = read_weights(tmp_path / "model.pt")
+    card = write_model(tmp_path, weights, {"a": torch.zeros(2, 3)}, {}, tmp_path / "model.pt")
+    assert card["input"]["sha256"] == before != card["output"]["model.pt"]["sha256"]

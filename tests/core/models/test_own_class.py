@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from core.errors import BadInput
+from core.models.classifier import Classifier
 from core.models.own_class import own_candidate
 from core.models.small import SmallNet
 from core.models.weights import Weights
@@ -70,6 +73,13 @@ def test_its_neighbours_can_be_imported(tmp_path: Path) -> None:
         ("model_class_missing", "x = 1\n", "no class Net"),
         ("model_class_fails", "class Net:\n    def __init__(self, a, b, c):\n        pass\n", "TypeError"),
         ("model_class_fails", "def Net(*args, **kwargs):\n    return 3\n", "torch.nn.Module"),
+        ("model_class_broken", "import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        (
+            "model_class_broken",
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', required=True)\np.parse_args()\n",
+            "SystemExit: 2",
+        ),
+        ("model_class_fails", "import sys\ndef Net(*args, **kwargs):\n    sys.exit('no GPU')\n", "SystemExit: no GPU"),
     ],
 )
 def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: str) -> None:
@@ -79,6 +89,18 @@ def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: st
     assert caught.value.code == code
     assert named in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_our_arguments_are_not_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while the file is executed nor while the class is made; afterwards they are as they were."""
+    ours = ["dissolve", "purify", "--model-class", "net.py:Net"]
+    monkeypatch.setattr(sys, "argv", ours)
+    before = "import argparse; argparse.ArgumentParser().parse_args()"
+    model_class = write(tmp_path, ", num_classes", "num_classes", before)
+    path = tmp_path / "net.py"
+    path.write_text(f"{before}\nimport sys\nassert sys.argv == [{str(path)!r}]\n{path.read_text()}")
+    assert own_candidate(model_class, Weights(STATE), 5).classes == 5
+    assert sys.argv is ours
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -102,3 +124,33 @@ def test_weights_that_do_not_fit_name_the_tensor(
         own_candidate(write(tmp_path, ", num_classes", "num_classes"), Weights(state), 5)
     assert caught.value.code == code
     assert caught.value.facts["name"] == named
+
+
+HEAD_FIRST = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.{head}
+        self.hidden = nn.{hidden}
+    def forward(self, x):
+        return self.head(self.hidden(x).mean((2, 3){keep})).flatten(1)
+"""
+
+
+def test_a_head_that_is_registered_before_other_layers(tmp_path: Path) -> None:
+    text = HEAD_FIRST.replace("self.hidden(x).mean((2, 3){keep})", "self.hidden(x.mean((2, 3)))")
+    (tmp_path / "net.py").write_text(text.format(head="Linear(7, 5)", hidden="Linear(3, 7)"))
+    state = {**nn.Linear(7, 5).state_dict(prefix="head."), **nn.Linear(3, 7).state_dict(prefix="hidden.")}
+    found = own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(state), 5)
+    assert found.classes == 5
+    assert Classifier(found.network()).num_classes == 5
+
+
+def test_a_head_that_is_a_convolution_is_told(tmp_path: Path) -> None:
+    text = HEAD_FIRST.format(head="Conv2d(7, 5, 1)", hidden="Conv2d(3, 7, 1)", keep=", keepdim=True")
+    (tmp_path / "net.py").write_text(text)
+    state = {**nn.Conv2d(7, 5, 1).state_dict(prefix="head."), **nn.Conv2d(3, 7, 1).state_dict(prefix="hidden.")}
+    with pytest.raises(BadInput, match="Net has no linear layer") as caught:
+        own_candidate(f"{tmp_path / 'net.py'}:Net", Weights(state), 5)
+    assert caught.value.code == "no_linear_layer"

@@ -91,6 +91,7 @@ def test_running_out_of_memory_says_what_to_do(run: Run) -> None:
         assert run.data["failure"]["code"] == "out_of_memory"
         assert run.data["failure"]["facts"] == {"device": device}
         assert "fewer points" in run.data["failure"]["message"]
+        assert "--set batch=32" in run.data["failure"]["message"]
 
 
 def test_a_full_disk_is_named(run: Run) -> None:
