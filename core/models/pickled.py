@@ -27,6 +27,7 @@ from core.models.pickle_values import (
 )
 
 MOST_OPCODES = 3_000_000  # a network of 10,000 tensors with the state of its optimiser needs about one million
+MOST_COPIED = 50_000_000  # characters, bytes and items that constructors are given; one text can be given many times
 
 
 class _Mark:
@@ -63,6 +64,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.storages: dict[str, Storage] = {}
+        self.copied = 0
 
     def result(self) -> Any:
         (value,) = self.stack
@@ -135,6 +137,9 @@ class _Machine:
     def _called(self, function: Any, arguments: Any) -> Any:
         if not (isinstance(function, Global) and isinstance(arguments, tuple) and function.name in CALLS):
             raise Damaged("it calls something that is no constructor")
+        self.copied += sum(len(a) for a in arguments if isinstance(a, (str, bytes, list, tuple, dict)))
+        if self.copied > MOST_COPIED:
+            raise Damaged(f"it copies more than {MOST_COPIED} bytes and items")
         return CALLS[function.name](*arguments)
 
     def _storage(self, saved: Any) -> Storage:

@@ -136,3 +136,14 @@ def test_an_endless_list_of_instructions(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pickled, "MOST_OPCODES", 100)
     with pytest.raises(Damaged, match="more than 100"):
         described(b"\x80\x02" + b"N0" * 60 + b"N.")
+
+
+@pytest.mark.parametrize("function", [b"c_codecs\nencode\n", b"cbuiltins\nbytearray\n"])
+def test_one_text_that_is_copied_again_and_again(function: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"X" if b"encode" in function else b"B"  # BINUNICODE or BINBYTES, remembered as number 0
+    start = b"\x80\x03" + text + (1000).to_bytes(4, "little") + b"a" * 1000 + b"q\x000"
+    copies = (function + b"h\x00\x85R0") * 20
+    monkeypatch.setattr(pickled, "MOST_COPIED", 20_000)
+    assert described(start + copies + b"N.") is None
+    with pytest.raises(Damaged, match="copies"):
+        described(start + copies + function + b"h\x00\x85R.")
