@@ -82,6 +82,7 @@ def test_the_story_by_its_recorded_run(visitor: Callable[..., Page], language: s
     few_words(page, language)
 
     forward(page, "next", language)
+    expect(page.get_by_role("button", name=words("report.do.pdf", language))).to_be_visible()  # the last to come
     few_words(page, language)
 
 
