@@ -20,8 +20,8 @@ from core.words import LANGUAGES
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 Dissolve failed, 2 bad input (one sentence says what), 3 the accuracy could not be held and "
-    "nothing was handed out, 130 stopped with Ctrl-C."
+    "Exit codes: 0 done, 1 Dissolve failed or memory or disk ran out, 2 bad input (one sentence says what), 3 the "
+    "accuracy could not be held and nothing was handed out, 130 stopped with Ctrl-C."
 )
 
 
@@ -229,7 +229,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--clean-budget", type=_budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",
-        help="clean images to use: a share below 1, or a number of images",
+        help="clean images to use: a share below 1 (or 5%%), or a number of images",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
     command.add_argument("--out", type=Path, metavar="RUN", help="folder for the run, new or empty; else one is made")
@@ -356,8 +356,12 @@ def _names(text: str) -> list[str]:
 
 
 def _budget(text: str) -> float | int:
-    """A whole number counts images, any other number is a share."""
+    """A whole number counts images; any other number, or one with a percent sign, is a share."""
     try:
-        return int(text)
+        if text.endswith("%"):
+            return float(text[:-1]) / 100
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
-        return float(text)
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a share, such as 0.05 or 5%, nor a number of images, such as 500"
+        ) from None

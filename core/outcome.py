@@ -45,12 +45,18 @@ def hand_out(state: State, model: Classifier, after: Measured) -> None:
     subject, before = state.subject, state.before
     assert before is not None
     facts = {
-        "arch": subject.arch, "normalize": subject.normalize, "images": state.images.name, "target": state.target,
+        "arch": subject.arch, "normalize": subject.normalize, "mean": _numbers(subject.model.mean),
+        "std": _numbers(subject.model.std), "images": state.images.name, "target": state.target,
         "asr_kind": before.asr_kind, "ba_before": before.ba, "ba_after": after.ba, "asr_before": before.asr,
         "asr_after": after.asr, "defence": state.spec.defence, "preset": state.spec.preset, "seed": state.spec.seed,
     }  # fmt: skip
     source = subject.card.weights if subject.card else Path(str(state.spec.weights))
     write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source=source)
+
+
+def _numbers(scaling: torch.Tensor) -> list[float]:
+    """One for each channel, in units of [0, 1]."""
+    return [round(value, 4) for value in scaling.flatten().tolist()]
 
 
 def result(state: State, after: Measured | None, held: bool | None, clean_images: int) -> dict[str, Any]:

@@ -69,9 +69,9 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
 def _failed(run: Run) -> int:
     failure = run.data["failure"]
     print(failure["message"], file=sys.stderr)
-    if failure["code"] == "internal":
+    if failure["code"] in ("internal", "out_of_memory", "disk_full"):
         return FAILED
-    if run.frame_count == 0 and failure["code"] not in ("out_of_memory", "disk_full"):
+    if run.frame_count == 0:
         supervisor.delete(run)  # nothing came of it, and the same --out must serve for the next try
     return BAD_INPUT
 

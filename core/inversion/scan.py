@@ -16,6 +16,7 @@ from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 
 SETTLED = 3.0  # times smaller than any other class's trigger
+SMALL = 0.1  # share of the picture that such a trigger takes at most
 NEARLY = 0.6  # of how far the main form stands out: forms that do so too are used beside it
 WORKS = 0.5  # share of images that a trigger has to turn
 COUNTER = -0.5  # octaves: the most that one form may speak against a class that another finds easy to reach
@@ -62,8 +63,12 @@ class Scan:
 
     @property
     def settled(self) -> bool:
-        """Whether the target stands out so far that further forms would add nothing but time."""
-        return self.gap(self.main) >= SETTLED
+        """Whether the target stands out so far that further forms would add nothing but time.
+
+        A large trigger says little, however hard the other classes are to reach.
+        """
+        form = self.main
+        return self.gap(form) >= SETTLED and float(form.sizes[self.target]) <= SMALL * _pixels(form)
 
     def triggers(self) -> list[Reconstructed]:
         """The reconstructed triggers of the target, the main form first.

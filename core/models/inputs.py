@@ -99,7 +99,7 @@ def choose(
     if given is None:
         options = [(c, i) for c in archs for i in _all(c, x) if (c.arch, i.size) in sizes]
     else:
-        options = [(c, given) for c in archs]
+        options = [(c, _fitted(c, given)) for c in archs]
     for share, keep in ROUNDS:
         options = trial.best(options, share, keep)
     candidate, inputs = options[0]
@@ -218,8 +218,13 @@ def _sizes(candidate: Candidate, x: Tensor) -> list[tuple[int, int] | None]:
 
 def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Inputs]:
     if given is not None:
-        return [given]
+        return [_fitted(candidate, given)]
     return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in COARSE]
+
+
+def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
+    """What the user named, as this network can take it: grey pictures in three equal channels, if it wants three."""
+    return replace(given, colour="grey3") if given.colour == "grey" and candidate.channels == 3 else given
 
 
 def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:

@@ -76,7 +76,8 @@ def read_weights(path: str | Path) -> Weights:
     if not path.is_file():
         raise BadInput(
             "weights_not_found",
-            f"There is no file {path}; give a file of weights (.safetensors, a PyTorch state_dict or a .pt2 archive).",
+            f"{path} does not exist or is a folder; give a file of weights (.safetensors, a PyTorch state_dict or a "
+            ".pt2 archive).",
             path=str(path),
         )
     content = open_weights(path)

@@ -221,8 +221,8 @@ class Spec:
         elif not Path(str(self.weights)).expanduser().is_file():
             yield BadInput(
                 "weights_not_found",
-                f"There is no file {self.weights}; give a file of weights (.safetensors, a PyTorch state_dict or a "
-                ".pt2 archive).",
+                f"{self.weights} does not exist or is a folder; give a file of weights (.safetensors, a PyTorch "
+                "state_dict or a .pt2 archive).",
                 path=str(self.weights),
             )
         if self.model_class is not None:

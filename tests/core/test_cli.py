@@ -199,6 +199,14 @@ def test_every_option_reaches_the_spec(tmp_path: Path) -> None:
     assert not spec.map
 
 
+@pytest.mark.parametrize(("text", "budget"), [("0.05", 0.05), ("5%", 0.05), ("1e-2", 0.01), ("500", 500)])
+def test_the_clean_budget_is_a_share_or_a_number_of_images(text: str, budget: float) -> None:
+    assert cli.main(["purify", "--clean-budget", text]) == 0
+    given = only_run().spec.clean_budget
+    assert given == pytest.approx(budget)
+    assert isinstance(given, type(budget))
+
+
 def test_a_shipped_victim_may_stand_in_place_of_weights() -> None:
     assert cli.main(["purify", "digits-sig"]) == 0
     assert (only_run().spec.victim, only_run().spec.images) == ("digits-sig", "digits")
@@ -212,6 +220,8 @@ def test_a_shipped_victim_may_stand_in_place_of_weights() -> None:
         ("purify --images /no/images", "/no/images"),
         ("purify --device abacus --dims 9", "'abacus'"),
         ("purify --clean-budget 1.5", "1.5"),
+        ("purify --clean-budget some", "'some' is neither a share"),
+        ("purify core --images signs", "core does not exist or is a folder"),
         ("purify --seed x", "--seed"),
         ("purify --set epochs", "NAME=VALUE"),
         ("data /no/such/folder", "/no/such/folder"),
@@ -255,6 +265,15 @@ def test_a_fault_of_ours_is_exit_code_1_and_the_run_stays(
     use(monkeypatch, raising(ZeroDivisionError("oops")))
     assert cli.main(["purify"]) == 1
     assert "ZeroDivisionError: oops" in capsys.readouterr().err
+    assert only_run().status == "failed"
+
+
+def test_a_full_disk_is_exit_code_1_with_its_sentence_and_the_run_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, raising(OSError(28, "No space left on device")))
+    assert cli.main(["purify"]) == 1
+    assert "disk" in capsys.readouterr().err
     assert only_run().status == "failed"
 
 

@@ -10,10 +10,10 @@ from core.inversion.scan import Scan
 from core.inversion.verdict import SOME, STRONG, judge
 
 
-def scan_of(suspicion: float, gap: float) -> Scan:
-    """A scan of one form whose target has just these figures."""
+def scan_of(suspicion: float, gap: float, side: int = 32) -> Scan:
+    """A scan of one form whose target has just these figures, and a trigger of 10 pixels."""
     sizes = torch.tensor([10.0, 10.0 * gap, 10.0 * gap, 10.0 * gap])
-    form = Inverted("mask", torch.ones(4, 1, 9, 9), torch.zeros(4, 3, 9, 9), sizes, torch.ones(4), 0)
+    form = Inverted("mask", torch.ones(4, 1, side, side), torch.zeros(4, 3, side, side), sizes, torch.ones(4), 0)
     return Scan((form,), torch.tensor([suspicion, 0.0, 0.0, 0.0]), 0)
 
 
@@ -30,6 +30,11 @@ def scan_of(suspicion: float, gap: float) -> Scan:
 )
 def test_both_figures_have_to_speak(suspicion: float, gap: float, grade: str) -> None:
     assert judge(scan_of(suspicion, gap)).grade == grade
+
+
+def test_a_large_trigger_alone_settles_nothing() -> None:
+    assert judge(scan_of(SOME[0] - 0.1, 3.0, side=9)).grade == "none"
+    assert judge(scan_of(STRONG[0], 3.0, side=9)).grade == "strong", "beside the other figures it still counts"
 
 
 def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:

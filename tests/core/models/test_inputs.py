@@ -98,6 +98,12 @@ def test_colours_as_opencv_reads_them() -> None:
     assert choice.inputs.name.endswith(":bgr")
 
 
+def test_grey_that_was_named_reaches_a_network_for_three_channels_three_times() -> None:
+    torch.manual_seed(4)
+    choice = chosen(trained(row(), Inputs("none")), given=Inputs("none", colour="grey"))
+    assert choice.inputs.name == choice.tried[0].name == "none:grey3"
+
+
 def test_a_network_for_grey_images_gets_them() -> None:
     x, y = X.clone(), Y
     x[y == 1] = 255 - x[y == 1]
