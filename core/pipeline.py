@@ -6,6 +6,7 @@ so in events; nothing else leaves the engine. A run that was cut off goes on fro
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -23,7 +24,9 @@ from core.device import choose as choose_device
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted, Step
 from core.frames import FrameTaker
+from core.inversion.again import again
 from core.inversion.scan import Scan, scan
+from core.inversion.trigger import Reconstructed
 from core.inversion.verdict import judge
 from core.models.classifier import Classifier
 from core.run_state import Clock, State
@@ -32,6 +35,8 @@ from core.runs.steering import Steering
 from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
+SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
+ROOM = 0.5  # points of BA to spare: what holds on 5,000 test images or more then holds on others of their kind too
 # Against the found trigger, by verdict. Where a backdoor shows less clearly, what was reconstructed is less like the
 # real trigger, so the model is pushed further away from it; where none shows, there is nothing to push against.
 PUSH = {"strong": 1.0, "some": 1.5, "none": 0.0}
@@ -159,26 +164,35 @@ def _scan(state: State, images: torch.Tensor) -> Iterator[Event]:
             found = result
             if done >= told + 5 or (found is not None and told < total):
                 told = done
-                yield clock.progress("scan", done, total)
+                yield clock.progress("scan", done, total + AGAIN)
         assert found is not None
         state.scanned = _scanned(state, found)
         state.recall_triggers()
         yield state.scanned
+    if not state.again:
+        yield from _again(state, images, clock)
     state.seconds["scan"] = round(clock.seconds(), 2)
+
+
+def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
+    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor."""
+    times, known = getattr(state.settings, "again", 0), state.triggers[: getattr(state.settings, "triggers", 0)]
+    if state.spec.scan_only or not times or not known or known[0].push != PUSH["strong"]:
+        return
+    for done, total, found in again(state.subject.model, images, known, times, seed=state.spec.seed):
+        state.steering.check()
+        if done and done % 10 == 0:
+            yield clock.progress("scan", SCAN + AGAIN * done // total, SCAN + AGAIN)
+        if found:
+            _written(state, found, found[0].push, again=True)
+            state.recall_triggers()
 
 
 def _scanned(state: State, found: Scan) -> Scanned:
     """What the scan found, whatever target was given; only the triggers are those of a given one."""
     verdict, main, given = judge(found), found.main, state.spec.target
-    push = PUSH[verdict.grade] if given is None else 1.0
-    aimed = found if given is None else found.of(given)
-    file = state.run.write_triggers(
-        [
-            (trigger.form, trigger.target, push, trigger.mask if trigger.mask is None else trigger.mask.cpu(),
-             trigger.pattern.cpu())
-            for trigger in aimed.triggers()
-        ]
-    )  # fmt: skip
+    push = PUSH[verdict.grade] if given is None else PUSH["strong"]
+    file = _written(state, (found if given is None else found.of(given)).triggers(), push)
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),
@@ -192,12 +206,21 @@ def _scanned(state: State, found: Scan) -> Scanned:
     )
 
 
+def _written(state: State, found: list[Reconstructed], push: float, again: bool = False) -> str:
+    """Puts triggers on record; the name of their file."""
+    rows = [
+        (one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found
+    ]
+    return state.run.write_triggers(rows, again)
+
+
 def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generator[Event, None, Defence]:
     """Purifies a copy of the model; returns the defence, done."""
     clock = Clock(state.steering)
     yield StageStarted("purify")
     spec, run = state.spec, state.run
-    purifier = make(spec.defence, state.subject.model, *budget, state.triggers, state.settings, spec.seed)
+    triggers = [*state.triggers, *state.again]
+    purifier = make(spec.defence, state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
     checkpoint = run.read_checkpoint()
     if checkpoint:
@@ -247,7 +270,8 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
 
 
 def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
-    """The purified model, its figures, and whether BA holds; the first of the nearer ones that does, if there is one.
+    """The purified model, its figures, and whether BA holds; of the nearer ones the first that does so with room to
+    spare, or else the first that does so at all, if there is one.
 
     The test images choose among at most five nearer models, by BA alone. What that flatters BA by is small beside its
     standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
@@ -256,12 +280,18 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     first = after = outcome.measured(state, model, "after")
     most, before = state.settings.most_drop, state.before
     assert before is not None
-    if not most or after.ba >= before.ba - most:
+    if not most:
         return model, after, True
-    for back, nearer in enumerate(purifier.nearer(), start=1):
-        state.steering.check()
-        after = outcome.measured(state, nearer, "after")
-        if after.ba >= before.ba - most:
-            state.steps_back = back
-            return nearer, after, True
-    return model, first, False
+    # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
+    room = min(ROOM, most) if state.scanned is not None and state.scanned.verdict == "strong" else 0.0
+    held: tuple[Classifier, Measured] | None = None
+    for back, candidate in enumerate(itertools.chain([model], purifier.nearer())):
+        if back:
+            state.steering.check()
+            after = outcome.measured(state, candidate, "after")
+        drop = before.ba - after.ba
+        if drop <= most - room or (drop <= most and held is None):
+            held, state.steps_back = (candidate, after), back
+        if drop <= most - room:
+            break
+    return (*held, True) if held is not None else (model, first, False)

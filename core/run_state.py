@@ -24,8 +24,8 @@ from core.subject import Subject
 class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
-    ``steps_back``: how many models nearer to the victim were tried until BA held. ``stamps``: whether the purification
-    took random stamps, for want of a trigger.
+    ``again``: those reconstructed once more, for the purification alone. ``steps_back``: how many models nearer to the
+    victim were tried until BA held. ``stamps``: whether the purification took random stamps, for want of a trigger.
     """
 
     run: Run
@@ -37,6 +37,7 @@ class State:
     settings: Any
     frames: FrameTaker | None = None
     triggers: list[Reconstructed] = field(default_factory=list)
+    again: list[Reconstructed] = field(default_factory=list)
     before: Measured | None = None
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -85,13 +86,18 @@ class State:
 
     def recall_triggers(self) -> None:
         """The reconstructed triggers, as the record has them."""
-        found = self.run.triggers()
+        self.triggers, self.again = self._recalled(False), self._recalled(True)
+
+    def _recalled(self, again: bool) -> list[Reconstructed]:
+        found = self.run.triggers(again)
         if found is None:
-            return
+            return []
         masks, patterns = (torch.from_numpy(part).to(self.device) for part in (found.masks, found.patterns))
-        self.triggers = [
-            Reconstructed(FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(sure))
-            for form, target, sure, mask, pattern in zip(
+        return [
+            Reconstructed(
+                FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(push), again
+            )
+            for form, target, push, mask, pattern in zip(
                 found.forms, found.targets, found.push, masks, patterns, strict=True
             )
         ]

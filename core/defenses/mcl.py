@@ -12,11 +12,12 @@ preset ``published`` is that loss alone, with the published schedule: no clean i
 batch-norm statistics move on triggered images only, and the last linear layer gets no gradient.
 
 The preset ``default`` adds what the published schedule lacks away from its own victim: several reconstructed
-triggers at once, drawn image by image; the clean labels of x and of x_t, the latter with a margin against the target;
-the victim's own soft answers on x as a brake on benign accuracy; an averaged model; and a learning rate that stays up
-until the held-out part of the clean budget says that the attack is gone, then falls to zero along a cosine while BA
-mends. The result is a small step back towards the victim, with batch-norm statistics taken anew on clean images:
-in training they see triggered ones, and averaged weights have none of their own.
+triggers at once, each from several starts (``core.inversion.again``), drawn image by image; the clean labels of x and
+of x_t, the latter with a margin against the target; the victim's own soft answers on x as a brake on benign accuracy;
+an averaged model; and a learning rate that stays up until the held-out part of the clean budget says that the attack is
+gone, then falls to zero along a cosine while BA mends. The result is a small step back towards the victim, with
+batch-norm statistics taken anew on clean images: in training they see triggered ones, and averaged weights have none of
+their own.
 
 Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
 random stamps (``core.defenses.stamps``) in its place, for a fixed number of steps.
@@ -76,10 +77,13 @@ class Purifier(Training):
         victim: the backdoored model; not changed.
         images: clean budget, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
-        triggers: the reconstructed triggers, at least one; each triggered image carries one of them.
+        triggers: the reconstructed triggers, at least one; each triggered image carries one of them. Those that repeat
+            another (``again``) are trained against and not looked at to see the attack go.
         settings: see ``MCLSettings``.
         seed: of the order; the same on a CPU gives the same model.
 
+    Raises:
+        ValueError: no trigger.
     """
 
     settings: MCLSettings
@@ -94,7 +98,10 @@ class Purifier(Training):
         seed: int = 0,
     ) -> None:
         device = victim.mean.device
-        self.triggers = tuple(triggers[: settings.triggers])
+        self.known = tuple(trigger for trigger in triggers if not trigger.again)[: settings.triggers]
+        if not self.known:
+            raise ValueError("MCL needs at least one reconstructed trigger")
+        self.triggers = (*self.known, *(trigger for trigger in triggers if trigger.again))
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
         self.victim, self.stamps = victim, settings.stamps > 0 and not bool(push.any())
@@ -112,13 +119,17 @@ class Purifier(Training):
             held = 0  # images of the target class alone, in a tiny budget, say nothing about the attack
         self.held = (images[order[:held]].to(device), labels[order[:held]].to(device))
         super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
-        # the budget is small: what the victim makes of it, clean and with each trigger, is taken once
         self.clean0, self.logits0 = look(victim, self.x)
-        self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
         self.most = settings.epochs * self.per_epoch
         if self.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
             self.most = UNMENDED + self.mend if self.stamps else max(self.most, UNMENDED + self.mend)
+        # what the victim makes of an image with a trigger is taken beforehand where that is less work than as it comes
+        steps = min(self.most, UNMENDED + self.mend) if self.mend else self.most
+        few = len(self.x) * len(self.triggers) <= steps * settings.batch
+        self.triggered0: Tensor | None = None
+        if few and not self.stamps:
+            self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
         self.mending_from: int | None = None
         self.averaged = self.weights()
         self.best, self.best_score = self.weights(), -math.inf
@@ -173,7 +184,9 @@ class Purifier(Training):
         which = torch.randint(len(self.triggers), (len(x),), generator=self.drawn()).to(x.device)
         every = torch.stack([trigger(x) for trigger in self.triggers])
         lead = _lead(self.targets[which], self.y[chosen], self.margins[which], self.model.num_classes)
-        return every[which, torch.arange(len(x), device=x.device)], self.triggered0[which, chosen], lead
+        x_t = every[which, torch.arange(len(x), device=x.device)]
+        triggered0 = look(self.victim, x_t)[0] if self.triggered0 is None else self.triggered0[which, chosen]
+        return x_t, triggered0, lead
 
     def _stamped(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same with random stamps: ahead is the class that the victim gives the image instead of its own."""
@@ -201,7 +214,7 @@ class Purifier(Training):
 
     def _check(self, model: Classifier) -> Check:
         x, y = self.held if len(self.held[0]) else (self.x, self.y)
-        rates = [attack_success_rate(answers(model, x, trigger), y, trigger.target) for trigger in self.triggers]
+        rates = [attack_success_rate(answers(model, x, trigger), y, trigger.target) for trigger in self.known]
         return Check(benign_accuracy(answers(model, x), y), max(rates))
 
     def _judge(self) -> Check:

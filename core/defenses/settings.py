@@ -37,6 +37,7 @@ class MCLSettings:
         holdout: share of the clean budget kept apart to guard BA and to see the attack go; 0 for none.
         check_every: steps between two looks at the held-out part.
         triggers: how many reconstructed triggers, each of another form, are used at once, at most.
+        again: how many more times each of them is reconstructed, from other starts, where the signs are strong.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
         back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
             model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022); up to 0.2 more
@@ -64,6 +65,7 @@ class MCLSettings:
     holdout: float = 0.1
     check_every: int = 5
     triggers: int = 3
+    again: int = 2
     gone: float = 3.0
     back: float = 0.05
     most_drop: float = 2.0
@@ -77,6 +79,7 @@ PRESETS: dict[str, MCLSettings] = {
         margin=0.0,
         stamps=0.0,
         triggers=1,
+        again=0,
         keep=0.0,
         batch=64,
         alike=0,

@@ -29,6 +29,11 @@ class Aimed(Protocol):
         """The margin against the target is so many times ``MCLSettings.margin``; 0 if the scan showed no sign."""
         ...
 
+    @property
+    def again(self) -> bool:
+        """Whether another one of the same form stands for it where the attack is measured."""
+        ...
+
     def __call__(self, images: Tensor) -> Tensor:
         """Float images (n, 3, h, w) in [0, 1] with the trigger."""
         ...

@@ -73,15 +73,18 @@ def invert(
     Args:
         smooth: on a grid of ``CELLS`` points a side per 32 pixels, instead of pixel by pixel.
     """
-    device, count = model.mean.device, model.num_classes
-    shape = (images.shape[-2], images.shape[-1])
+    classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
+    yield from run(start(classes, shape, settings or SETTINGS, seed, smooth), model, images, seed + 1)
+
+
+def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int, smooth: bool = False) -> Additive:
+    """The race of these classes at its start; one may be among them more than once."""
+    device, count = classes.device, len(classes)
     grid = tuple(max(4, side * CELLS // 32) for side in shape) if smooth else shape
-    settings = settings or SETTINGS
     generator = torch.Generator().manual_seed(seed)
     low, high = START
     parts = [(low + (high - low) * torch.rand(count, 3, *grid, generator=generator)).to(device) for _ in range(2)]
     if smooth:
         # a variable stands for many pixels and its size for as many: the weight is shared out among them
         settings = replace(settings, size_weight=settings.size_weight * grid[0] * grid[1] / (shape[0] * shape[1]))
-    kind = Smooth if smooth else Additive
-    yield from run(kind(torch.arange(count, device=device), parts, settings, shape), model, images, seed + 1)
+    return (Smooth if smooth else Additive)(classes, parts, settings, shape)

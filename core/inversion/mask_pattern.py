@@ -47,9 +47,13 @@ def invert(
     model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs a trigger for every class; arguments and yields as ``core.inversion.race.run``."""
-    device, count = model.mean.device, model.num_classes
-    h, w = images.shape[-2:]
+    classes = torch.arange(model.num_classes, device=model.mean.device)
+    yield from run(start(classes, (images.shape[-2], images.shape[-1]), settings, seed), model, images, seed + 1)
+
+
+def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> MaskPattern:
+    """The race of these classes at its start; one may be among them more than once."""
     generator = torch.Generator().manual_seed(seed)
-    mask = torch.full((count, 1, h, w), START, device=device)
-    pattern = torch.rand(count, 3, h, w, generator=generator).to(device)
-    yield from run(MaskPattern(torch.arange(count, device=device), [mask, pattern], settings), model, images, seed + 1)
+    mask = torch.full((len(classes), 1, *shape), START, device=classes.device)
+    pattern = torch.rand(len(classes), 3, *shape, generator=generator).to(classes.device)
+    return MaskPattern(classes, [mask, pattern], settings)

@@ -22,6 +22,7 @@ class Reconstructed:
         mask: (1, h, w), 0-1, or None.
         target: the class it leads to.
         push: so many times its usual margin a purification pushes away from the target; 0 if the scan showed no sign.
+        again: whether it is one of those reconstructed once more, from another start (``core.inversion.again``).
     """
 
     form: str
@@ -29,6 +30,7 @@ class Reconstructed:
     mask: Tensor | None
     target: int
     push: float = 1.0
+    again: bool = False
 
     def __call__(self, images: Tensor) -> Tensor:
         pattern = self.pattern.to(images)

@@ -58,6 +58,7 @@ class Examples(NamedTuple):
 
 
 FORMS = ("mask", "pixel", "smooth")
+_TRIGGERS = ("trigger.npz", "again.npz")
 
 
 class TriggerArrays(NamedTuple):
@@ -166,15 +167,16 @@ class RunArrays:
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
 
-    def triggers(self) -> TriggerArrays | None:
-        """The reconstructed triggers; None before the scan is done."""
-        return read_arrays(self.folder / "trigger.npz", TriggerArrays)
+    def triggers(self, again: bool = False) -> TriggerArrays | None:
+        """The reconstructed triggers, or those reconstructed ``again``; None before that was done."""
+        return read_arrays(self.folder / _TRIGGERS[again], TriggerArrays)
 
-    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]]) -> str:
+    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]], again: bool = False) -> str:
         """Write the reconstructed triggers and return the file's name, for the ``Scanned`` event that follows.
 
         Args:
             found: form, target, push, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
+            again: they are those reconstructed once more, from other starts.
         """
         patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
         blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
@@ -182,8 +184,9 @@ class RunArrays:
         forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
         targets = np.array([target for _, target, *_ in found], np.int32)
         push = np.array([sure for _, _, sure, _, _ in found], np.float32)
-        write_arrays(self.folder / "trigger.npz", TriggerArrays(forms, targets, push, np.stack(masks), patterns))
-        return "trigger.npz"
+        arrays = TriggerArrays(forms, targets, push, np.stack(masks), patterns)
+        write_arrays(self.folder / _TRIGGERS[again], arrays)
+        return _TRIGGERS[again]
 
     @property
     def thumbs(self) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core import outcome, pipeline
 from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import record, steering, worker
@@ -319,6 +321,50 @@ def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) 
     assert saved.result["ba_after"] >= saved.result["ba_before"] - 2
     assert (saved.run.folder / "model.safetensors").exists()
     assert len(saved.of(Measured)) == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "accuracies", "taken", "held"),
+    [
+        ("strong", [88.6], 0, True),
+        ("strong", [88.2, 88.4, 88.6], 2, True),
+        ("strong", [88.2, 88.4, 88.1], 0, True),
+        ("strong", [87.0, 88.2, 88.4], 1, True),
+        ("strong", [87.0, 87.5, 87.9], 0, False),
+        ("some", [88.2, 88.6], 0, True),
+        ("some", [87.0, 88.2, 88.6], 1, True),
+        (None, [88.2, 88.6], 0, True),
+    ],
+)
+def test_accuracy_is_held_with_room_to_spare_where_the_signs_are_strong(
+    monkeypatch: pytest.MonkeyPatch, verdict: str | None, accuracies: list[float], taken: int, held: bool
+) -> None:
+    def measured(ba: float) -> Measured:
+        return Measured("after", ba, ba, 1.0, "true", 100, 90)
+
+    monkeypatch.setattr(outcome, "measured", lambda state, model, when: measured(accuracies[model]))
+    purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: iter(range(1, len(accuracies))))
+    state = SimpleNamespace(
+        settings=SimpleNamespace(most_drop=2.0), before=measured(90.0), steps_back=0,
+        scanned=verdict and SimpleNamespace(verdict=verdict), steering=SimpleNamespace(check=lambda: None),
+    )  # fmt: skip
+    model, after, said = pipeline._held(state, purifier)  # type: ignore[arg-type]
+    assert (model, after.ba, said) == (taken, accuracies[taken], held)
+    assert state.steps_back == taken
+
+
+def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_alone(whole: Done, root: Path) -> None:
+    found, more = whole.run.triggers(), whole.run.triggers(again=True)
+    assert found is not None
+    assert more is not None
+    assert set(more.targets.tolist()) == {card_of(VICTIM).target}
+    assert len(more.forms) == 2 * len(found.forms)
+    for changes in (
+        {"scan_only": True},
+        {"settings": {"again": 0}},
+        {"preset": "published", "settings": {"epochs": 1}},
+    ):
+        assert do(root, map=False, **changes).run.triggers(again=True) is None
 
 
 # scanning alone, and a target that is given

@@ -324,6 +324,27 @@ def test_each_triggered_image_carries_one_of_the_triggers_and_all_are_used(tiny:
     assert bool((lead.sum(1).gt(0) == (purifier.y != tiny.target)).all())
 
 
+def test_triggers_from_other_starts_are_trained_against_and_not_measured_with(tiny: Tiny) -> None:
+    bright = Reconstructed("pixel", torch.full((3, 16, 16), 0.9), None, tiny.target, again=True)
+    real = tiny.aimed
+    purifier = Purifier(tiny.model, tiny.x, tiny.y, [bright, real, bright], replace(QUICK, triggers=1))
+    assert [trigger is real for trigger in purifier.known] == [True]
+    assert [trigger is bright for trigger in purifier.triggers] == [False, True, True]
+    x_t, _, _ = purifier._triggered(torch.arange(len(purifier.x)))
+    assert bool((x_t == bright(purifier.x)).flatten(1).all(1).any())
+    assert purifier._check(tiny.model) == Purifier(tiny.model, tiny.x, tiny.y, [tiny.aimed], QUICK)._check(tiny.model)
+
+
+def test_what_the_victim_makes_of_triggered_images_is_the_same_beforehand_and_as_it_comes(tiny: Tiny) -> None:
+    before = make(tiny, QUICK)
+    assert before.triggered0 is not None
+    short = replace(QUICK, batch=4, epochs=1, mend=0)
+    many = Purifier(tiny.model, tiny.x, tiny.y, [tiny.aimed, *[replace(tiny.aimed, again=True)] * 9], short)
+    assert many.triggered0 is None
+    everything = torch.arange(len(before.x))
+    assert torch.allclose(before._triggered(everything)[1], many._triggered(everything)[1], atol=1e-5)
+
+
 def test_the_average_lies_between_the_victim_and_the_newest_state(tiny: Tiny) -> None:
     purifier = make(tiny, replace(QUICK, average=0.9))
     for _ in purifier.steps():

@@ -83,7 +83,7 @@ def test_no_trigger_for_any_class() -> None:
     assert len(nothing.triggers()) >= 1
 
 
-@pytest.mark.parametrize(("other", "forms"), [(40.0, ["mask"]), (20.0, ["mask", "pixel", "smooth"])])
+@pytest.mark.parametrize(("other", "forms"), [(4.0, ["mask"]), (2.0, ["mask", "pixel", "smooth"])])
 def test_it_stops_at_the_form_that_settles_it(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, other: float, forms: list[str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_it_stops_at_the_form_that_settles_it(
         yield 1, 2, None
         yield 2, 2, form(name, sizes)
 
-    monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [10.0, other, other]))
+    monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [1.0, other, other]))
     monkeypatch.setattr(
         additive, "invert", lambda *_, smooth=False, **__: inverts("smooth" if smooth else "pixel", [20.0, 21.0, 22.0])
     )
