@@ -20,6 +20,7 @@ from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
+from core.defenses.settings import PLENTY
 from core.device import choose as choose_device
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted, Step
@@ -175,9 +176,11 @@ def _scan(state: State, images: torch.Tensor) -> Iterator[Event]:
 
 
 def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
-    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor."""
+    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor
+    and clean images are few."""
     times, known = getattr(state.settings, "again", 0), state.triggers[: getattr(state.settings, "triggers", 0)]
-    if state.spec.scan_only or not times or not known or known[0].push != PUSH["strong"]:
+    few = len(images) < PLENTY * state.images.num_classes
+    if state.spec.scan_only or not (times and few and known) or known[0].push != PUSH["strong"]:
         return
     for done, total, found in again(state.subject.model, images, known, times, seed=state.spec.seed):
         state.steering.check()

@@ -34,7 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.defenses.batchnorm import take_anew
-from core.defenses.settings import MCLSettings
+from core.defenses.settings import PLENTY, MCLSettings
 from core.defenses.stamps import stamped
 from core.defenses.training import Aimed, Check, Training
 from core.metrics import attack_success_rate, benign_accuracy
@@ -61,7 +61,6 @@ def _lead(ahead: Tensor, labels: Tensor, margins: Tensor, classes: int) -> Tenso
 
 
 STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
-PLENTY = 100  # clean images a class from which on the weights are those of the settings
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
 FEW_MARGIN = 0.5  # share of the margin that is gone there
 FEW_BACK = 0.2  # how much longer the step back is there

@@ -8,6 +8,8 @@ from typing import Any
 from core.defenses.presets import from_preset
 from core.errors import BadInput
 
+PLENTY = 100  # clean images a class from which on they say enough
+
 
 @dataclass(frozen=True)
 class MCLSettings:
@@ -37,7 +39,8 @@ class MCLSettings:
         holdout: share of the clean budget kept apart to guard BA and to see the attack go; 0 for none.
         check_every: steps between two looks at the held-out part.
         triggers: how many reconstructed triggers, each of another form, are used at once, at most.
-        again: how many more times each of them is reconstructed, from other starts, where the signs are strong.
+        again: how many more times each of them is reconstructed, from other starts, where the signs are strong and
+            clean images fewer than ``PLENTY`` a class.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
         back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
             model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022); up to 0.2 more
