@@ -37,7 +37,7 @@ from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
 SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
-ROOM = 0.5  # points of BA to spare: what holds on 5,000 test images or more then holds on others of their kind too
+ROOM = 0.5  # points of BA to spare: between 10,000 test images and others of their kind, chance is some 0.3
 # Against the found trigger, by verdict. Where a backdoor shows less clearly, what was reconstructed is less like the
 # real trigger, so the model is pushed further away from it; where none shows, there is nothing to push against.
 PUSH = {"strong": 1.0, "some": 1.5, "none": 0.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import record, steering, worker
 from core.runs.record import Run
-from core.runs.spec import Spec
+from core.runs.spec import Inputs, Spec, statistics
 from core.victims import card_of, load_victim
 
 VICTIM = "digits-badnets"
@@ -304,6 +305,15 @@ def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: D
 def test_its_weights_keep_the_names_they_came_with(strange: Done) -> None:
     purified = load_file(strange.run.folder / "model.safetensors")
     assert purified.keys() == {f"module.{name}" for name in load_victim(VICTIM).net.state_dict()}
+
+
+def test_its_card_gives_the_input_scaling_in_numbers(strange: Done) -> None:
+    card = json.loads((strange.run.folder / "card.json").read_text())
+    scaling = statistics(Inputs.parse(card["normalize"]).scaling)
+    assert scaling is not None
+    assert card["mean"] == pytest.approx(scaling[0], abs=1e-4)
+    assert card["std"] == pytest.approx(scaling[1], abs=1e-4)
+    assert card["mean"] == pytest.approx(card_of(VICTIM).mean, abs=0.05), "near what it was trained with"
 
 
 def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
