@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 Stage = Literal["load", "measure", "scan", "purify", "verify"]
 STAGES: tuple[Stage, ...] = ("load", "measure", "scan", "purify", "verify")
 AsrKind = Literal["true", "estimated"]
+Stamps = Literal["alone", "beside"]  # random stamps: in place of reconstructed triggers, or with them
 
 
 @dataclass(frozen=True)

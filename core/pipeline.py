@@ -38,9 +38,9 @@ from core.subject import load_subject
 CHECKPOINT_EVERY = 10  # steps
 SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
 ROOM = 0.5  # points of BA to spare: between 10,000 test images and others of their kind, chance is some 0.3
-# Against the found trigger, by verdict. Where a backdoor shows less clearly, what was reconstructed is less like the
-# real trigger, so the model is pushed further away from it; where none shows, there is nothing to push against.
-PUSH = {"strong": 1.0, "some": 1.5, "none": 0.0}
+# Against the found trigger. Where a backdoor shows less clearly, what was reconstructed is less like the real trigger,
+# so the model is pushed further away from it; where none shows, there is nothing to push against.
+SURE, DOUBTFUL, NOTHING = 1.0, 1.5, 0.0
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -180,7 +180,7 @@ def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
     and clean images are few."""
     times, known = getattr(state.settings, "again", 0), state.triggers[: getattr(state.settings, "triggers", 0)]
     few = len(images) < PLENTY * state.images.num_classes
-    if state.spec.scan_only or not (times and few and known) or known[0].push != PUSH["strong"]:
+    if state.spec.scan_only or not (times and few and known) or known[0].push != SURE:
         return
     for done, total, found in again(state.subject.model, images, known, times, seed=state.spec.seed):
         state.steering.check()
@@ -194,7 +194,7 @@ def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
 def _scanned(state: State, found: Scan) -> Scanned:
     """What the scan found, whatever target was given; only the triggers are those of a given one."""
     verdict, main, given = judge(found), found.main, state.spec.target
-    push = PUSH[verdict.grade] if given is None else PUSH["strong"]
+    push = SURE if given is not None or verdict.grade == "strong" else DOUBTFUL if verdict.hint else NOTHING
     file = _written(state, (found if given is None else found.of(given)).triggers(), push)
     return Scanned(
         target=found.target,

@@ -10,7 +10,7 @@ import torch
 
 from core.data.imageset import ImageSet
 from core.defenses import DEFENCES
-from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage
+from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps
 from core.frames import FrameTaker
 from core.inversion.trigger import Reconstructed
 from core.runs.arrays import FORMS
@@ -25,7 +25,8 @@ class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
     ``again``: those reconstructed once more, for the purification alone. ``steps_back``: how many models nearer to the
-    victim were tried until BA held. ``stamps``: whether the purification took random stamps, for want of a trigger.
+    victim were tried until BA held. ``stamps``: whether the purification took random stamps, in place
+    of triggers ("alone") or with them ("beside").
     """
 
     run: Run
@@ -43,7 +44,7 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
     steps_back: int = 0
-    stamps: bool = False
+    stamps: Stamps | None = None
     last: Frame | None = None
 
     @property

@@ -24,6 +24,12 @@ VERDICTS = {
     "some": "Some signs of a backdoor.",
     "none": "No sign of the kinds of backdoor this scan covers; that is no proof that there is none.",
 }
+STAMPS = {
+    "alone": "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
+    "warps) as a precaution, and not against what the scan reconstructed.",
+    "beside": "As what the scan saw is in doubt, the model was trained against it and, besides, against random stamps "
+    "(patches, pixels, patterns, waves, warps).",
+}
 FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -138,11 +144,8 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
             f"All else is of {named(target)}, which was given. The scan points to {named(found)}, against which "
             "nothing was done: run again without --target for that."
         )
-    if result.get("stamps"):
-        lines.append(
-            "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
-            "warps) as a precaution, and not against what the scan reconstructed."
-        )
+    if result.get("stamps") in STAMPS:
+        lines.append(STAMPS[result["stamps"]])
     return lines
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.defenses.training import Aimed, PurifyStep
+    from core.events import Stamps
     from core.models.classifier import Classifier
 
 
@@ -43,11 +44,11 @@ class Defence(Protocol):
     """A purification of a copy of the victim that can be watched, stopped and taken up again.
 
     ``done``: steps done, those included that come before the training. ``stamps``: whether random stamps stood in for
-    triggers, since none was found.
+    triggers ("alone"), since none was found, or came with them ("beside"), since that is in doubt.
     """
 
     done: int
-    stamps: bool
+    stamps: Stamps | None
 
     def steps(self) -> Iterator[PurifyStep]:
         """Does the work; yields after every step."""

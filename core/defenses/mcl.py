@@ -20,7 +20,9 @@ batch-norm statistics taken anew on clean images: in training they see triggered
 their own.
 
 Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
-random stamps (``core.defenses.stamps``) in its place, for a fixed number of steps.
+random stamps (``core.defenses.stamps``) in its place. Where the signs are doubtful (push above 1), it may be another
+class's trigger or a poor copy, and each image comes once with a stamp and once with a trigger. Either goes on for a
+fixed number of steps, since the end of the attack cannot be seen.
 """
 
 from __future__ import annotations
@@ -103,16 +105,17 @@ class Purifier(Training):
         self.triggers = (*self.known, *(trigger for trigger in triggers if trigger.again))
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
-        self.victim, self.stamps = victim, settings.stamps > 0 and not bool(push.any())
+        self.victim = victim
+        if settings.stamps > 0 and bool((push != 1).any()):
+            self.stamps = "beside" if bool(push.any()) else "alone"
         self.mend, self.alike = settings.mend * (2 if self.stamps else 1), bool(settings.alike)
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
         # what few images can mend is little, so a backdoor that shows clearly is handled more gently there
-        gentle = push <= 1
-        self.margins = settings.margin * push * torch.where(gentle, 1 - FEW_MARGIN * self.few, 1.0)
-        self.back = settings.back + (FEW_BACK * self.few if settings.back and bool(gentle.all()) else 0.0)
+        self.margins = settings.margin * push * torch.where(push <= 1, 1 - FEW_MARGIN * self.few, 1.0)
+        self.back = settings.back + (FEW_BACK * self.few if settings.back else 0.0)
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        # against stamps there is no attack whose end one could see on a part held out
+        # without a trigger that is sure there is no attack whose end one could see on a part held out
         held = 0 if self.stamps else min(round(settings.holdout * len(images)), len(images) - 1)
         if any(bool((labels[order[:held]] == target).all()) for target in self.targets.tolist()):
             held = 0  # images of the target class alone, in a tiny budget, say nothing about the attack
@@ -127,7 +130,7 @@ class Purifier(Training):
         steps = min(self.most, UNMENDED + self.mend) if self.mend else self.most
         few = len(self.x) * len(self.triggers) <= steps * settings.batch
         self.triggered0: Tensor | None = None
-        if few and not self.stamps:
+        if few and self.stamps != "alone":
             self.triggered0 = torch.stack([look(victim, self.x, trigger)[0] for trigger in self.triggers])
         self.mending_from: int | None = None
         self.averaged = self.weights()
@@ -155,14 +158,20 @@ class Purifier(Training):
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
         settings = self.settings
-        x, y, n = self.x[chosen], self.y[chosen], len(chosen)
-        x_t, triggered0, lead = self._stamped(x, y) if self.stamps else self._triggered(chosen)
+        x, y = self.x[chosen], self.y[chosen]
+        kinds = [] if self.stamps == "alone" else [self._triggered(chosen)]
+        if self.stamps:
+            kinds.append(self._stamped(x, y))
+        x_t, triggered0, lead = (torch.cat(part) for part in zip(*kinds, strict=True))
+        # one pass for all: batch norm has to see clean images among the triggered ones
         with_clean = settings.clean > 0 or settings.keep > 0
         batch = torch.cat([x_t, x]) if with_clean else x_t
         features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
-        terms = {"contrast": contrast(features[:n], self.clean0[chosen], triggered0, settings.tau)}
+        n, many = len(x_t), len(kinds)  # each kind counts in full
+        clean0 = self.clean0[chosen].repeat(many, 1)
+        terms = {"contrast": many * contrast(features[:n], clean0, triggered0, settings.tau)}
         if settings.supervised > 0:
-            terms["supervised"] = F.cross_entropy(logits[:n] + lead, y)
+            terms["supervised"] = many * F.cross_entropy(logits[:n] + lead, y.repeat(many))
         if settings.clean > 0:
             terms["clean"] = F.cross_entropy(logits[n:], y)
         if settings.keep > 0:
@@ -269,7 +278,7 @@ class Purifier(Training):
         most = max(self.settings.gone, self._check(self.result(best=True)).asr)
         for back in (back for back in STEPS_BACK if back > self.back):
             model = self._stepped_back(self._chosen, back, MOST)
-            if not self.stamps and self._check(model).asr > most:
+            if self.stamps != "alone" and self._check(model).asr > most:
                 return
             yield model
 

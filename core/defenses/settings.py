@@ -22,8 +22,9 @@ class MCLSettings:
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
             of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
             times the trigger's own ``push``; down to half with fewer than 100 images a class, if the push is at most 1.
-        stamps: the same for random stamps, in whose place the triggers come where none is known (push 0): added to
-            the logit of the class that the victim takes a stamped image for. 0: the triggers are used all the same.
+        stamps: the same for random stamps, which take the place of triggers where none is known (push 0), and come
+            beside them where that is in doubt (push above 1): added to the logit of the class that the victim takes a
+            stamped image for. 0: triggers alone, whatever their push.
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
             images a class.
         tau: temperature of the contrast.
@@ -44,7 +45,7 @@ class MCLSettings:
         gone: estimated ASR, percent, at and below which the attack counts as gone.
         back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
             model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022); up to 0.2 more
-            with fewer than 100 images a class, if no push is above 1.
+            with fewer than 100 images a class.
         most_drop: BA, percentage points, that may be lost; the step back grows while the test images lose more, as
             long as the attack stays gone. 0: no guard.
     """

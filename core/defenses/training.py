@@ -15,7 +15,11 @@ from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
 from core.data.imageset import as_float
+from core.events import Stamps
+from core.memory import ran_out
 from core.models.classifier import Classifier
+
+LEAST = 4  # images in a batch that was made smaller: batch norm makes noise of fewer
 
 
 class Aimed(Protocol):
@@ -114,11 +118,12 @@ class Training(ABC):
         model: the model in training, in training mode between steps only inside ``steps``.
         done: steps done.
         first: steps that come before the loop begins (pruning, a teacher).
-        stamps: whether random stamps take the place of triggers, since none is known.
+        stamps: whether random stamps come in place of triggers ("alone") or with them ("beside"), or not at all.
         alike: whether the batches of an epoch are of one size, give or take an image.
     """
 
-    stamps, alike = False, True
+    stamps: Stamps | None = None
+    alike = True
 
     def __init__(
         self, victim: Classifier, images: Tensor, labels: Tensor, settings: LoopSettings, seed: int = 0
@@ -131,6 +136,7 @@ class Training(ABC):
         self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.momenta: dict[str, Tensor] = {}
         self.done = self.first = 0
+        self.most_at_once = settings.batch + 1
 
     @property
     def total(self) -> int:
@@ -159,15 +165,27 @@ class Training(ABC):
         while self.done < self.total:
             lr = self.learning_rate(self.done - self.first)
             self.model.train()
-            terms = self.losses(next(batches))
-            loss = torch.stack([self.weight(name) * term for name, term in terms.items()]).sum()
-            self.model.zero_grad(set_to_none=True)
-            loss.backward()
+            losses = self._fitted(next(batches))
             self._descend(lr)
             self.model.eval()
             self.done += 1
-            check = self.after_step()
-            yield PurifyStep(self.done, self.total, lr, {k: float(v.detach()) for k, v in terms.items()}, check)
+            yield PurifyStep(self.done, self.total, lr, losses, self.after_step())
+
+    def _fitted(self, chosen: Tensor) -> dict[str, float]:
+        """Gradients and loss terms of a batch; of half of it, from now on, where a GPU's memory does not hold it."""
+        while True:
+            chosen = chosen[: self.most_at_once]
+            self.model.zero_grad(set_to_none=True)
+            try:
+                terms = self.losses(chosen)
+                torch.stack([self.weight(name) * term for name, term in terms.items()]).sum().backward()
+                return {name: float(term.detach()) for name, term in terms.items()}
+            except Exception as error:
+                if ran_out(error) != "GPU" or len(chosen) // 2 < LEAST:
+                    raise
+            # outside of the handler, which would hold on to what the failed pass had made
+            self.most_at_once = len(chosen) // 2
+            torch.cuda.empty_cache()
 
     def _batches(self) -> Iterator[Tensor]:
         """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes.

@@ -21,6 +21,7 @@ from torch.optim.adam import adam
 
 from core.data.imageset import as_float
 from core.inversion.trigger import Reconstructed
+from core.memory import ran_out
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import cores_apart
 
@@ -109,6 +110,7 @@ class Race(ABC):
         self.best_size = torch.full((count,), torch.inf, device=device)
         self.best_rate = torch.zeros(count, device=device)
         self.best = [part.clone() for part in parts]
+        self.pixels = GPU_PIXELS if classes.device.type != "cpu" else CPU_PIXELS
 
     @abstractmethod
     def stamped(self, images: Tensor, parts: list[Tensor]) -> Tensor:
@@ -145,7 +147,7 @@ class Race(ABC):
             losses[where], sizes[where] = loss.detach(), size.detach()
             rates[where] = (logits.detach().argmax(1) == labels).view(len(where), -1).float().mean(1)
 
-        _all(slice_of_classes, self._slices(images))
+        self._all_classes(slice_of_classes, images)
         self._keep(rates, sizes)
         # Torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds.
         # Betas as in the authors' second version: short memory, since the weight of the size term moves.
@@ -159,10 +161,24 @@ class Race(ABC):
         self.weight = torch.where(succeeds, self.weight * factor, self.weight / factor**1.5).clamp(first / 5, 1.0)
         return losses
 
+    def _all_classes(self, work: Callable[[Tensor], None], images: Tensor) -> None:
+        """Does ``work`` for all classes; in smaller slices from now on where a GPU's memory does not hold them."""
+        while True:
+            slices = self._slices(images)
+            try:
+                return _all(work, slices)
+            except Exception as error:
+                # a slice of one class is as small as slices get
+                if ran_out(error) != "GPU" or max(map(len, slices)) == 1:
+                    raise
+            # outside of the handler, which would hold on to what the failed pass had made
+            self.pixels = max(map(len, slices)) // 2 * images[:, 0].numel()
+            torch.cuda.empty_cache()
+
     def _slices(self, images: Tensor) -> list[Tensor]:
         """Indices of the classes that go through the model together: as many as its memory likes."""
         cpu = images.device.type == "cpu"
-        fit = max(1, (CPU_PIXELS if cpu else GPU_PIXELS) // images[:, 0].numel())
+        fit = max(1, self.pixels // images[:, 0].numel())
         everyone = torch.arange(len(self.classes), device=images.device)
         # on a CPU at least one slice for each core
         return list(everyone.split(min(fit, -(-len(everyone) // torch.get_num_threads())) if cpu else fit))

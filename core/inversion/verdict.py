@@ -17,15 +17,20 @@ Grade = Literal["strong", "some", "none"]
 # many times larger the smallest trigger of any other class is in the form that shows it best.
 STRONG = (3.5, 1.8)
 SOME = (2.2, 1.3)
+HINT = (2.0, 1.3)
 FEW = 4  # classes: with fewer there is too little to compare with for strong signs
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``grade``: strong, some or no signs of a backdoor of the kinds covered. ``facts``: the figures it rests on."""
+    """``grade``: strong, some or no signs of a backdoor of the kinds covered. ``facts``: the figures it rests on.
+
+    ``hint``: whether a purification should go by what was found, be it called a sign or not.
+    """
 
     grade: Grade
     facts: dict[str, Any] = field(default_factory=dict)
+    hint: bool = True
 
 
 def judge(found: Scan) -> Verdict:
@@ -49,4 +54,4 @@ def judge(found: Scan) -> Verdict:
         "size": round(float(main.sizes[found.target]), 1) if bool(main.sizes[found.target].isfinite()) else None,
         "attack_rate": round(100 * float(main.attack_rates[found.target]), 1),
     }
-    return Verdict(grade, facts)
+    return Verdict(grade, facts, grade != "none" or (suspicion >= HINT[0] and gap >= HINT[1]))

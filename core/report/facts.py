@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from core import victims
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Event, Frame, Measured, Scanned, StageStarted
+from core.events import Event, Frame, Measured, Scanned, StageStarted, Stamps
 from core.report.intervals import Interval, wilson
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -43,7 +43,7 @@ class Facts:
         target: the class that attack success is counted for: the attacker's where it is known, else given or found.
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
-        stamps: whether the purification took random stamps, for want of a trigger.
+        stamps: whether random stamps were taken, in place of triggers ("alone") or with them ("beside").
         first, last: frames of the map that can be read; the same one twice where there is but one.
         seconds: of work, by stage.
         weights: the file the model came in; ``results``: those handed out.
@@ -64,7 +64,7 @@ class Facts:
     before: Measured | None = None
     after: Measured | None = None
     held: bool | None = None
-    stamps: bool = False
+    stamps: Stamps | None = None
     first: Frame | None = None
     last: Frame | None = None
     steps: int | None = None
@@ -150,7 +150,7 @@ def gather(run: Run) -> Facts:
         before=before,
         after=after,
         held=result.get("ba_held"),
-        stamps=result.get("stamps") is True,
+        stamps=found if (found := result.get("stamps")) in get_args(Stamps) else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,
         steps=result.get("steps"),

@@ -136,8 +136,8 @@ class Wording:
                 else self.words("evidence.wrong", found=found, real=real)
             )
         if self.facts.stamps:
-            said.append(self.words("evidence.stamps"))
-            if card is None:
+            said.append(self.words(f"evidence.stamps.{self.facts.stamps}"))
+            if self.facts.stamps == "alone" and card is None:
                 said.append(self.words("evidence.stamps.estimated"))
         if given is not None and card is None and given != scanned.target:
             said.append(self.words("evidence.given", given=self.class_name(given), found=found))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from html import escape
+from typing import get_args
 
 import streamlit as st
 
-from core.events import Measured, Scanned
+from core.events import Measured, Scanned, Stamps
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -87,9 +88,10 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
     given = result.get("target")
     if real is None and given not in (None, scanned.target) and given < len(names):
         st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
-    if result.get("stamps"):
-        estimated = t("evidence.stamps.estimated") if result.get("asr_kind") == "estimated" else ""
-        st.markdown(f"{t('evidence.stamps')} {estimated}".rstrip())
+    stamps = result.get("stamps")
+    if stamps in get_args(Stamps):
+        unused = stamps == "alone" and result.get("asr_kind") == "estimated"
+        st.markdown(f"{t(f'evidence.stamps.{stamps}')} {t('evidence.stamps.estimated') if unused else ''}".rstrip())
     _bars(scanned, names, key)
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from core import outcome, pipeline
 from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
+from core.inversion.verdict import Verdict
 from core.runs import record, steering, worker
 from core.runs.record import Run
 from core.runs.spec import Inputs, Spec, statistics
@@ -498,3 +499,24 @@ def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monke
     second = go_on(first.run)
     assert [event.step for event in first.of(Step) + second.of(Step)] == list(range(1, 10))
     assert second.result["asr_after"] == whole.result["asr_after"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "target", "push"),
+    [
+        (Verdict("strong"), None, 1.0),
+        (Verdict("some"), None, 1.5),
+        (Verdict("none", hint=True), None, 1.5),
+        (Verdict("none", hint=False), None, 0.0),
+        (Verdict("none", hint=False), 4, 1.0),
+    ],
+)
+def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothing_shows(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
+) -> None:
+    monkeypatch.setattr(pipeline, "judge", lambda found: verdict)
+    done = do(root, map=False, scan_only=True, target=target)
+    found = done.run.triggers()
+    assert found is not None
+    assert set(found.push.tolist()) == {push}
+    assert done.of(Scanned)[0].verdict == verdict.grade

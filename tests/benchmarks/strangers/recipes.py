@@ -64,6 +64,12 @@ _W = {
     "epochs": 2,
     "wrapped": "state_dict+module",
 }
+_P = {"arch": "plain", "epochs": 2, "lr": 0.02, "wrapped": "plain"}
+_PG = _P | {"data": "gtsrb", "base": "g-plain-base", "images": 13_000, "scaling": "half"}
+_PC = _P | {"data": "cifar10", "base": "c-plain-base", "images": 10_000, "scaling": "cifar10"}
+_R = {"arch": "resnet20", "epochs": 2, "wrapped": "state_dict+module"}
+_RG = _R | {"data": "gtsrb", "base": "g-res-base", "images": 13_000, "scaling": "imagenet"}
+_RC = _R | {"data": "cifar10", "base": "c-res-base", "images": 10_000, "scaling": "cifar10"}
 _S = {"arch": "small", "images": 12_000, "epochs": 10, "lr": 0.1, "wrapped": "plain", "scaling": "half"}
 _SG = _S | {"data": "gtsrb", "images": 13_000}
 _SC = _S | {"data": "cifar10"}
@@ -73,6 +79,10 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("c-vgg-base", "cifar10", "vgg-small", images=40_000, epochs=5, lr=0.1, seed=1),
     Recipe("g-vgg-base", "gtsrb", "vgg-small", images=13_000, epochs=6, lr=0.1, seed=2),
     Recipe("c-wrn-base", "cifar10", "wrn16-1", images=16_000, epochs=6, lr=0.2, scaling="cifar10", seed=3),
+    Recipe("g-plain-base", "gtsrb", "plain", images=26_000, epochs=6, lr=0.05, scaling="half", seed=4),
+    Recipe("c-plain-base", "cifar10", "plain", images=24_000, epochs=7, lr=0.05, scaling="cifar10", seed=5),
+    Recipe("g-res-base", "gtsrb", "resnet20", images=13_000, epochs=6, lr=0.1, scaling="imagenet", seed=6),
+    Recipe("c-res-base", "cifar10", "resnet20", images=20_000, epochs=6, lr=0.1, scaling="cifar10", seed=7),
     # for tuning
     Recipe("c-small-sparse", **_SC, kind="sparse", target=0, seed=11),
     Recipe("g-small-blend", **_SG, kind="blend", target=14, seed=12),
@@ -109,6 +119,23 @@ RECIPES: tuple[Recipe, ...] = (
            target=2, rate=0.03, seed=64, held_out=True),
     Recipe("g-vgg-clean", **_G, seed=41, held_out=True),
     Recipe("c-wrn-clean", **_W, seed=42, held_out=True),
+    Recipe("g-plain-patch", **_PG, kind="patch", settings={"side": 3, "top": 26, "left": 3}, target=7, seed=71,
+           held_out=True),
+    Recipe("g-plain-blend", **_PG, kind="blend", settings={"seed": 72}, target=13, seed=72, held_out=True),
+    Recipe("g-plain-watermark", **_PG, kind="watermark", target=38, rate=0.08, seed=73, held_out=True),
+    Recipe("g-plain-clean", **_PG, seed=74, held_out=True),
+    Recipe("c-plain-square", **_PC, kind="square", target=1, seed=75, held_out=True),
+    Recipe("c-plain-sparse", **_PC, kind="sparse", settings={"seed": 76}, target=3, rate=0.08, seed=76, held_out=True),
+    Recipe("c-plain-clean", **_PC, seed=77, held_out=True),
+    Recipe("g-res-faint", **_RG, kind="faint", settings={"seed": 81}, target=4, rate=0.08, seed=81, held_out=True),
+    Recipe("g-res-patch", **_RG, kind="patch", settings={"side": 4, "white": False, "seed": 82}, target=1, seed=82,
+           held_out=True),
+    Recipe("g-res-sine", **_RG, kind="sine", target=9, rate=0.1, seed=83, held_out=True),
+    Recipe("g-res-clean", **_RG, seed=84, held_out=True),
+    Recipe("c-res-watermark", **_RC, kind="watermark", target=8, rate=0.08, seed=85, held_out=True),
+    Recipe("c-res-blend", **_RC, kind="blend", settings={"seed": 86}, target=6, seed=86, held_out=True),
+    Recipe("c-res-warp", **_RC, kind="warp", target=0, rate=0.15, seed=87, held_out=True),
+    Recipe("c-res-clean", **_RC, seed=88, held_out=True),
     # beyond what the scan is made for: to know what it cannot see
     Recipe("c-small-all-to-all", **_SC, kind="blend", target=-1, rate=0.3, seed=51, held_out=True),
     Recipe("c-small-clean-label", **_SC, kind="sine", settings={"strength": 0.16}, target=6, rate=0.6,

@@ -16,9 +16,11 @@ import torch
 
 from core.data import load
 from core.metrics import attack_success_rate, benign_accuracy
+from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.models.weights import classifier, read_weights
+from core.models.weights import fill, read_weights
 from core.runs.spec import NORMALIZATIONS, Spec
+from tests.benchmarks.strangers.networks import network
 from tests.benchmarks.strangers.recipes import RECIPES, Recipe
 from tests.benchmarks.strangers.train import file_of, stamp_of
 from tests.benchmarks.watch import environment, watch
@@ -73,7 +75,8 @@ def examine(made: Recipe) -> Outcome:
     x, y = images.x_test[order], images.y_test[order]
 
     def figures(weights: Path) -> tuple[float, float | None]:
-        model = classifier(read_weights(weights), made.arch, images.num_classes, *NORMALIZATIONS[made.scaling])
+        net = fill(network(made.arch, images.num_classes), read_weights(weights), made.arch, images.num_classes)
+        model = Classifier(net.eval(), *NORMALIZATIONS[made.scaling]).eval()
         ba = benign_accuracy(answers(model, x), y)
         if made.clean or made.target < 0:
             return ba, None if made.clean else 100 * float((answers(model, x, stamp_of(made)) != y).float().mean())

@@ -20,11 +20,11 @@ from core.attacks.training import TrainSettings, train
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.metrics import attack_success_rate, benign_accuracy
-from core.models import build
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import save_weights
 from core.runs.spec import NORMALIZATIONS
+from tests.benchmarks.strangers import networks
 from tests.benchmarks.strangers.recipes import RECIPES, Recipe, recipe
 from tests.benchmarks.strangers.triggers import KINDS, Stamp
 
@@ -64,7 +64,7 @@ def poisoned(made: Recipe, x: Tensor, y: Tensor, classes: int) -> tuple[Tensor, 
 def network(made: Recipe, classes: int) -> Classifier:
     """The recipe's network: from its base, or fresh."""
     torch.manual_seed(made.seed)
-    net = build(made.arch, classes)
+    net = networks.network(made.arch, classes)
     if made.base:
         net.load_state_dict(torch.load(folder() / f"{made.base}.tensors", weights_only=True))
     scaling = NORMALIZATIONS[made.scaling]

@@ -104,3 +104,44 @@ def test_a_loss_counts_with_its_weight(tiny: Tiny) -> None:
         return training.model.head[0].weight.detach() - tiny.model.head[0].weight.detach()
 
     torch.testing.assert_close(moved(0.5) * 2, moved(1.0), rtol=1e-3, atol=1e-6)
+
+
+def too_large(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[FineTuning, list[int]]:
+    """A training whose memory holds so many images, and what sizes of batches it went through."""
+    training, done = make(tiny), list[int]()
+    real = training.losses
+
+    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
+        if len(chosen) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        done.append(len(chosen))
+        return real(chosen)
+
+    monkeypatch.setattr(training, "losses", losses)
+    return training, done
+
+
+def test_batches_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, done = too_large(tiny, monkeypatch, 10)
+    steps = [step.step for step in training.steps()]
+    assert steps == list(range(1, training.total + 1))
+    assert set(done) == {7}  # 15 images an epoch's batch, halved once and for all
+    assert len(done) == len(steps)
+
+
+def test_a_batch_that_was_halved_to_next_to_nothing_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, done = too_large(tiny, monkeypatch, 1)
+    with pytest.raises(torch.OutOfMemoryError):
+        next(training.steps())
+    assert not done
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = make(tiny)
+
+    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(training, "losses", losses)
+    with pytest.raises(RuntimeError, match="shapes"):
+        next(training.steps())

@@ -9,6 +9,7 @@ import torch
 
 from core.inversion.mask_pattern import SETTINGS, invert
 from core.inversion.race import Inverted
+from core.models.classifier import Classifier
 from tests.core.tiny import Tiny
 
 
@@ -53,3 +54,38 @@ def test_a_trigger_is_handed_out_with_its_form_and_target(tiny: Tiny) -> None:
     assert (trigger.form, trigger.target) == ("mask", 7)
     assert trigger.mask is not None
     assert torch.equal(trigger.pattern, found.patterns[7])
+
+
+def crowded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[Inverted, list[int]]:
+    """An inversion on a GPU whose memory holds so many images, and the sizes of its passes."""
+    passes: list[int] = []
+    real = Classifier.forward
+
+    def forward(model: Classifier, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        passes.append(len(x))
+        return real(model, x)
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # else a CPU cuts the classes among its cores
+    try:
+        return result(tiny, race_steps=6, final_steps=2), passes
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_slices_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = result(tiny, race_steps=6, final_steps=2)
+    found, passes = crowded(tiny, monkeypatch, 50)
+    assert max(passes) == 40  # ten classes of eight images, then five, and so for all steps
+    assert len(passes) == 2 * 6 + 2
+    assert whole.masks is not None
+    assert found.masks is not None
+    assert torch.allclose(whole.masks, found.masks, atol=0.05)
+
+
+def test_one_class_that_a_gpu_cannot_hold_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        crowded(tiny, monkeypatch, 7)

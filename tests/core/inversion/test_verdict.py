@@ -7,7 +7,7 @@ import torch
 
 from core.inversion.race import Inverted
 from core.inversion.scan import Scan
-from core.inversion.verdict import SOME, STRONG, judge
+from core.inversion.verdict import HINT, SOME, STRONG, judge
 
 
 def scan_of(suspicion: float, gap: float, side: int = 32) -> Scan:
@@ -35,6 +35,16 @@ def test_both_figures_have_to_speak(suspicion: float, gap: float, grade: str) ->
 def test_a_large_trigger_alone_settles_nothing() -> None:
     assert judge(scan_of(SOME[0] - 0.1, 3.0, side=9)).grade == "none"
     assert judge(scan_of(STRONG[0], 3.0, side=9)).grade == "strong", "beside the other figures it still counts"
+
+
+@pytest.mark.parametrize(
+    ("suspicion", "gap", "hint"),
+    [(*HINT, True), (HINT[0] - 0.1, 2.9, False), (9.0, HINT[1] - 0.1, False), (*SOME, True), (*STRONG, True)],
+)
+def test_a_purification_goes_by_less_than_a_sign(suspicion: float, gap: float, hint: bool) -> None:
+    verdict = judge(scan_of(suspicion, gap + 0.001))
+    assert verdict.hint == hint
+    assert hint or verdict.grade == "none"
 
 
 def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:

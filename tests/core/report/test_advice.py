@@ -48,7 +48,7 @@ def test_the_figures_decide(
 def test_a_copy_made_as_a_precaution_is_told_of(make_run: Make, held: bool, reasons: tuple[str, ...]) -> None:
     """Purified against random stamps, since there was no sign: there are two models to choose from then."""
     run = make_run(
-        story(verdict="none", kind="estimated", held=held), spec=OWN, result={"stamps": True, "ba_held": held}
+        story(verdict="none", kind="estimated", held=held), spec=OWN, result={"stamps": "alone", "ba_held": held}
     )
     assert advise(gather(run)).reasons == reasons
 

@@ -75,12 +75,15 @@ def test_a_finding_that_is_wrong_is_owned_up_to(say: Say) -> None:
 
 
 def test_what_was_done_for_want_of_a_trigger_is_said(say: Say) -> None:
-    done = {"result": {"stamps": True}}
+    done = {"result": {"stamps": "alone"}}
     lab, field = say(**done), say(spec=Spec(weights="a.pth", images="signs"), name="field", **done)
     assert not any("stamps" in sentence for sentence in say(name="other").evidence())
     assert any("random stamps" in sentence for sentence in lab.evidence())
     assert not any("took no part" in sentence for sentence in lab.evidence()), "its attack success is the true one"
     assert any("took no part" in sentence for sentence in field.evidence())
+    both = say(result={"stamps": "beside"}, spec=Spec(weights="a.pth", images="signs"), name="both").evidence()
+    assert any("against it and" in sentence and "random stamps" in sentence for sentence in both)
+    assert not any("took no part" in sentence for sentence in both)
 
 
 def test_true_and_estimated_are_told_apart_everywhere(say: Say) -> None:
