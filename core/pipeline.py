@@ -194,7 +194,7 @@ def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
 def _scanned(state: State, found: Scan) -> Scanned:
     """What the scan found, whatever target was given; only the triggers are those of a given one."""
     verdict, main, given = judge(found), found.main, state.spec.target
-    push = SURE if given is not None or verdict.grade == "strong" else DOUBTFUL if verdict.hint else NOTHING
+    push = SURE if given is not None or verdict.sure else DOUBTFUL if verdict.hint else NOTHING
     file = _written(state, (found if given is None else found.of(given)).triggers(), push)
     return Scanned(
         target=found.target,
@@ -286,7 +286,7 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     if not most:
         return model, after, True
     # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
-    room = min(ROOM, most) if state.scanned is not None and state.scanned.verdict == "strong" else 0.0
+    room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
     held: tuple[Classifier, Measured] | None = None
     for back, candidate in enumerate(itertools.chain([model], purifier.nearer())):
         if back:

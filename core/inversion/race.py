@@ -38,7 +38,7 @@ class RaceSettings:
         final_steps: further steps for the ``finalists`` smallest triggers.
         finalists: how many classes go on after the race.
         heat_steps, heat_images, heat_classes: with more than ``heat_classes`` classes, all take ``heat_steps`` steps
-            of ``heat_images`` images first and only the ``heat_classes`` nearest to success go on to the race.
+            of ``heat_images`` images first and only the ``heat_classes`` that were reached soonest go on to the race.
         images: images per class and step.
         lr: Adam's learning rate.
         attack_rate: share of images, 0-1, that must be answered with the class for a trigger to count.
@@ -73,6 +73,8 @@ class Inverted:
             race had the same effort.
         attack_rates: share of images, 0-1, that the kept trigger turned to its class, (classes,).
         smallest: the class whose trigger was smallest after the finalists' further steps.
+        early: mean cross-entropy of each class over the first ``heat_steps`` steps, (classes,), nats: the lower, the
+            sooner the class was reached. None where that was not noted.
     """
 
     form: str
@@ -81,6 +83,7 @@ class Inverted:
     sizes: Tensor
     attack_rates: Tensor
     smallest: int
+    early: Tensor | None = None
 
     def trigger(self, target: int) -> Reconstructed:
         """The trigger that leads to ``target``."""
@@ -245,16 +248,20 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
     with frozen(model):
         parts, rates = race.kept()
         sizes = torch.full((everyone,), torch.nan, device=device)
+        # Over all steps and not at the end: what was reached grows smaller from then on, and its loss with it larger.
+        early = torch.zeros(everyone, device=device)
+        for _ in range(heat):
+            early += step(settings.heat_images) / heat
+            done += 1
+            yield done, total, None
         if heat:
-            losses = torch.zeros(everyone, device=device)
-            for _ in range(heat):
-                losses = 0.8 * losses + step(settings.heat_images)
-                done += 1
-                yield done, total, None
             parts, rates = race.kept()
-            race.narrowed(losses.argsort()[: settings.heat_classes])
-        for _ in range(settings.race_steps):
-            step()
+            race.narrowed(early.argsort()[: settings.heat_classes])
+        first = min(settings.heat_steps, settings.race_steps)
+        for number in range(settings.race_steps):
+            losses = step()
+            if not heat and number < first:
+                early += losses / first
             done += 1
             yield done, total, None
         sizes[race.classes] = race.best_size
@@ -270,7 +277,7 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
         _put(race, parts, rates)
     masks, patterns = race.result(parts)
     smallest = int(race.classes[race.best_size.argmin()])  # argmin takes the first, and they come smallest first
-    yield total, total, Inverted(race.form, masks, patterns, sizes, rates, smallest)
+    yield total, total, Inverted(race.form, masks, patterns, sizes, rates, smallest, early)
 
 
 def _put(race: Race, parts: list[Tensor], rates: Tensor) -> None:

@@ -20,6 +20,9 @@ SMALL = 0.1  # share of the picture that such a trigger takes at most
 NEARLY = 0.6  # of how far the main form stands out: forms that do so too are used beside it
 WORKS = 0.5  # share of images that a trigger has to turn
 COUNTER = -0.5  # octaves: the most that one form may speak against a class that another finds easy to reach
+SOON = 3.0  # deviations below the median from which on a class counts as reached soon
+MOST_LEAD = 3.0  # octaves
+FEW = 4  # classes: with fewer there is too little to compare with
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ class Scan:
         return min(10.0, other / max(own, 1.0)) if math.isfinite(own) else 0.0
 
     @property
+    def lead(self) -> float:
+        """How much sooner the target was reached than any other class, octaves, summed over the forms."""
+        return float(sum(lead(form)[self.target] for form in self.forms))
+
+    @property
+    def sooner(self) -> float:
+        """How many times sooner than any other class the target was reached, in the form that shows it best; or 1."""
+        return float(2 ** max(lead(form)[self.target] for form in self.forms))
+
+    @property
     def main(self) -> Inverted:
         """The form in which the target stands out most."""
         return max(self.forms, key=self.gap)
@@ -87,8 +100,28 @@ def _pixels(form: Inverted) -> float:
     return float(math.prod(form.patterns.shape[-2:]))
 
 
+def lead(form: Inverted) -> Tensor:
+    """How much sooner a class was reached than any other, octaves of the early cross-entropy, (classes,).
+
+    A trigger that is spread over the picture need not be small, but whatever points its way works at once. Above 0 for
+    one class at most, and only if that lies far below the median.
+    """
+    found = torch.zeros_like(form.sizes)
+    if form.early is None or len(form.early) < FEW:
+        return found
+    levels = form.early.clamp(min=1e-3).log2()
+    median = levels.quantile(0.5)
+    deviation = 1.4826 * (levels - median).abs().quantile(0.5)
+    (first, second), (top, _) = levels.topk(2, largest=False)
+    if median - first >= SOON * deviation:
+        found[top] = (second - first).clamp(max=MOST_LEAD)
+    return found
+
+
 def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
-    """How small a class's triggers are beside those of the others, in octaves, summed over the forms, (classes,).
+    """How small a class's triggers are beside those of the others, and how much sooner they work, (classes,).
+
+    In octaves, summed over the forms.
 
     A backdoor shows in the forms that suit it: a patch leaves no small smooth trigger, a blend no small mask. So a form
     in which a class is nothing special counts little against it.
@@ -102,7 +135,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
         largest = finite.max() if len(finite) > 1 else finite.new_tensor(_pixels(form))
         sizes = torch.where(form.sizes.isfinite(), form.sizes, largest).clamp(min=1.0)
         ran = sizes[~form.sizes.isnan()]
-        total += (ran.median() / sizes).log2().clamp(min=COUNTER)
+        total += (ran.median() / sizes).log2().clamp(min=COUNTER) + lead(form)
     return total
 
 

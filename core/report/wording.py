@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
-from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
+from core.report.facts import GRADES, SOONER, Facts, asr, asr_interval, ba_interval
 from core.words import Words
 
 
@@ -121,11 +121,15 @@ class Wording:
             return []
         found = self.class_name(scanned.target)
         index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
-        if self.facts.grade == "none" or gap <= 1:
-            said = [self.words("evidence.weak", target=found, index=index)]
-        else:
+        sooner = float(scanned.facts.get("sooner") or 1.0)
+        said = []
+        if self.facts.grade == "none" or (gap <= 1 and sooner < SOONER):
+            said.append(self.words("evidence.weak", target=found, index=index))
+        elif gap > 1:
             form = self.words.name("evidence.form", scanned.form)
-            said = [self.words("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form)]
+            said.append(self.words("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form))
+        if self.facts.grade != "none" and sooner >= SOONER:
+            said.append(self.words("evidence.sooner", target=found, times=f"{sooner:.1f}"))
         card, given = self.facts.card, self.facts.spec.target
         if card is not None:
             right = card.target == scanned.target

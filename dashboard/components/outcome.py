@@ -8,6 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from core.events import Measured, Scanned, Stamps
+from core.report.facts import SOONER
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -74,11 +75,14 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
     found = i18n.unmarked(names[scanned.target]) if scanned.target < len(names) else str(scanned.target)
     index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
     st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
-    if scanned.verdict == "none" or gap <= 1:
+    sooner = float(scanned.facts.get("sooner") or 1.0)
+    if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
         st.markdown(t("evidence.weak", target=found, index=index))
-    else:
+    elif gap > 1:
         form = i18n.t(f"evidence.form.{scanned.form}")
         st.markdown(t("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form))
+    if scanned.verdict != "none" and sooner >= SOONER:
+        st.markdown(t("evidence.sooner", target=found, times=f"{sooner:.1f}"))
     if real is not None and real < len(names):
         st.markdown(
             t("evidence.right", found=found)

@@ -335,20 +335,20 @@ def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) 
 
 
 @pytest.mark.parametrize(
-    ("verdict", "accuracies", "taken", "held"),
+    ("push", "accuracies", "taken", "held"),
     [
-        ("strong", [88.6], 0, True),
-        ("strong", [88.2, 88.4, 88.6], 2, True),
-        ("strong", [88.2, 88.4, 88.1], 0, True),
-        ("strong", [87.0, 88.2, 88.4], 1, True),
-        ("strong", [87.0, 87.5, 87.9], 0, False),
-        ("some", [88.2, 88.6], 0, True),
-        ("some", [87.0, 88.2, 88.6], 1, True),
+        (1.0, [88.6], 0, True),
+        (1.0, [88.2, 88.4, 88.6], 2, True),
+        (1.0, [88.2, 88.4, 88.1], 0, True),
+        (1.0, [87.0, 88.2, 88.4], 1, True),
+        (1.0, [87.0, 87.5, 87.9], 0, False),
+        (1.5, [88.2, 88.6], 0, True),
+        (1.5, [87.0, 88.2, 88.6], 1, True),
         (None, [88.2, 88.6], 0, True),
     ],
 )
-def test_accuracy_is_held_with_room_to_spare_where_the_signs_are_strong(
-    monkeypatch: pytest.MonkeyPatch, verdict: str | None, accuracies: list[float], taken: int, held: bool
+def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
+    monkeypatch: pytest.MonkeyPatch, push: float | None, accuracies: list[float], taken: int, held: bool
 ) -> None:
     def measured(ba: float) -> Measured:
         return Measured("after", ba, ba, 1.0, "true", 100, 90)
@@ -357,7 +357,7 @@ def test_accuracy_is_held_with_room_to_spare_where_the_signs_are_strong(
     purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: iter(range(1, len(accuracies))))
     state = SimpleNamespace(
         settings=SimpleNamespace(most_drop=2.0), before=measured(90.0), steps_back=0,
-        scanned=verdict and SimpleNamespace(verdict=verdict), steering=SimpleNamespace(check=lambda: None),
+        triggers=[] if push is None else [SimpleNamespace(push=push)], steering=SimpleNamespace(check=lambda: None),
     )  # fmt: skip
     model, after, said = pipeline._held(state, purifier)  # type: ignore[arg-type]
     assert (model, after.ba, said) == (taken, accuracies[taken], held)
@@ -504,7 +504,8 @@ def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monke
 @pytest.mark.parametrize(
     ("verdict", "target", "push"),
     [
-        (Verdict("strong"), None, 1.0),
+        (Verdict("strong", sure=True), None, 1.0),
+        (Verdict("strong"), None, 1.5),
         (Verdict("some"), None, 1.5),
         (Verdict("none", hint=True), None, 1.5),
         (Verdict("none", hint=False), None, 0.0),

@@ -31,6 +31,21 @@ def test_the_heat_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
 
 
+def test_the_race_goes_to_those_that_were_reached_soonest(tiny: Tiny) -> None:
+    found = result(tiny, heat_classes=4, heat_steps=20, race_steps=5, final_steps=2)
+    assert found.early is not None
+    assert set(found.early.argsort()[:4].tolist()) == set((~found.sizes.isnan()).nonzero().flatten().tolist())
+    assert found.smallest == tiny.target
+
+
+def test_who_is_reached_soonest_is_noted_without_a_heat_too(tiny: Tiny) -> None:
+    early, short = (result(tiny, race_steps=steps, final_steps=1).early for steps in (30, 10))
+    assert early is not None
+    assert short is not None
+    assert float(early.min()) > 0
+    assert (early < short).all(), "a mean over more steps: each class gets nearer"
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_slices_do_not_change_the_result(tiny: Tiny, threads: int) -> None:
     few = {"race_steps": 6, "final_steps": 2}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -11,7 +13,7 @@ from torch import tensor
 
 from core.inversion import additive, mask_pattern
 from core.inversion.race import Inverted
-from core.inversion.scan import Scan, scan, suspicion
+from core.inversion.scan import Scan, lead, scan, suspicion
 from core.inversion.verdict import judge
 from tests.core.tiny import Tiny
 
@@ -75,6 +77,29 @@ def test_a_class_that_alone_was_reached_is_compared_with_the_whole_picture() -> 
     alone = made(form("mask", [inf, 8.0, inf, inf]))
     assert alone.target == 1
     assert alone.gap(alone.main) == 2.0  # the picture has 4 x 4 pixels
+
+
+def reached(*early: float) -> Inverted:
+    return replace(form("mask", [40.0] * len(early)), early=tensor(early))
+
+
+def test_only_a_class_far_ahead_of_the_rest_has_a_lead() -> None:
+    ahead = reached(2.0, 0.5, 2.1, 1.9, 2.2)
+    assert lead(ahead).tolist() == pytest.approx([0, math.log2(1.9 / 0.5), 0, 0, 0])
+    assert not lead(reached(2.0, 1.2, 2.9, 1.5, 2.4)).any(), "one of a wide field"
+    assert float(lead(reached(2.0, 1e-9, 2.1, 1.9, 2.2)).max()) == 3.0
+    assert not lead(reached(2.0, 2.0, 2.0, 2.0)).any()
+    assert not lead(reached(2.0, 0.1, 2.0)).any(), "too few to compare with"
+    assert not lead(form("mask", [40, 8, 44, 48])).any()
+
+
+def test_a_lead_adds_to_the_suspicion() -> None:
+    found = made(reached(2.0, 0.5, 2.1, 1.9, 2.2), reached(2.0, 1.9, 0.5, 2.1, 2.2))
+    assert found.suspicion[1] == pytest.approx(found.suspicion[2]) == pytest.approx(math.log2(1.9 / 0.5))
+    assert found.lead == pytest.approx(math.log2(1.9 / 0.5))
+    assert found.sooner == pytest.approx(1.9 / 0.5)
+    assert found.of(0).lead == 0
+    assert found.of(0).sooner == 1
 
 
 def test_no_trigger_for_any_class() -> None:

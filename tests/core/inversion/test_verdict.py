@@ -10,10 +10,13 @@ from core.inversion.scan import Scan
 from core.inversion.verdict import HINT, SOME, STRONG, judge
 
 
-def scan_of(suspicion: float, gap: float, side: int = 32) -> Scan:
+def scan_of(suspicion: float, gap: float, side: int = 32, early: list[float] | None = None) -> Scan:
     """A scan of one form whose target has just these figures, and a trigger of 10 pixels."""
     sizes = torch.tensor([10.0, 10.0 * gap, 10.0 * gap, 10.0 * gap])
-    form = Inverted("mask", torch.ones(4, 1, side, side), torch.zeros(4, 3, side, side), sizes, torch.ones(4), 0)
+    form = Inverted(
+        "mask", torch.ones(4, 1, side, side), torch.zeros(4, 3, side, side), sizes, torch.ones(4), 0,
+        None if early is None else torch.tensor(early),
+    )  # fmt: skip
     return Scan((form,), torch.tensor([suspicion, 0.0, 0.0, 0.0]), 0)
 
 
@@ -45,6 +48,16 @@ def test_a_purification_goes_by_less_than_a_sign(suspicion: float, gap: float, h
     verdict = judge(scan_of(suspicion, gap + 0.001))
     assert verdict.hint == hint
     assert hint or verdict.grade == "none"
+
+
+def test_who_is_reached_long_before_the_others_shows_as_much_as_who_needs_a_small_trigger() -> None:
+    alike, soon = [2.0, 2.1, 2.2, 2.3], [0.2, 2.1, 2.2, 2.3]
+    for early, grade in ((None, "none"), (alike, "none"), (soon, "strong")):
+        verdict = judge(scan_of(STRONG[0], 1.0, early=early))
+        assert verdict.grade == grade
+        assert not verdict.sure, "it is by its size that a trigger is known to be reconstructed well"
+    assert judge(scan_of(STRONG[0], 1.0, early=soon)).facts["sooner"] == pytest.approx(8.0)
+    assert judge(scan_of(STRONG[0] + 3, 2.0, early=soon)).sure
 
 
 def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:

@@ -74,6 +74,20 @@ def test_a_finding_that_is_wrong_is_owned_up_to(say: Say) -> None:
     assert any("Stop" in sentence and "Speed limit 80" in sentence for sentence in evidence)
 
 
+def test_who_was_reached_sooner_is_told_of_beside_or_instead_of_the_size(say: Say) -> None:
+    def evidence(name: str, **facts: float) -> str:
+        return " ".join(say(story(facts=facts), name=name).evidence())
+
+    both, soon, neither = (
+        evidence("both", gap=2.0, sooner=4.0), evidence("soon", gap=1.0, sooner=4.0), evidence("none", gap=1.0)
+    )  # fmt: skip
+    assert "2.0 times as large" in both
+    assert "4.0 times nearer" in both
+    assert "times as large" not in soon
+    assert "4.0 times nearer" in soon
+    assert "stands out too little" in neither
+
+
 def test_what_was_done_for_want_of_a_trigger_is_said(say: Say) -> None:
     done = {"result": {"stamps": "alone"}}
     lab, field = say(**done), say(spec=Spec(weights="a.pth", images="signs"), name="field", **done)
