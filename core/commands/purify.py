@@ -27,7 +27,7 @@ VERDICTS = {
 STAMPS = {
     "alone": "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
     "warps) as a precaution, and not against what the scan reconstructed.",
-    "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and, besides, "
+    "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
     "against random stamps (patches, pixels, patterns, waves, warps).",
 }
 FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 1, 2, 3, 130
