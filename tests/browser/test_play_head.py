@@ -67,6 +67,11 @@ def test_the_stage_by_keyboard(page: Page, done_run: Run) -> None:
     ):
         page.keyboard.press(key)
         expect(stage(page)).to_have_attribute("data-frame", str(shown))
+    page.keyboard.press("Home")
+    for key, shown in (("ArrowRight", 3), ("ArrowLeft", 0)):
+        for _ in range(3):  # faster than the head glides
+            page.keyboard.press(key)
+        expect(stage(page)).to_have_attribute("data-frame", str(shown))
 
 
 def test_tab_reaches_the_start_button(page: Page) -> None:

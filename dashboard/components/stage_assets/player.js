@@ -88,7 +88,7 @@ export class Player {
 
   /** One frame by hand, `by` -1 or 1; pauses. */
   step(by) {
-    const from = this.position;
+    const from = this.glide ? this.glide.to : this.position; // pressed again on the way: one further
     const goal = by < 0 ? Math.ceil(from) - 1 : Math.floor(from) + 1;
     const to = Math.min(Math.max(0, this.count - 1), Math.max(0, goal));
     this.playing = false;
