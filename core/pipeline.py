@@ -37,7 +37,7 @@ from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
 SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
-ROOM = 0.5  # points of BA to spare: between 10,000 test images and others of their kind, chance is some 0.3
+ROOM = 0.25  # points of BA to spare: between 10,000 test images and others of their kind, chance is some 0.3
 # Against the found trigger. Where a backdoor shows less clearly, what was reconstructed is less like the real trigger,
 # so the model is pushed further away from it; where none shows, there is nothing to push against.
 SURE, DOUBTFUL, NOTHING = 1.0, 1.5, 0.0

@@ -1,4 +1,7 @@
-"""Batch-norm statistics of a network whose weights were changed by other means than training on clean images."""
+"""Batch-norm statistics of a network whose weights were changed by other means than training on clean images.
+
+And whether a network has normalisation layers at all: where one follows, the size of a layer's weights changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,14 @@ from torch import Tensor, nn
 from core.models.classifier import Classifier
 
 BATCH = 250  # images: enough for a layer's mean and variance, few enough for any memory
+
+NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+
+
+def normalised(model: Classifier) -> bool:
+    """Whether any layer normalises what comes before it; one of a kind unknown tells by its running mean."""
+    layers = any(isinstance(layer, NORMALISING) for layer in model.modules())
+    return layers or any(name.endswith("running_mean") for name, _ in model.named_buffers())
 
 
 @torch.no_grad()

@@ -17,7 +17,8 @@ of x_t, the latter with a margin against the target; the victim's own soft answe
 an averaged model; and a learning rate that stays up until the held-out part of the clean budget says that the attack is
 gone, then falls to zero along a cosine while BA mends. The result is a small step back towards the victim, with
 batch-norm statistics taken anew on clean images: in training they see triggered ones, and averaged weights have none of
-their own.
+their own. Where clean images are few, a share of them comes mixed in pairs (``core.defenses.mixing``), so that the
+victim is asked for more answers than there are images, and mending takes longer.
 
 Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
 random stamps (``core.defenses.stamps``) in its place. Where the signs are doubtful (push above 1), it may be another
@@ -35,7 +36,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.batchnorm import take_anew
+from core.defenses.batchnorm import normalised, take_anew
+from core.defenses.mixing import mixed
 from core.defenses.settings import PLENTY, MCLSettings
 from core.defenses.stamps import stamped
 from core.defenses.training import Aimed, Check, Training
@@ -62,10 +64,10 @@ def _lead(ahead: Tensor, labels: Tensor, margins: Tensor, classes: int) -> Tenso
     return F.one_hot(ahead, classes) * (margins * (ahead != labels))[:, None]
 
 
-STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5)  # shares of the victim that are tried where BA does not hold
+STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # shares of the victim that are tried where BA does not hold
+BLIND = 0.5  # the longest of them where no trigger says whether the attack is back
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
-FEW_MARGIN = 0.5  # share of the margin that is gone there
-FEW_BACK = 0.2  # how much longer the step back is there
+FEW_MEND = 2.0  # how much longer mending is there, times its steps
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 UNMENDED = 40  # steps there are at least before the mending, if the attack does not go
 MOST = 4000  # clean images that the result's are taken from
@@ -108,11 +110,10 @@ class Purifier(Training):
         self.victim = victim
         if settings.stamps > 0 and bool((push != 1).any()):
             self.stamps = "beside" if bool(push.any()) else "alone"
-        self.mend, self.alike = settings.mend * (2 if self.stamps else 1), bool(settings.alike)
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
-        # what few images can mend is little, so a backdoor that shows clearly is handled more gently there
-        self.margins = settings.margin * push * torch.where(push <= 1, 1 - FEW_MARGIN * self.few, 1.0)
-        self.back = settings.back + (FEW_BACK * self.few if settings.back else 0.0)
+        self.mend = round(settings.mend * max(1 + FEW_MEND * self.few, 2 if self.stamps else 1))
+        self.alike = bool(settings.alike)
+        self.margins = settings.margin * push
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         # without a trigger that is sure there is no attack whose end one could see on a part held out
@@ -122,6 +123,8 @@ class Purifier(Training):
         self.held = (images[order[:held]].to(device), labels[order[:held]].to(device))
         super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
         self.clean0, self.logits0 = look(victim, self.x)
+        self.labels = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
+        self.rate = 1.0 if normalised(victim) else settings.plain
         self.most = settings.epochs * self.per_epoch
         if self.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
@@ -150,10 +153,11 @@ class Purifier(Training):
         settings = self.settings
         if not self.mend:
             epoch = step // self.per_epoch
-            return [rate for rate, start in zip(settings.lr, settings.lr_epochs, strict=True) if start <= epoch][-1]
+            rates = zip(settings.lr, settings.lr_epochs, strict=True)
+            return self.rate * [rate for rate, start in rates if start <= epoch][-1]
         warm = min(1.0, (step + 1) / 5)
         mended = max(0, step - (self.total - self.mend)) / self.mend
-        return settings.lr[0] * warm * 0.5 * (1 + math.cos(math.pi * mended))
+        return self.rate * settings.lr[0] * warm * 0.5 * (1 + math.cos(math.pi * mended))
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
@@ -165,7 +169,8 @@ class Purifier(Training):
         x_t, triggered0, lead = (torch.cat(part) for part in zip(*kinds, strict=True))
         # one pass for all: batch norm has to see clean images among the triggered ones
         with_clean = settings.clean > 0 or settings.keep > 0
-        batch = torch.cat([x_t, x]) if with_clean else x_t
+        images, labels, logits0 = self._clean(chosen) if with_clean else (x[:0], self.labels[:0], self.logits0[:0])
+        batch = torch.cat([x_t, images])
         features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
         n, many = len(x_t), len(kinds)  # each kind counts in full
         clean0 = self.clean0[chosen].repeat(many, 1)
@@ -173,15 +178,26 @@ class Purifier(Training):
         if settings.supervised > 0:
             terms["supervised"] = many * F.cross_entropy(logits[:n] + lead, y.repeat(many))
         if settings.clean > 0:
-            terms["clean"] = F.cross_entropy(logits[n:], y)
+            terms["clean"] = F.cross_entropy(logits[n:], labels)
         if settings.keep > 0:
-            before = self.logits0[chosen].log_softmax(1)
-            terms["keep"] = F.kl_div(logits[n:].log_softmax(1), before, log_target=True, reduction="batchmean")
+            before, now = logits0.log_softmax(1), logits[n:].log_softmax(1)
+            terms["keep"] = F.kl_div(now, before, log_target=True, reduction="batchmean")
         return terms
 
     def weight(self, term: str) -> float:
         """The fewer labels there are, the less is left to them, and the more to the victim's own answers."""
         return super().weight(term) * (1 + (FEW.get(term, 1.0) - 1) * self.few)
+
+    def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Clean images, the more of them mixed the fewer there are; labels (k, classes); what the victim answers."""
+        x, labels, logits0 = self.x[chosen], self.labels[chosen], self.logits0[chosen]
+        pairs = round(self.few * len(chosen)) if self.settings.mix else 0
+        if not pairs:
+            return x, labels, logits0
+        x_m, labels_m = mixed(x[:pairs], labels[:pairs], self.x, self.labels, self.drawn())
+        parts = (x_m, x), (labels_m, labels), (look(self.victim, x_m)[1], logits0)
+        x, labels, logits0 = (torch.cat([first, rest[pairs:]]) for first, rest in parts)
+        return x, labels, logits0
 
     def _triggered(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each image with one of the triggers, f0 of it, and what its target is ahead by in the cross-entropy.
@@ -232,7 +248,7 @@ class Purifier(Training):
             if check.asr <= self.settings.gone:
                 self.mending_from = self.done
             return check
-        check = self._check(self._stepped_back(self.averaged, self.back, QUICK))
+        check = self._check(self._stepped_back(self.averaged, self.settings.back, QUICK))
         # The held-out part is small, so a later state gives way to an earlier one only if its BA is worse by
         # more than chance explains: the gain that counts is one standard error of the victim's BA.
         score = check.ba - 2 * max(0.0, check.asr - self.settings.gone)
@@ -262,11 +278,11 @@ class Purifier(Training):
     def result(self, best: bool = False) -> Classifier:
         """A copy of the purified model: the running average now, or, at the end, the best of those checked.
 
-        The best is a step back towards the victim, as long as ``settings.back``; longer where clean images are few.
+        The best is a step back towards the victim, as long as ``settings.back``.
         """
         if not best:
             return self._stepped_back(self.averaged, 0.0, QUICK)
-        return self._stepped_back(self._chosen, self.back, MOST)
+        return self._stepped_back(self._chosen, self.settings.back, MOST)
 
     @property
     def _chosen(self) -> dict[str, Tensor]:
@@ -274,11 +290,12 @@ class Purifier(Training):
 
     def nearer(self) -> Iterator[Classifier]:
         """Longer and longer steps back, as long as the attack stays gone on the held-out part (or, without one, on
-        the images of the training); all of them where no trigger is known."""
+        the images of the training); where no trigger is known, all of those up to half of the way."""
         most = max(self.settings.gone, self._check(self.result(best=True)).asr)
-        for back in (back for back in STEPS_BACK if back > self.back):
+        blind = self.stamps == "alone"
+        for back in (back for back in STEPS_BACK if self.settings.back < back <= (BLIND if blind else 1)):
             model = self._stepped_back(self._chosen, back, MOST)
-            if self.stamps != "alone" and self._check(model).asr > most:
+            if not blind and self._check(model).asr > most:
                 return
             yield model
 

@@ -21,18 +21,22 @@ class MCLSettings:
         supervised: weight of the cross-entropy of x_t with the label of x.
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
             of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
-            times the trigger's own ``push``; down to half with fewer than 100 images a class, if the push is at most 1.
+            times the trigger's own ``push``.
         stamps: the same for random stamps, which take the place of triggers where none is known (push 0), and come
             beside them where that is in doubt (push above 1): added to the logit of the class that the victim takes a
             stamped image for. 0: triggers alone, whatever their push.
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
             images a class.
+        mix: 1 if clean images are mixed in pairs where there are fewer than 100 a class, the more of them the fewer
+            there are; 0 if they come as they are.
         tau: temperature of the contrast.
         lr: learning rates, one for each entry of ``lr_epochs``.
+        plain: they are so many times as high in a network without normalisation layers, whose weights' size counts.
         lr_epochs: epochs from which they hold.
         epochs: passes over the clean budget (at most, where ``mend`` is set).
         mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
-            steps, and the run ends; 0 for a fixed schedule.
+            steps, or up to three times as many with fewer than 100 images a class, and the run ends; 0 for a fixed
+            schedule.
         batch: clean images a step; as many triggered ones go with them.
         alike: 1 if the batches of an epoch are of one size; 0 if they are full but for the last, as the authors'.
         momentum, weight_decay: of SGD.
@@ -44,8 +48,7 @@ class MCLSettings:
             clean images fewer than ``PLENTY`` a class.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
         back: share of the victim's own weights, 0-1, in the result: a step back on the straight way to the purified
-            model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022); up to 0.2 more
-            with fewer than 100 images a class.
+            model, on which BA returns before the attack does (WiSE-FT, Wortsman et al., CVPR 2022).
         most_drop: BA, percentage points, that may be lost; the step back grows while the test images lose more, as
             long as the attack stays gone. 0: no guard.
     """
@@ -56,8 +59,10 @@ class MCLSettings:
     margin: float = 4.5
     stamps: float = 3.0
     keep: float = 1.0
+    mix: int = 1
     tau: float = 0.5
     lr: tuple[float, ...] = (0.008,)
+    plain: float = 0.25
     lr_epochs: tuple[int, ...] = (0,)
     epochs: int = 8
     mend: int = 45
@@ -85,6 +90,8 @@ PRESETS: dict[str, MCLSettings] = {
         triggers=1,
         again=0,
         keep=0.0,
+        mix=0,
+        plain=1.0,
         batch=64,
         alike=0,
         lr=(0.1, 0.01, 0.001),

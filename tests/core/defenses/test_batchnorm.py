@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from core.defenses.batchnorm import take_anew
+from core.defenses.batchnorm import normalised, take_anew
 from core.models.classifier import Classifier
+
+
+class Own(nn.Module):
+    """Somebody's own batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - self.running_mean[:, None, None]  # type: ignore[index]
 
 
 def network() -> Classifier:
@@ -44,3 +56,15 @@ def test_a_network_without_batch_norm_and_one_image_are_left_alone() -> None:
     before = model.net[1].running_mean.clone()  # type: ignore[index, operator, union-attr]
     take_anew(model, torch.rand(1, 3, 8, 8))
     assert torch.equal(model.net[1].running_mean, before)  # type: ignore[index, arg-type]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.LayerNorm([4, 6, 6]), Own()]
+)
+def test_a_network_with_any_normalisation_is_told_from_one_without(layer: nn.Module) -> None:
+    def built(*layers: nn.Module) -> Classifier:
+        return Classifier(nn.Sequential(nn.Conv2d(3, 4, 3), *layers, nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)))
+
+    assert normalised(built(layer))
+    assert not normalised(built())
+    assert not normalised(built(nn.Dropout(0.5)))

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
 from core.defenses.batchnorm import take_anew
-from core.defenses.mcl import STEPS_BACK, Purifier, contrast
+from core.defenses.mcl import BLIND, STEPS_BACK, Purifier, contrast
 from core.defenses.settings import MCLSettings, settings_for
 from core.defenses.training import Check, PurifyStep
 from core.inversion.trigger import Reconstructed
@@ -145,6 +145,7 @@ def test_a_step_is_one_of_sgd_with_momentum_and_weight_decay(tiny: Tiny, preset:
         optimiser.zero_grad()
         torch.stack([theirs.weight(name) * term for name, term in terms.items()]).sum().backward()
         optimiser.step()
+        theirs.done += 1  # what is drawn at random depends on the step
         if step.step == 8:
             break
     expected = weights(theirs.model)
@@ -180,7 +181,7 @@ def test_the_default_preset_computes_all_four_terms_and_moves_everything(tiny: T
 
 def test_the_terms_at_the_start_are_those_of_the_victim(tiny: Tiny) -> None:
     """Before the first step, in evaluation mode, every term has a value that can be said beforehand."""
-    purifier = make(tiny)
+    purifier = make(tiny, replace(QUICK, mix=0))
     purifier.model.eval()
     chosen = torch.arange(20)
     with torch.no_grad():
@@ -194,7 +195,7 @@ def test_the_terms_at_the_start_are_those_of_the_victim(tiny: Tiny) -> None:
     assert float(terms["clean"]) == pytest.approx(float(nn.functional.cross_entropy(z0, y)), rel=1e-4)
     ahead = z0_t.clone()
     ahead[y != tiny.target, tiny.target] += purifier.margins[0]  # the margin, which the target's own images are spared
-    assert 0 < purifier.margins[0] < QUICK.margin
+    assert purifier.margins[0] == QUICK.margin
     assert float(terms["supervised"]) == pytest.approx(float(nn.functional.cross_entropy(ahead, y)), rel=1e-4)
     assert float(terms["keep"]) == pytest.approx(0, abs=1e-5)
 
@@ -208,6 +209,46 @@ def test_few_labels_weigh_less_and_the_victims_answers_more(tiny: Tiny) -> None:
     assert purifier.weight("supervised") == chosen.supervised
     many = Purifier(tiny.model, tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20), [tiny.aimed], chosen)
     assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0)
+
+
+def test_a_network_without_normalisation_layers_gets_a_lower_rate(tiny: Tiny) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+    bare = Classifier(net).eval()
+    for preset, times in (("default", 0.25), ("published", 1.0)):
+        chosen = settings_for(preset)
+        slow, usual = (Purifier(model, tiny.x, tiny.y, [tiny.aimed], chosen) for model in (bare, tiny.model))
+        assert [slow.learning_rate(n) for n in range(9)] == [times * usual.learning_rate(n) for n in range(9)]
+
+
+def test_the_fewer_clean_images_there_are_the_more_of_them_come_mixed(tiny: Tiny) -> None:
+    """With what the victim answers to them, and as much of each label as of its image."""
+    chosen = torch.arange(50)
+
+    def clean(purifier: Purifier) -> int:
+        """How many of the images come mixed; the others have to be what they are."""
+        images, labels, logits0 = purifier._clean(chosen)
+        torch.testing.assert_close(logits0, tiny.model(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(labels.sum(1), torch.ones(50))
+        as_they_are = (images == purifier.x[chosen]).flatten(1).all(1)
+        assert torch.equal(labels[as_they_are].argmax(1), purifier.y[chosen][as_they_are])
+        return 50 - int(as_they_are.sum())
+
+    with torch.no_grad():
+        few = make(tiny)  # six images a class, where a hundred are plenty
+        assert clean(few) == round(50 * (1 - 60 / 1000)) == 47
+        half = Purifier(tiny.model, tiny.x.repeat(9, 1, 1, 1)[:500], tiny.y.repeat(9)[:500], [tiny.aimed], QUICK)
+        assert clean(half) == 25
+        plenty = Purifier(tiny.model, tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20), [tiny.aimed], QUICK)
+        assert clean(plenty) == clean(make(tiny, replace(QUICK, mix=0))) == 0
+
+
+def test_other_pairs_are_mixed_in_every_step(tiny: Tiny) -> None:
+    one, other = make(tiny), make(tiny)
+    first = one._clean(torch.arange(20))[0]
+    assert torch.equal(first, other._clean(torch.arange(20))[0])
+    other.done = 1
+    assert not torch.equal(first, other._clean(torch.arange(20))[0])
 
 
 @pytest.mark.parametrize("name", ["clean", "supervised", "keep"])
@@ -268,7 +309,7 @@ def test_it_ends_early_once_the_held_out_part_says_the_attack_is_gone(
     assert steps[-1].total < steps[0].total
     assert len(steps) == steps[-1].step == steps[-1].total == purifier.total
     gone = next(step for step in steps if step.check and step.check[1] <= purifier.settings.gone)
-    assert steps[-1].total == gone.step + purifier.settings.mend
+    assert steps[-1].total == gone.step + purifier.mend
     rates = [step.lr for step in steps[gone.step :]]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 0.01 * purifier.settings.lr[0]
@@ -303,8 +344,7 @@ def test_the_result_is_a_step_back_towards_the_victim_with_statistics_of_clean_i
     purifier = make(tiny, replace(QUICK, holdout=0, average=0, back=0.25))
     list(purifier.steps())
     result, end, start = purifier.result(best=True), purifier.model, tiny.model
-    back = 0.25 + 0.2 * (1 - 60 / 1000)  # longer, since there are 6 clean images a class and not 100
-    expected = (1 - back) * end.head[0].weight + back * start.head[0].weight
+    expected = 0.75 * end.head[0].weight + 0.25 * start.head[0].weight
     assert torch.allclose(result.head[0].weight, expected, atol=1e-6)
     again = deepcopy(result)
     take_anew(again, purifier.x)
@@ -549,13 +589,7 @@ def test_a_last_batch_of_one_image_is_no_obstacle(tiny: Tiny) -> None:
 def test_the_margin_is_the_triggers_own_push_times_that_of_the_settings(tiny: Tiny) -> None:
     half = replace(tiny.aimed, push=0.5)
     purifier = Purifier(tiny.model, tiny.x, tiny.y, [tiny.aimed, half], QUICK)
-    gently = QUICK.margin * (1 - 0.5 * (1 - 60 / 1000))  # six clean images a class
-    assert purifier.margins.tolist() == pytest.approx([gently, 0.5 * gently])
-
-
-def test_a_backdoor_that_shows_less_clearly_is_pushed_against_as_hard_whatever_the_clean_images(tiny: Tiny) -> None:
-    purifier = Purifier(tiny.model, tiny.x, tiny.y, [replace(tiny.aimed, push=1.5)], QUICK)
-    assert purifier.margins.tolist() == pytest.approx([1.5 * QUICK.margin])
+    assert purifier.margins.tolist() == pytest.approx([QUICK.margin, 0.5 * QUICK.margin])
 
 
 # where the scan saw no sign
@@ -609,12 +643,21 @@ def test_in_doubt_each_image_is_trained_on_with_a_trigger_and_with_a_stamp(tiny:
 def test_against_stamps_all_clean_images_are_trained_on_for_a_fixed_number_of_steps(tiny: Tiny) -> None:
     purifier = doubtful(tiny)
     assert len(purifier.x) == len(tiny.x)
-    assert purifier.total == doubtful(tiny, push=1.5).total == 40 + 2 * 20
+    mend = round((1 + 2 * (1 - 60 / 1000)) * 20)  # six images a class
+    assert purifier.total == doubtful(tiny, push=1.5).total == 40 + mend == 98
     assert purifier.learning_rate(39) == purifier.settings.lr[0]
-    assert purifier.learning_rate(40 + 20) == pytest.approx(purifier.settings.lr[0] / 2)
+    assert purifier.learning_rate(40 + mend // 2) == pytest.approx(purifier.settings.lr[0] / 2)
     steps = list(purifier.steps())
-    assert len(steps) == 80
+    assert len(steps) == 98
     assert all(step.check is None for step in steps)
+
+
+def test_mending_takes_longer_where_clean_images_are_few_and_twice_as_long_against_stamps(tiny: Tiny) -> None:
+    chosen = settings_for("default", mend=20)
+    many = tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20)
+    assert make(tiny, chosen).mend == doubtful(tiny, chosen).mend == 58
+    assert Purifier(tiny.model, *many, [tiny.aimed], chosen).mend == 20
+    assert Purifier(tiny.model, *many, [replace(tiny.aimed, push=0.0)], chosen).mend == 40
 
 
 def test_the_class_a_stamp_turned_the_victim_to_is_ahead_and_no_other(tiny: Tiny) -> None:
@@ -666,4 +709,5 @@ def test_no_nearer_model_is_offered_once_the_attack_is_back(tiny: Tiny, monkeypa
 def test_where_no_trigger_is_known_none_keeps_a_nearer_model_back(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     purifier = doubtful(tiny)
     monkeypatch.setattr(purifier, "_check", lambda model: Check(90.0, 50.0))
-    assert len(list(purifier.nearer())) == len([back for back in STEPS_BACK if back > purifier.back])
+    assert BLIND in STEPS_BACK
+    assert len(list(purifier.nearer())) == len([back for back in STEPS_BACK if purifier.settings.back < back <= BLIND])
