@@ -276,7 +276,7 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     """The purified model, its figures, and whether BA holds; of the nearer ones the first that does so with room to
     spare, or else the first that does so at all, if there is one.
 
-    The test images choose among at most five nearer models, by BA alone. What that flatters BA by is small beside its
+    The test images choose among at most seven nearer models, by BA alone. What that flatters BA by is small beside its
     standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
     """
     model = purifier.result(best=True)
@@ -285,8 +285,8 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     assert before is not None
     if not most:
         return model, after, True
-    # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
-    room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
+    # without a trigger to look by, a step that is not needed brings back what nobody sees
+    room = min(ROOM, most) if state.triggers and state.triggers[0].push != NOTHING else 0.0
     held: tuple[Classifier, Measured] | None = None
     for back, candidate in enumerate(itertools.chain([model], purifier.nearer())):
         if back:

@@ -22,7 +22,6 @@ from core.victims import Card
 
 Grade = Literal["strong", "some", "none", "unrecorded", "waiting", "skipped"]
 GRADES = ("strong", "some", "none")
-SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
 
 
 class Hashed(NamedTuple):

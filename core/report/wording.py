@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
-from core.report.facts import GRADES, SOONER, Facts, asr, asr_interval, ba_interval
+from core.report.evidence import seen, trained_against
+from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
 from core.words import Words
 
 
@@ -120,16 +121,8 @@ class Wording:
         if scanned is None or self.facts.grade not in GRADES:
             return []
         found = self.class_name(scanned.target)
-        index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
-        sooner = float(scanned.facts.get("sooner") or 1.0)
-        said = []
-        if self.facts.grade == "none" or (gap <= 1 and sooner < SOONER):
-            said.append(self.words("evidence.weak", target=found, index=index))
-        elif gap > 1:
-            form = self.words.name("evidence.form", scanned.form)
-            said.append(self.words("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form))
-        if self.facts.grade != "none" and sooner >= SOONER:
-            said.append(self.words("evidence.sooner", target=found, times=f"{sooner:.1f}"))
+        form = self.words.name("evidence.form", scanned.form)
+        said = [self.words(key, target=found, form=form, **values) for key, values in seen(scanned)]
         card, given = self.facts.card, self.facts.spec.target
         if card is not None:
             right = card.target == scanned.target
@@ -139,10 +132,7 @@ class Wording:
                 if right
                 else self.words("evidence.wrong", found=found, real=real)
             )
-        if self.facts.stamps:
-            said.append(self.words(f"evidence.stamps.{self.facts.stamps}"))
-            if self.facts.stamps == "alone" and card is None:
-                said.append(self.words("evidence.stamps.estimated"))
+        said += [self.words(key) for key in trained_against(scanned, self.facts.stamps, card is None)]
         if given is not None and card is None and given != scanned.target:
             said.append(self.words("evidence.given", given=self.class_name(given), found=found))
         elif given is not None:

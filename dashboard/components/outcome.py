@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from core.events import Measured, Scanned, Stamps
-from core.report.facts import SOONER
+from core.report.evidence import seen, trained_against
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -73,16 +73,10 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
         st.caption(t("evidence.waiting"))
         return
     found = i18n.unmarked(names[scanned.target]) if scanned.target < len(names) else str(scanned.target)
-    index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
     st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
-    sooner = float(scanned.facts.get("sooner") or 1.0)
-    if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
-        st.markdown(t("evidence.weak", target=found, index=index))
-    elif gap > 1:
-        form = i18n.t(f"evidence.form.{scanned.form}")
-        st.markdown(t("evidence.text", target=found, index=index, gap=f"{gap:.1f}", form=form))
-    if scanned.verdict != "none" and sooner >= SOONER:
-        st.markdown(t("evidence.sooner", target=found, times=f"{sooner:.1f}"))
+    form = i18n.t(f"evidence.form.{scanned.form}")
+    for sentence, values in seen(scanned):
+        st.markdown(t(sentence, target=found, form=form, **values))
     if real is not None and real < len(names):
         st.markdown(
             t("evidence.right", found=found)
@@ -94,8 +88,7 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
         st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
     stamps = result.get("stamps")
     if stamps in get_args(Stamps):
-        unused = stamps == "alone" and result.get("asr_kind") == "estimated"
-        st.markdown(f"{t(f'evidence.stamps.{stamps}')} {t('evidence.stamps.estimated') if unused else ''}".rstrip())
+        st.markdown(" ".join(t(one) for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated")))
     _bars(scanned, names, key)
 
 

@@ -1,0 +1,40 @@
+"""Which sentences say what a scan saw and what was trained against, by their keys in the catalogues.
+
+The report and the dashboard word them each in its own way, from the same choice.
+"""
+
+from __future__ import annotations
+
+from core.events import Scanned, Stamps
+
+SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
+
+Said = tuple[str, dict[str, str]]
+
+
+def seen(scanned: Scanned) -> list[Said]:
+    """What the target stands out by: keys, and what the sentences name besides ``target`` and ``form``."""
+    index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
+    sooner = float(scanned.facts.get("sooner") or 1.0)
+    said: list[Said] = []
+    if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
+        said.append(("evidence.weak", {"index": index}))
+    elif gap > 1:
+        said.append(("evidence.text", {"index": index, "gap": f"{gap:.1f}"}))
+    if scanned.verdict != "none" and sooner >= SOONER:
+        said.append(("evidence.sooner", {"times": f"{sooner:.1f}"}))
+    return said
+
+
+def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool) -> list[str]:
+    """What the model was trained against instead of a trigger that is sure, or beside one.
+
+    Args:
+        estimated: whether the attack success shown is that of the reconstructed trigger.
+    """
+    if stamps is None:
+        return []
+    if stamps == "beside":
+        # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
+        return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
+    return ["evidence.stamps.alone", *(["evidence.stamps.estimated"] if estimated else [])]
