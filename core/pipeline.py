@@ -37,7 +37,7 @@ from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
 SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
-ROOM = 0.25  # points of BA to spare: between 10,000 test images and others of their kind, chance is some 0.3
+ROOM = 0.25  # points of BA to spare: with 10,000 test images chance, from one set to another, is about that much
 # Against the found trigger. Where a backdoor shows less clearly, what was reconstructed is less like the real trigger,
 # so the model is pushed further away from it; where none shows, there is nothing to push against.
 SURE, DOUBTFUL, NOTHING = 1.0, 1.5, 0.0
@@ -285,8 +285,8 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     assert before is not None
     if not most:
         return model, after, True
-    # without a trigger to look by, a step that is not needed brings back what nobody sees
-    room = min(ROOM, most) if state.triggers and state.triggers[0].push != NOTHING else 0.0
+    # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
+    room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
     held: tuple[Classifier, Measured] | None = None
     for back, candidate in enumerate(itertools.chain([model], purifier.nearer())):
         if back:

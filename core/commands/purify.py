@@ -29,6 +29,8 @@ STAMPS = {
     "warps) as a precaution, and not against what the scan reconstructed.",
     "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
     "against random stamps (patches, pixels, patterns, waves, warps).",
+    "precaution": "As a precaution, the model was nevertheless trained against what the scan reconstructed for it, and "
+    "against random stamps (patches, pixels, patterns, waves, warps).",
 }
 FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 1, 2, 3, 130
 
@@ -145,7 +147,7 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
             "nothing was done: run again without --target for that."
         )
     if result.get("stamps") in STAMPS:
-        lines.append(STAMPS[result["stamps"]])
+        lines.append(STAMPS["precaution" if none and result["stamps"] == "beside" else result["stamps"]])
     return lines
 
 

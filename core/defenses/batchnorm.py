@@ -16,7 +16,10 @@ NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RM
 
 
 def normalised(model: Classifier) -> bool:
-    """Whether any layer normalises what comes before it; one of a kind unknown tells by its running mean."""
+    """Whether any layer normalises what comes before it; one of a kind unknown tells by its running mean.
+
+    Networks of today normalise everywhere or nowhere; one layer is taken for all. What is no layer is not seen.
+    """
     layers = any(isinstance(layer, NORMALISING) for layer in model.modules())
     return layers or any(name.endswith("running_mean") for name, _ in model.named_buffers())
 

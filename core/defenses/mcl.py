@@ -17,8 +17,8 @@ of x_t, the latter with a margin against the target; the victim's own soft answe
 an averaged model; and a learning rate that stays up until the held-out part of the clean budget says that the attack is
 gone, then falls to zero along a cosine while BA mends. The result is a small step back towards the victim, with
 batch-norm statistics taken anew on clean images: in training they see triggered ones, and averaged weights have none of
-their own. Where clean images are few, a share of them comes mixed in pairs (``core.defenses.mixing``), so that the
-victim is asked for more answers than there are images, and mending takes longer.
+their own. Where clean images are few, mending takes longer, and, unless the trigger is in doubt, a share of them comes
+mixed in pairs (``core.defenses.mixing``): so the victim is asked for more answers than there are images.
 
 Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
 random stamps (``core.defenses.stamps``) in its place. Where the signs are doubtful (push above 1), it may be another
@@ -128,7 +128,8 @@ class Purifier(Training):
         self.most = settings.epochs * self.per_epoch
         if self.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget
-            self.most = UNMENDED + self.mend if self.stamps else max(self.most, UNMENDED + self.mend)
+            longest = 0 if self.stamps else self.most + self.mend - settings.mend
+            self.most = max(longest, UNMENDED + self.mend)
         # what the victim makes of an image with a trigger is taken beforehand where that is less work than as it comes
         steps = min(self.most, UNMENDED + self.mend) if self.mend else self.most
         few = len(self.x) * len(self.triggers) <= steps * settings.batch
@@ -191,8 +192,9 @@ class Purifier(Training):
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clean images, the more of them mixed the fewer there are; labels (k, classes); what the victim answers."""
         x, labels, logits0 = self.x[chosen], self.labels[chosen], self.logits0[chosen]
-        pairs = round(self.few * len(chosen)) if self.settings.mix else 0
-        if not pairs:
+        # what a trigger in doubt misses, the mixtures would spare
+        pairs = 0 if self.stamps == "beside" else round(self.few * len(chosen))
+        if not (pairs and self.settings.mix):
             return x, labels, logits0
         x_m, labels_m = mixed(x[:pairs], labels[:pairs], self.x, self.labels, self.drawn())
         parts = (x_m, x), (labels_m, labels), (look(self.victim, x_m)[1], logits0)

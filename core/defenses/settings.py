@@ -28,15 +28,15 @@ class MCLSettings:
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
             images a class.
         mix: 1 if clean images are mixed in pairs where there are fewer than 100 a class, the more of them the fewer
-            there are; 0 if they come as they are.
+            there are, save beside a trigger in doubt; 0 if they come as they are.
         tau: temperature of the contrast.
         lr: learning rates, one for each entry of ``lr_epochs``.
         plain: they are so many times as high in a network without normalisation layers, whose weights' size counts.
         lr_epochs: epochs from which they hold.
         epochs: passes over the clean budget (at most, where ``mend`` is set).
         mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
-            steps, or up to three times as many with fewer than 100 images a class, and the run ends; 0 for a fixed
-            schedule.
+            steps, and the run ends; up to three times as many with fewer than 100 images a class, and at least twice as
+            many against stamps. 0 for a fixed schedule.
         batch: clean images a step; as many triggered ones go with them.
         alike: 1 if the batches of an epoch are of one size; 0 if they are full but for the last, as the authors'.
         momentum, weight_decay: of SGD.

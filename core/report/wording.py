@@ -132,7 +132,7 @@ class Wording:
                 if right
                 else self.words("evidence.wrong", found=found, real=real)
             )
-        said += [self.words(key) for key in trained_against(scanned, self.facts.stamps, card is None)]
+        said += [self.words(key, target=found) for key in trained_against(scanned, self.facts.stamps, card is None)]
         if given is not None and card is None and given != scanned.target:
             said.append(self.words("evidence.given", given=self.class_name(given), found=found))
         elif given is not None:

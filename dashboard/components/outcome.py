@@ -88,7 +88,8 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
         st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
     stamps = result.get("stamps")
     if stamps in get_args(Stamps):
-        st.markdown(" ".join(t(one) for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated")))
+        for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated"):
+            st.markdown(t(one, target=found))
     _bars(scanned, names, key)
 
 

@@ -342,13 +342,13 @@ def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) 
         (1.0, [88.1, 88.2, 88.0], 0, True),
         (1.0, [87.0, 88.1, 88.2], 1, True),
         (1.0, [87.0, 87.5, 87.9], 0, False),
-        (1.5, [88.1, 88.3], 1, True),
+        (1.5, [88.1, 88.3], 0, True),
         (0.0, [88.1, 88.3], 0, True),
         (0.0, [87.0, 88.1, 88.3], 1, True),
         (None, [88.1, 88.3], 0, True),
     ],
 )
-def test_accuracy_is_held_with_room_to_spare_where_there_is_a_trigger_to_look_by(
+def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
     monkeypatch: pytest.MonkeyPatch, push: float | None, accuracies: list[float], taken: int, held: bool
 ) -> None:
     def measured(ba: float) -> Measured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
+from core.defenses import mcl
 from core.defenses.batchnorm import take_anew
 from core.defenses.mcl import BLIND, STEPS_BACK, Purifier, contrast
+from core.defenses.mixing import mixed
 from core.defenses.settings import MCLSettings, settings_for
 from core.defenses.training import Check, PurifyStep
 from core.inversion.trigger import Reconstructed
@@ -221,26 +224,36 @@ def test_a_network_without_normalisation_layers_gets_a_lower_rate(tiny: Tiny) ->
         assert [slow.learning_rate(n) for n in range(9)] == [times * usual.learning_rate(n) for n in range(9)]
 
 
-def test_the_fewer_clean_images_there_are_the_more_of_them_come_mixed(tiny: Tiny) -> None:
+def test_the_fewer_clean_images_there_are_the_more_of_them_come_mixed(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With what the victim answers to them, and as much of each label as of its image."""
-    chosen = torch.arange(50)
+    chosen, mixtures = torch.arange(50), []
+
+    def watched(images: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+        mixtures.append(len(images))
+        return mixed(images, *others)
 
     def clean(purifier: Purifier) -> int:
         """How many of the images come mixed; the others have to be what they are."""
+        mixtures.clear()
         images, labels, logits0 = purifier._clean(chosen)
+        many = sum(mixtures)
         torch.testing.assert_close(logits0, tiny.model(images), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(labels.sum(1), torch.ones(50))
-        as_they_are = (images == purifier.x[chosen]).flatten(1).all(1)
-        assert torch.equal(labels[as_they_are].argmax(1), purifier.y[chosen][as_they_are])
-        return 50 - int(as_they_are.sum())
+        assert torch.equal(images[many:], purifier.x[chosen][many:])
+        assert torch.equal(labels[many:].argmax(1), purifier.y[chosen][many:])
+        return many
 
+    monkeypatch.setattr(mcl, "mixed", watched)
+    many = tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20)
     with torch.no_grad():
-        few = make(tiny)  # six images a class, where a hundred are plenty
-        assert clean(few) == round(50 * (1 - 60 / 1000)) == 47
-        half = Purifier(tiny.model, tiny.x.repeat(9, 1, 1, 1)[:500], tiny.y.repeat(9)[:500], [tiny.aimed], QUICK)
-        assert clean(half) == 25
-        plenty = Purifier(tiny.model, tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20), [tiny.aimed], QUICK)
-        assert clean(plenty) == clean(make(tiny, replace(QUICK, mix=0))) == 0
+        assert clean(make(tiny)) == round(50 * (1 - 60 / 1000)) == 47  # six images a class, where a hundred are plenty
+        assert clean(Purifier(tiny.model, many[0][:500], many[1][:500], [tiny.aimed], QUICK)) == 25
+        assert clean(Purifier(tiny.model, *many, [tiny.aimed], QUICK)) == 0
+        assert clean(make(tiny, replace(QUICK, mix=0))) == 0
+        assert clean(doubtful(tiny)) == 47
+        assert clean(doubtful(tiny, push=1.5)) == 0
 
 
 def test_other_pairs_are_mixed_in_every_step(tiny: Tiny) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.events import Scanned, Stamps
-from core.report.evidence import seen, trained_against
+from core.report.evidence import Said, seen, trained_against
 
 
 def scanned(verdict: str = "strong", **facts: float) -> Scanned:
@@ -17,26 +17,26 @@ def scanned(verdict: str = "strong", **facts: float) -> Scanned:
     return Scanned(**values, verdict=verdict, facts=facts)
 
 
+TEXT = ("evidence.text", {"index": "2.0", "gap": "2.0"})
+SOON = ("evidence.sooner", {"times": "4.0"})
+WEAK = ("evidence.weak", {"index": "2.0"})
+
+
 @pytest.mark.parametrize(
-    ("verdict", "facts", "keys"),
+    ("verdict", "facts", "said"),
     [
-        ("strong", {"gap": 2.0, "sooner": 4.0}, ["text", "sooner"]),
-        ("strong", {"gap": 2.0, "sooner": 1.2}, ["text"]),
-        ("some", {"gap": 1.0, "sooner": 4.0}, ["sooner"]),
-        ("some", {"gap": 1.0, "sooner": 1.0}, ["weak"]),
-        ("some", {}, ["weak"]),
-        ("none", {"gap": 2.0, "sooner": 4.0}, ["weak"]),
+        ("strong", {"gap": 2.0, "sooner": 4.0}, [TEXT, SOON]),
+        ("strong", {"gap": 2.0, "sooner": 1.2}, [TEXT]),
+        ("some", {"gap": 1.0, "sooner": 4.0}, [SOON]),
+        ("some", {"gap": 1.0, "sooner": 1.0}, [WEAK]),
+        ("some", {}, [WEAK]),
+        ("none", {"gap": 2.0, "sooner": 4.0}, [WEAK]),
     ],
 )
 def test_what_a_class_stands_out_by_is_said_and_nothing_else(
-    verdict: str, facts: dict[str, float], keys: list[str]
+    verdict: str, facts: dict[str, float], said: list[Said]
 ) -> None:
-    said = seen(scanned(verdict, **facts))
-    assert [key for key, _ in said] == [f"evidence.{key}" for key in keys]
-    values = {name: value for _, named in said for name, value in named.items()}
-    assert values.get("gap", "2.0") == "2.0"
-    assert values.get("times", "4.0") == "4.0"
-    assert values.get("index", "2.0") == "2.0"
+    assert seen(scanned(verdict, **facts)) == said
 
 
 @pytest.mark.parametrize(
