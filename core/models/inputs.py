@@ -26,9 +26,7 @@ COARSE = ("none", "half", "imagenet", "bytes")  # one of them is near enough to 
 LARGEST_WORK = 4e10  # multiplications of the last round for one option; fewer images of a large network
 FEWEST_IMAGES = 64
 LIBRARY_SIZE = 224
-LEAK = (
-    1.1  # a network that is too sure of itself has 3 to 8 % less loss with a leak in its ReLUs than as it was trained
-)
+LEAK = 1.1  # networks that are too sure of themselves have 1 to 8 % less loss with leaks in their ReLUs than as trained
 
 
 @dataclass(frozen=True)
