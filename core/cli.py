@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from core import __version__
 from core.data import IMAGE_SETS
 from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
+from core.options import (
+    BAD_INPUT,
+    DONE,
+    EXIT_CODES,
+    INTERRUPTED,
+    Help,
+    Parser,
+    add_device,
+    add_json,
+    add_seed,
+    add_settings,
+    budget,
+    names,
+)
 from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
 from core.words import LANGUAGES
-
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-EXIT_CODES = (
-    "Exit codes: 0 done, 1 Dissolve failed or memory or disk ran out, 2 bad input (one sentence says what), 3 the "
-    "accuracy could not be held and nothing was handed out, 130 stopped with Ctrl-C."
-)
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, except those that say nothing, and keeps examples as written."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or isinstance(action.default, (bool, dict)):
-            return action.help
-        return super()._get_help_string(action)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,9 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = _Parser(
+    top = Parser(
         prog="python -m core",
-        formatter_class=_Help,
+        formatter_class=Help,
         description="Dissolve: find the backdoor in an image classifier, and purify the classifier.",
         epilog="Try it, with nothing to prepare:\n"
         "  python -m core purify                    purify the default backdoored model\n"
@@ -88,14 +79,14 @@ def parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_report(commands)
     _add_explore(commands)
-    work = commands.add_parser("work", help="do the work of a run (started by the dashboard)", formatter_class=_Help)
+    work = commands.add_parser("work", help="do the work of a run (started by the dashboard)", formatter_class=Help)
     work.add_argument("run", metavar="RUN", help="the run's folder")
     work.set_defaults(handler="work:work")
     return top
 
 
 def _command(commands: Any, name: str, handler: str, short: str, epilog: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=short, description=short, epilog=epilog, formatter_class=_Help)
+    command = commands.add_parser(name, help=short, description=short, epilog=epilog, formatter_class=Help)
     command.set_defaults(handler=handler)
     return command
 
@@ -113,8 +104,8 @@ def _add_data(commands: Any) -> None:
     command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
     command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
     command.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet, one row per class")
-    _add_seed(command, "which drawing of signs, or which split of your own images")
-    _add_json(command)
+    add_seed(command, "which drawing of signs, or which split of your own images")
+    add_json(command)
 
 
 def _add_train(commands: Any) -> None:
@@ -130,18 +121,18 @@ def _add_train(commands: Any) -> None:
     command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
     command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
     command.add_argument("--attack", default="badnets", help="badnets, blended, sig or wanet")
-    _add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
+    add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
     command.add_argument("--target", type=int, default=0, metavar="K", help="class the trigger leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")
     command.add_argument(
         "--arch", default="small", metavar="NAME", help="small, wrn16-1, preact-resnet18, torchvision/NAME"
     )
     command.add_argument("--epochs", type=int, metavar="N", help="passes over the training set")
-    _add_settings(command, "--train-set", "a setting of the training, such as lr=0.05; repeat for more")
+    add_settings(command, "--train-set", "a setting of the training, such as lr=0.05; repeat for more")
     command.add_argument("--out", type=Path, metavar="NAME", help="write NAME.safetensors and NAME.json here")
-    _add_seed(command, "of the network, the poisoning and the order of images")
-    _add_device(command)
-    _add_json(command)
+    add_seed(command, "of the network, the poisoning and the order of images")
+    add_device(command)
+    add_json(command)
 
 
 def _add_purify(commands: Any) -> None:
@@ -160,7 +151,7 @@ def _add_purify(commands: Any) -> None:
     _add_model(command)
     command.add_argument("--defence", default=Spec.defence, metavar="NAME", help=f"the method: {', '.join(DEFENCES)}")
     command.add_argument("--preset", default=Spec.preset, metavar="NAME", help=f"its settings: {', '.join(PRESETS)}")
-    _add_settings(command, "--set", "a setting of the defence, such as epochs=2; repeat for more")
+    add_settings(command, "--set", "a setting of the defence, such as epochs=2; repeat for more")
     command.add_argument(
         "--projection", default=Spec.projection, metavar="NAME", help=f"method: {', '.join(PROJECTIONS)}"
     )
@@ -185,7 +176,7 @@ def _add_compare(commands: Any) -> None:
     )  # fmt: skip
     _add_model(command)
     command.add_argument(
-        "--defences", type=_names, default=list(DEFENCES), metavar="NAMES", help=f"some of {', '.join(DEFENCES)}"
+        "--defences", type=names, default=list(DEFENCES), metavar="NAMES", help=f"some of {', '.join(DEFENCES)}"
     )
     command.set_defaults(map=False)
 
@@ -228,14 +219,14 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "0.49,0.48,0.45/0.2,0.2,0.2); with @SIZE or :bgr, :grey; else found",
     )
     command.add_argument(
-        "--clean-budget", type=_budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",
+        "--clean-budget", type=budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",
         help="clean images to use: a share below 1 (or 5%%), or a number of images",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
     command.add_argument("--out", type=Path, metavar="RUN", help="folder for the run, new or empty; else one is made")
-    _add_seed(command, "of everything that is drawn at random")
-    _add_device(command)
-    _add_json(command)
+    add_seed(command, "of everything that is drawn at random")
+    add_device(command)
+    add_json(command)
 
 
 def _add_runs(commands: Any) -> None:
@@ -247,7 +238,7 @@ def _add_runs(commands: Any) -> None:
         "  python -m core runs resume 20261122-203301-signs-badnets-4f2a\n"
         "RUN is an id, a folder, or 'last' for the newest.",
     )  # fmt: skip
-    _add_json(command)
+    add_json(command)
     actions = command.add_subparsers(title="actions", metavar="ACTION", dest="action")
     for name, short in (
         ("list", "list the runs (as without an action)"),
@@ -258,12 +249,12 @@ def _add_runs(commands: Any) -> None:
         ("kill", "end the worker of a run that does not react"),
         ("delete", "delete a run and its folder"),
     ):
-        action = actions.add_parser(name, help=short, description=short, formatter_class=_Help)
+        action = actions.add_parser(name, help=short, description=short, formatter_class=Help)
         if name != "list":
             action.add_argument("run", metavar="RUN", help="id, folder, or last")
             action.set_defaults(handler="runs:show" if name == "show" else "runs:steer")
         if name in ("list", "show"):
-            _add_json(action, default=argparse.SUPPRESS)  # "runs --json list" counts too
+            add_json(action, default=argparse.SUPPRESS)  # "runs --json list" counts too
 
 
 def _add_replay(commands: Any) -> None:
@@ -293,7 +284,7 @@ def _add_explore(commands: Any) -> None:
     command.add_argument(
         "--linger", type=float, default=0, metavar="S", help="wait S seconds for the page to ask for another image"
     )
-    _add_json(command)
+    add_json(command)
 
 
 def _add_report(commands: Any) -> None:
@@ -314,54 +305,4 @@ def _add_report(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     command.add_argument("--pdf", action="store_true", help="write a PDF beside the HTML file")
-    _add_json(command)
-
-
-def _add_seed(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--seed", type=int, default=0, metavar="N", help=what)
-
-
-def _add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N")
-
-
-def _add_json(command: argparse.ArgumentParser, default: Any = False) -> None:
-    command.add_argument("--json", action="store_true", default=default, help="print one JSON object as the last line")
-
-
-def _add_settings(command: argparse.ArgumentParser, flag: str, what: str) -> None:
-    name = "settings" if flag == "--set" else flag.strip("-").replace("-", "_")
-    command.add_argument(flag, dest=name, action=_Settings, type=_setting, default={}, metavar="NAME=VALUE", help=what)
-
-
-class _Settings(argparse.Action):
-    """Collects ``NAME=VALUE`` pairs into a dict."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest), values[0]: values[1]})
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not (name and separator):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _budget(text: str) -> float | int:
-    """A whole number counts images; any other number, or one with a percent sign, is a share."""
-    try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a share, such as 0.05 or 5%, nor a number of images, such as 500"
-        ) from None
+    add_json(command)

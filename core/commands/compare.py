@@ -8,9 +8,10 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from core.commands.purify import BAD_INPUT, FAILED, INTERRUPTED, NOT_HELD, figures, spec_of
+from core.commands.purify import figures, spec_of
 from core.commands.terminal import RunBars, interactive, table
 from core.errors import BadInput
+from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
 from core.runs import record, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
@@ -50,7 +51,7 @@ def compare(arguments: argparse.Namespace) -> int:
             return FAILED if failure["code"] == "internal" else BAD_INPUT
         done.append(run)
     print(strict_json({run.spec.defence: figures(run) for run in done}) if arguments.json else summary(done))
-    return NOT_HELD if any((run.data["result"] or {}).get("ba_held") is False for run in done) else 0
+    return NOT_HELD if any((run.data["result"] or {}).get("ba_held") is False for run in done) else DONE
 
 
 def summary(runs: list[Run]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core import victims
 from core.commands.terminal import RunBars, table
+from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
 from core.runs import record, supervisor, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
@@ -32,7 +33,6 @@ STAMPS = {
     "precaution": "As a precaution, the model was nevertheless trained against what the scan reconstructed for it, and "
     "against random stamps (patches, pixels, patterns, waves, warps).",
 }
-FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 1, 2, 3, 130
 
 
 def purify(arguments: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
     if status == "failed":
         return _failed(run)
     print(strict_json(figures(run)) if arguments.json else summary(run))
-    return NOT_HELD if (run.data["result"] or {}).get("ba_held") is False else 0
+    return NOT_HELD if (run.data["result"] or {}).get("ba_held") is False else DONE
 
 
 def _failed(run: Run) -> int:

@@ -44,6 +44,7 @@ from core.defenses.training import Aimed, Check, Training
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers, look
+from core.models.fold import folded
 
 
 def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) -> Tensor:
@@ -107,7 +108,7 @@ class Purifier(Training):
         self.triggers = (*self.known, *(trigger for trigger in triggers if trigger.again))
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
-        self.victim = victim
+        self.victim = folded(victim)  # once: it is asked at every step
         if settings.stamps > 0 and bool((push != 1).any()):
             self.stamps = "beside" if bool(push.any()) else "alone"
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.cli import BAD_INPUT, DONE, main
+from core.cli import main
+from core.options import BAD_INPUT, DONE
 from core.runs import record, worker
 from core.runs.record import Run
 
