@@ -23,6 +23,7 @@ from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 MOST_IMAGES = 1000
 ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on
 COARSE = ("none", "half", "imagenet", "bytes")  # one of them is near enough to tell networks apart
+MOST_NEAR = 16  # options that go on because few images do not tell them from the best (two standard errors)
 LARGEST_WORK = 4e10  # multiplications of the last round for one option; fewer images of a large network
 FEWEST_IMAGES = 64
 LIBRARY_SIZE = 224
@@ -142,14 +143,17 @@ class _Trial:
     def best(
         self, options: Sequence[tuple[Candidate, Inputs]], share: int, keep: int | None
     ) -> list[tuple[Candidate, Inputs]]:
-        """The best ``keep`` options on one in ``share`` of the images, the best first."""
+        """The best ``keep`` options on one in ``share`` of the images, and those near them; the best first."""
         options = self.possible({(c.arch, i): (c, i) for c, i in options}.values())
         if share > 1 and keep is not None and len(options) <= keep:
             return list(options)
         scored = [(self._score(candidate, inputs, share), candidate, inputs) for candidate, inputs in options]
         top = max(score.accuracy for score, _, _ in scored)
         order = sorted(scored, key=lambda item: _rank(item[0], top))
-        return [(candidate, inputs) for _, candidate, inputs in order][:keep]
+        if keep is not None:
+            near = sum(score.accuracy >= top - 2 * _margin(top, score.images) for score, _, _ in order)
+            order = order[: max(keep, min(near, MOST_NEAR))]
+        return [(candidate, inputs) for _, candidate, inputs in order]
 
     def best_colour(self, candidate: Candidate, inputs: Inputs) -> tuple[Candidate, Inputs]:
         """The option with the colours as OpenCV reads them, or without, if it answers clearly better so."""

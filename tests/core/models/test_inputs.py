@@ -6,7 +6,18 @@ from torch import Tensor, nn
 
 from core.models.classifier import Classifier
 from core.models.identify import Candidate, candidates
-from core.models.inputs import LEAK, Choice, Tried, _rank, choose, make, multiplications, own_statistics
+from core.models.inputs import (
+    LEAK,
+    MOST_NEAR,
+    Choice,
+    Tried,
+    _rank,
+    _Trial,
+    choose,
+    make,
+    multiplications,
+    own_statistics,
+)
 from core.models.weights import Weights
 from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 
@@ -161,6 +172,28 @@ def test_a_leak_that_only_makes_a_network_less_sure_of_itself_is_not_taken_for_i
     )
     assert sorted([leaky, relu], key=lambda score: _rank(score, 98.7)) == [relu, leaky]
     assert sorted([relu, clearly], key=lambda score: _rank(score, 98.7)) == [clearly, relu]
+
+
+@pytest.mark.parametrize(("near", "kept"), [(7, 8), (0, 5), (30, MOST_NEAR)])
+def test_an_option_that_few_images_do_not_tell_from_the_best_goes_on(
+    near: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = Candidate("own", CLASSES, 3, Weights({}))
+    options = [(candidate, Inputs(f"{k}/1")) for k in range(40)]  # the first answers all, the next ``near`` miss one
+    monkeypatch.setattr(_Trial, "possible", lambda _, options: list(options))
+    monkeypatch.setattr(
+        _Trial,
+        "_score",
+        lambda _, candidate, inputs, share: Tried(
+            "own",
+            inputs,
+            100.0 if inputs.scaling == "0/1" else 98.44 if int(inputs.scaling[:-2]) <= near else 80,
+            1,
+            64,
+        ),
+    )
+    best = _Trial(X, Y, torch.device("cpu")).best(options, 16, 5)
+    assert [inputs.scaling for _, inputs in best] == [f"{k}/1" for k in range(kept)]
 
 
 def test_images_no_network_takes() -> None:
