@@ -68,6 +68,7 @@ def _lead(ahead: Tensor, labels: Tensor, margins: Tensor, classes: int) -> Tenso
 STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # shares of the victim that are tried where BA does not hold
 BLIND = 0.5  # the longest of them where no trigger says whether the attack is back
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
+PLAIN_FEW = 0.5  # without normalisation layers labels are learnt by heart sooner, as if images were at least so few
 FEW_MEND = 2.0  # how much longer mending is there, times its steps
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 UNMENDED = 40  # steps there are at least before the mending, if the attack does not go
@@ -113,6 +114,10 @@ class Purifier(Training):
             self.stamps = "beside" if bool(push.any()) else "alone"
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
         self.mend = round(settings.mend * max(1 + FEW_MEND * self.few, 2 if self.stamps else 1))
+        self.rate = 1.0
+        if not normalised(victim):
+            self.rate = settings.plain
+            self.few = max(self.few, PLAIN_FEW) if settings.mix else self.few
         self.alike = bool(settings.alike)
         self.margins = settings.margin * push
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
@@ -125,7 +130,6 @@ class Purifier(Training):
         super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
         self.clean0, self.logits0 = look(victim, self.x)
         self.labels = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
-        self.rate = 1.0 if normalised(victim) else settings.plain
         self.most = settings.epochs * self.per_epoch
         if self.mend:
             # a small budget has few steps an epoch; the attack needs some twenty whatever the budget

@@ -28,7 +28,8 @@ class MCLSettings:
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
             images a class.
         mix: 1 if clean images are mixed in pairs where there are fewer than 100 a class, the more of them the fewer
-            there are, save beside a trigger in doubt; 0 if they come as they are.
+            there are, save beside a trigger in doubt, and at least half of them in a network without normalisation
+            layers; 0 if they come as they are.
         tau: temperature of the contrast.
         lr: learning rates, one for each entry of ``lr_epochs``.
         plain: they are so many times as high in a network without normalisation layers, whose weights' size counts.
@@ -62,7 +63,7 @@ class MCLSettings:
     mix: int = 1
     tau: float = 0.5
     lr: tuple[float, ...] = (0.008,)
-    plain: float = 0.25
+    plain: float = 0.1
     lr_epochs: tuple[int, ...] = (0,)
     epochs: int = 8
     mend: int = 45

@@ -214,14 +214,19 @@ def test_few_labels_weigh_less_and_the_victims_answers_more(tiny: Tiny) -> None:
     assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0)
 
 
-def test_a_network_without_normalisation_layers_gets_a_lower_rate(tiny: Tiny) -> None:
+@pytest.mark.parametrize(("preset", "times", "few"), [("default", 0.1, 0.5), ("published", 1.0, 0.0)])
+def test_a_network_without_normalisation_layers_gets_a_lower_rate_and_mixed_images(
+    preset: str, times: float, few: float, tiny: Tiny
+) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
-    bare = Classifier(net).eval()
-    for preset, times in (("default", 0.25), ("published", 1.0)):
-        chosen = settings_for(preset)
-        slow, usual = (Purifier(model, tiny.x, tiny.y, [tiny.aimed], chosen) for model in (bare, tiny.model))
-        assert [slow.learning_rate(n) for n in range(9)] == [times * usual.learning_rate(n) for n in range(9)]
+    chosen, many = settings_for(preset), (tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20))
+    bare, usual = (Purifier(model, *many, [tiny.aimed], chosen) for model in (Classifier(net).eval(), tiny.model))
+    rates = [times * usual.learning_rate(n) for n in range(9)]
+    assert [bare.learning_rate(n) for n in range(9)] == pytest.approx(rates)
+    assert (bare.few, usual.few) == (few, 0.0)
+    assert bare.mend == usual.mend, "mending is longer only where images are few"
+    assert Purifier(Classifier(net).eval(), tiny.x, tiny.y, [tiny.aimed], chosen).few == make(tiny, chosen).few == 0.94
 
 
 def test_the_fewer_clean_images_there_are_the_more_of_them_come_mixed(
