@@ -51,7 +51,9 @@ class Run(RunArrays):
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         data = self.data
-        self.id = str(data.get("id", self.folder.name))
+        # among the runs a copy goes by its own folder's name; a folder elsewhere by that of the link to it
+        own = self.folder.parent == paths.runs_folder() and not self.folder.is_symlink()
+        self.id = self.folder.name if own else str(data.get("id", self.folder.name))
         self.created = str(data.get("created"))  # ISO 8601, UTC
 
     def __repr__(self) -> str:
@@ -251,9 +253,12 @@ def _entries(root: Path | None, recordings: bool) -> list[Run | Broken]:
             if folder.name.startswith(".") or not folder.is_dir():
                 continue
             try:
-                entries.append(Run(folder))
+                run = Run(folder)
             except BadInput as error:
                 entries.append(Broken(folder, error))
+            else:
+                if run.id == folder.name:  # else the link's run was deleted, and another put in its folder
+                    entries.append(run)
     return entries
 
 

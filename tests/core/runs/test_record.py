@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -70,6 +71,23 @@ def test_a_run_in_a_folder_of_ones_own_is_found_by_id_too(spec: Spec, tmp_path: 
     with pytest.raises(BadInput) as caught:
         record.create(spec, folder=tmp_path / "mine")
     assert code_of(caught) == "out_not_empty"
+
+
+def test_a_run_in_the_folder_of_one_that_was_deleted_by_hand_is_listed_once(spec: Spec, tmp_path: Path) -> None:
+    for _ in range(2):
+        shutil.rmtree(tmp_path / "mine", ignore_errors=True)
+        run = record.create(spec, folder=tmp_path / "mine")
+    assert [listed.id for listed in record.list_runs(recordings=False)] == [run.id]
+    assert len(list(paths.runs_folder().iterdir())) == 2, "the link of the first is still there"
+
+
+def test_a_copied_and_a_renamed_run_go_by_the_name_of_their_folder(spec: Spec) -> None:
+    run = record.create(spec)
+    shutil.copytree(run.folder, run.folder.with_name("copy"))
+    assert {listed.id for listed in record.list_runs(recordings=False)} == {run.id, "copy"}
+    run.folder.rename(run.folder.with_name("renamed"))
+    assert {listed.id for listed in record.list_runs(recordings=False)} == {"renamed", "copy"}
+    assert record.open("renamed").id == "renamed"
 
 
 def test_a_folder_that_cannot_be_made_is_named(spec: Spec, tmp_path: Path) -> None:
