@@ -49,6 +49,7 @@ def hand_out(state: State, model: Classifier, after: Measured) -> None:
         "std": _numbers(subject.model.std), "images": state.images.name, "target": state.target,
         "asr_kind": before.asr_kind, "ba_before": before.ba, "ba_after": after.ba, "asr_before": before.asr,
         "asr_after": after.asr, "defence": state.spec.defence, "preset": state.spec.preset, "seed": state.spec.seed,
+        "back": state.back,
     }  # fmt: skip
     source = subject.card.weights if subject.card else Path(str(state.spec.weights))
     write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source=source)
@@ -87,7 +88,7 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
         "dissolution_after": state.last and state.last.dissolution,
         "clean_images": clean_images,
         "steps": state.steps,
-        "steps_back": state.steps_back,
+        "back": state.back if held else None,
         "stamps": state.stamps,
         "seconds": state.seconds,
         "device": device_name(state.device),

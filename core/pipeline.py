@@ -283,18 +283,20 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     first = after = outcome.measured(state, model, "after")
     most, before = state.settings.most_drop, state.before
     assert before is not None
+    usual = float(getattr(state.settings, "back", 0.0))
     if not most:
+        state.back = usual
         return model, after, True
     # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
     room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
     held: tuple[Classifier, Measured] | None = None
-    for back, candidate in enumerate(itertools.chain([model], purifier.nearer())):
-        if back:
+    for back, candidate in itertools.chain([(usual, model)], purifier.nearer()):
+        if candidate is not model:
             state.steering.check()
             after = outcome.measured(state, candidate, "after")
         drop = before.ba - after.ba
         if drop <= most - room or (drop <= most and held is None):
-            held, state.steps_back = (candidate, after), back
+            held, state.back = (candidate, after), back
         if drop <= most - room:
             break
     return (*held, True) if held is not None else (model, first, False)

@@ -24,8 +24,8 @@ from core.subject import Subject
 class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
-    ``again``: those reconstructed once more, for the purification alone. ``steps_back``: how many models nearer to the
-    victim were tried until BA held. ``stamps``: whether the purification took random stamps, in place
+    ``again``: those reconstructed once more, for the purification alone. ``back``: how far the result was taken back
+    towards the victim's weights, 0-1. ``stamps``: whether the purification took random stamps, in place
     of triggers ("alone") or with them ("beside").
     """
 
@@ -43,7 +43,7 @@ class State:
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
-    steps_back: int = 0
+    back: float = 0.0
     stamps: Stamps | None = None
     last: Frame | None = None
 

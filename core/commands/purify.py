@@ -10,15 +10,17 @@ from typing import Any
 from core import victims
 from core.commands.terminal import RunBars, table
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
+from core.report.evidence import taken_back
 from core.runs import record, supervisor, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.words import Words
 
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
     "target", "target_found", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before",
-    "asr_after", "stamps", "arch", "normalize", "seconds", "device",
+    "asr_after", "back", "stamps", "arch", "normalize", "seconds", "device",
 )  # fmt: skip
 VERDICTS = {
     "strong": "Strong signs of a backdoor.",
@@ -30,8 +32,8 @@ STAMPS = {
     "warps) as a precaution, and not against what the scan reconstructed.",
     "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
     "against random stamps (patches, pixels, patterns, waves, warps).",
-    "precaution": "As a precaution, the model was nevertheless trained against what the scan reconstructed for it, and "
-    "against random stamps (patches, pixels, patterns, waves, warps).",
+    "precaution": "As a precaution, the model was nevertheless trained against what the scan reconstructed for that "
+    "class, and against random stamps (patches, pixels, patterns, waves, warps).",
 }
 
 
@@ -105,6 +107,8 @@ def summary(run: Run) -> str:
     seconds = result.get("seconds") or {}
     spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
     lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
+    words, estimated = Words("en"), result.get("asr_kind") == "estimated"
+    lines += [words(key, **values) for key, values in taken_back(result.get("back"), estimated)]
     if result.get("ba_held") is False:
         lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
     if (run.folder / "model.safetensors").exists():

@@ -58,8 +58,9 @@ class Defence(Protocol):
         """A copy of the purified model: as it is now, or, at the end, the best there is."""
         ...
 
-    def nearer(self) -> Iterator[Classifier]:
-        """Results closer and closer to the victim, for where the best costs too much BA."""
+    def nearer(self) -> Iterator[tuple[float, Classifier]]:
+        """Results closer and closer to the victim, for where the best costs too much BA, each with the share of the
+        way back, 0-1."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:

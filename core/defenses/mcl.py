@@ -295,7 +295,7 @@ class Purifier(Training):
     def _chosen(self) -> dict[str, Tensor]:
         return self.best if self.best_score > -math.inf else self.averaged
 
-    def nearer(self) -> Iterator[Classifier]:
+    def nearer(self) -> Iterator[tuple[float, Classifier]]:
         """Longer and longer steps back, as long as the attack stays gone on the held-out part (or, without one, on
         the images of the training); where no trigger is known, all of those up to half of the way."""
         most = max(self.settings.gone, self._check(self.result(best=True)).asr)
@@ -304,7 +304,7 @@ class Purifier(Training):
             model = self._stepped_back(self._chosen, back, MOST)
             if not blind and self._check(model).asr > most:
                 return
-            yield model
+            yield back, model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

@@ -220,8 +220,9 @@ class Training(ABC):
         """A copy of the model as it is now, in evaluation mode; ``best``: at the end."""
         return deepcopy(self.model).eval()
 
-    def nearer(self) -> Iterator[Classifier]:
-        """Results closer and closer to the victim, for where the best costs too much BA; none by default."""
+    def nearer(self) -> Iterator[tuple[float, Classifier]]:
+        """Results closer and closer to the victim, for where the best costs too much BA, each with the share of the
+        way back, 0-1; none by default."""
         return iter(())
 
     def weights(self) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from core.events import Scanned, Stamps
 
+FAR = 0.3  # of the way back to the model as it came: from there on some attacks had a part of their effect again
 SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
 
 Said = tuple[str, dict[str, str]]
@@ -38,3 +39,18 @@ def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool) ->
         # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
         return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
     return ["evidence.stamps.alone", *(["evidence.stamps.estimated"] if estimated else [])]
+
+
+def taken_back(back: object, estimated: bool) -> list[Said]:
+    """What a long step back towards the model as it came means; nothing where it was short.
+
+    Args:
+        back: share of the way, 0-1, as the run's record has it; None in records of unpurified models.
+        estimated: whether the attack success shown is that of the reconstructed trigger.
+    """
+    if not isinstance(back, float) or not FAR <= back <= 1:
+        return []
+    return [
+        ("evidence.back", {"share": f"{100 * back:.0f}"}),
+        *([("evidence.back.estimated", {})] if estimated else []),
+    ]

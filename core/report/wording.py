@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
-from core.report.evidence import seen, trained_against
+from core.report.evidence import seen, taken_back, trained_against
 from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
 from core.words import Words
 
@@ -133,6 +133,7 @@ class Wording:
                 else self.words("evidence.wrong", found=found, real=real)
             )
         said += [self.words(key, target=found) for key in trained_against(scanned, self.facts.stamps, card is None)]
+        said += [self.words(key, **values) for key, values in taken_back(self.facts.back, card is None)]
         if given is not None and card is None and given != scanned.target:
             said.append(self.words("evidence.given", given=self.class_name(given), found=found))
         elif given is not None:

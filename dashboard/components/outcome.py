@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from core.events import Measured, Scanned, Stamps
-from core.report.evidence import seen, trained_against
+from core.report.evidence import seen, taken_back, trained_against
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -90,6 +90,8 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
     if stamps in get_args(Stamps):
         for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated"):
             st.markdown(t(one, target=found))
+    for sentence, values in taken_back(result.get("back"), result.get("asr_kind") == "estimated"):
+        st.markdown(t(sentence, **values))
     _bars(scanned, names, key)
 
 

@@ -24,7 +24,7 @@ from core.runs.steering import Steering
 RESULT = {
     "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
-    "target_found": 3, "stamps": None, "arch": "small", "normalize": "half", "of_the_future": 1,
+    "target_found": 3, "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "of_the_future": 1,
     "tried": [{"name": "half", "accuracy": 99.4}, {"name": "mnist", "accuracy": 99.0}],
     "found": [{"code": "under", "message": "Weights under net.", "facts": {}}],
 }  # fmt: skip
@@ -110,8 +110,9 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     data = json.loads(lines[0], parse_constant=lambda name: pytest.fail(name))
     assert data == {
         "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true",
-        "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "stamps": None, "arch": "small",
-        "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu", "out": str(tmp_path / "mine"),
+        "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "back": 0.05, "stamps": None,
+        "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
+        "out": str(tmp_path / "mine"),
     }  # fmt: skip
 
 
@@ -148,6 +149,19 @@ def test_a_strangers_model_is_told_with_what_it_was_taken_for(
     out = capsys.readouterr().out
     for told in ("Network small, input scaling half (99.4 % of", "next: mnist (99.0 %)", "Weights under net."):
         assert told in out
+
+
+def test_a_long_way_back_is_told(
+    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(stranger) == 0
+    assert "way back" not in capsys.readouterr().out
+    monkeypatch.setitem(RESULT, "back", 0.6)
+    monkeypatch.setitem(RESULT, "asr_kind", "estimated")
+    assert cli.main(stranger) == 0
+    out = capsys.readouterr().out
+    assert "taken 60 % of the way back" in out
+    assert "the estimate does not see that" in out
 
 
 def test_without_a_sign_nothing_is_called_a_target(

@@ -25,8 +25,10 @@ def test_settings_are_gathered_as_numbers_lists_and_words_each_under_its_own_nam
 
 
 def test_settings_of_one_call_are_not_those_of_the_next() -> None:
-    assert parsed("--set", "epochs=2").settings == {"epochs": 2}
-    assert parsed().settings == {}
+    parser = options.Parser()
+    options.add_settings(parser, "--set", "a setting")
+    assert parser.parse_args(["--set", "epochs=2"]).settings == {"epochs": 2}
+    assert parser.parse_args([]).settings == {}
 
 
 @pytest.mark.parametrize(("text", "budget"), [("0.05", 0.05), ("5%", 0.05), ("1e-2", 0.01), ("500", 500), ("-3", -3)])

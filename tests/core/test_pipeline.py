@@ -321,6 +321,7 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
     ruined = do(root, map=False, settings={"lr": 3.0, "average": 0, "back": 0, "epochs": 1})
     assert ruined.status == "done"
     assert ruined.result["ba_held"] is False
+    assert ruined.result["back"] is None
     assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
     assert not (ruined.run.folder / "model.safetensors").exists()
 
@@ -328,7 +329,7 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
 def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) -> None:
     saved = do(root, map=False, settings={"lr": 0.1, "back": 0.0, "epochs": 1})
     assert saved.result["ba_held"] is True
-    assert saved.result["steps_back"] > 0
+    assert saved.result["back"] >= 0.1
     assert saved.result["ba_after"] >= saved.result["ba_before"] - 2
     assert (saved.run.folder / "model.safetensors").exists()
     assert len(saved.of(Measured)) == 2
@@ -355,14 +356,14 @@ def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
         return Measured("after", ba, ba, 1.0, "true", 100, 90)
 
     monkeypatch.setattr(outcome, "measured", lambda state, model, when: measured(accuracies[model]))
-    purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: iter(range(1, len(accuracies))))
+    purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: ((k / 10, k) for k in range(1, len(accuracies))))
     state = SimpleNamespace(
-        settings=SimpleNamespace(most_drop=2.0), before=measured(90.0), steps_back=0,
+        settings=SimpleNamespace(most_drop=2.0, back=0.05), before=measured(90.0), back=0.0,
         triggers=[] if push is None else [SimpleNamespace(push=push)], steering=SimpleNamespace(check=lambda: None),
     )  # fmt: skip
     model, after, said = pipeline._held(state, purifier)  # type: ignore[arg-type]
     assert (model, after.ba, said) == (taken, accuracies[taken], held)
-    assert state.steps_back == taken
+    assert state.back == ((taken / 10 or 0.05) if held else 0.0)
 
 
 def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_alone(whole: Done, root: Path) -> None:

@@ -709,7 +709,7 @@ def test_each_nearer_model_is_closer_to_the_victim_and_free_of_the_attack(
     tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]
 ) -> None:
     purifier, _ = purified
-    models = [purifier.result(best=True), *purifier.nearer()]
+    models = [purifier.result(best=True), *(model for _, model in purifier.nearer())]
     distances = [away(model, tiny.model) for model in models]
     assert len(models) > 1
     assert distances == sorted(distances, reverse=True)
@@ -721,11 +721,11 @@ def test_no_nearer_model_is_offered_once_the_attack_is_back(tiny: Tiny, monkeypa
     purifier = make(tiny)
     rates = iter([1.0, 2.0, purifier.settings.gone, 50.0, 0.0])
     monkeypatch.setattr(purifier, "_check", lambda model: Check(90.0, next(rates)))
-    assert len(list(purifier.nearer())) == 2
+    assert [back for back, _ in purifier.nearer()] == list(STEPS_BACK[:2])
 
 
 def test_where_no_trigger_is_known_none_keeps_a_nearer_model_back(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     purifier = doubtful(tiny)
     monkeypatch.setattr(purifier, "_check", lambda model: Check(90.0, 50.0))
     assert BLIND in STEPS_BACK
-    assert len(list(purifier.nearer())) == len([back for back in STEPS_BACK if purifier.settings.back < back <= BLIND])
+    assert [back for back, _ in purifier.nearer()] == [back for back in STEPS_BACK if back <= BLIND]

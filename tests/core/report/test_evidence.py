@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.events import Scanned, Stamps
-from core.report.evidence import Said, seen, trained_against
+from core.report.evidence import Said, seen, taken_back, trained_against
 
 
 def scanned(verdict: str = "strong", **facts: float) -> Scanned:
@@ -54,3 +54,21 @@ def test_what_was_trained_against_is_squared_with_the_verdict(
 ) -> None:
     said = trained_against(scanned(verdict), stamps, estimated)
     assert said == [f"evidence.stamps.{key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("back", "estimated", "keys"),
+    [
+        (0.05, True, []),
+        (0.2, True, []),
+        (0.3, False, ["evidence.back"]),
+        (0.7, True, ["evidence.back", "evidence.back.estimated"]),
+        (None, True, []),
+        (7.0, True, []),
+        ("0.7", True, []),
+    ],
+)
+def test_a_long_way_back_is_told_with_what_it_may_bring_back(back: object, estimated: bool, keys: list[str]) -> None:
+    said = taken_back(back, estimated)
+    assert [key for key, _ in said] == keys
+    assert all(values == {"share": f"{100 * float(str(back)):.0f}"} for _, values in said[:1])
