@@ -17,7 +17,8 @@ class MCLSettings:
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl``).
-        clean: weight of the cross-entropy of x with its label; down to a tenth with fewer than 100 images a class.
+        clean: weight of the cross-entropy of x with its label; down to a tenth with fewer than 100 images a class,
+            and about half without normalisation layers (unless ``mix`` is 0).
         supervised: weight of the cross-entropy of x_t with the label of x.
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
             of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
@@ -26,7 +27,7 @@ class MCLSettings:
             beside them where that is in doubt (push above 1): added to the logit of the class that the victim takes a
             stamped image for. 0: triggers alone, whatever their push.
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
-            images a class.
+            images a class, and at least three times without normalisation layers (unless ``mix`` is 0).
         mix: 1 if clean images are mixed in pairs where there are fewer than 100 a class, the more of them the fewer
             there are, save beside a trigger in doubt, and at least half of them in a network without normalisation
             layers; 0 if they come as they are.
