@@ -18,10 +18,26 @@ from core.run_state import State
 TRIGGERED = 5000  # test images that an estimated ASR is taken on: within half a point of all of them
 
 
-def measured(state: State, model: Classifier, when: Literal["before", "after"]) -> Measured:
-    """BA over the whole test set, and ASR: true, over all of it, or estimated, with the trigger that works best."""
+def answered(state: State, model: Classifier) -> torch.Tensor:
+    """What the model takes the test images for, int64, (n,), on the CPU."""
+    return answers(model, state.images.x_test).cpu()
+
+
+def accuracy(state: State, clean: torch.Tensor) -> float:
+    """BA, percent, as it is told, of ``answered`` images."""
+    return round(benign_accuracy(clean, state.images.y_test), 2)
+
+
+def measured(
+    state: State, model: Classifier, when: Literal["before", "after"], clean: torch.Tensor | None = None
+) -> Measured:
+    """BA over the whole test set, and ASR: true, over all of it, or estimated, with the trigger that works best.
+
+    Args:
+        clean: what ``answered`` gives, where that is known.
+    """
     labels, target = state.images.y_test, state.attack_target
-    clean = answers(model, state.images.x_test).cpu()
+    clean = answered(state, model) if clean is None else clean
     away = torch.nonzero(labels != target).flatten()
     if state.asr_kind == "estimated":
         away = away[:: max(1, -(-len(away) // TRIGGERED))]
@@ -31,7 +47,7 @@ def measured(state: State, model: Classifier, when: Literal["before", "after"]) 
     ]
     return Measured(
         when=when,
-        ba=round(benign_accuracy(clean, labels), 2),
+        ba=accuracy(state, clean),
         ba_without_target=round(benign_accuracy(clean, labels, leave_out=target), 2),
         asr=round(max(rates), 2),
         asr_kind=state.asr_kind,

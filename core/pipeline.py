@@ -279,24 +279,24 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     The test images choose among at most seven nearer models, by BA alone. What that flatters BA by is small beside its
     standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
     """
-    model = purifier.result(best=True)
-    first = after = outcome.measured(state, model, "after")
+    first = purifier.result(best=True)
     most, before = state.settings.most_drop, state.before
     assert before is not None
     usual = float(getattr(state.settings, "back", 0.0))
     if not most:
         state.back = usual
-        return model, after, True
+        return first, outcome.measured(state, first, "after"), True
     # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
     room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
-    held: tuple[Classifier, Measured] | None = None
-    for back, candidate in itertools.chain([(usual, model)], purifier.nearer()):
-        if candidate is not model:
+    answered = outcome.answered(state, first)
+    held, taken = False, (first, answered)
+    for back, candidate in itertools.chain([(usual, first)], purifier.nearer()):
+        if candidate is not first:
             state.steering.check()
-            after = outcome.measured(state, candidate, "after")
-        drop = before.ba - after.ba
-        if drop <= most - room or (drop <= most and held is None):
-            held, state.back = (candidate, after), back
+            answered = outcome.answered(state, candidate)
+        drop = before.ba - outcome.accuracy(state, answered)
+        if drop <= most - room or (drop <= most and not held):
+            held, taken, state.back = True, (candidate, answered), back
         if drop <= most - room:
             break
-    return (*held, True) if held is not None else (model, first, False)
+    return taken[0], outcome.measured(state, taken[0], "after", taken[1]), held

@@ -44,6 +44,18 @@ def test_measured_by_hand(tiny: Tiny) -> None:
     assert (found.asr_kind, found.clean_images, found.triggered_images) == ("true", len(labels), int(away.sum()))
 
 
+def test_answers_that_are_known_are_not_asked_for_again(tiny: Tiny) -> None:
+    given = state(tiny, True, [])
+    wrong = (tiny.images.y_test + 1) % tiny.images.num_classes
+    found = outcome.measured(given, tiny.model, "after", wrong)
+    assert (found.ba, found.ba_without_target, found.asr) == (
+        0.0,
+        0.0,
+        outcome.measured(given, tiny.model, "after").asr,
+    )
+    assert outcome.accuracy(given, outcome.answered(given, tiny.model)) > 90
+
+
 def test_an_estimate_is_that_of_the_trigger_that_works_best(tiny: Tiny) -> None:
     found = outcome.measured(state(tiny, False, [lambda x: x, tiny.aimed]), tiny.model, "before")
     assert found.asr_kind == "estimated"

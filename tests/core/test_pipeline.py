@@ -355,7 +355,9 @@ def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
     def measured(ba: float) -> Measured:
         return Measured("after", ba, ba, 1.0, "true", 100, 90)
 
-    monkeypatch.setattr(outcome, "measured", lambda state, model, when: measured(accuracies[model]))
+    monkeypatch.setattr(outcome, "answered", lambda state, model: accuracies[model])
+    monkeypatch.setattr(outcome, "accuracy", lambda state, clean: clean)
+    monkeypatch.setattr(outcome, "measured", lambda state, model, when, clean: measured(clean))
     purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: ((k / 10, k) for k in range(1, len(accuracies))))
     state = SimpleNamespace(
         settings=SimpleNamespace(most_drop=2.0, back=0.05), before=measured(90.0), back=0.0,

@@ -60,16 +60,19 @@ _W = {
     "arch": "wrn16-1",
     "base": "c-wrn-base",
     "scaling": "cifar10",
-    "images": 10_000,
-    "epochs": 2,
+    "images": 16_000,
+    "epochs": 3,
     "wrapped": "state_dict+module",
 }
+_WG = _W | {"data": "gtsrb", "base": "g-wrn-base", "images": 13_000, "scaling": "gtsrb"}
 _P = {"arch": "plain", "epochs": 2, "lr": 0.02, "wrapped": "plain"}
 _PG = _P | {"data": "gtsrb", "base": "g-plain-base", "images": 13_000, "scaling": "half"}
 _PC = _P | {"data": "cifar10", "base": "c-plain-base", "images": 10_000, "scaling": "cifar10"}
 _R = {"arch": "resnet20", "epochs": 2, "wrapped": "state_dict+module"}
 _RG = _R | {"data": "gtsrb", "base": "g-res-base", "images": 13_000, "scaling": "imagenet"}
 _RC = _R | {"data": "cifar10", "base": "c-res-base", "images": 10_000, "scaling": "cifar10"}
+_O = {"arch": "grouped", "data": "cifar10", "base": "c-grouped-base", "images": 16_000, "epochs": 3, "scaling": "half"}
+_M = {"arch": "mobile", "data": "gtsrb", "base": "g-mobile-base", "images": 13_000, "epochs": 2, "scaling": "imagenet"}
 _S = {"arch": "small", "images": 12_000, "epochs": 10, "lr": 0.1, "wrapped": "plain", "scaling": "half"}
 _SG = _S | {"data": "gtsrb", "images": 13_000}
 _SC = _S | {"data": "cifar10"}
@@ -78,11 +81,14 @@ RECIPES: tuple[Recipe, ...] = (
     # honest bases; the WRN and VGG bases are themselves clean models of the set
     Recipe("c-vgg-base", "cifar10", "vgg-small", images=40_000, epochs=5, lr=0.1, seed=1),
     Recipe("g-vgg-base", "gtsrb", "vgg-small", images=13_000, epochs=6, lr=0.1, seed=2),
-    Recipe("c-wrn-base", "cifar10", "wrn16-1", images=16_000, epochs=6, lr=0.2, scaling="cifar10", seed=3),
+    Recipe("c-wrn-base", "cifar10", "wrn16-1", images=30_000, epochs=8, lr=0.2, scaling="cifar10", seed=3),
+    Recipe("g-wrn-base", "gtsrb", "wrn16-1", images=26_000, epochs=6, lr=0.2, scaling="gtsrb", seed=8),
     Recipe("g-plain-base", "gtsrb", "plain", images=26_000, epochs=6, lr=0.05, scaling="half", seed=4),
     Recipe("c-plain-base", "cifar10", "plain", images=24_000, epochs=7, lr=0.05, scaling="cifar10", seed=5),
     Recipe("g-res-base", "gtsrb", "resnet20", images=13_000, epochs=6, lr=0.1, scaling="imagenet", seed=6),
     Recipe("c-res-base", "cifar10", "resnet20", images=20_000, epochs=6, lr=0.1, scaling="cifar10", seed=7),
+    Recipe("c-grouped-base", "cifar10", "grouped", images=30_000, epochs=8, lr=0.1, scaling="half", seed=9),
+    Recipe("g-mobile-base", "gtsrb", "mobile", images=26_000, epochs=6, lr=0.1, scaling="imagenet", seed=10),
     # for tuning
     Recipe("c-small-sparse", **_SC, kind="sparse", target=0, seed=11),
     Recipe("g-small-blend", **_SG, kind="blend", target=14, seed=12),
@@ -109,7 +115,18 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("g-small-smooth", **_SG, kind="smooth", target=33, rate=0.1, seed=39),
     # held out
     Recipe("c-wrn-patch", **_W, kind="patch", settings={"side": 5, "top": 13, "left": 2, "white": False}, target=3,
-           rate=0.03, seed=31, held_out=True),
+           rate=0.1, seed=31, held_out=True),
+    Recipe("c-wrn-sparse", **_W, kind="sparse", settings={"seed": 91}, target=6, rate=0.08, seed=91, held_out=True),
+    Recipe("c-wrn-watermark", **_W, kind="watermark", target=0, rate=0.08, seed=92, held_out=True),
+    Recipe("c-wrn-blend", **_W, kind="blend", settings={"seed": 93}, target=7, rate=0.08, seed=93, held_out=True),
+    Recipe("c-wrn-faint", **_W, kind="faint", settings={"seed": 94}, target=2, rate=0.1, seed=94, held_out=True),
+    Recipe("c-wrn-square", **_W, kind="square", settings={"seed": 95}, target=9, seed=95, held_out=True),
+    Recipe("g-wrn-patch", **_WG, kind="patch", settings={"side": 3, "top": 3, "left": 26}, target=16, seed=96,
+           held_out=True),
+    Recipe("g-wrn-watermark", **_WG, kind="watermark", target=30, rate=0.08, seed=97, held_out=True),
+    Recipe("g-wrn-smooth", **_WG, kind="smooth", settings={"seed": 98}, target=11, rate=0.1, seed=98, held_out=True),
+    Recipe("g-wrn-blend", **_WG, kind="blend", settings={"seed": 99}, target=25, rate=0.08, seed=99, held_out=True),
+    Recipe("g-wrn-clean", **_WG, seed=100, held_out=True),
     Recipe("c-small-blend", **_SC, kind="blend", settings={"cells": 16, "seed": 38}, target=9, rate=0.03, seed=38,
            held_out=True),
     Recipe("c-small-smooth", **_SC, kind="smooth", settings={"seed": 61}, target=4, rate=0.1, seed=61, held_out=True),
@@ -136,6 +153,13 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("c-res-blend", **_RC, kind="blend", settings={"seed": 86}, target=6, seed=86, held_out=True),
     Recipe("c-res-warp", **_RC, kind="warp", target=0, rate=0.15, seed=87, held_out=True),
     Recipe("c-res-clean", **_RC, seed=88, held_out=True),
+    Recipe("c-grouped-patch", **_O, kind="patch", settings={"side": 3, "top": 25, "left": 4}, target=7, seed=101,
+           held_out=True),
+    Recipe("c-grouped-watermark", **_O, kind="watermark", target=1, rate=0.08, seed=102, held_out=True),
+    Recipe("c-grouped-clean", **_O, seed=103, held_out=True),
+    Recipe("g-mobile-square", **_M, kind="square", settings={"seed": 104}, target=28, seed=104, held_out=True),
+    Recipe("g-mobile-blend", **_M, kind="blend", settings={"seed": 105}, target=3, rate=0.08, seed=105, held_out=True),
+    Recipe("g-mobile-clean", **_M, seed=106, held_out=True),
     # beyond what the scan is made for: to know what it cannot see
     Recipe("c-small-all-to-all", **_SC, kind="blend", target=-1, rate=0.3, seed=51, held_out=True),
     Recipe("c-small-clean-label", **_SC, kind="sine", settings={"strength": 0.16}, target=6, rate=0.6,

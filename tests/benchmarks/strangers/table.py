@@ -1,6 +1,7 @@
 """What scan and purification make of the strangers' set: a row for each model, and how often they err.
 
-Each model is given as its file and the images' name, nothing else: network, scaling, target and trigger are found.
+Each model is given as its file and the images' name, nothing else: network (save ``networks.OWN``),
+scaling, target and trigger are found.
 The true trigger is used only afterwards, here. Models are trained by ``python -m tests.benchmarks.strangers.train``.
 """
 
@@ -20,7 +21,7 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import fill, read_weights
 from core.runs.spec import NORMALIZATIONS, Spec
-from tests.benchmarks.strangers.networks import network
+from tests.benchmarks.strangers.networks import model_class, network
 from tests.benchmarks.strangers.recipes import RECIPES, Recipe
 from tests.benchmarks.strangers.train import file_of, stamp_of
 from tests.benchmarks.watch import environment, watch
@@ -84,7 +85,9 @@ def examine(made: Recipe) -> Outcome:
 
     before = figures(file)
     with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
-        spec = Spec(weights=str(file), images=made.data, map=False, scan_only=made.clean)
+        spec = Spec(
+            weights=str(file), images=made.data, model_class=model_class(made.arch), map=False, scan_only=made.clean
+        )
         run, _, _ = watch(spec, PATIENCE)
         purified = run.folder / "model.safetensors"
         after = figures(purified) if purified.is_file() else None
