@@ -1,6 +1,7 @@
 """Batch-norm statistics of a network whose weights were changed by other means than training on clean images.
 
 And whether a network has normalisation layers at all: where one follows, the size of a layer's weights changes nothing.
+Whether they normalise by batches, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ def normalised(model: Classifier) -> bool:
     Networks of today normalise everywhere or nowhere; one layer is taken for all. What is no layer is not seen.
     """
     layers = any(isinstance(layer, NORMALISING) for layer in model.modules())
+    return layers or batch_normed(model)
+
+
+def batch_normed(model: Classifier) -> bool:
+    """Whether any layer normalises by its batch, whose noise keeps training from learning few images by heart."""
+    layers = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     return layers or any(name.endswith("running_mean") for name, _ in model.named_buffers())
 
 

@@ -36,7 +36,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.batchnorm import normalised, take_anew
+from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.defenses.mixing import mixed
 from core.defenses.settings import PLENTY, MCLSettings
 from core.defenses.stamps import stamped
@@ -68,7 +68,8 @@ def _lead(ahead: Tensor, labels: Tensor, margins: Tensor, classes: int) -> Tenso
 STEPS_BACK = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # shares of the victim that are tried where BA does not hold
 BLIND = 0.5  # the longest of them where no trigger says whether the attack is back
 FEW = {"clean": 0.1, "keep": 5.0}  # times its weight a term has where there are next to none
-PLAIN_FEW = 0.5  # without normalisation layers labels are learnt by heart sooner, as if images were at least so few
+SURE_KEEP = 1.5  # and `keep` at least so many times where no trigger is in doubt: ASR is low there, BA at risk
+UNBATCHED_FEW = 0.5  # without batch norm labels are learnt by heart sooner, as if images were at least so few
 FEW_MEND = 2.0  # how much longer mending is there, times its steps
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 UNMENDED = 40  # steps there are at least before the mending, if the attack does not go
@@ -109,15 +110,17 @@ class Purifier(Training):
         self.triggers = (*self.known, *(trigger for trigger in triggers if trigger.again))
         self.targets = torch.tensor([trigger.target for trigger in self.triggers], device=device)
         push = torch.tensor([trigger.push for trigger in self.triggers], device=device)
+        self.sure = bool((push == 1).all())
         self.victim = folded(victim)  # once: it is asked at every step
         if settings.stamps > 0 and bool((push != 1).any()):
             self.stamps = "beside" if bool(push.any()) else "alone"
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
-        self.mend = round(settings.mend * max(1 + FEW_MEND * self.few, 2 if self.stamps else 1))
-        self.rate = 1.0
-        if not normalised(victim):
-            self.rate = settings.plain
-            self.few = max(self.few, PLAIN_FEW) if settings.mix else self.few
+        longer, self.rate = max(1 + FEW_MEND * self.few, 2 if self.stamps else 1), 1.0
+        if not batch_normed(victim):
+            self.rate = 1.0 if normalised(victim) else settings.plain
+            longer = 1 + FEW_MEND if normalised(victim) else longer
+            self.few = max(self.few, UNBATCHED_FEW) if settings.mix else self.few
+        self.mend = round(settings.mend * longer)
         self.alike = bool(settings.alike)
         self.margins = settings.margin * push
         self.original = {key: value.detach() for key, value in victim.net.state_dict().items()}
@@ -192,7 +195,8 @@ class Purifier(Training):
 
     def weight(self, term: str) -> float:
         """The fewer labels there are, the less is left to them, and the more to the victim's own answers."""
-        return super().weight(term) * (1 + (FEW.get(term, 1.0) - 1) * self.few)
+        times = 1 + (FEW.get(term, 1.0) - 1) * self.few
+        return super().weight(term) * (max(times, SURE_KEEP) if term == "keep" and self.sure else times)
 
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clean images, the more of them mixed the fewer there are; labels (k, classes); what the victim answers."""

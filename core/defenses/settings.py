@@ -18,7 +18,7 @@ class MCLSettings:
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl``).
         clean: weight of the cross-entropy of x with its label; down to a tenth with fewer than 100 images a class,
-            and about half without normalisation layers (unless ``mix`` is 0).
+            and about half without batch norm (unless ``mix`` is 0).
         supervised: weight of the cross-entropy of x_t with the label of x.
         margin: added to the target class's logit in that cross-entropy, so that a triggered image has to stay clear
             of the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019);
@@ -27,18 +27,19 @@ class MCLSettings:
             beside them where that is in doubt (push above 1): added to the logit of the class that the victim takes a
             stamped image for. 0: triggers alone, whatever their push.
         keep: weight of the divergence of the answers on x from the victim's; up to five times with fewer than 100
-            images a class, and at least three times without normalisation layers (unless ``mix`` is 0).
+            images a class, at least three times without batch norm (unless ``mix`` is 0), and at least 1.5 times where
+            no trigger is in doubt (push 1).
         mix: 1 if clean images are mixed in pairs where there are fewer than 100 a class, the more of them the fewer
-            there are, save beside a trigger in doubt, and at least half of them in a network without normalisation
-            layers; 0 if they come as they are.
+            there are, save beside a trigger in doubt, and at least half of them in a network without batch norm; 0 if
+            they come as they are.
         tau: temperature of the contrast.
         lr: learning rates, one for each entry of ``lr_epochs``.
         plain: they are so many times as high in a network without normalisation layers, whose weights' size counts.
         lr_epochs: epochs from which they hold.
         epochs: passes over the clean budget (at most, where ``mend`` is set).
         mend: with a held-out part: once the attack is gone, the rate falls from ``lr[0]`` to 0 within this many
-            steps, and the run ends; up to three times as many with fewer than 100 images a class, and at least twice as
-            many against stamps. 0 for a fixed schedule.
+            steps, and the run ends; up to three times as many with fewer than 100 images a class, at least twice as
+            many against stamps, three times where layers normalise but not by batches. 0 for a fixed schedule.
         batch: clean images a step; as many triggered ones go with them.
         alike: 1 if the batches of an epoch are of one size; 0 if they are full but for the last, as the authors'.
         momentum, weight_decay: of SGD.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.defenses.batchnorm import normalised, take_anew
+from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.models.classifier import Classifier
 
 
@@ -68,3 +68,5 @@ def test_a_network_with_any_normalisation_is_told_from_one_without(layer: nn.Mod
     assert normalised(built(layer))
     assert not normalised(built())
     assert not normalised(built(nn.Dropout(0.5)))
+    assert batch_normed(built(layer)) == isinstance(layer, (nn.BatchNorm2d, Own))
+    assert not batch_normed(built())

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.defenses import mcl
 from core.defenses.batchnorm import take_anew
-from core.defenses.mcl import BLIND, STEPS_BACK, Purifier, contrast
+from core.defenses.mcl import BLIND, STEPS_BACK, SURE_KEEP, Purifier, contrast
 from core.defenses.mixing import mixed
 from core.defenses.settings import MCLSettings, settings_for
 from core.defenses.training import Check, PurifyStep
@@ -211,7 +211,16 @@ def test_few_labels_weigh_less_and_the_victims_answers_more(tiny: Tiny) -> None:
     assert purifier.weight("keep") == pytest.approx(3.0 * (1 + 4 * few))
     assert purifier.weight("supervised") == chosen.supervised
     many = Purifier(tiny.model, tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20), [tiny.aimed], chosen)
-    assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0)
+    assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0 * SURE_KEEP)
+
+
+def test_the_victims_answers_weigh_more_where_no_trigger_is_in_doubt(tiny: Tiny) -> None:
+    many = tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20)
+    doubted = replace(tiny.aimed, push=1.5)
+    for triggers, times in (([tiny.aimed], SURE_KEEP), ([tiny.aimed, doubted], 1.0), ([doubted], 1.0)):
+        purifier = Purifier(tiny.model, *many, triggers, QUICK)
+        assert purifier.weight("keep") == times * QUICK.keep
+        assert purifier.weight("clean") == QUICK.clean
 
 
 @pytest.mark.parametrize(("preset", "times", "few"), [("default", 0.1, 0.5), ("published", 1.0, 0.0)])
@@ -227,6 +236,20 @@ def test_a_network_without_normalisation_layers_gets_a_lower_rate_and_mixed_imag
     assert (bare.few, usual.few) == (few, 0.0)
     assert bare.mend == usual.mend, "mending is longer only where images are few"
     assert Purifier(Classifier(net).eval(), tiny.x, tiny.y, [tiny.aimed], chosen).few == make(tiny, chosen).few == 0.94
+
+
+@pytest.mark.parametrize(("preset", "longer", "few"), [("default", 3, 0.5), ("published", 1, 0.0)])
+def test_a_network_that_normalises_but_not_by_batches_gets_mixed_images_and_longer_mending(
+    preset: str, longer: float, few: float, tiny: Tiny
+) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)
+    )
+    chosen, many = settings_for(preset), (tiny.x.repeat(20, 1, 1, 1), tiny.y.repeat(20))
+    group, usual = (Purifier(model, *many, [tiny.aimed], chosen) for model in (Classifier(net).eval(), tiny.model))
+    assert [group.learning_rate(n) for n in range(9)] == [usual.learning_rate(n) for n in range(9)]
+    assert (group.few, usual.few) == (few, 0.0)
+    assert group.mend == longer * usual.mend
 
 
 def test_the_fewer_clean_images_there_are_the_more_of_them_come_mixed(
