@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
-from core.models.inputs import Choice, Tried, choose
+from core.models.inputs import COARSE, Choice, Tried, choose, make
 from core.models.own_class import own_candidate
 from core.models.weights import Found, Weights, classifier, read_weights
 from core.runs.spec import Inputs, Spec
@@ -140,7 +140,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.images) ** 0.5))
     if best.accuracy >= max(least, RENUMBERED):
         return
-    predicted = answers(choice.model, images.x_train[::step])
+    predicted = _knowing(choice, images, step)
     as_text = sorted_as_text(images.class_names)[labels]
     sorted_right = 100 * (predicted.cpu() == as_text.cpu()).double().mean().item()
     numbers = all(name.isdecimal() for name in images.class_names)
@@ -174,6 +174,19 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
             "network with --arch or --model-class, and its input scaling with --normalize.",
             arch=best.arch, accuracy=round(best.accuracy, 1), normalize=best.name,
         )  # fmt: skip
+
+
+def _knowing(choice: Choice, images: ImageSet, step: int) -> Tensor:
+    """The network's answers under the scaling that shows best that it knows the images, whatever it calls the classes.
+
+    Where the order of classes is another one, "most are right" chooses among scalings by chance.
+    """
+    labels, x = images.y_train[::step], images.x_train[::step]
+    asked = [choice.model]
+    if choice.candidate.channels == 3:
+        asked += [make(choice.candidate, replace(choice.inputs, scaling=name, colour="rgb")) for name in COARSE]
+    told = [answers(model, x) for model in asked]
+    return max(told, key=lambda predicted: renumbered(predicted, labels, images.num_classes)[0])
 
 
 def sorted_as_text(names: Sequence[str]) -> Tensor:

@@ -137,6 +137,15 @@ def test_classes_in_another_order_are_recognised(digits: ImageSet) -> None:
     assert "by number where all names are numbers" in caught.value.message
 
 
+def test_classes_of_which_none_kept_its_place_are_recognised(digits: ImageSet) -> None:
+    """Then hardly an answer is right under the true scaling, and the one that counted most right says nothing."""
+    other = replace(digits, y_train=9 - digits.y_train, y_test=9 - digits.y_test)
+    with pytest.raises(BadInput) as caught:
+        load_subject(strange(), other)
+    assert caught.value.code == "classes_renumbered"
+    assert float(caught.value.facts["renumbered"]) > 90
+
+
 def test_classes_sorted_as_text_are_recognised(digits: ImageSet) -> None:
     """Folders 1 to 10: ImageFolder numbers them 1, 10, 2, ... and so does the model trained with it."""
     order = torch.tensor([0, 9, 1, 2, 3, 4, 5, 6, 7, 8])  # the model's class 1 is folder 10, the last by number
