@@ -63,7 +63,7 @@ class Wording:
         classes = self.facts.classes
         if index is None or not 0 <= index < len(classes):
             return self.words("target.unknown")
-        data = self.facts.card.data if self.facts.card else self.facts.images
+        data = self.facts.card.data if self.facts.card else self.facts.spec.images  # a folder "cifar10" is not CIFAR-10
         return self.words.name(f"class.{data}", classes[index])
 
     @property

@@ -112,4 +112,6 @@ def test_classes_of_the_users_own_keep_their_names(say: Say) -> None:
     told = say(spec=Spec(weights="a.pth", images="photos"), classes=["<b>", "{x}"], language="ja")
     assert told.class_name(0) == "<b>"
     assert told.class_name(1) == "{x}"
+    folder = say(spec=Spec(weights="a.pth", images="/photos/cifar10"), classes=["dog"], language="ja", name="two")
+    assert folder.class_name(0) == "dog", "a folder of that name is not the set, and the pages keep its names too"
     assert told.class_name(2) == told.class_name(None) == told.words("target.unknown")
