@@ -12,7 +12,7 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import clock, duration
 
-SHOWN = tuple(stage for stage in STAGES if stage != "load")  # loading takes a moment; it counts as measuring's start
+SHOWN = tuple(stage for stage in STAGES if stage != "load")  # loading counts as measuring's start
 
 
 def draw(digest: Digest, *, over: bool, whole: bool, skip: tuple[str, ...] = ()) -> None:
@@ -29,8 +29,11 @@ def markup(digest: Digest, *, over: bool, whole: bool, skip: tuple[str, ...] = (
             "now" if digest.stage == "load" and stage == "measure" and not over else digest.state_of(stage, over, whole)
         )
         share, note = _progress(digest, stage) if state == "now" else (0.0, "")
+        if state == "now" and digest.stage == "load":
+            note = t("phase.loading")
         if state == "done" and stage in digest.seconds:
-            note = duration(digest.seconds[stage])
+            loading = digest.seconds.get("load", 0.0) if stage == "measure" else 0.0
+            note = duration(digest.seconds[stage] + loading)
         current = ' aria-current="step"' if state == "now" else ""
         bar = f'<i style="width:{100 * share:.0f}%"></i>' if share else ""
         items.append(

@@ -21,7 +21,11 @@ def test_a_run_that_is_going_on() -> None:
 
 
 def test_loading_counts_as_the_start_of_measuring() -> None:
-    assert states(markup(digest([(0.0, StageStarted("load"))]), over=False, whole=False))[0] == "now"
+    html = markup(digest([(0.0, StageStarted("load"))]), over=False, whole=False)
+    assert states(html)[0] == "now"
+    assert "<span>loading</span>" in html
+    events = [(0.0, StageStarted("load")), (40.0, StageStarted("measure")), (43.0, StageStarted("scan"))]
+    assert "<span>43 s</span>" in markup(digest(events), over=False, whole=False)
 
 
 def test_a_run_that_ended_early_and_one_that_is_whole() -> None:
