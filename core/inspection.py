@@ -46,6 +46,7 @@ class Inspection:
         key: names it.
         spec: what was asked.
         step: one of ``STEPS``; "" before the first. ``done`` of ``total`` units of it; 0 of 0 where that is not known.
+        seconds_left: of that step, estimated; None while unknown.
         ended: nothing more will come. ``failure``: code, message and facts of the error that ended it, or empty.
         result: what is known so far, see ``core.recognition.recognise``.
     """
@@ -55,6 +56,7 @@ class Inspection:
     step: str = ""
     done: int = 0
     total: int = 0
+    seconds_left: float | None = None
     ended: bool = False
     failure: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +123,8 @@ def state(key: str | None) -> Inspection | None:
         return None
     return Inspection(
         key, Spec.from_dict(note["spec"]), str(note.get("step", "")), int(note.get("done", 0)),
-        int(note.get("total", 0)), bool(note.get("ended")), note.get("failure") or {}, note.get("result") or {},
+        int(note.get("total", 0)), note.get("seconds_left"), bool(note.get("ended")), note.get("failure") or {},
+        note.get("result") or {},
     )  # fmt: skip
 
 

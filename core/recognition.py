@@ -37,6 +37,7 @@ MOST_PICTURES = 60
 SIDE = 48  # pixels of a class's picture
 MOST_ROWS = 40  # of the table of what was tried
 EVERY = 0.3  # seconds between two notes of progress
+SHORTEST = 1.0  # seconds of a step that tell its pace
 
 
 def inspect(spec: Spec, progress: Progress, told: Told, pictures: Path | None = None) -> None:
@@ -166,17 +167,27 @@ def _as_told(fault: Exception) -> BadInput:
     return BadInput("internal", f"Dissolve failed with {name}: {detail}.", error=name)
 
 
+def left(done: int, total: int, seconds: float) -> float | None:
+    """Seconds that a step will still take at the pace so far; None before it has shown one.
+
+    Args:
+        done, total: units of the step. seconds: that it took so far.
+    """
+    return round(seconds * (total - done) / done, 1) if 0 < done <= total and seconds >= SHORTEST else None
+
+
 def main(key: str) -> int:
     """The process of an inspection: writes its note until it is done; exit status 1 when it failed."""
     folder = inspection.folder_of(key)
     note = json.loads((folder / "note.json").read_bytes())
     note["result"] = {}
-    written = 0.0
+    written = begun = 0.0
 
     def progress(step: Step, done: int, total: int) -> None:
-        nonlocal written
+        nonlocal written, begun
         new = step != note.get("step")
-        note.update(step=step, done=done, total=total)
+        begun = time.monotonic() if new else begun
+        note.update(step=step, done=done, total=total, seconds_left=left(done, total, time.monotonic() - begun))
         if new or time.monotonic() - written > EVERY:
             written = time.monotonic()
             write_json(folder / "note.json", note)

@@ -138,6 +138,19 @@ def lies_now(path: str) -> str:
     return str(upload.path) if upload is not None and upload.file.resolve() == Path(path).resolve() else path
 
 
+def as_called(text: str, *given: str | None) -> str:
+    """A name or path in a sentence as the visitor knows it: ``photos.zip/cat/1.png`` for what lies among the uploads.
+
+    Args:
+        text: what an error names, or its sentence.
+        given: the paths that the run or inspection was given.
+    """
+    for upload in filter(None, map(find, map(holding, given))):
+        for path in (upload.file, upload.unpacked):
+            text = upload.name if text == path.name else text.replace(str(path), upload.name)
+    return text
+
+
 def used_by(identifier: str, runs: Iterable[Run]) -> list[Run]:
     """The runs that read an upload."""
     return [run for run in runs if identifier in (holding(run.spec.weights), holding(run.spec.images))]

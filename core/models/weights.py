@@ -100,7 +100,7 @@ def _finite(path: Path, name: str, value: Tensor) -> bool:
 def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:
     """What was met on the way to the tensors, in words."""
     names = {
-        "safetensors": "safetensors", "pytorch": "PyTorch", "legacy": "PyTorch (before 1.6)", "export": "torch.export",
+        "safetensors": "safetensors", "pytorch": "PyTorch", "legacy": "PyTorch < 1.6", "export": "torch.export",
     }  # fmt: skip
     tensors = unwrapped.tensors
     count, numbers = len(tensors), sum(value.numel() for value in tensors.values())

@@ -11,14 +11,16 @@ from typing import Any
 
 import streamlit as st
 
+from core import uploads
 from core.inspection import LOG, STEPS, Inspection
 from core.runs.spec import COLOURS, NORMALIZATIONS, Inputs, Spec
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
-from dashboard.words import images_name, percent
+from dashboard.words import clock, images_name, percent
 
 ROWS = 6  # of the table, before all are asked for
 OWN_CLASS = ("no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture")
+NAMED = (*OWN_CLASS, "size_does_not_fit", "unknown_normalization", "not_a_row", "timm_missing")  # a name may mend it
 SIZES = ("", "28", "32", "48", "64", "96", "128", "224")
 SIDE = 48  # pixels of a class's picture, as the inspection takes them
 
@@ -34,6 +36,8 @@ def steps(found: Inspection) -> str:
             state = "done"
         share = min(1.0, found.done / found.total) if state == "now" and found.total else 0.0
         note = t("unit.percent", value=f"{100 * share:.0f}") if share else i18n.t(f"phase.{state}")
+        if share and found.seconds_left is not None:
+            note = t("phase.left", time=clock(found.seconds_left))
         bar = f'<i style="width:{100 * share:.0f}%"></i>' if share else ""
         current = ' aria-current="step"' if state == "now" else ""
         items.append(
@@ -43,8 +47,14 @@ def steps(found: Inspection) -> str:
     return f'<ol class="dz-track" aria-label="{escape(t("look.steps"))}">{"".join(items)}</ol>'
 
 
-def told(failure: dict[str, Any]) -> str:
-    """A fault in the reader's words: those for this page where it has its own, since a page has no options to type."""
+def told(failure: dict[str, Any], spec: Spec | None = None) -> str:
+    """A fault in the reader's words: those for this page where it has its own, since a page has no options to type.
+
+    Args:
+        failure: as notes keep it.
+        spec: of what failed; what was uploaded for it goes by the visitor's own names.
+    """
+    failure = as_called(failure, spec) if spec else failure
     code, facts = str(failure.get("code", "")), failure.get("facts") or {}
     own = catalogue(language()).get(f"look.error.{code}")
     if own is not None and i18n.placeholders(own) <= set(facts):
@@ -52,16 +62,27 @@ def told(failure: dict[str, Any]) -> str:
     return i18n.error(code, str(failure.get("message", "")), facts)
 
 
+def as_called(failure: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    """The fault with what was uploaded for ``spec`` under the visitor's own names."""
+
+    def own(value: Any) -> Any:
+        return uploads.as_called(value, spec.weights, spec.images) if isinstance(value, str) else value
+
+    facts = {name: own(value) for name, value in (failure.get("facts") or {}).items()}
+    return failure | {"message": own(failure.get("message", "")), "facts": facts}
+
+
 def objection(failure: dict[str, Any], found: Inspection) -> None:
     """Why it cannot go on, and where a network of the user's own is named."""
-    st.error(told(failure), icon=":material/error:")
+    st.error(told(failure, found.spec), icon=":material/error:")
     log = found.pictures.with_name(LOG)
     if failure.get("code") == "internal" and log.exists():
         with st.expander(t("act.log"), icon=":material/description:"):
             st.code(log.read_text(encoding="utf-8", errors="replace")[-6000:], language=None)
     if failure.get("code") in OWN_CLASS:
         st.markdown(t("look.own_class"))
-        weights, images = shlex.quote(str(found.spec.weights)), shlex.quote(found.spec.images)
+        images = found.result.get("images", {}).get("path") or uploads.lies_now(found.spec.images)
+        weights, images = shlex.quote(str(found.spec.weights)), shlex.quote(images)
         command = f"python -m core scan {weights} --images {images} --model-class net.py:Net"
         st.code(command, language="bash", wrap_lines=True)
 
@@ -110,7 +131,7 @@ def rows(tried: list[dict[str, Any]], result: dict[str, Any]) -> str:
         body += (
             f'<tr{" class=chosen" if chosen else ""}><th scope="row">{escape(row["arch"])}{mark}</th>'
             f"<td>{escape(scaling_name(row['scaling'], row['colour']))}</td><td>{percent(row['accuracy'])}</td>"
-            f"<td>{height} × {width}</td><td>{row['images']}</td></tr>"
+            f"<td>{height} × {width}</td><td>{row['images']:,}</td></tr>"
         )
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     return f'<div class="dz-scroll"><table class="dz-table dz-tried"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'  # noqa: E501
@@ -139,7 +160,7 @@ def counts(found: Inspection) -> str:
     """How many images of how many classes, in a sentence."""
     images = found.result["images"]
     return t(
-        "look.counts", classes=len(images["classes"]), train=images["train"], test=images["test"],
+        "look.counts", classes=len(images["classes"]), train=f"{images['train']:,}", test=f"{images['test']:,}",
         height=images["height"], width=images["width"],
     )  # fmt: skip
 

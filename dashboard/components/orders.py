@@ -14,6 +14,7 @@ from dashboard.words import percent
 
 SHARES = (0.01, 0.05, 0.1)
 NUMBER = "number"
+ENOUGH = 500  # clean images: where 5 % are fewer, so many of those given are used, or all
 
 
 def order(spec: Spec, names: list[str], images: dict[str, Any]) -> Spec | None:
@@ -35,7 +36,7 @@ def order(spec: Spec, names: list[str], images: dict[str, Any]) -> Spec | None:
         )  # fmt: skip
         seed, device = _more()
         pressed = st.button(t("order.start"), type="primary", key="start-examination", icon=":material/play_arrow:")
-    st.caption(t("order.note", count=_count(budget, images["train"])))
+    st.caption(t("order.note", count=f"{_count(budget, images['train']):,}"))
     if not pressed:
         return None
     plain = [i18n.class_name(spec.images, name) for name in images["classes"]]
@@ -55,20 +56,18 @@ def _do() -> str:
 
 
 def _budget(train: int, classes: int) -> float | int:
-    """A share of the training images, or a number of them."""
+    """A share of the training images, or a number of them; of a small set a number at first, since a share of it
+    would hardly hold an image of each class."""
     words = {share: percent(100 * share, 0) for share in SHARES} | {NUMBER: t("order.number")}
+    few = 0.05 * train < ENOUGH
     chosen = st.segmented_control(
-        t("setup.budget"), list(words), default=0.05, required=True, format_func=words.__getitem__,
-        key="order_budget", persist_state="session", help=t("term.budget.text"),
+        t("setup.budget"), list(words), default=NUMBER if few else 0.05, required=True, format_func=words.__getitem__,
+        key="order_budget_few" if few else "order_budget", persist_state="session", help=t("term.budget.text"),
     )  # fmt: skip
     if chosen != NUMBER:
         return float(chosen or 0.05)
-    least = min(classes, train)
-    return int(
-        st.number_input(
-            t("order.images"), least, train, min(max(10 * classes, least), train), key="order_number", width=140
-        )
-    )
+    usual = min(max(10 * classes, ENOUGH), train)
+    return int(st.number_input(t("order.images"), min(classes, train), train, usual, key="order_number", width=140))
 
 
 def _count(budget: float | int, train: int) -> int:

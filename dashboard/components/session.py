@@ -8,6 +8,7 @@ from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import Run
 from dashboard import data, i18n
+from dashboard.components import inspected
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import file_size, run_title
@@ -67,8 +68,9 @@ def act(run: Run, name: str, icon: str, primary: bool = False) -> None:
 def failure(run: Run) -> None:
     """Why a run failed, and what its worker printed where the fault is ours."""
     told = run.data.get("failure") or {}
-    code, message = str(told.get("code", "internal")), str(told.get("message", ""))
-    st.error(f"{t('lead.failed')} {i18n.error(code, message, told.get('facts') or {})}", icon=ICONS["failed"])
+    told = inspected.as_called(told, run.spec)
+    code, message = str(told.get("code", "internal")), str(told["message"])
+    st.error(f"{t('lead.failed')} {i18n.error(code, message, told['facts'])}", icon=ICONS["failed"])
     log = run.folder / "worker.log"
     if code == "internal" and log.exists():
         with st.expander(t("act.log"), icon=":material/description:"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -86,7 +87,7 @@ def _look_at(spec: Spec) -> None:
     try:
         key = inspection.start(replace(spec, images=uploads.lies_now(spec.images)))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault)), icon=":material/error:")
+        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
         return
     _turn_to(look=key)
 
@@ -130,7 +131,9 @@ def _look_head(found: Inspection) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         st.title(plain(_title(found.spec)), width="content", anchor=False)
         st.space("stretch")
-        if found.ended and st.button(t("look.change"), icon=":material/arrow_back:", key="change"):
+        unread = bool(found.failure) and not found.result.get("images")  # then other files are the way on
+        kind: Literal["primary", "secondary"] = "primary" if unread else "secondary"
+        if found.ended and st.button(t("look.change"), icon=":material/arrow_back:", key="change", type=kind):
             intake.prefill(_with_images(found))
             _turn_to()
 
@@ -150,7 +153,7 @@ def _with_images(found: Inspection) -> Spec:
 def checking(found: Inspection) -> None:
     """What the inspection found, to be confirmed or corrected, and the button that starts the examination."""
     _look_head(found)
-    wrong = found.failure or found.result.get("objection")
+    wrong: dict[str, Any] = found.failure or found.result.get("objection") or {}
     if wrong:
         inspected.objection(wrong, found)
         if found.failure and st.button(t("act.retry"), icon=":material/refresh:", key="retry-look"):
@@ -160,12 +163,15 @@ def checking(found: Inspection) -> None:
             st.markdown(t("look.lead"))
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.subheader(t("look.model"), anchor=False)
-        inspected.facts(found)
-        inspected.table(found)
-        again = inspected.correct(found, expanded=bool(wrong))
-        if again is not None:
-            _look_at(again)
+        if found.result.get("found"):
+            st.subheader(t("look.model"), anchor=False)
+            inspected.facts(found)
+            inspected.table(found)
+        mends = wrong.get("code") in inspected.NAMED
+        if mends or found.result.get("images"):  # before those are read, neither network nor scaling is at fault
+            again = inspected.correct(found, expanded=mends)
+            if again is not None:
+                _look_at(again)
     names: list[str] = []
     if found.result.get("images"):
         with right:
@@ -189,7 +195,7 @@ def _start(found: Inspection, names: list[str]) -> None:
     try:
         run = supervisor.start(spec, title=_title(found.spec))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault)), icon=":material/error:")
+        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
         return
     _turn_to(run=run.id)
 
@@ -246,7 +252,7 @@ def _again(spec: Spec, run: Run) -> None:
     try:
         new = supervisor.start(spec, title=run_title(run))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault)), icon=":material/error:")
+        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
         return
     _turn_to(run=new.id)
 

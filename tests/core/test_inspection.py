@@ -147,10 +147,10 @@ def test_one_whose_process_is_gone_has_ended() -> None:
 
 
 def test_one_that_is_at_work_says_what_it_does() -> None:
-    note("busy", worker=process.identity(), step="images", done=3, total=7)
+    note("busy", worker=process.identity(), step="images", done=3, total=7, seconds_left=2.5)
     found = inspection.state("busy")
     assert found is not None
-    assert (found.ended, found.step, found.done, found.total) == (False, "images", 3, 7)
+    assert (found.ended, found.step, found.done, found.total, found.seconds_left) == (False, "images", 3, 7, 2.5)
 
 
 def test_cancelling_ends_the_process_and_forgets() -> None:

@@ -249,3 +249,11 @@ def failed(order: Spec) -> dict[str, Any]:
     assert found is not None
     assert found.ended
     return found.failure
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "expected"),
+    [(25, 100, 10.0, 30.0), (100, 100, 10.0, 0.0), (0, 100, 9.0, None), (0, 0, 9.0, None), (25, 100, 0.2, None)],
+)
+def test_what_is_left_of_a_step_goes_by_its_pace(done: int, total: int, seconds: float, expected: float | None) -> None:
+    assert recognition.left(done, total, seconds) == expected

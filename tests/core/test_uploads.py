@@ -50,6 +50,17 @@ def test_unpacked_images_are_what_a_run_is_given() -> None:
     assert upload.path.is_dir()
 
 
+def test_what_lies_in_an_upload_is_called_as_the_visitor_called_it() -> None:
+    net, photos = keep(name="my net.v2"), keep("images", "my photos.zip")
+    given = (str(net.path), str(photos.path))
+    inside = photos.unpacked / "cat" / "1.png"
+    assert uploads.as_called(f"{inside} is damaged", *given) == "my photos.zip/cat/1.png is damaged"
+    assert uploads.as_called(str(photos.file), *given) == "my photos.zip"
+    assert uploads.as_called(photos.unpacked.name, *given) == "my photos.zip"
+    assert uploads.as_called(net.file.name, *given) == "my net.v2"
+    assert uploads.as_called("/elsewhere/1.png", "/elsewhere", *given) == "/elsewhere/1.png"
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\x\\y.pth", "..", ".", "", "\x00\n", "a" * 500, "ねこ.pth"])
 def test_a_name_is_never_a_path(name: str) -> None:
     upload = keep(name=name)

@@ -190,13 +190,14 @@ def test_uploads_are_listed_used_and_removed(home: Path, open_page: Open, asked:
 
 @BOTH
 def test_an_inspection_at_work_says_what_it_does(open_page: Open, look: Callable[..., str], lang: str) -> None:
-    look(ended=False, step="unpack", done=30, total=120, result={"found": RESULT["found"]})
+    look(ended=False, step="unpack", done=30, total=120, seconds_left=65.2, result={"found": RESULT["found"]})
     app = open_page("examine", lang)
     app.query_params["look"] = KEY
     app.run()
     assert not app.exception
     said = words(app)
     assert catalogue(lang)["look.doing.unpack"] in said
+    assert catalogue(lang)["phase.left"].format(time="1:05") in said
     assert catalogue(lang)["found.wrapper"].format(where="net") in said
     app.button(key="cancel-look").click().run()
     assert inspection.state(KEY) is None
@@ -227,7 +228,8 @@ def test_start_orders_what_was_shown(
     look(result=RESULT)
     app = checked(open_page)
     app.segmented_control(key="order_do").set_value("scan").run()
-    app.segmented_control(key="order_budget").set_value("number").run()
+    app.segmented_control(key="order_budget_few").set_value(0.1).run()
+    app.segmented_control(key="order_budget_few").set_value("number").run()
     app.number_input(key="order_number").set_value(77).run()
     app.selectbox(key="order_target").set_value(1).run()
     app.text_area(key=f"names-{KEY}").set_value("tabby\nhound").run()
@@ -240,6 +242,17 @@ def test_start_orders_what_was_shown(
     # the images of this note are not there, so the order is refused in one sentence
     assert asked == [expected]
     assert "/photos" in app.error[0].value
+
+
+@pytest.mark.parametrize(("train", "budget"), [(400, 400), (4_000, 500), (50_000, 0.05)])
+def test_a_small_set_of_images_is_not_cut_down_to_a_handful(
+    open_page: Open, look: Callable[..., str], asked: list[Spec], train: int, budget: float
+) -> None:
+    look(result=RESULT | {"images": RESULT["images"] | {"train": train}})
+    app = checked(open_page)
+    app.button(key="start-examination").click().run()
+    assert [spec.clean_budget for spec in asked] == [budget]
+    assert f"{int(budget if budget >= 1 else budget * train):,}" in words(app)
 
 
 def test_what_was_worked_out_can_be_overruled(open_page: Open, look: Callable[..., str], asked: list[Spec]) -> None:
@@ -265,6 +278,50 @@ def test_a_model_that_does_not_know_the_images_cannot_be_started(
     assert "9.9" in app.error[0].value
     assert "--arch" not in app.error[0].value
     assert "41.0" in words(app)
+
+
+@BOTH
+def test_files_that_cannot_be_read_lead_to_other_files(open_page: Open, look: Callable[..., str], lang: str) -> None:
+    """No name of a network mends a broken file or picture: that form is not offered."""
+    failure = {"code": "unreadable_image", "message": "", "facts": {"file": "cat/1.png", "formats": "PNG"}}
+    look(failure=failure, result={"found": RESULT["found"]})
+    app = checked(open_page, lang)
+    assert not app.exception
+    assert "cat/1.png" in app.error[0].value
+    assert app.button(key="change").proto.type == "primary"
+    assert not [box for box in app.selectbox if str(box.key).startswith("arch-")]
+    assert catalogue(lang)["look.model"] in words(app)
+
+
+def test_an_upload_at_fault_goes_by_the_visitors_name(
+    open_page: Open, home: Path, look: Callable[..., str], weights: Path
+) -> None:
+    upload = uploads.keep("images", "my photos.zip", io.BytesIO(b"PK"))
+    spec = Spec(weights=str(weights), images=str(upload.file)).to_dict()
+    picture = str(upload.unpacked / "cat" / "1.png")
+    failure = {"code": "unreadable_image", "message": "", "facts": {"file": picture, "formats": "PNG"}}
+    look(failure=failure, spec=spec)
+    said = checked(open_page).error[0].value
+    assert "my photos.zip/cat/1.png" in said
+    assert str(home) not in said
+
+
+@pytest.mark.parametrize(("code", "open_"), [("near_chance", True), ("classes_renumbered", False)])
+def test_the_form_opens_where_a_name_may_mend_it(
+    open_page: Open, look: Callable[..., str], code: str, open_: bool
+) -> None:
+    look(result=RESULT | {"objection": CHANCE | {"code": code}})
+    form = next(box for box in checked(open_page).expander if box.label == catalogue("en")["look.correct"])
+    assert form.proto.expanded is open_
+
+
+def test_the_command_names_the_folder_a_zip_was_unpacked_to(
+    open_page: Open, home: Path, look: Callable[..., str], weights: Path
+) -> None:
+    upload = uploads.keep("images", "photos.zip", io.BytesIO(b"PK"))
+    spec = Spec(weights=str(weights), images=str(upload.file)).to_dict()
+    look(failure=NO_FIT, result={"images": RESULT["images"] | {"path": str(upload.unpacked)}}, spec=spec)
+    assert f"--images {upload.unpacked} " in checked(open_page).code[0].value
 
 
 @BOTH
