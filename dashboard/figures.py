@@ -124,6 +124,8 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     """
     steps = [row["step"] for row in metrics]
     figure = go.Figure(layout=_curves_layout(names["step_axis"]))
+    if (last := max(steps, default=0)) < 5:  # left to itself, the axis would count 0, 0, 0, 1, 1, 1
+        figure.update_xaxes(tickvals=list(range(int(last) + 1)))
     for key, name, colour, dash, width in (
         ("dissolution", names["dissolved"], NEUTRAL, "dot", 2),
         ("ba", names["ba"], CLEAN, "dash", 2),

@@ -16,19 +16,23 @@ from dashboard.words import percent, points
 
 
 def figures(digest: Digest) -> None:
-    """The table of attack success and accuracy, before and after, with what kind of attack rate it is."""
-    st.subheader(t("outcome.title"), anchor=False)
+    """The table of attack success and accuracy, before and after, with what kind of attack rate it is.
+
+    Once a run has finished without an "after", it was a scan: then nothing stands beside the figures, or is waited for.
+    """
+    scan = digest.finished is not None and digest.after is None
+    st.subheader(t("outcome.title_scan") if scan else t("outcome.title"), anchor=False)
     if digest.before is None:
         st.caption(t("outcome.waiting"))
         return
     before = digest.before
-    st.html(table(before, digest.after))
+    st.html(alone(before) if scan else table(before, digest.after))
     kind = before.asr_kind
     notes = [
         t("outcome.note", clean=f"{before.clean_images:,}", triggered=f"{before.triggered_images:,}"),
         i18n.t(f"outcome.{kind}_note"),
     ]
-    if digest.after is None:
+    if digest.after is None and not scan:
         notes.insert(0, t("outcome.waiting"))
     st.caption(" ".join(notes))
     if digest.finished and digest.finished.result.get("ba_held") is False:
@@ -48,6 +52,19 @@ def table(before: Measured, after: Measured | None) -> str:
         f'<th scope="col">{escape(t("outcome.after"))}</th>'
         f'<th scope="col" class="gap">{escape(t("outcome.change"))}</th></tr></thead><tbody>{body}</tbody></table>'
     )
+
+
+def alone(measured: Measured) -> str:
+    """The same two rows of a model that was measured once."""
+    rows = (
+        (i18n.t(f"outcome.asr_{measured.asr_kind}"), measured.asr, "attack"),
+        (t("outcome.ba"), measured.ba, "clean"),
+    )
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="big dz-{colour}">{percent(value)}</td></tr>'
+        for name, value, colour in rows
+    )
+    return f'<table class="dz-table"><tbody>{body}</tbody></table>'
 
 
 def _row(name: str, before: float, after: float | None, colour: str) -> str:

@@ -10,7 +10,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
 from dashboard import compare_data, data, i18n, live
-from dashboard.components import fetch, links, outcome, report, session, setup, track
+from dashboard.components import fetch, frame, links, outcome, report, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import (
@@ -35,6 +35,9 @@ def page() -> None:
     if run is None:
         invitation()
         return
+    if run.spec.weights:  # a stranger's: its figures are estimates, and its own page words them so
+        st.session_state["run"] = None
+        st.switch_page(frame.PAGES["examine"], query_params=st.query_params.to_dict() | {"run": run.id})
     st.session_state["run"] = run.id
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id

@@ -381,6 +381,8 @@ def test_where_accuracy_was_not_held_there_is_nothing_to_take(
 def test_a_scan_leads_to_a_purification(open_page: Open, make_run: Make, weights: Path, asked: list[Spec]) -> None:
     run = examined(make_run, weights, events(after=None), scan_only=True)
     app = open_page("examine", run="mine")
+    assert catalogue("en")["outcome.title_scan"] in words(app)
+    assert catalogue("en")["outcome.waiting"] not in words(app)  # it has ended
     assert f"<b>{catalogue('en')['phase.purify']}</b>" not in words(app).split("dz-next")[0]  # its track
     app.button(key="purify").click().run()
     assert not app.exception
@@ -443,6 +445,22 @@ def test_a_run_of_a_shipped_victim_is_shown_on_its_own_page(make_run: Make, lang
     assert not {"correct", "another"} & keys(app)
     assert "BadNets" in app.title[0].value
     assert catalogue(lang)["outcome.estimated_note"] not in words(app)  # the attack is known, so the true rate is shown
+
+
+def test_a_strangers_run_asked_for_on_the_purify_page_is_shown_here(
+    open_page: Open, make_run: Make, weights: Path
+) -> None:
+    """Its figures are estimates, and a scan purified nothing: the sentences there would say otherwise."""
+    examined(make_run, weights, events(after=None), scan_only=True)
+    app = AppTest.from_string(TWO_PAGES.replace(", default=True", "").replace('"purify")', '"purify", default=True)'))
+    app.default_timeout = 60
+    app.context = {"locale": "en-GB", "timezone": "UTC"}
+    app.query_params["lang"], app.query_params["run"] = "en", "mine"
+    app.run()
+    assert not app.exception
+    assert app.query_params["run"] == "mine"
+    assert {"purify", "correct", "another"} <= keys(app)
+    assert catalogue("en")["lead.done_bare"] not in words(app)
 
 
 def test_halves_that_an_earlier_server_left_go_with_the_first_visit(home: Path, open_page: Open) -> None:

@@ -70,6 +70,12 @@ def test_curves_differ_by_dash_as_well_as_by_colour():
     assert list(lines["Dissolved"].y) == [2.0, None]
 
 
+@pytest.mark.parametrize(("last", "ticks"), [(0, [0]), (2, [0, 1, 2]), (60, None)])
+def test_the_axis_counts_whole_steps(last: int, ticks: list[int] | None):
+    figure = curves_figure([{"step": step} for step in range(last + 1)], CURVE_WORDS)
+    assert (None if figure.layout.xaxis.tickvals is None else list(figure.layout.xaxis.tickvals)) == ticks
+
+
 def test_the_suspect_is_marked_by_colour_and_by_label():
     figure = mask_sizes_figure([40.0, 8.5, None], NAMES, 1, SCAN_WORDS)
     bar = figure.data[0]

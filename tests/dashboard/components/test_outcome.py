@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from core.events import Measured
-from dashboard.components.outcome import table
+from dashboard.components.outcome import alone, table
 
 
 def measured(when: str, asr: float, kind: str) -> Measured:
@@ -24,3 +24,11 @@ def test_a_true_and_an_estimated_rate_never_stand_side_by_side() -> None:
 
 def test_nothing_is_said_of_what_is_not_measured_yet() -> None:
     assert "–" in table(measured("before", 98.9, "estimated"), None)
+
+
+def test_a_model_that_was_measured_once_has_nothing_beside_its_figures() -> None:
+    html = alone(measured("before", 98.9, "estimated"))
+    assert "98.9\u00a0%" in html
+    assert "97.0\u00a0%" in html
+    assert "(estimated)" in html
+    assert "–" not in html
