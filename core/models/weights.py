@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,11 +74,11 @@ def read_weights(path: str | Path) -> Weights:
     from core.models.reading import open_weights
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
         raise BadInput(
             "weights_not_found",
-            f"{path} does not exist or is a folder; give a file of weights (.safetensors, a PyTorch state_dict or a "
-            ".pt2 archive).",
+            f"There is no file {path} that can be read; give a file of weights (.safetensors, a PyTorch state_dict or "
+            "a .pt2 archive).",
             path=str(path),
         )
     content = open_weights(path)
