@@ -119,6 +119,14 @@ def check_room(path: Path, described: Iterable[Described], held: int) -> None:
         raise too_large(path)
 
 
+def check_memory(path: Path, needed: int) -> None:
+    """Refuses what would take more memory, in bytes, than is free."""
+    import psutil
+
+    if needed > psutil.virtual_memory().available:
+        raise too_large(path)
+
+
 def check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> list[str]:
     """The names in a zip of ``size`` bytes, after its directory has been judged; nothing is unpacked yet."""
     records = archive.infolist()
