@@ -390,3 +390,14 @@ def test_tensors_of_the_optimiser_may_be_anything(tmp_path: Path) -> None:
     state: dict[str, Tensor] = {"a": torch.ones(2)}
     torch.save({"state_dict": state, "optimizer": {"state": {0: torch.tensor(float("nan"))}}}, tmp_path / "a.pth")
     assert list(read_weights(tmp_path / "a.pth").tensors) == ["a"]
+
+
+def test_the_name_of_code_is_told_in_escapes_and_not_at_length(tmp_path: Path) -> None:
+    for name in ("\x1b[2Jsystem\nAll is well.", "x" * 10_000, "\ud800"):
+        module, name = (part.encode("utf-8", "surrogatepass") for part in ("os", name))
+        named = b"".join(struct.pack("<cL", b"X", len(part)) + part for part in (module, name))
+        (tmp_path / "a.pth").write_bytes(b"\x80\x02" + named + b"\x93.")
+        message = refused(tmp_path / "a.pth", "weights_want_code")
+        assert message.isprintable()
+        assert len(message) < 500
+        assert "asks for os." in message
