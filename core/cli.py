@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ from core.words import LANGUAGES
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (argparse itself leaves with 2 where it cannot read the arguments)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks, such as a Japanese class's name, in escapes
+            stream.reconfigure(errors="backslashreplace")
     top = parser()
     if not (sys.argv[1:] if argv is None else argv):
         top.print_help()

@@ -33,6 +33,26 @@ def data_folder() -> Path:
     return _named_by("DISSOLVE_DATA") or home() / "data"
 
 
+def expanded(given: str | Path) -> Path:
+    """``given`` with ``~`` and ``~name`` as the home folders they stand for; ``~nobody`` is left as it is."""
+    return Path(os.path.expanduser(given))
+
+
+def absolute(given: str | Path) -> Path:
+    """``expanded``, absolute and without links; links that lead in a circle are left as they are."""
+    return Path(os.path.realpath(expanded(given)))
+
+
+def is_file(given: str | Path) -> bool:
+    """Whether ``given`` names a file; False for whatever cannot be one: too long, in a closed folder, a pipe."""
+    return os.path.isfile(expanded(given))  # where Path.is_file raises, depending on the fault
+
+
+def exists(given: str | Path) -> bool:
+    """Whether ``given`` names anything; False for whatever cannot be a path, as ``is_file``."""
+    return os.path.exists(expanded(given))
+
+
 def _named_by(variable: str) -> Path | None:
     """The folder that an environment variable names, absolute; None where it is not set.
 

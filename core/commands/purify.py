@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
-from core import victims
+from core import paths, victims
 from core.commands.terminal import RunBars, table
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
 from core.report.evidence import taken_back
@@ -49,8 +48,10 @@ def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
     """The order that the arguments of ``purify`` or ``scan`` spell."""
     given = {name: value for name, value in vars(arguments).items() if name in Spec.__dataclass_fields__}
     weights = arguments.weights
-    victim = arguments.victim or (None if weights else victims.DEFAULT)
-    if weights and not arguments.victim and not Path(weights).exists() and _is_shipped(weights):
+    victim = arguments.victim
+    if weights is None and victim is None:  # given but empty, as a variable that is not set, is no default
+        victim = victims.DEFAULT
+    if weights and not arguments.victim and not paths.exists(weights) and _is_shipped(weights):
         weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
     images = arguments.images or (victims.card_of(victim).data if victim else "")
     return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)

@@ -5,10 +5,12 @@ Importing this package pulls in nothing heavy; each set's module is loaded when 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import paths
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -54,8 +56,8 @@ def load(
 
         return load_known(name, root, download, progress)
 
-    path = Path(name_or_path).expanduser()
-    if path.is_dir() or path.suffix.lower() == ".npz":
+    path = paths.expanded(name)
+    if os.path.isdir(path) or path.suffix.lower() == ".npz":
         from core.data.files import load as load_own
 
         return load_own(path, seed, progress)

@@ -101,9 +101,13 @@ def _read(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
     from PIL import Image
 
     try:
+        if not file.is_file():  # to open a pipe would be to wait for ever
+            raise FileNotFoundError(file)
         with Image.open(file, formats=FORMATS) as image:
             if max(image.size) > LARGEST_SIDE:  # the header is read, the pixels are not yet
                 raise _too_large(file, f"{image.width}x{image.height}")
+            image.load()
+            image.info.pop("transparency", None)  # of palettes, about which Pillow warns; the colours are the same
             if image.mode.startswith("I"):  # 16 bits per pixel
                 rgb = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
                 rgb = rgb.convert("RGB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,19 +10,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.decode import SUFFIXES, decode, mixed_sizes
+from core.data.decode import FORMATS, SUFFIXES, decode, mixed_sizes
 from core.data.imageset import ImageSet
 from core.data.npz import load_npz
-from core.data.split import TRAIN_SHARE, stratified_split, without_images
+from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
+from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 _AT_A_TIME = 256
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
-    """The image set in a folder or an ``.npz`` file; see :func:`load_folder` and :func:`core.data.npz.load_npz`."""
-    return load_folder(path, seed, progress) if path.is_dir() else load_npz(path, seed)
+    """The image set in a folder or an ``.npz`` file; see :func:`load_folder` and :func:`core.data.npz.load_npz`.
+
+    Raises:
+        BadInput: what these raise; ``folder_not_readable``.
+    """
+    if not os.path.isdir(path):
+        return load_npz(path, seed)
+    try:
+        return load_folder(path, seed, progress)
+    except OSError as error:
+        raise BadInput(
+            "folder_not_readable",
+            f"The folder {error.filename or path} cannot be read ({error.strerror}); give one that you may open.",
+            path=str(error.filename or path),
+            reason=str(error.strerror),
+        ) from error
 
 
 def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -39,9 +55,11 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
 
     Raises:
         BadInput: ``no_class_folders``, ``too_few_classes``, ``split_incomplete``, ``classes_differ``,
-            ``class_without_images``, ``class_too_small_to_split`` or what :func:`core.data.decode.decode` raises.
+            ``class_folder_without_images``, ``class_too_small_to_split`` or what
+            :func:`core.data.decode.decode` raises.
+        OSError: a folder may not be opened.
     """
-    name = path.resolve().name
+    name = _shown(absolute(path).name)
     parts = [path / part for part in ("train", "test") if _is_part(path / part)]
     if len(parts) == 1:
         missing = "test" if parts[0].name == "train" else "train"
@@ -56,7 +74,8 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         y = torch.tensor(labels)
         train, test = stratified_split(y, classes, TRAIN_SHARE, seed)
         x = decode(files, name, progress=progress)
-        return ImageSet(name, _channels_first(x, train), y[train], _channels_first(x, test), y[test], tuple(classes))
+        shown = tuple(map(_shown, classes))
+        return ImageSet(name, _channels_first(x, train), y[train], _channels_first(x, test), y[test], shown)
 
     (classes, train_files, train_labels), (others, test_files, test_labels) = (_listing(part) for part in parts)
     if classes != others:
@@ -85,7 +104,7 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         y_train=torch.tensor(train_labels),
         x_test=_channels_first(x_test, torch.arange(len(x_test))),
         y_test=torch.tensor(test_labels),
-        class_names=tuple(classes),
+        class_names=tuple(map(_shown, classes)),
     )
 
 
@@ -97,6 +116,11 @@ def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:
         some = chosen[place : place + _AT_A_TIME]
         out[place : place + len(some)] = images[some].permute(0, 3, 1, 2)
     return out
+
+
+def _shown(name: str) -> str:
+    """A folder's name as text; bytes that are no UTF-8, as of Japanese names in Shift_JIS, as ``\\x93``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _images(folder: Path) -> list[Path]:
@@ -132,7 +156,14 @@ def _listing(folder: Path) -> tuple[list[str], list[Path], list[int]]:
     for label, name in enumerate(classes):
         found = _images(folder / name)
         if not found:
-            raise without_images(name, str(folder))
+            raise BadInput(
+                "class_folder_without_images",
+                f"Class {name} has no images in {folder}; put its {', '.join(FORMATS)} files into the folder "
+                f"{name} itself, not into folders below it.",
+                name=name,
+                path=str(folder),
+                formats=", ".join(FORMATS),
+            )
         files += found
         labels += [label] * len(found)
     return classes, files, labels

@@ -19,7 +19,7 @@ from torch import Tensor
 from core.data.archive import PACKINGS, Archive
 from core.data.decode import check_set_size, mixed_sizes
 from core.data.imageset import ImageSet
-from core.data.split import TRAIN_SHARE, stratified_split, without_images
+from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -58,7 +58,7 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
 
     Raises:
         BadInput: ``unreadable_npz``, ``npz_keys_missing``, ``npz_images``, ``npz_labels``, ``npz_lengths``,
-            ``npz_class_names``, ``too_few_classes``, ``class_without_images``, ``class_too_small_to_split``,
+            ``npz_class_names``, ``too_few_classes``, ``npz_class_missing``, ``class_too_small_to_split``,
             ``mixed_sizes`` or ``image_set_too_large``.
     """
     arrays = _read(path)
@@ -69,7 +69,7 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
     for key, y in zip(keys[1::2], labels, strict=True):
         counts = torch.bincount(y, minlength=len(names))
         if (counts == 0).any():
-            raise without_images(names[int((counts == 0).nonzero()[0])], f"{path} ({key})")
+            raise _class_missing(path, key, int((counts == 0).nonzero()[0]), names)
     if len(images) == 1:
         train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
         images = [images[0][train], images[0][test]]
@@ -224,6 +224,15 @@ def _labels_error(path: Path, key: str, found: str) -> BadInput:
         found=found,
         most=_MOST_CLASSES - 1,
     )
+
+
+def _class_missing(path: Path, key: str, label: int, names: tuple[str, ...]) -> BadInput:
+    return BadInput(
+        "npz_class_missing",
+        f"{path}: no label in {key} is {label} (class {names[label]}); labels count the classes from 0 without a gap, "
+        "and each class needs at least one image in each part.",
+        path=str(path), key=key, label=label, name=names[label],
+    )  # fmt: skip
 
 
 def _names(path: Path, array: np.ndarray | None, classes: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.models.weights import Weights
-from core.runs.files import strict_json, write_atomic
+from core.runs.files import dump_json, strict_json, write_atomic
 
 SAFETENSORS, PYTORCH, CARD = "model.safetensors", "model.pt", "card.json"
 
@@ -59,7 +59,7 @@ def write_model(
     card["output"] = {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in contents.items()}
     card["tensors"] = {name: [str(value.dtype)[6:], list(value.shape)] for name, value in tensors.items()}
     card = json.loads(strict_json(card | dict(facts)))
-    write_atomic(folder / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(folder / CARD, (dump_json(card, indent=2) + "\n").encode())
     return card
 
 

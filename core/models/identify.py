@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from torch import nn
 from core.errors import BadInput
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
 from core.models.classifier import last_linear
-from core.models.index import COUNTERS, Shapes, canonical, names_for, unindexed
+from core.models.index import COUNTERS, HEADS, Shapes, canonical, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
 from core.models.sequential import build_row, parse, structures
 from core.models.weights import Found, Weights, fill
@@ -71,7 +72,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         BadInput: ``no_architecture_fits``.
     """
     given = [variant for variant in (weights, shortened(weights)) if variant is not None]
-    found = [candidate for variant in given for candidate in _fitting(variant)]
+    heads = [variant for variant in map(plain_head, given) if variant is not None]
+    found = [candidate for variant in (*given, *heads) for candidate in _fitting(variant)]
     exact = [candidate for candidate in found if not candidate.weights.names]
     rows = [] if exact else [candidate for variant in given for candidate in _rows(variant, size)]
     if exact or found or rows:
@@ -89,7 +91,7 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     Raises:
         BadInput: ``unknown_architecture``, ``not_a_row``, ``weights_do_not_fit`` or ``weights_left_over``.
     """
-    for given in (weights, weights.as_in_file(), shortened(weights)):
+    for given in (weights, weights.as_in_file(), shortened(weights), plain_head(weights)):
         if given is None:
             continue
         for channels in (3, 1):
@@ -105,7 +107,24 @@ def fitted(weights: Weights, net: nn.Module) -> Weights | None:
     """The weights under the network's own names, if they fit it in name and shape; None if not.
 
     Counters of batch norm may be missing; head and shortcuts may have another usual name.
+
+    Raises:
+        BadInput: ``weights_whole_numbers``: all would fit, but for what could not be written back as it came.
     """
+    fit = _named_alike(weights, net)
+    if fit is not None:
+        for name, value in net.state_dict().items():
+            if value.is_floating_point() and name in fit.tensors and not fit.tensors[name].is_floating_point():
+                raise BadInput(
+                    "weights_whole_numbers",
+                    f"The tensor {name} holds whole numbers where the network computes with fractions, as quantised "
+                    "weights do; give the weights as floating-point numbers.",
+                    name=name,
+                )
+    return fit
+
+
+def _named_alike(weights: Weights, net: nn.Module) -> Weights | None:
     wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     given = shapes_of(weights)
     if _agree(wanted, given):
@@ -127,6 +146,20 @@ def shortened(weights: Weights) -> Weights | None:
     tensors = {name.removeprefix(word): value for name, value in weights.tensors.items()}
     found = Found("prefix", f"Every name began with {word}, and will again.", {"prefix": word})
     return replace(weights, tensors=tensors, prefix=weights.prefix + word, found=(*weights.found, found))
+
+
+def plain_head(weights: Weights) -> Weights | None:
+    """The weights with ``fc.1.weight`` as ``fc.weight``: a head within a ``Sequential``, after a dropout.
+
+    None if there is no head, or one of several layers.
+    """
+    for head in HEADS:
+        inside = [name for name in weights.tensors if name.startswith(f"{head}.")]
+        found = re.fullmatch(rf"({head}\.\d+)\.weight", inside[0]) if inside else None
+        if found and weights.tensors[inside[0]].dim() == 2 and set(inside[1:]) <= {f"{found[1]}.bias"}:
+            shorter = {name: name.replace(found[1], head, 1) if name in inside else name for name in weights.tensors}
+            return weights.renamed({new: old for old, new in shorter.items()})
+    return None
 
 
 def _agree(wanted: Mapping[str, tuple[int, ...]], given: Shapes) -> bool:
@@ -188,7 +221,8 @@ def _rows(weights: Weights, size: int) -> Iterator[Candidate]:
         first = first_convolution(net)
         channels = first[1].in_channels if first else 3
         if channels in (1, 3):
-            yield Candidate(structure.name, last_linear(net).out_features, channels, weights)
+            fit = fitted(weights, net) or weights
+            yield Candidate(structure.name, last_linear(net).out_features, channels, fit)
 
 
 def siblings(candidate: Candidate) -> list[Candidate]:

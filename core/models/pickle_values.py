@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 MOST_DIMENSIONS = 8
+_MOST_NUMPY_DIMENSIONS = 32
 _MOST_IN_KEY = 32  # values and tuples of a key: some use (epoch, batch); the hash of each is worked out anew each time
 
 _WIDTHS = {
@@ -72,6 +74,10 @@ class NumpyType:
     """The type of a NumPy number, for example "f8"."""
 
     code: str
+
+
+class NumpyArray(Opaque):
+    """An array of numbers beside the weights, such as the state of NumPy's random numbers: never looked into."""
 
 
 def whole(value: Any) -> bool:
@@ -144,6 +150,8 @@ def _parameter(data: Any, *rest: Any) -> Any:
 
 
 def _numpy_type(code: Any, *rest: Any) -> NumpyType:
+    if isinstance(code, str) and code.startswith("O"):  # any objects, each pickled in its own way
+        raise WantsCode(f"numpy.dtype {code[:8]}")
     if code not in NUMPY_NUMBERS:
         raise Damaged("a NumPy value that is no number")
     return NumpyType(code)
@@ -158,9 +166,31 @@ def _numpy_number(kind: Any, data: Any) -> int | float | bool:
     return struct.unpack({"b": "<?", "f": {2: "<e", 4: "<f", 8: "<d"}.get(width, "<d")}[letter], data)[0]
 
 
+def _numpy_array(kind: Any, shape: Any, code: Any) -> NumpyArray:
+    """Empty, as NumPy begins to rebuild each: what it holds comes with its state."""
+    if kind != Global("numpy.ndarray") or shape != (0,) or code != b"b":
+        raise Damaged("a NumPy array that does not begin as an empty one")
+    return NumpyArray()
+
+
+def _check_array(state: Any) -> None:
+    """The state of an array: version, shape, type, order, and as many bytes as these need."""
+    if not (isinstance(state, tuple) and len(state) == 5 and isinstance(state[1], tuple)):
+        raise Damaged("a NumPy array without a state")
+    version, shape, kind, _, data = state
+    if version != 1 or len(shape) > _MOST_NUMPY_DIMENSIONS or not all(map(whole, shape)):
+        raise Damaged("a NumPy array with an impossible shape")
+    if not (isinstance(kind, NumpyType) and isinstance(data, bytes)):
+        raise Damaged("a NumPy array that is not of numbers")
+    if math.prod(shape) * int(kind.code[1]) != len(data):
+        raise Damaged("a NumPy array with another length than its numbers need")
+
+
 def check_state(value: Any, state: Any) -> None:
-    """BUILD sets attributes: harmless on containers; NumPy's types must have the state of plain numbers."""
-    if isinstance(value, NumpyType):
+    """BUILD sets attributes: harmless on containers; NumPy's types and arrays must have the state of plain numbers."""
+    if isinstance(value, NumpyArray):
+        _check_array(state)
+    elif isinstance(value, NumpyType):
         if not (isinstance(state, tuple) and state[1:5] in (("<", None, None, None), ("|", None, None, None))):
             raise Damaged("a NumPy value that is no number")
     elif not isinstance(value, (dict, Opaque)) or not isinstance(state, dict):
@@ -219,9 +249,12 @@ def _unusable(*arguments: Any) -> Unusable:
 
 def is_plain(name: str) -> bool:
     """Whether a global is one of plain tensors and containers."""
-    return name in CALLS or name in STORAGES or name in SCHEMES or name.removeprefix("torch.") in DTYPES
+    return (
+        name in CALLS or name in STORAGES or name in SCHEMES or name in _TYPES or name.removeprefix("torch.") in DTYPES
+    )
 
 
+_TYPES = ("numpy.ndarray",)  # named as what another makes; never called
 _REBUILD = "torch._utils._rebuild_"
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _ordered,
@@ -244,5 +277,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "numpy.dtype": _numpy_type,
     "numpy.core.multiarray.scalar": _numpy_number,
     "numpy._core.multiarray.scalar": _numpy_number,
+    "numpy.core.multiarray._reconstruct": _numpy_array,
+    "numpy._core.multiarray._reconstruct": _numpy_array,
     "argparse.Namespace": _nothing,
 }

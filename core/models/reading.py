@@ -48,7 +48,7 @@ def open_weights(path: Path) -> Content:
             if _is_safetensors(head, size):
                 return Content("safetensors", _read_safetensors(path, file))
             if head.startswith(b"PK"):
-                return _read_zip(path, file, size)
+                return _read_zip(path, size)
             if head[:1] == b"\x80":
                 return Content("legacy", read_legacy(path, file, size))
     except BadInput:
@@ -78,13 +78,13 @@ def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
     return refusals.chosen(path, load_file(path), lambda value: isinstance(value, Tensor))
 
 
-def _read_zip(path: Path, file: IO[bytes], size: int) -> Content:
+def _read_zip(path: Path, size: int) -> Content:
     with opened(path, path, size) as (archive, names):
         root = names[0].split("/")[0] + "/" if "/" in names[0] else ""
         if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
             raise refusals.torchscript(path)
         if f"{root}data.pkl" in names:
-            return Content("pytorch", read_archive(path, archive, root, file, size))
+            return Content("pytorch", read_archive(path, archive, root, size))
         if "serialized_exported_program.json" in names:
             return Content("export", read_old_program(path, archive))
         if any(name.startswith(f"{root}data/weights/") for name in names):

@@ -19,6 +19,8 @@ LARGEST_HEADER = 64 * 2**20  # bytes of a list of tensors
 MOST_TENSORS = 50_000
 MOST_TIMES = 16  # tensors may take so much more room than the file: shared weights are stored once
 _SLACK = 2**20
+_LONGEST_NAME = 500  # characters of a tensor's name
+_LONGEST_SHOWN = 160
 
 
 def too_large(path: Path) -> BadInput:
@@ -31,7 +33,7 @@ def too_large(path: Path) -> BadInput:
 
 
 def damaged(path: Path, error: Exception) -> BadInput:
-    reason = (str(error).splitlines() or [""])[0].strip().rstrip(".")[:160] or type(error).__name__
+    reason = (str(error).splitlines() or [""])[0].strip().rstrip(".")[:_LONGEST_SHOWN] or type(error).__name__
     return BadInput(
         "weights_damaged",
         f"{path.name} is damaged or cut short and cannot be read as weights ({reason}).",
@@ -40,6 +42,7 @@ def damaged(path: Path, error: Exception) -> BadInput:
 
 
 def wants_code(path: Path, name: str) -> BadInput:
+    name = name[:_LONGEST_SHOWN]
     return BadInput(
         "weights_want_code",
         f"{path.name} asks for {name} to be executed, which is refused: it is more than plain weights; save the "
@@ -104,6 +107,8 @@ def chosen(path: Path, content: Any, is_tensor: Callable[[Any], bool]) -> Unwrap
         )
     if len(found.tensors) > MOST_TENSORS:
         raise Damaged(f"it names more than {MOST_TENSORS} tensors")
+    if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in (*found.path, *found.tensors)):
+        raise Damaged(f"a name in it has more than {_LONGEST_NAME} characters, or some that cannot be printed")
     for name, value in found.tensors.items():
         if isinstance(value, Unusable) or (isinstance(value, Tensor) and not is_plain(value)):
             raise odd_tensor(path, name)
@@ -116,6 +121,14 @@ def check_room(path: Path, described: Iterable[Described], held: int) -> None:
 
     total = sum(value.bytes for value in described)
     if total > MOST_TIMES * held + _SLACK or total > min(LARGEST, psutil.virtual_memory().available // 2):
+        raise too_large(path)
+
+
+def check_memory(path: Path, needed: int) -> None:
+    """Refuses what would take more memory, in bytes, than is free."""
+    import psutil
+
+    if needed > psutil.virtual_memory().available:
         raise too_large(path)
 
 

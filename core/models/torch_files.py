@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from core.models.refusals import (
     LARGEST_HEADER,
     MOST_TENSORS,
     check_archive,
+    check_memory,
     check_room,
     chosen,
     is_plain,
@@ -52,38 +53,62 @@ def read_legacy(path: Path, file: IO[bytes], size: int) -> Unwrapped:
     content, storages = describe(file)
     if sum(storage.count * storage.width for storage in storages.values()) > size:
         raise Damaged("its tensors need more bytes than the file has")
-    return _read(path, file, content, size)
+    file.seek(0)
+    return _read(path, lambda: file, content, size)
 
 
-def read_archive(path: Path, archive: zipfile.ZipFile, root: str, file: IO[bytes], size: int) -> Unwrapped:
+def read_archive(path: Path, archive: zipfile.ZipFile, root: str, size: int) -> Unwrapped:
     """The zip that ``torch.save`` writes: one pickle, and a record for each storage."""
-    with archive.open(f"{root}data.pkl") as pickle:
-        content, storages = describe(BytesIO(pickle.read(LARGEST_HEADER)))
+    with archive.open(f"{root}data.pkl") as file:
+        pickle = file.read(LARGEST_HEADER)
+    content, storages = describe(BytesIO(pickle))
     for storage in storages.values():
         # torch would read on beyond a record that is shorter than the pickle says
         if archive.getinfo(f"{root}data/{storage.key}").file_size != storage.count * storage.width:
             raise Damaged("a record has another length than its tensors need")
-    return _read(path, file, content, size)
+        # and it does not tell capital letters from small ones in the names of records
+        if not (storage.key.isascii() and storage.key.isdecimal()):
+            raise Damaged("a storage whose name is no number")
+    needed = sum(storage.count * storage.width for storage in storages.values())
+    check_memory(path, 2 * needed)  # as the archive that is made for torch, and as tensors
+    return _read(path, lambda: _rewritten(archive, root, pickle, storages), content, size)
+
+
+def _rewritten(archive: zipfile.ZipFile, root: str, pickle: bytes, storages: Iterable[str]) -> IO[bytes]:
+    """A new archive of what has been described and judged, and of nothing else, for torch to read.
+
+    Torch finds the records of a zip in another way than ``zipfile`` does: one file can show each of them another
+    directory, and so a pickle and records that nobody has looked at.
+    """
+    content = BytesIO()
+    names = set(archive.namelist())
+    with zipfile.ZipFile(content, "w") as new:
+        new.writestr("archive/data.pkl", pickle)
+        new.writestr("archive/version", "3\n")
+        if f"{root}byteorder" in names:
+            new.writestr("archive/byteorder", archive.read(f"{root}byteorder")[:16])
+        for key in storages:
+            new.writestr(f"archive/data/{key}", archive.read(f"{root}data/{key}"))
+    content.seek(0)
+    return content
 
 
 def read_inner(path: Path, content: bytes) -> Unwrapped:
     """A file of ``torch.save`` that lies inside another archive."""
-    file = BytesIO(content)
     if content[:1] == b"\x80":
-        return read_legacy(path, file, len(content))
+        return read_legacy(path, BytesIO(content), len(content))
     with opened(path, content, len(content)) as (archive, names):
         root = names[0].split("/")[0] + "/"
-        return read_archive(path, archive, root, file, len(content))
+        return read_archive(path, archive, root, len(content))
 
 
-def _read(path: Path, file: IO[bytes], content: Any, size: int) -> Unwrapped:
-    """Reads what has been described, and takes the tensors that were chosen."""
+def _read(path: Path, opened_file: Callable[[], IO[bytes]], content: Any, size: int) -> Unwrapped:
+    """Reads what has been described, once there is room for it, and takes the tensors that were chosen."""
     found = chosen(path, content, lambda value: isinstance(value, (Described, Unusable)))
     check_room(path, found.tensors.values(), size)
-    file.seek(0)
     with warnings.catch_warnings(), torch.serialization.safe_globals(_bystanders()):
         warnings.simplefilter("ignore")
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        loaded = torch.load(opened_file(), map_location="cpu", weights_only=True)
     for key in found.path:
         loaded = loaded[key]
     tensors = {}
@@ -98,7 +123,7 @@ def _read(path: Path, file: IO[bytes], content: Any, size: int) -> Unwrapped:
 
 
 def _bystanders() -> list[Any]:
-    """Plain values that often stand beside the weights: an accuracy as a NumPy number, the parsed arguments.
+    """Plain values that often stand beside the weights: NumPy numbers and arrays of them, the parsed arguments.
 
     ``describe`` lets no other use of them through.
     """
@@ -106,7 +131,8 @@ def _bystanders() -> list[Any]:
 
     import numpy as np
 
-    scalar = np.float64(0).__reduce__()[0]
+    calls = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.empty(0).__reduce__()[0]}
     types = {type(np.dtype(code)) for code in NUMPY_NUMBERS}
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-    return [argparse.Namespace, np.dtype, *types, *((scalar, name) for name in names)]
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
+    named = [(call, f"{module}.{name}") for module in modules for name, call in calls.items()]
+    return [argparse.Namespace, np.dtype, np.ndarray, *types, *named]

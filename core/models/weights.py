@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from core.models.classifier import Classifier
 from core.models.index import COUNTERS
 from core.models.refusals import not_finite, odd_tensor
 from core.models.unwrap import Unwrapped, common_prefix
+
+AVERAGED_COUNT = "n_averaged"
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,26 @@ class Weights:
 
     ``tensors``: in the order, with the types of the file, names without ``prefix``. ``prefix``: what every name
     began with in the file ("module." or ""). ``found``: what there is to say about the file. ``names``: where a
-    tensor goes by another name than in the file, the file's name (without the prefix).
+    tensor goes by another name than in the file, the file's name (without the prefix). ``aside``: tensors that are
+    the network's wrapper's, by their names in the file; they go out as they came.
     """
 
     tensors: dict[str, Tensor]
     prefix: str = ""
     found: tuple[Found, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    aside: Mapping[str, Tensor] = field(default_factory=dict)
 
     def renamed(self, names: Mapping[str, str]) -> Weights:
-        """The same tensors in the same order, by new names; ``names``: new to old."""
+        """The same tensors in the same order, by new names; ``names``: new to those they have now."""
         new = {old: name for name, old in names.items()}
-        return replace(self, tensors={new[name]: value for name, value in self.tensors.items()}, names=names)
+        in_file = {name: self.names.get(old, old) for name, old in names.items()}
+        return replace(self, tensors={new[name]: value for name, value in self.tensors.items()}, names=in_file)
 
     def as_in_file(self) -> Weights:
         """The same tensors under the very names of the file, prefix and all."""
         tensors = {self.prefix + self.names.get(name, name): value for name, value in self.tensors.items()}
-        return replace(self, tensors=tensors, prefix="", names={})
+        return replace(self, tensors={**self.aside, **tensors}, prefix="", names={}, aside={})
 
     def named_as_in_file(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``tensors`` under the names, in the order and with the types of the file they came from.
@@ -56,7 +62,7 @@ class Weights:
         A tensor of the file that ``tensors`` does not have stays as it was; one that the file does not have is left
         out: a class that loads the file with ``strict=True`` loads the result as well.
         """
-        return {
+        return {name: value.detach() for name, value in self.aside.items()} | {
             self.prefix + self.names.get(name, name): tensors.get(name, value).detach().to("cpu", value.dtype)
             for name, value in self.tensors.items()
         }
@@ -73,11 +79,11 @@ def read_weights(path: str | Path) -> Weights:
     from core.models.reading import open_weights
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
         raise BadInput(
             "weights_not_found",
-            f"{path} does not exist or is a folder; give a file of weights (.safetensors, a PyTorch state_dict or a "
-            ".pt2 archive).",
+            f"There is no file {path} that can be read; give a file of weights (.safetensors, a PyTorch state_dict or "
+            "a .pt2 archive).",
             path=str(path),
         )
     content = open_weights(path)
@@ -85,9 +91,25 @@ def read_weights(path: str | Path) -> Weights:
     for name, value in tensors.items():
         if value.is_floating_point() and not _finite(path, name, value):
             raise not_finite(path, name)
-    prefix = common_prefix(list(tensors))
-    short = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return Weights(short, prefix, tuple(_found(content.format, content.unwrapped, prefix)))
+    aside = _aside(tensors)
+    inside = {name: value for name, value in tensors.items() if name not in aside}
+    prefix = common_prefix(list(inside))
+    found = _found(content.format, content.unwrapped, prefix)
+    if aside and not content.unwrapped.only_averaged:
+        found.append(_only_averaged(AVERAGED_COUNT))
+    short = {name.removeprefix(prefix): value for name, value in inside.items()}
+    return Weights(short, prefix, tuple(found), aside=aside)
+
+
+def _aside(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The count that ``torch.optim.swa_utils.AveragedModel`` keeps beside the network it wraps."""
+    others = [name for name in tensors if name != AVERAGED_COUNT]
+    wrapped = AVERAGED_COUNT in tensors and common_prefix(others).startswith("module.")
+    return {AVERAGED_COUNT: tensors[AVERAGED_COUNT]} if wrapped else {}
+
+
+def _only_averaged(key: str) -> Found:
+    return Found("only_averaged", f"The only weights are a moving average ({key}); they were taken.", {"key": key})
 
 
 def _finite(path: Path, name: str, value: Tensor) -> bool:
@@ -115,12 +137,9 @@ def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:
         where = " → ".join(unwrapped.path)
         found.append(Found("wrapper", f"The weights were inside {where}.", {"where": where}))
     if unwrapped.averaged:
-        code, text = (
-            ("only_averaged", "The only weights are a moving average ({key}); they were taken.")
-            if unwrapped.only_averaged
-            else ("averaged", "A moving average of the weights ({key}) is there too; the plain weights were taken.")
-        )
-        found.append(Found(code, text.format(key=unwrapped.averaged), {"key": unwrapped.averaged}))
+        key = unwrapped.averaged
+        text = f"A moving average of the weights ({key}) is there too; the plain weights were taken."
+        found.append(_only_averaged(key) if unwrapped.only_averaged else Found("averaged", text, {"key": key}))
     if unwrapped.beside:
         listed = [name if value is None else f"{name} = {_brief(value)}" for name, value in unwrapped.beside.items()]
         what = ", ".join(item[:60] for item in listed[:12] if item.isprintable())

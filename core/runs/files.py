@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
 
 def dump_json(data: Any, indent: int | None = None) -> str:
     """JSON in which NaN and infinity survive."""
-    return json.dumps(data, default=_plain, ensure_ascii=False, indent=indent)
+    return _written(data, default=_plain, indent=indent)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -72,7 +72,17 @@ def strict_json(data: Any) -> str:
             return {str(key): strict(item) for key, item in value.items()}
         return [strict(item) for item in value] if isinstance(value, (list, tuple)) else value
 
-    return json.dumps(strict(json.loads(dump_json(data))), ensure_ascii=False, allow_nan=False)
+    return _written(strict(json.loads(dump_json(data))), allow_nan=False)
+
+
+def _written(data: Any, **how: Any) -> str:
+    """JSON that can be encoded: the bytes of a path that are no UTF-8, as in Shift_JIS, can be told in escapes only."""
+    text = json.dumps(data, ensure_ascii=False, **how)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, ensure_ascii=True, **how)
+    return text
 
 
 class EventWriter:

@@ -186,7 +186,7 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
     root = root or paths.runs_folder()
     moment = datetime.now(UTC)
     identifier = f"{moment:%Y%m%d-%H%M%S}-{spec.name}-{secrets.token_hex(2)}"
-    home = Path(folder).expanduser().resolve() if folder else root / identifier
+    home = paths.absolute(folder) if folder else root / identifier
     try:
         home.mkdir(parents=True, exist_ok=folder is not None)
         if any(home.iterdir()):

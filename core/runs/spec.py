@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from core import victims
+from core import paths, victims
 from core.data import IMAGE_SETS
 from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
@@ -153,12 +153,12 @@ class Spec:
 
     def resolved(self) -> Spec:
         """The same spec with absolute paths, for a worker that stands in another folder."""
-        weights = str(Path(self.weights).expanduser().resolve()) if self.weights else None
-        images = self.images if self.images in IMAGE_SETS else str(Path(self.images).expanduser().resolve())
+        weights = str(paths.absolute(self.weights)) if self.weights else None
+        images = self.images if self.images in IMAGE_SETS else str(paths.absolute(self.images))
         model_class = self.model_class
         if model_class:
             file, colon, name = model_class.rpartition(":")
-            model_class = f"{Path(file).expanduser().resolve()}:{name}" if colon else model_class
+            model_class = f"{paths.absolute(file)}:{name}" if colon else model_class
         return replace(self, weights=weights, images=images, model_class=model_class)
 
     def validate(self) -> None:
@@ -218,10 +218,10 @@ class Spec:
                 victims.card_of(self.victim)
             except BadInput as error:
                 yield error
-        elif not Path(str(self.weights)).expanduser().is_file():
+        elif not paths.is_file(str(self.weights)):
             yield BadInput(
                 "weights_not_found",
-                f"{self.weights} does not exist or is a folder; give a file of weights (.safetensors, a PyTorch "
+                f"There is no file {self.weights} that can be read; give a file of weights (.safetensors, a PyTorch "
                 "state_dict or a .pt2 archive).",
                 path=str(self.weights),
             )
@@ -236,7 +236,7 @@ class Spec:
                 f"The class {self.model_class!r} must be given as FILE.py:CLASS, for example net.py:Net.",
                 value=str(self.model_class),
             )
-        elif not Path(file).expanduser().is_file():
+        elif not paths.is_file(file):
             yield BadInput("model_class_not_found", f"There is no file {file} with your class.", path=file)
         if self.arch or self.victim:
             yield BadInput(
@@ -251,7 +251,7 @@ class Spec:
                 f"No images are named; give one of {allowed}, a folder of class folders or an .npz file.",
                 allowed=allowed,
             )
-        elif self.images not in IMAGE_SETS and not Path(self.images).expanduser().exists():
+        elif self.images not in IMAGE_SETS and not paths.exists(self.images):
             yield BadInput(
                 "images_not_found",
                 f"{self.images!r} is neither an image set ({allowed}) nor a folder or .npz file that exists.",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -21,6 +24,7 @@ from core.runs import record, supervisor, worker
 from core.runs.record import Run
 from core.runs.steering import Steering
 
+ROOT = Path(__file__).parents[2]
 RESULT = {
     "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
@@ -235,7 +239,10 @@ def test_a_shipped_victim_may_stand_in_place_of_weights() -> None:
         ("purify --device abacus --dims 9", "'abacus'"),
         ("purify --clean-budget 1.5", "1.5"),
         ("purify --clean-budget some", "'some' is neither a share"),
-        ("purify core --images signs", "core does not exist or is a folder"),
+        ("purify core --images signs", "There is no file core that can be read"),
+        ("purify ~nobody-of-this-name/w.pt --images signs", "~nobody-of-this-name/w.pt"),
+        ("data ~nobody-of-this-name/x", "~nobody-of-this-name/x"),
+        (f"data {'x' * 300}", "xxx"),
         ("purify --seed x", "--seed"),
         ("purify --set epochs", "NAME=VALUE"),
         ("data /no/such/folder", "/no/such/folder"),
@@ -260,6 +267,30 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert named in err
     assert len(err.splitlines()) == 1
     assert not home.exists()
+
+
+def test_a_name_that_is_empty_is_no_default(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As where a script's variable is not set."""
+    for arguments in (["purify", ""], ["scan", "", "--images", "signs"], ["purify", "--victim", ""]):
+        assert cli.main(arguments) == 2
+        assert "No model is named" in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_what_the_terminal_cannot_show_is_told_in_escapes(tmp_path: Path) -> None:
+    """A class named in Japanese, and one in bytes that are no UTF-8, on a terminal that knows neither."""
+    for name in ("猫".encode(), b"\x95\x5c"):
+        folder = tmp_path / "photos" / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (4, 4)).save(folder / f"{number}.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "data", str(tmp_path / "photos")],
+        cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u732b" in done.stdout
+    assert "\\x95\\" in done.stdout
 
 
 def test_bad_input_found_while_running_leaves_nothing_behind(

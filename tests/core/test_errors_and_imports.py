@@ -24,6 +24,12 @@ def test_a_bad_input_has_code_sentence_and_facts() -> None:
         BadInput("a", "b", "c")  # type: ignore[call-arg]
 
 
+def test_control_characters_become_escapes() -> None:
+    error = BadInput("odd", "a\x1b[2J\nb\ud800\u202e c\u3000猫", name="x\ny", count=3)
+    assert error.message == str(error) == "a\\x1b[2J\\nb\\ud800\\u202e c\u3000猫"
+    assert error.facts == {"name": "x\\ny", "count": 3}
+
+
 def python(script: str) -> str:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -41,3 +41,23 @@ def test_without_a_word_it_is_below_the_users_folder(tmp_path: Path, monkeypatch
     monkeypatch.delenv("DISSOLVE_DATA", raising=False)
     assert paths.home() == tmp_path / ".dissolve"
     assert paths.data_folder() == tmp_path / ".dissolve" / "data"
+
+
+def test_what_cannot_be_a_path_is_no_file_and_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("circle").symlink_to("circle")
+    os.mkfifo("pipe")
+    for given in ("~nobody-of-this-name/x", "x" * 300, "a\0b", "circle", "circle/x", "pipe", ".", ""):
+        assert not paths.is_file(given)
+    for given in ("~nobody-of-this-name/x", "x" * 300, "a\0b", "circle"):
+        assert not paths.exists(given)
+    assert paths.absolute("circle") == tmp_path.resolve() / "circle"
+    assert paths.absolute("~nobody-of-this-name") == tmp_path.resolve() / "~nobody-of-this-name"
+
+
+def test_a_tilde_is_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "w.pt").touch()
+    assert paths.is_file("~/w.pt")
+    assert paths.exists("~")
+    assert paths.absolute("~/w.pt") == (tmp_path / "w.pt").resolve()

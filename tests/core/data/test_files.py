@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,13 @@ def test_train_and_test_folders(tmp_path):
     assert told == [(6, 10), (10, 10)]
 
 
+def test_names_that_are_no_text_are_told_in_escapes(tmp_path):
+    folder = fill(tmp_path / os.fsdecode(b"\x94\x4c"), [os.fsdecode(b"\x95\x5c"), "猫"])
+    images = load(folder)
+    assert images.name == "\\x94L"
+    assert images.class_names == ("猫", "\\x95\\")
+
+
 def test_numbers_are_sorted_as_numbers(tmp_path):
     assert load(fill(tmp_path, ["10", "9", "2"])).class_names == ("2", "9", "10")
     assert load(fill(tmp_path, ["x"])).class_names == ("10", "2", "9", "x")
@@ -80,6 +89,13 @@ def test_other_modes_become_rgb(tmp_path, mode):
     assert images.x_train.min() == 255
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_palette_with_transparent_colours_is_read_without_a_warning(tmp_path):
+    for place in fill(tmp_path, ["a", "b"]).glob("*/*.png"):
+        Image.open(place).convert("P").save(place, transparency=bytes(range(200)))
+    assert load(tmp_path).x_train[0, :, 0, 0].tolist() in ([0, y, 0] for y in range(5))
+
+
 def test_mixed_sizes_name_the_file_and_both_sizes(tmp_path):
     odd = write(fill(tmp_path, ["a", "b"]) / "b" / "odd.png", size=(7, 9))
     error = code_of(tmp_path)
@@ -93,7 +109,8 @@ def test_mixed_sizes_between_train_and_test(tmp_path):
     assert code_of(tmp_path).code == "mixed_sizes"
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "gif"])
+@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "gif", "folder", "pipe", "device", "link to itself"])
+@pytest.mark.timeout(60)  # a pipe that is opened waits for ever
 def test_an_unreadable_image_is_named(tmp_path, kind):
     bad = fill(tmp_path, ["a", "b"]) / "a" / "bad.png"
     if kind == "truncated":
@@ -102,6 +119,12 @@ def test_an_unreadable_image_is_named(tmp_path, kind):
         bad.write_bytes(bad.read_bytes()[:60])
     elif kind == "gif":
         Image.new("L", (6, 5)).save(bad, format="GIF")
+    elif kind == "folder":
+        bad.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(bad)
+    elif kind in ("device", "link to itself"):
+        bad.symlink_to("/dev/zero" if kind == "device" else bad)
     else:
         bad.write_bytes(b"hello" if kind == "text" else b"")
     error = code_of(tmp_path)
@@ -143,8 +166,20 @@ def test_images_come_out_the_same_however_many_are_turned_at_a_time(tmp_path, mo
 def test_a_class_without_images_is_named(tmp_path):
     (fill(tmp_path, ["a", "b"]) / "hollow").mkdir()
     error = code_of(tmp_path)
-    assert error.code == "class_without_images"
+    assert error.code == "class_folder_without_images"
+    assert "PNG" in error.message
     assert error.facts["name"] == "hollow"
+
+
+def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
+    def closed(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    fill(tmp_path, ["a", "b"])
+    monkeypatch.setattr(files, "_images", closed)
+    error = code_of(tmp_path)
+    assert error.code == "folder_not_readable"
+    assert (error.facts["path"], error.facts["reason"]) == (str(tmp_path / "a"), "Permission denied")
 
 
 def test_folder_shapes_that_are_wrong(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,11 @@ def test_the_inputs_hash_is_that_from_before_it_is_written_over(tmp_path: Path) 
     weights = read_weights(tmp_path / "model.pt")
     card = write_model(tmp_path, weights, {"a": torch.zeros(2, 3)}, {}, tmp_path / "model.pt")
     assert card["input"]["sha256"] == before != card["output"]["model.pt"]["sha256"]
+
+
+def test_an_input_whose_name_is_no_text(tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"\x95\x5c.pth")
+    torch.save({"a": torch.ones(2, 3)}, tmp_path / "in")
+    (tmp_path / "in").rename(source)
+    write_model(tmp_path / "out", read_weights(source), {"a": torch.zeros(2, 3)}, {}, source)
+    assert json.loads((tmp_path / "out" / "card.json").read_text())["input"]["file"] == source.name

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.models import build
-from core.models.identify import candidates, fitted, named, shortened
+from core.models.identify import candidates, fitted, named, plain_head, shortened
 from core.models.weights import Weights
 
 
@@ -131,3 +131,40 @@ def test_fitting_is_exact() -> None:
     assert fitted(weights, build("small", 7)) is weights
     assert fitted(weights, build("small", 8)) is None
     assert fitted(weights, build("wrn16-1", 7)) is None
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int32, torch.bool])
+@pytest.mark.parametrize("row", [False, True])
+def test_whole_numbers_are_refused_where_the_network_has_fractions(kind: torch.dtype, row: bool) -> None:
+    """They could not be written back as they came."""
+    tensors = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3600, 7)).state_dict()
+    tensors = dict(tensors) if row else weights_of("small").tensors
+    whole = {name: (10 * value).to(kind) if value.is_floating_point() else value for name, value in tensors.items()}
+    with pytest.raises(BadInput) as raised:
+        candidates(Weights(whole), 32)
+    assert raised.value.code == "weights_whole_numbers"
+    assert raised.value.facts["name"] in whole
+    if not row:
+        with pytest.raises(BadInput, match="whole numbers"):
+            named("small", Weights(whole), 7)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_head_after_a_dropout(by_name: bool) -> None:
+    """``net.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 7))``, as many people do."""
+    tensors = {name.replace("fc.", "fc.1."): value for name, value in weights_of("wrn10-1").tensors.items()}
+    weights = Weights(tensors)
+    found = named("wrn10-1", weights, 7) if by_name else candidates(weights, 32)[0]
+    assert (found.arch, found.classes) == ("wrn10-1", 7)
+    assert found.found[-1].facts == {"old": "fc.1.weight", "new": "fc.weight"}
+    assert torch.equal(found.network().state_dict()["fc.weight"], tensors["fc.1.weight"])
+    back = found.weights.named_as_in_file(found.network().state_dict())
+    assert list(back) == list(tensors)
+    assert all(torch.equal(back[name], value) for name, value in tensors.items())
+
+
+def test_a_head_of_several_layers_is_not_taken_for_one() -> None:
+    tensors = {"fc.0.weight": torch.ones(4, 8), "fc.0.bias": torch.ones(4), "fc.2.weight": torch.ones(3, 4)}
+    assert plain_head(Weights(tensors)) is None
+    assert plain_head(Weights({"fc.weight": torch.ones(3, 4)})) is None
+    assert plain_head(Weights({"fc.0.weight": torch.ones(4), "fc.0.bias": torch.ones(4)})) is None

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
-from core.models.pickle_values import Damaged, Opaque
+from core.models.pickle_values import Damaged, NumpyArray, Opaque
 from core.models.pickled import describe
 from core.models.weights import read_weights
 
@@ -154,3 +154,33 @@ def test_a_key_that_is_long_or_no_plain_value(key: bytes) -> None:
         described(b"\x80\x02}" + key + b"K\x01s.")
     with pytest.raises(Damaged, match="keys"):
         described(b"\x80\x02ccollections\nOrderedDict\n]" + key + b"K\x01\x86a\x85R.")
+
+
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+FLOAT = b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x89\x88\x87R(K\x03X\x01\x00\x00\x00<NNNK\x00K\x00K\x00tb"
+
+
+def test_an_array_of_numbers_is_passed_over() -> None:
+    state = b"(K\x01K\x01\x85" + FLOAT + b"\x89C\x04abcdtb"
+    assert isinstance(described(b"\x80\x02" + ARRAY + state + b"."), NumpyArray)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ARRAY + b"(K\x01J\x00\x00\x00\x7f\x85" + FLOAT + b"\x89C\x04abcdtb",  # longer than its bytes
+        ARRAY + b"(K\x01J\xff\xff\xff\xff\x85" + FLOAT + b"\x89C\x04abcdtb",
+        ARRAY + b"(K\x02K\x01\x85" + FLOAT + b"\x89C\x04abcdtb",
+        ARRAY + b"(K\x01K\x01\x85" + FLOAT + b"\x89](K\x01etb",  # a list of objects
+        ARRAY + b"(K\x01K\x01\x85X\x02\x00\x00\x00f4\x89C\x04abcdtb",
+        ARRAY + b"(K\x01" + FLOAT + b"tb",
+        ARRAY + b"}b",
+        ARRAY.replace(b"K\x00\x85", b"J\xff\xff\xff\x7f\x85"),
+        ARRAY.replace(b"cnumpy\nndarray\n", b"cnumpy\ndtype\n"),
+        b"cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85\x85R",  # made with a shape: room for as many numbers
+        b"cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85\x85\x81",
+    ],
+)
+def test_an_array_that_is_none(content: bytes) -> None:
+    with pytest.raises(Damaged):
+        described(b"\x80\x02" + content + b".")

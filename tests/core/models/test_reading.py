@@ -209,6 +209,46 @@ def test_a_zip_that_unpacks_to_far_more_than_it_is(tmp_path: Path) -> None:
     refused(tmp_path / "a.pth", "weights_too_large")
 
 
+def test_torch_reads_the_records_that_were_judged_and_no_others(tmp_path: Path) -> None:
+    """One file, two directories: ``zipfile`` goes by where the last one lies, torch by where it is said to lie."""
+    path = tmp_path / "a.pth"
+    parts = []
+    for value in (7.0, 1.0):  # hidden, and shown
+        torch.save({"a": torch.full((3,), value)}, path)
+        plain = io.BytesIO()
+        with zipfile.ZipFile(path) as saved, zipfile.ZipFile(plain, "w") as again:
+            for name in saved.namelist():
+                again.writestr(f"archive/{name.partition('/')[2]}", saved.read(name))
+        content = plain.getvalue()
+        end = content.rfind(b"PK\x05\x06")
+        count, _, size, start = struct.unpack("<HHLL", content[end + 8 : end + 20])
+        parts.append((content[:start], bytearray(content[start:end])))
+    (hidden, hidden_list), (shown, shown_list) = parts
+    assert len(hidden_list) == len(shown_list) == size
+    at = 0
+    while at < size:  # zipfile adds the length of the list in between to every offset
+        offset = struct.unpack("<L", shown_list[at + 42 : at + 46])[0] + len(hidden) - size
+        shown_list[at + 42 : at + 46] = struct.pack("<L", offset)
+        at += 46 + sum(struct.unpack("<3H", shown_list[at + 28 : at + 34]))
+    last = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, size, len(hidden) + len(shown), 0)
+    path.write_bytes(hidden + shown + hidden_list + shown_list + last)
+    assert torch.load(path, weights_only=True)["a"].tolist() == [7.0] * 3, "the two directories are read alike"
+    assert read_weights(path).tensors["a"].tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("key", ["A", "1a", "", "\u0661"])
+def test_a_record_whose_name_is_no_number(tmp_path: Path, key: str) -> None:
+    """Torch's reader of zips takes "A" for "a", which may be of another length."""
+    torch.save({"a": torch.ones(3)}, tmp_path / "b.pth")
+    with zipfile.ZipFile(tmp_path / "b.pth") as saved, zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        name = struct.pack("<cL", b"X", len(key.encode())) + key.encode()
+        named = saved.read("b/data.pkl").replace(b"X\x01\x00\x00\x000", name)
+        archive.writestr("a/data.pkl", named)
+        archive.writestr(f"a/data/{key}", saved.read("b/data/0"))
+        archive.writestr("a/version", "3")
+    assert "no number" in refused(tmp_path / "a.pth", "weights_damaged")
+
+
 def test_a_zip_whose_records_overlap(tmp_path: Path) -> None:
     """The directory names the same megabyte thirty times."""
     path = tmp_path / "a.pth"
@@ -280,6 +320,21 @@ def test_more_than_memory_holds(tmp_path: Path, net: SmallNet, monkeypatch: pyte
     refused(tmp_path / "a", "weights_too_large")
 
 
+def test_what_stands_beside_the_weights_must_fit_into_memory_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Memory:
+        available = 30_000
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    for count, fits in ((1000, True), (4000, False)):
+        torch.save({"net": {"a": torch.ones(2)}, "optimizer": {"state": {0: torch.ones(count)}}}, tmp_path / "a.pth")
+        if fits:
+            assert list(read_weights(tmp_path / "a.pth").tensors) == ["a"]
+        else:
+            refused(tmp_path / "a.pth", "weights_too_large")
+
+
 # values that stand beside real weights and want no code
 
 
@@ -301,6 +356,29 @@ def test_numbers_of_numpy_and_parsed_arguments_are_no_code(tmp_path: Path) -> No
         assert found.beside == {"acc": 94.25, "epoch": -7, "args": None, "size": None}
 
 
+def test_arrays_of_numbers_are_no_code(tmp_path: Path) -> None:
+    """As checkpoints keep the state of random numbers, and backdoor benchmarks the indices of poisoned images."""
+    import numpy as np
+
+    arrays = [
+        np.arange(6).reshape(2, 3), np.ones((2, 3), "f4").T, np.array(3.5), np.array([True]),
+        np.arange(200, dtype="u1"),
+    ]  # fmt: skip
+    beside = {"rng": np.random.RandomState(0).get_state(), "bd_train": {"arrays": arrays, "poisoned": arrays[0]}}
+    for new in (True, False):
+        torch.save({"model": {"a": torch.ones(2)}, **beside}, tmp_path / "a.pt", _use_new_zipfile_serialization=new)
+        found = open_weights(tmp_path / "a.pt").unwrapped
+        assert list(found.tensors) == ["a"]
+        assert found.beside == {"rng": None, "bd_train": None}
+
+
+def test_arrays_instead_of_tensors_are_no_network(tmp_path: Path) -> None:
+    import numpy as np
+
+    torch.save({"fc.weight": np.ones((3, 2))}, tmp_path / "a.pth")
+    assert "named tensors" in refused(tmp_path / "a.pth", "weights_none_inside")
+
+
 def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
     import numpy as np
 
@@ -312,3 +390,14 @@ def test_tensors_of_the_optimiser_may_be_anything(tmp_path: Path) -> None:
     state: dict[str, Tensor] = {"a": torch.ones(2)}
     torch.save({"state_dict": state, "optimizer": {"state": {0: torch.tensor(float("nan"))}}}, tmp_path / "a.pth")
     assert list(read_weights(tmp_path / "a.pth").tensors) == ["a"]
+
+
+def test_the_name_of_code_is_told_in_escapes_and_not_at_length(tmp_path: Path) -> None:
+    for name in ("\x1b[2Jsystem\nAll is well.", "x" * 10_000, "\ud800"):
+        module, name = (part.encode("utf-8", "surrogatepass") for part in ("os", name))
+        named = b"".join(struct.pack("<cL", b"X", len(part)) + part for part in (module, name))
+        (tmp_path / "a.pth").write_bytes(b"\x80\x02" + named + b"\x93.")
+        message = refused(tmp_path / "a.pth", "weights_want_code")
+        assert message.isprintable()
+        assert len(message) < 500
+        assert "asks for os." in message

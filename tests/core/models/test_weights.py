@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.optim import swa_utils
 
 from core.errors import BadInput
 from core.models.small import SmallNet
@@ -206,3 +207,35 @@ def test_another_number_of_classes_does_not_fit() -> None:
     with pytest.raises(BadInput, match="with 5 classes") as caught:
         classifier(Weights(dict(SmallNet(3).state_dict())), "small", 5, MEAN, STD)
     assert caught.value.code == "weights_do_not_fit"
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_an_averaged_model_keeps_its_count(tmp_path: Path, parallel: bool) -> None:
+    """The count that torch's own moving average keeps beside the network is no tensor of the network."""
+    net = nn.Sequential(nn.Linear(3, 2))
+    averaged = swa_utils.AveragedModel(nn.DataParallel(net) if parallel else net)
+    averaged.update_parameters(nn.DataParallel(net) if parallel else net)
+    torch.save(averaged.state_dict(), tmp_path / "a.pth")
+    weights = read_weights(tmp_path / "a.pth")
+    assert list(weights.tensors) == ["0.weight", "0.bias"]
+    assert weights.prefix == ("module.module." if parallel else "module.")
+    assert [fact.code for fact in weights.found] == ["file", "prefix", "only_averaged"]
+    back = weights.named_as_in_file({"0.weight": torch.zeros(2, 3)})
+    assert list(back) == list(averaged.state_dict())
+    assert back["n_averaged"] == 1
+    assert list(weights.as_in_file().tensors) == list(averaged.state_dict())
+    averaged.load_state_dict(back, strict=True)
+
+
+def test_a_tensor_of_that_name_elsewhere_is_the_networks(tmp_path: Path) -> None:
+    torch.save({"n_averaged": torch.ones(()), "fc.weight": torch.ones(2, 3)}, tmp_path / "a.pth")
+    assert list(read_weights(tmp_path / "a.pth").tensors) == ["n_averaged", "fc.weight"]
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jfc.weight", "fc\nAll is well.", "\ud800.weight", "x" * 501])
+@pytest.mark.parametrize("inside", [False, True])
+def test_names_that_could_steer_a_terminal(tmp_path: Path, name: str, inside: bool) -> None:
+    torch.save({name: {"a": torch.ones(2)}} if inside else {name: torch.ones(2)}, tmp_path / "a.pth")
+    with pytest.raises(BadInput, match="cannot be printed") as raised:
+        read_weights(tmp_path / "a.pth")
+    assert raised.value.code == "weights_damaged"

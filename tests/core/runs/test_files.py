@@ -56,6 +56,17 @@ def test_readers_see_only_whole_files_while_one_is_rewritten(tmp_path: Path) -> 
     assert len(seen) > 1
 
 
+def test_paths_whose_bytes_are_no_text_survive_too(tmp_path: Path) -> None:
+    """As of files named in Shift_JIS."""
+    data = {"path": os.fsdecode(b"/data/\x95\x5c.pth"), "name": "猫"}
+    write_json(tmp_path / "a.json", data)
+    assert json.loads((tmp_path / "a.json").read_bytes()) == data
+    assert json.loads(strict_json(data).encode()) == data
+    with EventWriter(tmp_path / "events.jsonl") as log:
+        log.append(0, Finished(data))
+    assert [event for _, event in EventReader(tmp_path / "events.jsonl").read()] == [Finished(data)]
+
+
 def test_nan_and_infinity_survive_in_the_log(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with EventWriter(path) as log:
