@@ -10,25 +10,18 @@ import itertools
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from math import isfinite
 from typing import Any
-
-import torch
 
 from core import outcome
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
-from core.defenses.settings import PLENTY
 from core.device import choose as choose_device
 from core.errors import BadInput
-from core.events import Event, Finished, Measured, Scanned, StageStarted, Step
+from core.events import Event, Finished, Measured, StageStarted, Step
+from core.finding import NOTHING, SURE, Budget, find, written
 from core.frames import FrameTaker
-from core.inversion.again import again
-from core.inversion.scan import Scan, scan
-from core.inversion.trigger import Reconstructed
-from core.inversion.verdict import judge
 from core.models.classifier import Classifier
 from core.run_state import Clock, State
 from core.runs.record import Run
@@ -36,11 +29,7 @@ from core.runs.steering import Steering
 from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
-SCAN, AGAIN = 300, 60  # shares of the scan's progress: three forms, and what the triggers from other starts take
 ROOM = 0.25  # points of BA to spare: with 10,000 test images chance, from one set to another, is about that much
-# Against the found trigger. Where a backdoor shows less clearly, what was reconstructed is less like the real trigger,
-# so the model is pushed further away from it; where none shows, there is nothing to push against.
-SURE, DOUBTFUL, NOTHING = 1.0, 1.5, 0.0
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -85,7 +74,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     steering.check()
     yield from _measure(state)
     if state.needs_scan:
-        yield from _scan(state, budget[0])
+        yield from find(state, budget)
     if subject.trigger is None:
         yield from _measure_before_estimated(state)
     purifier = None if spec.scan_only else (yield from _purify(state, budget))
@@ -154,82 +143,47 @@ def _measure_before_estimated(state: State) -> Iterator[Event]:
     state.seconds["measure"] = round(state.seconds["measure"] + clock.seconds(), 2)
 
 
-def _scan(state: State, images: torch.Tensor) -> Iterator[Event]:
-    clock = Clock(state.steering)
-    yield StageStarted("scan")
-    if state.scanned is None:
-        found: Scan | None = None
-        told = 0
-        for done, total, result in scan(state.subject.model, images, seed=state.spec.seed):
-            state.steering.check()
-            found = result
-            if done >= told + 5 or (found is not None and told < total):
-                told = done
-                yield clock.progress("scan", done, total + AGAIN)
-        assert found is not None
-        state.scanned = _scanned(state, found)
-        state.recall_triggers()
-        yield state.scanned
-    if not state.again:
-        yield from _again(state, images, clock)
-    state.seconds["scan"] = round(clock.seconds(), 2)
+def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
+    """Purifies a copy of the model; returns the defence, done.
 
-
-def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
-    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor
-    and clean images are few."""
-    times, known = getattr(state.settings, "again", 0), state.triggers[: getattr(state.settings, "triggers", 0)]
-    few = len(images) < PLENTY * state.images.num_classes
-    if state.spec.scan_only or not (times and few and known) or known[0].push != SURE:
-        return
-    for done, total, found in again(state.subject.model, images, known, times, seed=state.spec.seed):
-        state.steering.check()
-        if done and done % 10 == 0:
-            yield clock.progress("scan", SCAN + AGAIN * done // total, SCAN + AGAIN)
-        if found:
-            _written(state, found, found[0].push, again=True)
-            state.recall_triggers()
-
-
-def _scanned(state: State, found: Scan) -> Scanned:
-    """What the scan found, whatever target was given; only the triggers are those of a given one."""
-    verdict, main, given = judge(found), found.main, state.spec.target
-    push = SURE if given is not None or verdict.sure else DOUBTFUL if verdict.hint else NOTHING
-    file = _written(state, (found if given is None else found.of(given)).triggers(), push)
-    return Scanned(
-        target=found.target,
-        anomaly_index=round(found.index(main), 2),
-        mask_sizes=[round(size, 2) if isfinite(size) else None for size in main.sizes.tolist()],
-        attack_rates=[round(100 * rate, 1) for rate in main.attack_rates.tolist()],
-        trigger=file,
-        form=main.form,
-        suspicion=[round(value, 2) for value in found.suspicion.tolist()],
-        verdict=verdict.grade,
-        facts=verdict.facts,
-    )
-
-
-def _written(state: State, found: list[Reconstructed], push: float, again: bool = False) -> str:
-    """Puts triggers on record; the name of their file."""
-    rows = [
-        (one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found
-    ]
-    return state.run.write_triggers(rows, again)
-
-
-def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generator[Event, None, Defence]:
-    """Purifies a copy of the model; returns the defence, done."""
+    Triggers that are no finding are trained against as a precaution, and where that costs too much BA it is done again
+    without them, against random stamps alone.
+    """
     clock = Clock(state.steering)
     yield StageStarted("purify")
+    purifier = yield from _trained(state, budget, clock)
+    if purifier.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
+        state.kept = _held(state, purifier)
+        if not state.kept[2]:
+            _forget(state)
+            purifier = yield from _trained(state, budget, clock)
+    state.stamps = purifier.stamps
+    state.seconds["purify"] = round(clock.seconds(), 2)
+    return purifier
+
+
+def _forget(state: State) -> None:
+    """Begins the purification anew, without triggers; told by the record, so that it is resumed as such."""
+    state.run.drop_checkpoint()
+    written(state, state.triggers, NOTHING)
+    state.recall_triggers()
+    state.run.update(steps_before=state.steps)
+    state.kept = None
+
+
+def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Defence]:
+    """The defence after its last step; steps are counted on from those of an attempt before."""
     spec, run = state.spec, state.run
     triggers = [*state.triggers, *state.again]
     purifier = make(spec.defence, state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
+    earlier = int(run.data.get("steps_before", 0))
     checkpoint = run.read_checkpoint()
     if checkpoint:
         purifier.restore(*checkpoint)
     try:
-        for step in purifier.steps():
+        for taken in purifier.steps():
+            step = replace(taken, step=earlier + taken.step, total=earlier + taken.total)
             if step.step > recorded:  # steps done again after a crash are on record already
                 yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
             yield from _drawn(state, wait=False)
@@ -250,8 +204,7 @@ def _purify(state: State, budget: tuple[torch.Tensor, torch.Tensor]) -> Generato
         raise
     run.write_checkpoint(*purifier.state())
     yield from _drawn(state)
-    state.steps, state.stamps = purifier.done, purifier.stamps
-    state.seconds["purify"] = round(clock.seconds(), 2)
+    state.steps = earlier + purifier.done
     return purifier
 
 
@@ -261,7 +214,7 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
     after: Measured | None = None
     held: bool | None = None
     if purifier is not None:
-        model, after, held = _held(state, purifier)
+        model, after, held = state.kept or _held(state, purifier)
         if state.frames and state.last and state.last.step > 0:
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)

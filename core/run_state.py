@@ -13,6 +13,7 @@ from core.defenses import DEFENCES
 from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps
 from core.frames import FrameTaker
 from core.inversion.trigger import Reconstructed
+from core.models.classifier import Classifier
 from core.runs.arrays import FORMS
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -26,7 +27,8 @@ class State:
 
     ``again``: those reconstructed once more, for the purification alone. ``back``: how far the result was taken back
     towards the victim's weights, 0-1. ``stamps``: whether the purification took random stamps, in place
-    of triggers ("alone") or with them ("beside").
+    of triggers ("alone") or with them ("beside"). ``kept``: the purified model, its figures and whether BA holds,
+    where that is known before the end.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class State:
     steps: int = 0
     back: float = 0.0
     stamps: Stamps | None = None
+    kept: tuple[Classifier, Measured, bool] | None = None
     last: Frame | None = None
 
     @property

@@ -146,6 +146,12 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
         VERDICTS.get(str(result["verdict"]), "No verdict."),
         f"{what}, anomaly index {_figure(result.get('anomaly_index'))}",
     ]
+    fallen = (result.get("evidence") or {}).get("fallen_back")
+    if fallen is not None:
+        lines.append(
+            f"Copies that were made to unlearn clean images fell back on that class in {fallen:.0f} % of their wrong "
+            "answers, as models with a backdoor do: a reason for caution, and no sign, since honest ones may do so too."
+        )
     if target != found and run.spec.target is not None:
         lines.append(
             f"All else is of {named(target)}, which was given. The scan points to {named(found)}, against which "

@@ -17,6 +17,9 @@ def seen(scanned: Scanned) -> list[Said]:
     """What the target stands out by: keys, and what the sentences name besides ``target`` and ``form``."""
     index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
     sooner = float(scanned.facts.get("sooner") or 1.0)
+    fallen = scanned.facts.get("fallen_back")
+    if fallen is not None:  # what the class was chosen by
+        return [("evidence.fallen_back", {"share": f"{float(fallen):.0f}"})]
     said: list[Said] = []
     if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
         said.append(("evidence.weak", {"index": index}))

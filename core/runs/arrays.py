@@ -228,6 +228,10 @@ class RunArrays:
                 with contextlib.suppress(OSError):
                     old.unlink()
 
+    def drop_checkpoint(self) -> None:
+        """From now on there is none to resume from."""
+        (self.folder / "checkpoints" / "last.json").unlink(missing_ok=True)
+
     def read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The tensors, on the CPU, and the ``meta`` of the last checkpoint; None if there is none."""
         folder = self.folder / "checkpoints"

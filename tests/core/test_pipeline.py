@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import outcome, pipeline
+from core import finding, outcome, pipeline
 from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.inversion.verdict import Verdict
@@ -519,7 +519,7 @@ def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monke
 def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothing_shows(
     root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
 ) -> None:
-    monkeypatch.setattr(pipeline, "judge", lambda found: verdict)
+    monkeypatch.setattr(finding, "judge", lambda found: verdict)
     done = do(root, map=False, scan_only=True, target=target)
     found = done.run.triggers()
     assert found is not None

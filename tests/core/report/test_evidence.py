@@ -31,6 +31,7 @@ WEAK = ("evidence.weak", {"index": "2.0"})
         ("some", {"gap": 1.0, "sooner": 1.0}, [WEAK]),
         ("some", {}, [WEAK]),
         ("none", {"gap": 2.0, "sooner": 4.0}, [WEAK]),
+        ("none", {"gap": 2.0, "sooner": 4.0, "fallen_back": 81.4}, [("evidence.fallen_back", {"share": "81"})]),
     ],
 )
 def test_what_a_class_stands_out_by_is_said_and_nothing_else(

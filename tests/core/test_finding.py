@@ -1,0 +1,128 @@
+"""What is made of a scan: whom it names, how hard that is pushed against, and what unlearning adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from core import finding, outcome, pipeline
+from core.events import Progress, Scanned, StageStarted, Step
+from core.inversion.verdict import Verdict
+from core.runs import steering
+from tests.core.test_pipeline import Done, do, go_on
+
+NAMED = 7
+
+
+def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) -> list[str]:
+    """The scan's verdict is this one, and copies fall back on class 7 in this share; lists how often they are asked."""
+    asked: list[str] = []
+
+    def shares(*_: Any, **__: Any) -> Iterator[tuple[int, int, Tensor | None]]:
+        asked.append("asked")
+        yield 5, 10, None
+        yield 10, 10, torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
+
+    monkeypatch.setattr(finding, "fallen_back", shares)
+    monkeypatch.setattr(finding, "judge", lambda found: verdict)
+    return asked
+
+
+def scanned(done: Done) -> tuple[Scanned, set[float], set[int]]:
+    """The event, and push and target of the triggers on record."""
+    triggers = done.run.triggers()
+    assert triggers is not None
+    return done.of(Scanned)[0], set(triggers.push.tolist()), set(triggers.targets.tolist())
+
+
+@pytest.mark.parametrize("hint", [True, False])
+def test_without_a_sign_the_class_that_copies_fall_back_on_is_the_one_to_be_wary_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hint: bool
+) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("none", {"gap": 1.0}, hint=hint))
+    done = do(tmp_path, map=False, scan_only=True)
+    event, push, targets = scanned(done)
+    assert (event.target, event.verdict, event.facts) == (NAMED, "none", {"gap": 1.0, "fallen_back": 81.0})
+    assert (push, targets) == ({finding.DOUBTFUL}, {NAMED})
+    progress = [event for event in done.of(Progress) if event.stage == "scan"]
+    assert [event.done for event in progress] == sorted(event.done for event in progress)
+    assert all(event.done <= event.total for event in progress)
+
+
+def test_what_is_not_clear_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = falls_back(monkeypatch, 0.6, Verdict("none", hint=False))
+    event, push, _ = scanned(do(tmp_path, map=False, scan_only=True))
+    assert asked
+    assert event.target != NAMED
+    assert "fallen_back" not in event.facts
+    assert push == {finding.NOTHING}
+
+
+@pytest.mark.parametrize(("grade", "target"), [("some", None), ("strong", None), ("none", 4)])
+def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grade: Any, target: int | None
+) -> None:
+    asked = falls_back(monkeypatch, 1.0, Verdict(grade))
+    scanned(do(tmp_path, map=False, scan_only=True, target=target))
+    assert not asked
+
+
+def costly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A purification against triggers costs too much BA, one without them does not."""
+
+    def held(state: Any, purifier: Any) -> Any:
+        model = purifier.result(best=True)
+        return model, outcome.measured(state, model, "after"), purifier.stamps == "alone"
+
+    monkeypatch.setattr(pipeline, "_held", held)
+
+
+def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
+    costly(monkeypatch)
+    done = do(tmp_path, points=100)
+    assert done.result["ba_held"] is True
+    assert done.result["stamps"] == "alone"
+    assert done.result["target"] == done.result["target_found"] == NAMED
+    assert (done.run.folder / "model.safetensors").is_file()
+    assert [event.stage for event in done.of(StageStarted)] == ["load", "measure", "scan", "purify", "verify"]
+    steps = [event.step for event in done.of(Step)]
+    assert steps == list(range(1, len(steps) + 1)), "those of the second attempt go on where the first ended"
+    assert done.result["steps"] == len(steps)
+    assert done.run.data["steps_before"] < len(steps)
+
+
+def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("some"))
+    costly(monkeypatch)
+    done = do(tmp_path, map=False)
+    assert done.result["ba_held"] is False
+    assert done.result["stamps"] == "beside"
+    assert "steps_before" not in done.run.data
+
+
+def test_stopped_in_the_second_attempt_it_goes_on_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
+    costly(monkeypatch)
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    whole = do(tmp_path, map=False)
+
+    def stop(run: Any, event: Any) -> None:
+        if isinstance(event, Step) and event.step == whole.run.data["steps_before"] + 13:
+            run.tell("stop")
+
+    first = do(tmp_path, stop, map=False)
+    assert first.status == "stopped"
+    first.run.tell("run")
+    second = go_on(first.run)
+    assert second.status == "done"
+    assert second.of(Step)[0].step == whole.run.data["steps_before"] + 14
+    for key in ("ba_after", "asr_after", "steps", "stamps"):
+        assert second.result[key] == whole.result[key]
