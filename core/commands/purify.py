@@ -18,7 +18,7 @@ from core.words import Words
 
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
-    "target", "target_found", "anomaly_index", "verdict", "asr_kind", "ba_before", "ba_after", "asr_before",
+    "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
     "asr_after", "back", "stamps", "arch", "normalize", "seconds", "device",
 )  # fmt: skip
 VERDICTS = {

@@ -27,6 +27,7 @@ from core.runs.steering import Steering
 ROOT = Path(__file__).parents[2]
 RESULT = {
     "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
+    "evidence": {"gap": 3.1},
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
     "target_found": 3, "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "of_the_future": 1,
     "tried": [{"name": "half", "accuracy": 99.4}, {"name": "mnist", "accuracy": 99.0}],
@@ -113,9 +114,9 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     assert len(lines) == 1
     data = json.loads(lines[0], parse_constant=lambda name: pytest.fail(name))
     assert data == {
-        "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true",
-        "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None, "back": 0.05, "stamps": None,
-        "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
+        "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "evidence": {"gap": 3.1},
+        "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None,
+        "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
         "out": str(tmp_path / "mine"),
     }  # fmt: skip
 
@@ -166,6 +167,17 @@ def test_a_long_way_back_is_told(
     out = capsys.readouterr().out
     assert "taken 60 % of the way back" in out
     assert "the estimate does not see that" in out
+
+
+def test_what_copies_fell_back_on_is_a_reason_for_caution(
+    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(stranger) == 0
+    assert "unlearn" not in capsys.readouterr().out
+    for key, value in {"verdict": "none", "stamps": "beside", "evidence": {"fallen_back": 81.4}}.items():
+        monkeypatch.setitem(RESULT, key, value)
+    assert cli.main(stranger) == 0
+    assert "fell back on that class in 81 %" in capsys.readouterr().out
 
 
 def test_without_a_sign_nothing_is_called_a_target(
