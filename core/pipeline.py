@@ -23,12 +23,13 @@ from core.events import Event, Finished, Measured, StageStarted, Step
 from core.finding import NOTHING, SURE, Budget, find, written
 from core.frames import FrameTaker
 from core.models.classifier import Classifier
-from core.run_state import Clock, State
+from core.run_state import Clock, Kept, State
 from core.runs.record import Run
 from core.runs.steering import Steering
 from core.subject import load_subject
 
 CHECKPOINT_EVERY = 10  # steps
+NEARER = 8  # models that are judged by BA at most: the result, and steps back from it
 ROOM = 0.25  # points of BA to spare: with 10,000 test images chance, from one set to another, is about that much
 
 
@@ -153,7 +154,7 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
     yield StageStarted("purify")
     purifier = yield from _trained(state, budget, clock)
     if purifier.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
-        state.kept = _held(state, purifier)
+        state.kept = yield from _held(state, purifier, clock, state.steps)
         if not state.kept[2]:
             _forget(state)
             purifier = yield from _trained(state, budget, clock)
@@ -214,7 +215,7 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
     after: Measured | None = None
     held: bool | None = None
     if purifier is not None:
-        model, after, held = state.kept or _held(state, purifier)
+        model, after, held = state.kept or (yield from _held(state, purifier, clock))
         if state.frames and state.last and state.last.step > 0:
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)
@@ -225,12 +226,14 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
     yield Finished(outcome.result(state, after, held, clean_images))
 
 
-def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
+def _held(state: State, purifier: Defence, clock: Clock, steps: int = 0) -> Generator[Event, None, Kept]:
     """The purified model, its figures, and whether BA holds; of the nearer ones the first that does so with room to
     spare, or else the first that does so at all, if there is one.
 
     The test images choose among at most seven nearer models, by BA alone. What that flatters BA by is small beside its
     standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
+
+    ``steps``: those of a purification that is not over yet, as part of which this counts.
     """
     first = purifier.result(best=True)
     most, before = state.settings.most_drop, state.before
@@ -243,8 +246,9 @@ def _held(state: State, purifier: Defence) -> tuple[Classifier, Measured, bool]:
     room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
     answered = outcome.answered(state, first)
     held, taken = False, (first, answered)
-    for back, candidate in itertools.chain([(usual, first)], purifier.nearer()):
+    for tried, (back, candidate) in enumerate(itertools.chain([(usual, first)], purifier.nearer())):
         if candidate is not first:
+            yield clock.progress("purify" if steps else "verify", steps + tried, steps + NEARER)
             state.steering.check()
             answered = outcome.answered(state, candidate)
         drop = before.ba - outcome.accuracy(state, answered)

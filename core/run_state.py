@@ -20,6 +20,8 @@ from core.runs.spec import Spec
 from core.runs.steering import Steering
 from core.subject import Subject
 
+Kept = tuple[Classifier, Measured, bool]  # the purified model, its figures, and whether BA holds
+
 
 @dataclass
 class State:
@@ -27,8 +29,8 @@ class State:
 
     ``again``: those reconstructed once more, for the purification alone. ``back``: how far the result was taken back
     towards the victim's weights, 0-1. ``stamps``: whether the purification took random stamps, in place
-    of triggers ("alone") or with them ("beside"). ``kept``: the purified model, its figures and whether BA holds,
-    where that is known before the end.
+    of triggers ("alone") or with them ("beside"). ``kept``: what comes of it, where that is known before
+    the end.
     """
 
     run: Run
@@ -47,7 +49,7 @@ class State:
     steps: int = 0
     back: float = 0.0
     stamps: Stamps | None = None
-    kept: tuple[Classifier, Measured, bool] | None = None
+    kept: Kept | None = None
     last: Frame | None = None
 
     @property

@@ -75,7 +75,8 @@ def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A purification against triggers costs too much BA, one without them does not."""
 
-    def held(state: Any, purifier: Any) -> Any:
+    def held(state: Any, purifier: Any, *_: Any) -> Any:
+        yield from ()
         model = purifier.result(best=True)
         return model, outcome.measured(state, model, "after"), purifier.stamps == "alone"
 

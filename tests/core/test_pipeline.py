@@ -17,6 +17,7 @@ from core import finding, outcome, pipeline
 from core.defenses.mcl import Purifier
 from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.inversion.verdict import Verdict
+from core.run_state import Clock
 from core.runs import record, steering, worker
 from core.runs.record import Run
 from core.runs.spec import Inputs, Spec, statistics
@@ -363,8 +364,17 @@ def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
         settings=SimpleNamespace(most_drop=2.0, back=0.05), before=measured(90.0), back=0.0,
         triggers=[] if push is None else [SimpleNamespace(push=push)], steering=SimpleNamespace(check=lambda: None),
     )  # fmt: skip
-    model, after, said = pipeline._held(state, purifier)  # type: ignore[arg-type]
+    trying = pipeline._held(state, purifier, Clock(SimpleNamespace(paused_seconds=0.0)))  # type: ignore[arg-type]
+    told = []
+    while True:
+        try:
+            told.append(next(trying))
+        except StopIteration as end:
+            model, after, said = end.value
+            break
     assert (model, after.ba, said) == (taken, accuracies[taken], held)
+    assert [event.done for event in told] == list(range(1, len(told) + 1)), "each nearer model is told of"
+    assert len(told) >= taken
     assert state.back == ((taken / 10 or 0.05) if held else 0.0)
 
 
@@ -520,6 +530,7 @@ def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothin
     root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
 ) -> None:
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
+    monkeypatch.setattr(finding, "clear", lambda shares: None)  # whom copies fall back on is another matter
     done = do(root, map=False, scan_only=True, target=target)
     found = done.run.triggers()
     assert found is not None
