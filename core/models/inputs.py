@@ -23,6 +23,7 @@ from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 MOST_IMAGES = 1000
 ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on
 COARSE = ("none", "half", "imagenet", "bytes")  # one of them is near enough to tell networks apart
+MOST_ARCHS = 5  # networks that every scaling is tried with: on few images GELU may beat the ReLU it was trained with
 MOST_NEAR = 16  # options that go on because few images do not tell them from the best (two standard errors)
 LARGEST_WORK = 4e10  # multiplications of the last round for one option; fewer images of a large network
 FEWEST_IMAGES = 64
@@ -96,7 +97,7 @@ def choose(
         kept = trial.best(options, ROUNDS[0][0], 6)
         more = [(s, i) for c in _distinct(kept)[:2] for s in siblings(c) for i in _coarse(c, x, given)]
         kept = trial.best([*kept, *trial.possible(more)], ROUNDS[0][0], 6)
-        archs = _distinct(kept)[:2]
+        archs = _distinct(kept)[:MOST_ARCHS]
         sizes = {(c.arch, i.size) for c, i in kept}
     else:
         sizes = {(c.arch, i.size) for c, i in options}

@@ -175,6 +175,32 @@ def test_a_leak_that_only_makes_a_network_less_sure_of_itself_is_not_taken_for_i
     assert sorted([relu, clearly], key=lambda score: _rank(score, 98.7)) == [clearly, relu]
 
 
+def test_an_activation_that_few_images_put_third_is_still_tried_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    weights = trained(row(activation=nn.ReLU), Inputs("half"))
+    losses = {"relu": (0.3, 0.3), "gelu": (0.1, 0.5), "leaky": (0.2, 0.4), "silu": (0.25, 0.6)}  # on few images; on all
+
+    def scored(_: _Trial, candidate: Candidate, inputs: Inputs, share: int) -> Tried:
+        activation = candidate.arch.split("/")[1]
+        few, every = losses.get(activation, (2.0, 2.0))
+        right = inputs.scaling == "half" and "/max/" in candidate.arch and activation in losses
+        return Tried(candidate.arch, inputs, 100.0 if right else 40.0, every if share == 1 else few, 240 // share)
+
+    monkeypatch.setattr(_Trial, "_score", scored)
+    monkeypatch.setattr(_Trial, "best_colour", lambda _, candidate, inputs: (candidate, inputs))
+    monkeypatch.setattr(_Trial, "table", lambda trial: tuple(scored(trial, c, i, 1) for c, i in last))
+    last: list[tuple[Candidate, Inputs]] = []
+    best = _Trial.best
+
+    def noted(trial: _Trial, options: list[tuple[Candidate, Inputs]], share: int, keep: int | None):
+        kept = best(trial, options, share, keep)
+        last[:] = kept
+        return kept
+
+    monkeypatch.setattr(_Trial, "best", noted)
+    assert chosen(weights).candidate.arch.split("/")[1] == "relu"
+
+
 @pytest.mark.parametrize(("near", "kept"), [(7, 8), (0, 5), (30, MOST_NEAR)])
 def test_an_option_that_few_images_do_not_tell_from_the_best_goes_on(
     near: int, kept: int, monkeypatch: pytest.MonkeyPatch
