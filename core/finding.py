@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from math import isfinite
 
 import torch
@@ -13,7 +12,7 @@ from core.events import Event, Scanned, StageStarted
 from core.inversion.again import again
 from core.inversion.scan import Scan, scan
 from core.inversion.trigger import Reconstructed
-from core.inversion.unlearned import clear, fallen_back
+from core.inversion.unlearned import asked, clear, fallen_back
 from core.inversion.verdict import Verdict, judge
 from core.run_state import Clock, State
 
@@ -41,7 +40,7 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
                 told = done
                 yield clock.progress("scan", done, total + MORE)
         assert found is not None
-        found, verdict = yield from _looked_again(state, found, budget, clock)
+        found, verdict = yield from _fallen_back_on(state, found, budget, clock)
         state.scanned = _scanned(state, found, verdict)
         state.recall_triggers()
         yield state.scanned
@@ -50,26 +49,26 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _looked_again(
+def _fallen_back_on(
     state: State, found: Scan, budget: Budget, clock: Clock
 ) -> Generator[Event, None, tuple[Scan, Verdict]]:
-    """Where the scan shows no sign, the class that the model falls back on is the one to be wary of, if it is clear."""
-    verdict = judge(found)
-    if verdict.grade != "none" or state.spec.target is not None:
+    """Where the scan shows no sign, the class that the model falls back on is the one to be wary of: if that is clear,
+    and a trigger that leads there is known to train against."""
+    verdict, model = judge(found), state.subject.model
+    if verdict.grade != "none" or state.spec.target is not None or not asked(model, budget[0]):
         return found, verdict
     shares: torch.Tensor | None = None
-    for done, total, result in fallen_back(state.subject.model, *budget, seed=state.spec.seed):
+    for done, total, result in fallen_back(model, *budget, seed=state.spec.seed):
         state.steering.check()
         shares = result
         if done % 5 == 0:
             yield clock.progress("scan", SCAN + MORE * done // total, SCAN + MORE)
     assert shares is not None
     named = clear(shares)
-    if named is None:
+    if named is None or not found.of(named).works:
         return found, verdict
     found = found.of(named)
-    fallen = {"fallen_back": round(100 * float(shares[named]), 1)}
-    return found, replace(judge(found), grade="none", facts=judge(found).facts | fallen, hint=True, sure=False)
+    return found, Verdict("none", judge(found).facts | {"fallen_back": round(100 * float(shares[named]), 1)})
 
 
 def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:

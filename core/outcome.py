@@ -106,6 +106,7 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
         "steps": state.steps,
         "back": state.back if held else None,
         "stamps": state.stamps,
+        "given_up": bool(state.given_up),
         "seconds": state.seconds,
         "device": device_name(state.device),
         "arch": state.subject.arch,

@@ -148,14 +148,19 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
     """Purifies a copy of the model; returns the defence, done.
 
     Triggers that are no finding are trained against as a precaution, and where that costs too much BA it is done again
-    without them, against random stamps alone.
+    without them, against random stamps alone. The record says so before anything else is changed, and so a run that
+    was cut off goes on with the right one.
     """
     clock = Clock(state.steering)
     yield StageStarted("purify")
+    if state.given_up:
+        _forget(state)
     purifier = yield from _trained(state, budget, clock)
     if purifier.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
         state.kept = yield from _held(state, purifier, clock, state.steps)
         if not state.kept[2]:
+            state.kept = None
+            state.run.update(steps_before=state.steps)
             _forget(state)
             purifier = yield from _trained(state, budget, clock)
     state.stamps = purifier.stamps
@@ -164,12 +169,11 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
 
 
 def _forget(state: State) -> None:
-    """Begins the purification anew, without triggers; told by the record, so that it is resumed as such."""
-    state.run.drop_checkpoint()
-    written(state, state.triggers, NOTHING)
-    state.recall_triggers()
-    state.run.update(steps_before=state.steps)
-    state.kept = None
+    """Leaves the triggers, and what was trained against them, behind; nothing to do where that has been done."""
+    if any(trigger.push != NOTHING for trigger in state.triggers):
+        state.run.drop_checkpoint()
+        written(state, state.triggers, NOTHING)
+        state.recall_triggers()
 
 
 def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Defence]:
@@ -178,7 +182,8 @@ def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, Non
     triggers = [*state.triggers, *state.again]
     purifier = make(spec.defence, state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
-    earlier = int(run.data.get("steps_before", 0))
+    earlier = state.given_up
+    tried = NEARER if earlier else 0
     checkpoint = run.read_checkpoint()
     if checkpoint:
         purifier.restore(*checkpoint)
@@ -191,7 +196,7 @@ def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, Non
             if state.frames and state.frames.due(step):
                 yield from _frame(state, purifier.result(), step.step)
             if step.step % 5 == 0:
-                yield clock.progress("purify", step.step, step.total)
+                yield clock.progress("purify", tried + step.step, tried + step.total)
             if step.step % CHECKPOINT_EVERY == 0:
                 run.write_checkpoint(*purifier.state())
             if run.control != "run":  # what has been seen is told before a pause

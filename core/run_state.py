@@ -65,6 +65,11 @@ class State:
         return self.scanned.target
 
     @property
+    def given_up(self) -> int:
+        """Steps of a purification against triggers that cost too much BA, and was begun anew without them; or 0."""
+        return int(self.run.data.get("steps_before", 0))
+
+    @property
     def asr_kind(self) -> AsrKind:
         return "true" if self.subject.trigger else "estimated"
 

@@ -83,6 +83,11 @@ class Scan:
         form = self.main
         return self.gap(form) >= SETTLED and float(form.sizes[self.target]) <= SMALL * _pixels(form)
 
+    @property
+    def works(self) -> bool:
+        """Whether any form turned enough images to the target."""
+        return any(float(form.attack_rates[self.target]) >= WORKS for form in self.forms)
+
     def triggers(self) -> list[Reconstructed]:
         """The reconstructed triggers of the target, the main form first.
 

@@ -1,16 +1,18 @@
 """What a network falls back on once it has unlearnt clean images: a clue to the target that needs no trigger.
 
 Source: Reconstructive Neuron Pruning (Li et al., ICML 2023, arXiv 2305.14876), whose first step makes a copy of the
-network maximise its loss on a few clean images. The rule that clean images taught is gone within some ten steps; the
-backdoor, of which none of them speaks, stays. The copy then gives the target for images without any trigger, so the
-class that most of its wrong answers name is where a backdoor leads, however large or strange its trigger is.
+network maximise its loss on a few clean images. The rule that clean images taught is gone after 8 to 50 steps; the
+backdoor, of which none of them speaks, mostly stays. The copy then tends to give the target for images without any
+trigger, so the class that most of its wrong answers name is often where a backdoor leads, also one whose trigger is too
+large for an inversion that looks for small ones.
 
-An honest network falls back on some class, too, mostly on another one each time, but not always: so this names a class
-to be wary of where the inversion sees no sign, and is no sign by itself (NOTES.md beside this file).
+An honest network falls back on some class, too, less clearly, and some attacks leave no such trace (figures are in
+NOTES.md beside this file). So this names a class to be wary of where the inversion sees no sign; it is none by itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.defenses.training import Training
+from core.inversion.scan import FEW
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 
@@ -27,6 +30,7 @@ MOST = 60  # steps of a copy; one that still answers half of the images rightly 
 HALF = 0.5  # of the images that the network answered rightly before: so far a copy goes
 WATCHED = 256  # clean images that its answers are counted on
 STEEPEST = 5.0  # norm of a step's gradient: the loss has no bound upwards
+LEAST = 200  # clean images: of fewer, the wrong answers are too few to count
 CLEAR = 0.7  # share of the wrong answers, averaged over the copies, from which on a class is named
 
 
@@ -70,12 +74,14 @@ def fallen_back(
 
     Args:
         model: the suspect; not changed.
-        images: clean images, uint8, shape (n, 3, h, w). labels: their classes, int64, (n,).
+        images: clean images, uint8, shape (n, 3, h, w).
+        labels: their classes, int64, (n,).
         seed: of the order of the images; the same on a CPU gives the same shares.
 
     Yields:
         steps done, steps in all at most, and with the last one (None before) the share of the wrong answers that name
-        each class, 0-1, (classes,), averaged over the copies; a copy that unlearnt too little counts as zeros.
+        each class, 0-1, (classes,), averaged over the copies; a copy that unlearnt too little, or whose loss grew
+        beyond all numbers, counts as zeros.
     """
     watched = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:WATCHED]
     x, y = images[watched], labels[watched].to(model.mean.device)
@@ -85,12 +91,20 @@ def fallen_back(
         copy = Unlearning(model, images, labels, UnlearningSettings(), seed + number)
         for step in copy.steps():
             yield MOST * number + step.step, MOST * ROUNDS, None
+            if not math.isfinite(step.losses["clean"]):
+                break
             found = answers(copy.model, x)
             if float((found == y).float().mean()) <= enough:
                 wrong = found[found != y].bincount(minlength=model.num_classes)
                 shares += wrong / wrong.sum().clamp(min=1) / ROUNDS
                 break
+        del copy  # a GPU should not have to hold two
     yield MOST * ROUNDS, MOST * ROUNDS, shares.cpu()
+
+
+def asked(model: Classifier, images: Tensor) -> bool:
+    """Whether there are classes and images enough for the answer to mean something."""
+    return model.num_classes >= FEW and len(images) >= LEAST
 
 
 def clear(shares: Tensor) -> int | None:

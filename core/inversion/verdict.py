@@ -39,7 +39,8 @@ def judge(found: Scan) -> Verdict:
     """Strong where one form settles it, or one class stands far out; some where it does less."""
     suspicion, main, settled = float(found.suspicion[found.target]), found.main, found.settled
     gap = found.gap(main)
-    second = float(found.suspicion.topk(2).values[1]) if len(found.suspicion) > 1 else -math.inf
+    others = [value for label, value in enumerate(found.suspicion.tolist()) if label != found.target]
+    second = max(others, default=-math.inf)
 
     def reached(limits: tuple[float, float], octaves: float, times: float) -> bool:
         return settled or (octaves >= limits[0] and times >= limits[1])

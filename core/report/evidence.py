@@ -30,18 +30,20 @@ def seen(scanned: Scanned) -> list[Said]:
     return said
 
 
-def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool) -> list[str]:
+def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool, given_up: bool = False) -> list[str]:
     """What the model was trained against instead of a trigger that is sure, or beside one.
 
     Args:
         estimated: whether the attack success shown is that of the reconstructed trigger.
+        given_up: whether training against that trigger was tried before, and cost too much BA.
     """
     if stamps is None:
         return []
     if stamps == "beside":
         # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
         return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
-    return ["evidence.stamps.alone", *(["evidence.stamps.estimated"] if estimated else [])]
+    alone = "evidence.stamps.given_up" if given_up else "evidence.stamps.alone"
+    return [alone, *(["evidence.stamps.estimated"] if estimated else [])]
 
 
 def taken_back(back: object, estimated: bool) -> list[Said]:

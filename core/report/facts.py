@@ -44,6 +44,7 @@ class Facts:
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
         stamps: whether random stamps were taken, in place of triggers ("alone") or with them ("beside").
+        given_up: whether training against triggers was tried before that, and cost too much BA.
         back: how far the result was taken back towards the model as it came, 0-1.
         first, last: frames of the map that can be read; the same one twice where there is but one.
         seconds: of work, by stage.
@@ -66,6 +67,7 @@ class Facts:
     after: Measured | None = None
     held: bool | None = None
     stamps: Stamps | None = None
+    given_up: bool = False
     back: float | None = None
     first: Frame | None = None
     last: Frame | None = None
@@ -153,6 +155,7 @@ def gather(run: Run) -> Facts:
         after=after,
         held=result.get("ba_held"),
         stamps=found if (found := result.get("stamps")) in get_args(Stamps) else None,
+        given_up=result.get("given_up") is True,
         back=back if isinstance(back := result.get("back"), float) else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,

@@ -132,7 +132,8 @@ class Wording:
                 if right
                 else self.words("evidence.wrong", found=found, real=real)
             )
-        said += [self.words(key, target=found) for key in trained_against(scanned, self.facts.stamps, card is None)]
+        against = trained_against(scanned, self.facts.stamps, card is None, self.facts.given_up)
+        said += [self.words(key, target=found) for key in against]
         said += [self.words(key, **values) for key, values in taken_back(self.facts.back, card is None)]
         if given is not None and card is None and given != scanned.target:
             said.append(self.words("evidence.given", given=self.class_name(given), found=found))

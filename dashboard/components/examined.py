@@ -50,6 +50,8 @@ def per_class(digest: Digest, names: list[str]) -> None:
         return
     suspicion = scanned.suspicion or [0.0] * len(scanned.mask_sizes)
     order = sorted(range(len(scanned.mask_sizes)), key=lambda label: -suspicion[label])[:MOST_CLASSES]
+    if scanned.target not in order:  # named for another reason than its suspicion
+        order[-1] = scanned.target
     body = ""
     for label in order:
         size = scanned.mask_sizes[label]

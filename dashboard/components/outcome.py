@@ -105,7 +105,7 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
         st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
     stamps = result.get("stamps")
     if stamps in get_args(Stamps):
-        for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated"):
+        for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated", result.get("given_up") is True):
             st.markdown(t(one, target=found))
     for sentence, values in taken_back(result.get("back"), result.get("asr_kind") == "estimated"):
         st.markdown(t(sentence, **values))

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from core import finding, outcome, pipeline
 from core.events import Progress, Scanned, StageStarted, Step
+from core.inversion import unlearned
 from core.inversion.verdict import Verdict
+from core.run_state import State
 from core.runs import steering
+from core.runs.record import Run
 from tests.core.test_pipeline import Done, do, go_on
 
 NAMED = 7
@@ -29,6 +32,7 @@ def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) 
         yield 10, 10, torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
 
     monkeypatch.setattr(finding, "fallen_back", shares)
+    monkeypatch.setattr(finding, "asked", lambda model, images: True)  # of the digits there are too few
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
     return asked
 
@@ -59,6 +63,21 @@ def test_what_is_not_clear_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     event, push, _ = scanned(do(tmp_path, map=False, scan_only=True))
     assert asked
     assert event.target != NAMED
+    assert "fallen_back" not in event.facts
+    assert push == {finding.NOTHING}
+
+
+def test_of_few_images_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = falls_back(monkeypatch, 1.0, Verdict("none", hint=False))
+    monkeypatch.setattr(finding, "asked", unlearned.asked)
+    scanned(do(tmp_path, map=False, scan_only=True))
+    assert not answers
+
+
+def test_a_class_that_no_trigger_leads_to_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls_back(monkeypatch, 1.0, Verdict("none", hint=False))
+    monkeypatch.setattr("core.inversion.scan.WORKS", 1.1)
+    event, push, _ = scanned(do(tmp_path, map=False, scan_only=True))
     assert "fallen_back" not in event.facts
     assert push == {finding.NOTHING}
 
@@ -98,6 +117,46 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(
     assert steps == list(range(1, len(steps) + 1)), "those of the second attempt go on where the first ended"
     assert done.result["steps"] == len(steps)
     assert done.run.data["steps_before"] < len(steps)
+    assert done.result["given_up"] is True
+
+
+def test_while_nearer_models_are_tried_and_after_it_progress_counts_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
+    done = do(tmp_path, map=False, settings={"lr": 0.3, "most_drop": 0.01})
+    assert done.run.data["steps_before"] > 0, "the real guard gave the first attempt up"
+    counted = [event.done for event in done.of(Progress) if event.stage == "purify"]
+    assert counted == sorted(counted)
+    assert len(counted) > done.result["steps"] // 5, "nearer models are told of too"
+    assert all(event.done <= event.total for event in done.of(Progress))
+
+
+@pytest.mark.parametrize("at", ["drop_checkpoint", "write_triggers", "recall_triggers"])
+def test_a_crash_between_the_attempts_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
+    costly(monkeypatch)
+    whole = do(tmp_path, map=False)
+    owner = State if at == "recall_triggers" else Run
+    real, crashed = getattr(owner, at), []
+
+    def crash(self: Any, *given: Any) -> Any:
+        run = self.run if isinstance(self, State) else self
+        if "steps_before" in run.data and not crashed:
+            crashed.append(at)
+            raise RuntimeError("the power failed")
+        return real(self, *given)
+
+    monkeypatch.setattr(owner, at, crash)
+    first = do(tmp_path, map=False)
+    assert first.status == "failed"
+    assert crashed
+    second = go_on(first.run)
+    assert second.status == "done"
+    steps = [event.step for event in first.of(Step) + second.of(Step)]
+    assert steps == list(range(1, len(steps) + 1))
+    for key in ("ba_after", "asr_after", "steps", "stamps", "given_up"):
+        assert second.result[key] == whole.result[key]
 
 
 def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -654,7 +654,7 @@ def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, push: float) -> N
         pass
     ba_after, asr_after = tiny.figures(purifier.result(best=True))
     assert asr_after < 20
-    assert ba_after > ba - 5
+    assert ba_after > ba - 8  # of 60 images: from one kind of processor to another it is 3 to 6
 
 
 def test_stamps_are_used_only_where_no_trigger_is_sure(tiny: Tiny) -> None:

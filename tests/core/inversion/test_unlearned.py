@@ -7,7 +7,7 @@ import torch
 
 from core.attacks.training import TrainSettings, train
 from core.inversion import unlearned
-from core.inversion.unlearned import CLEAR, MOST, ROUNDS, clear, fallen_back
+from core.inversion.unlearned import CLEAR, LEAST, MOST, ROUNDS, asked, clear, fallen_back
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
 from tests.core.tiny import Tiny
@@ -33,6 +33,7 @@ def test_a_backdoored_network_falls_back_on_its_target_and_its_honest_twin_does_
     backdoored, honest = shares_of(tiny), shares_of(tiny, twin.eval())
     assert int(backdoored.argmax()) == tiny.target
     assert backdoored[tiny.target] > 2 * honest[tiny.target]
+    assert clear(honest) is None
     assert float(backdoored.sum()) == pytest.approx(1, abs=1e-5)
 
 
@@ -49,6 +50,21 @@ def test_copies_that_unlearn_too_little_say_nothing(tiny: Tiny, monkeypatch: pyt
     assert shares is not None
     assert not shares.any()
     assert clear(shares) is None
+
+
+def test_a_copy_whose_loss_grows_beyond_all_numbers_says_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = lambda copy, chosen: {"clean": copy.model(copy.x[chosen]).sum() * float("inf")}  # noqa: E731
+    monkeypatch.setattr(unlearned.Unlearning, "losses", endless)
+    *_, (_, _, shares) = fallen_back(tiny.model, tiny.x, tiny.y)
+    assert shares is not None
+    assert not shares.any()
+
+
+def test_few_classes_or_images_are_not_asked(tiny: Tiny) -> None:
+    many = torch.zeros(LEAST, 3, 16, 16, dtype=torch.uint8)
+    assert asked(tiny.model, many)
+    assert not asked(tiny.model, many[1:])
+    assert not asked(Classifier(SmallNet(3, width=8)), many)
 
 
 def test_a_class_is_named_only_where_most_wrong_answers_name_it() -> None:

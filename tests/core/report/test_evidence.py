@@ -55,6 +55,8 @@ def test_what_was_trained_against_is_squared_with_the_verdict(
 ) -> None:
     said = trained_against(scanned(verdict), stamps, estimated)
     assert said == [f"evidence.stamps.{key}" for key in keys]
+    given_up = trained_against(scanned(verdict), stamps, estimated, given_up=True)
+    assert given_up == [key.replace("alone", "given_up") for key in said]
 
 
 @pytest.mark.parametrize(

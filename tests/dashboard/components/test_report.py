@@ -95,7 +95,7 @@ def test_the_checklist_has_the_figures_of_the_run_and_no_markup_of_the_users(ope
     events = story("estimated")
     events[3] = replace(events[3], verdict="strong", facts={"gap": 4.5})  # type: ignore[type-var, call-arg]
     make_run("one", "done", events, classes=[hostile] * 3, spec={"weights": "a", "images": hostile})
-    app = open_page("purify", run="one")
+    app = open_page("examine", run="one")  # a stranger's model
     assert not app.exception
     shown = next(element.proto.body for element in app.get("html") if "dz-next" in element.proto.body)
     assert hostile not in shown
