@@ -50,7 +50,9 @@ def advise(facts: Facts) -> Advice:
     if known:
         return Advice("purify", ("known", *unfinished))
     copy = facts.purified and facts.stamps and facts.held is not False
-    return Advice("accept", ("accept", "precaution") if copy else ("accept",))
+    wary = facts.scanned is not None and facts.scanned.facts.get("fallen_back") is not None
+    reasons = [reason for reason, holds in (("wary", wary), ("copy" if wary else "precaution", copy)) if holds]
+    return Advice("accept", ("accept", *reasons))
 
 
 def works(facts: Facts) -> bool:

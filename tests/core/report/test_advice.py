@@ -53,6 +53,15 @@ def test_a_copy_made_as_a_precaution_is_told_of(make_run: Make, held: bool, reas
     assert advise(gather(run)).reasons == reasons
 
 
+@pytest.mark.parametrize(("held", "reasons"), [(True, ("accept", "wary", "copy")), (False, ("accept", "wary"))])
+def test_what_copies_fell_back_on_is_a_reason_to_prefer_the_purified_one(
+    make_run: Make, held: bool, reasons: tuple[str, ...]
+) -> None:
+    events = story(verdict="none", kind="estimated", held=held, facts={"gap": 1.0, "fallen_back": 81.0})
+    run = make_run(events, spec=OWN, result={"stamps": "beside", "ba_held": held})
+    assert advise(gather(run)).reasons == reasons
+
+
 def test_nothing_is_recommended_before_there_is_something_to_go_by(make_run: Make) -> None:
     advice = advise(gather(make_run([], status="stopped")))
     assert advice.choice == "open"
