@@ -22,7 +22,7 @@ def state(tiny: Tiny, known: bool, triggers: list[Any]) -> State:
         trigger=tiny.trigger if known else None, card=SimpleNamespace(target=tiny.target) if known else None,
         arch="small", normalize="digits", found=(), tried=(),
     )  # fmt: skip
-    run: Any = SimpleNamespace(events=list, folder="somewhere")
+    run: Any = SimpleNamespace(events=list, folder="somewhere", data={})
     nothing: Any = None
     found = State(
         run, nothing, Spec(target=None if known else tiny.target), tiny.images, subject, torch.device("cpu"), nothing
@@ -68,4 +68,5 @@ def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     found = outcome.result(given, None, None, 60)
     for key in ("target", "target_name", "anomaly_index", "verdict", "evidence", "ba_held", "ba_after", "asr_after"):
         assert found[key] is None
+    assert found["given_up"] is False
     assert (found["ba_before"], found["clean_images"], found["device"]) == (98.0, 60, "cpu")
