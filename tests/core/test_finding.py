@@ -14,10 +14,7 @@ from core import finding, outcome, pipeline
 from core.events import Progress, Scanned, StageStarted, Step
 from core.inversion import unlearned
 from core.inversion.verdict import Verdict
-from core.run_state import State
-from core.runs import steering
-from core.runs.record import Run
-from tests.core.test_pipeline import Done, do, go_on
+from tests.core.test_pipeline import Done, do
 
 NAMED = 7
 
@@ -132,33 +129,6 @@ def test_while_nearer_models_are_tried_and_after_it_progress_counts_up(
     assert all(event.done <= event.total for event in done.of(Progress))
 
 
-@pytest.mark.parametrize("at", ["drop_checkpoint", "write_triggers", "recall_triggers"])
-def test_a_crash_between_the_attempts_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
-    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
-    costly(monkeypatch)
-    whole = do(tmp_path, map=False)
-    owner = State if at == "recall_triggers" else Run
-    real, crashed = getattr(owner, at), []
-
-    def crash(self: Any, *given: Any) -> Any:
-        run = self.run if isinstance(self, State) else self
-        if "steps_before" in run.data and not crashed:
-            crashed.append(at)
-            raise RuntimeError("the power failed")
-        return real(self, *given)
-
-    monkeypatch.setattr(owner, at, crash)
-    first = do(tmp_path, map=False)
-    assert first.status == "failed"
-    assert crashed
-    second = go_on(first.run)
-    assert second.status == "done"
-    steps = [event.step for event in first.of(Step) + second.of(Step)]
-    assert steps == list(range(1, len(steps) + 1))
-    for key in ("ba_after", "asr_after", "steps", "stamps", "given_up"):
-        assert second.result[key] == whole.result[key]
-
-
 def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falls_back(monkeypatch, 0.81, Verdict("some"))
     costly(monkeypatch)
@@ -166,23 +136,3 @@ def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeyp
     assert done.result["ba_held"] is False
     assert done.result["stamps"] == "beside"
     assert "steps_before" not in done.run.data
-
-
-def test_stopped_in_the_second_attempt_it_goes_on_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
-    costly(monkeypatch)
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
-    whole = do(tmp_path, map=False)
-
-    def stop(run: Any, event: Any) -> None:
-        if isinstance(event, Step) and event.step == whole.run.data["steps_before"] + 13:
-            run.tell("stop")
-
-    first = do(tmp_path, stop, map=False)
-    assert first.status == "stopped"
-    first.run.tell("run")
-    second = go_on(first.run)
-    assert second.status == "done"
-    assert second.of(Step)[0].step == whole.run.data["steps_before"] + 14
-    for key in ("ba_after", "asr_after", "steps", "stamps"):
-        assert second.result[key] == whole.result[key]
