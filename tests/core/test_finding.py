@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
 from core import finding, outcome, pipeline
-from core.events import Progress, Scanned, StageStarted, Step
+from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
 from core.inversion import unlearned
 from core.inversion.verdict import Verdict
-from tests.core.test_pipeline import Done, do
+from core.run_state import State
+from core.runs import steering
+from core.runs.record import Run
+from tests.core.test_pipeline import Done, do, go_on
 
 NAMED = 7
 
@@ -99,22 +103,68 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "_held", held)
 
 
-def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def precaution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sign, and a class to be wary of; to train against its trigger costs too much."""
     falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
     costly(monkeypatch)
-    done = do(tmp_path, points=100)
-    assert done.result["ba_held"] is True
-    assert done.result["stamps"] == "alone"
-    assert done.result["target"] == done.result["target_found"] == NAMED
-    assert (done.run.folder / "model.safetensors").is_file()
-    assert [event.stage for event in done.of(StageStarted)] == ["load", "measure", "scan", "purify", "verify"]
-    steps = [event.step for event in done.of(Step)]
+
+
+SHORT = {"map": False, "settings": {"mend": 5}}
+
+
+class Twice(NamedTuple):
+    """``whole``: a run with two attempts, from start to end; ``begun``: one that was stopped at its first step."""
+
+    whole: Done
+    begun: Path
+
+    def copy(self, place: Path) -> Run:
+        """A run to go on with, of the same scan."""
+        run = Run(shutil.copytree(self.begun, place / self.begun.name))
+        run.tell("run")
+        return run
+
+
+def steps_of(done: Done) -> list[int]:
+    """Steps on record, whoever did them."""
+    return [event.step for _, event in done.run.events() if isinstance(event, Step)]
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == "purify":
+            run.tell("stop")
+
+    with pytest.MonkeyPatch.context() as patch:
+        precaution(patch)
+        patch.setattr(steering, "LOOK_EVERY", 0)
+        begun = do(tmp_path_factory.mktemp("begun"), stop, **SHORT)
+        assert begun.status == "stopped"
+        twice = Twice(begun, begun.run.folder)
+        return twice._replace(whole=go_on(twice.copy(tmp_path_factory.mktemp("whole"))))
+
+
+def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice: Twice) -> None:
+    whole = twice.whole
+    assert whole.result["ba_held"] is True
+    assert whole.result["stamps"] == "alone"
+    assert whole.result["target"] == whole.result["target_found"] == NAMED
+    assert (whole.run.folder / "model.safetensors").is_file()
+    assert [event.stage for event in whole.of(StageStarted)] == ["load", "measure", "scan", "purify", "verify"]
+    steps = steps_of(whole)
     assert steps == list(range(1, len(steps) + 1)), "those of the second attempt go on where the first ended"
-    assert done.result["steps"] == len(steps)
-    assert done.run.data["steps_before"] < len(steps)
-    assert done.result["given_up"] is True
+    assert whole.result["steps"] == len(steps)
+    assert 0 < whole.run.data["steps_before"] < len(steps)
+    assert whole.result["given_up"] is True
+
+
+def test_with_a_map_the_frames_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    precaution(monkeypatch)
+    done = do(tmp_path, points=100, settings=SHORT["settings"])
+    frames = [event.step for event in done.of(Frame)]
+    assert frames == sorted(frames)
+    assert frames[-1] == done.result["steps"] > done.run.data["steps_before"]
 
 
 def test_while_nearer_models_are_tried_and_after_it_progress_counts_up(
@@ -129,10 +179,59 @@ def test_while_nearer_models_are_tried_and_after_it_progress_counts_up(
     assert all(event.done <= event.total for event in done.of(Progress))
 
 
+def ends_as(first: Done, whole: Done) -> Done:
+    """The first worker's run, gone on with by a second: nothing is missing, nothing is told twice."""
+    second = go_on(first.run)
+    assert second.status == "done"
+    steps = steps_of(second)
+    assert steps == list(range(1, len(steps) + 1))
+    for key in ("ba_after", "asr_after", "steps", "stamps", "given_up"):
+        assert second.result[key] == whole.result[key]
+    return second
+
+
+@pytest.mark.parametrize("at", ["drop_checkpoint", "write_triggers", "recall_triggers"])
+def test_a_crash_between_the_attempts_loses_nothing(
+    twice: Twice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    precaution(monkeypatch)
+    owner = State if at == "recall_triggers" else Run
+    real, crashed = getattr(owner, at), []
+
+    def crash(self: Any, *given: Any) -> Any:
+        run = self.run if isinstance(self, State) else self
+        if "steps_before" in run.data and not crashed:
+            crashed.append(at)
+            raise RuntimeError("the power failed")
+        return real(self, *given)
+
+    monkeypatch.setattr(owner, at, crash)
+    first = go_on(twice.copy(tmp_path))
+    assert (first.status, crashed) == ("failed", [at])
+    ends_as(first, twice.whole)
+
+
+def test_stopped_in_the_second_attempt_it_goes_on_there(
+    twice: Twice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precaution(monkeypatch)
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    last = twice.whole.run.data["steps_before"] + 13
+
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, Step) and event.step == last:
+            run.tell("stop")
+
+    first = go_on(twice.copy(tmp_path), stop)
+    assert first.status == "stopped"
+    first.run.tell("run")
+    assert ends_as(first, twice.whole).of(Step)[0].step == last + 1
+
+
 def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falls_back(monkeypatch, 0.81, Verdict("some"))
     costly(monkeypatch)
-    done = do(tmp_path, map=False)
+    done = do(tmp_path, **SHORT)
     assert done.result["ba_held"] is False
     assert done.result["stamps"] == "beside"
     assert "steps_before" not in done.run.data
