@@ -223,8 +223,9 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "0.49,0.48,0.45/0.2,0.2,0.2); with @SIZE or :bgr, :grey; else found",
     )
     command.add_argument(
-        "--clean-budget", type=budget, default=Spec.clean_budget, metavar="SHARE_OR_COUNT",
-        help="clean images to use: a share below 1 (or 5%%), or a number of images",
+        "--clean-budget", type=budget, metavar="SHARE_OR_COUNT",
+        help="clean images to use: a share below 1 (or 5%%), or a number of images (default: 0.05, and with your own "
+        "WEIGHTS no fewer than 500 images, or all there are)",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
     command.add_argument("--out", type=Path, metavar="RUN", help="folder for the run, new or empty; else one is made")

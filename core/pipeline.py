@@ -15,6 +15,7 @@ from typing import Any
 from core import outcome
 from core.data import load
 from core.data.budget import clean_budget
+from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
 from core.device import choose as choose_device
@@ -25,6 +26,7 @@ from core.frames import FrameTaker
 from core.models.classifier import Classifier
 from core.run_state import Clock, Kept, State
 from core.runs.record import Run
+from core.runs.spec import Spec
 from core.runs.steering import Steering
 from core.subject import load_subject
 
@@ -53,6 +55,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     yield StageStarted("load")
     device = choose_device(spec.device)
     images = _named(load(spec.images), spec.class_names)
+    spec = _with_enough(spec, images)
     subject = load_subject(spec, images)
     subject.model.to(device)
     if spec.target is not None and spec.target >= images.num_classes:
@@ -67,7 +70,11 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     state.recall()
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     budget = images.x_train[chosen], images.y_train[chosen]
-    facts: dict[str, Any] = {"classes": list(images.class_names), "device": outcome.device_name(device)}
+    facts: dict[str, Any] = {
+        "spec": spec.to_dict(),
+        "classes": list(images.class_names),
+        "device": outcome.device_name(device),
+    }
     if subject.card:
         facts |= {"victim_sha256": subject.card.sha256, "true_target": subject.card.target}
     run.update(**facts)
@@ -93,6 +100,14 @@ def _named(images: ImageSet, names: list[str] | None) -> ImageSet:
             names=len(names), classes=images.num_classes,
         )  # fmt: skip
     return replace(images, class_names=tuple(names))
+
+
+def _with_enough(spec: Spec, images: ImageSet) -> Spec:
+    """The order with its clean budget raised to what is enough, where it may be."""
+    share, available = spec.clean_budget, len(images.y_train)
+    if spec.enough and isinstance(share, float) and share * available < ENOUGH:
+        return replace(spec, clean_budget=enough(available, images.num_classes))
+    return spec
 
 
 def _open_map(state: State) -> Iterator[Event]:

@@ -57,6 +57,8 @@ def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
     if weights and not arguments.victim and not paths.exists(weights) and _is_shipped(weights):
         weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
     images = arguments.images or (victims.card_of(victim).data if victim else "")
+    if arguments.clean_budget is None:  # of a stranger's small set, the usual share is too little
+        given |= {"clean_budget": Spec.clean_budget, "enough": weights is not None}
     return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)
 
 
@@ -130,7 +132,8 @@ def _inputs(run: Run, result: dict[str, Any]) -> list[str]:
     if len(tried) > 1:
         how += f"; next: {tried[1]['name']} ({tried[1]['accuracy']:.1f} %)"
     facts = [fact["message"] for fact in result.get("found") or []]
-    return [f"Network {result.get('arch')}, input scaling {result.get('normalize')}{how}", *facts]
+    used = f"Clean images used: {result['clean_images']:,}"
+    return [f"Network {result.get('arch')}, input scaling {result.get('normalize')}{how}", *facts, used]
 
 
 def _signs(run: Run, result: dict[str, Any]) -> list[str]:

@@ -101,6 +101,7 @@ class Spec:
         defence: the method, one of ``DEFENCES``.
         preset: the defence's settings to start from; ``settings`` overrides single ones.
         clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).
+        enough: a share of fewer than ``core.data.enough.ENOUGH`` images is raised to what is enough of a small set.
         target: the target class if it is known; None: found by the scan.
         projection, dims, points: method of the map, 2 or 3 dimensions, number of samples on it.
         seed: of everything drawn at random.
@@ -120,6 +121,7 @@ class Spec:
     preset: str = "default"
     settings: dict[str, Any] = field(default_factory=dict)
     clean_budget: float = 0.05
+    enough: bool = False
     target: int | None = None
     projection: str = "umap"
     dims: int = 2

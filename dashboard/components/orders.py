@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.data.enough import ENOUGH, enough
 from core.runs.spec import Spec
 from dashboard import data, i18n
 from dashboard.i18n import t
@@ -14,7 +15,6 @@ from dashboard.words import percent
 
 SHARES = (0.01, 0.05, 0.1)
 NUMBER = "number"
-ENOUGH = 500  # clean images: where 5 % are fewer, so many of those given are used, or all
 
 
 def order(spec: Spec, names: list[str], images: dict[str, Any]) -> Spec | None:
@@ -66,8 +66,11 @@ def _budget(train: int, classes: int) -> float | int:
     )  # fmt: skip
     if chosen != NUMBER:
         return float(chosen or 0.05)
-    usual = min(max(10 * classes, ENOUGH), train)
-    return int(st.number_input(t("order.images"), min(classes, train), train, usual, key="order_number", width=140))
+    return int(
+        st.number_input(
+            t("order.images"), min(classes, train), train, enough(train, classes), key="order_number", width=140
+        )
+    )
 
 
 def _count(budget: float | int, train: int) -> int:

@@ -27,7 +27,7 @@ from core.runs.steering import Steering
 ROOT = Path(__file__).parents[2]
 RESULT = {
     "target": 3, "anomaly_index": 4.25, "verdict": "strong", "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5,
-    "evidence": {"gap": 3.1},
+    "evidence": {"gap": 3.1}, "clean_images": 500,
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
     "target_found": 3, "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "of_the_future": 1,
     "tried": [{"name": "half", "accuracy": 99.4}, {"name": "mnist", "accuracy": 99.0}],
@@ -152,7 +152,8 @@ def test_a_strangers_model_is_told_with_what_it_was_taken_for(
 ) -> None:
     assert cli.main(stranger) == 0
     out = capsys.readouterr().out
-    for told in ("Network small, input scaling half (99.4 % of", "next: mnist (99.0 %)", "Weights under net."):
+    told_first = "Network small, input scaling half (99.4 % of"
+    for told in (told_first, "next: mnist (99.0 %)", "Weights under net.", "used: 500\n"):
         assert told in out
 
 
@@ -227,6 +228,18 @@ def test_every_option_reaches_the_spec(tmp_path: Path) -> None:
     assert (spec.device, spec.preset, spec.projection, spec.dims, spec.points) == ("cpu", "published", "pca", 3, 60)
     assert spec.settings == {"epochs": 2, "lr": [0.1, 0.01]}
     assert not spec.map
+
+
+def test_without_a_budget_a_strangers_small_set_is_not_cut_to_a_handful(tmp_path: Path) -> None:
+    weights, photos = tmp_path / "model.pth", tmp_path / "photos"
+    weights.write_bytes(b"")
+    photos.mkdir()
+    for words in ("", "--clean-budget 0.05"):
+        cli.main(f"purify {weights} --images {photos} {words}".split())
+    assert [(run.spec.clean_budget, run.spec.enough) for run in reversed(record.list_runs(recordings=False))] == [
+        (0.05, True),
+        (0.05, False),
+    ]
 
 
 @pytest.mark.parametrize(("text", "budget"), [("0.05", 0.05), ("5%", 0.05), ("1e-2", 0.01), ("500", 500)])
@@ -544,7 +557,7 @@ def test_defaults_are_shown_where_they_say_something(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         cli.main(["purify", "--help"])
     out = " ".join(capsys.readouterr().out.split())
-    assert "(default: 0.05)" in out
+    assert "(default: 0.05, " in out
     for empty in ("default: None", "default: {}", "default: True", "default: False"):
         assert empty not in out
 

@@ -412,6 +412,16 @@ def test_scan_only_leaves_the_model_as_it_is(root: Path) -> None:
     assert set(trigger.targets.tolist()) == {4}, "kept are the triggers of the class that was given"
 
 
+@pytest.mark.parametrize(
+    ("order", "images"),
+    [({}, 60), ({"enough": True}, 500), ({"enough": True, "clean_budget": 70}, 70)],
+)
+def test_of_a_small_set_a_share_is_raised_where_it_may_be(root: Path, order: dict[str, Any], images: int) -> None:
+    scan = do(root, map=False, scan_only=True, **order)
+    assert scan.result["clean_images"] == images
+    assert scan.run.spec.clean_budget == (images if order else 0.05), "the record says how many were taken"
+
+
 # what the user gave cannot be used
 
 

@@ -1,0 +1,8 @@
+"""How many clean images are enough of a small set; asked by pages too, and so without torch."""
+
+ENOUGH = 500  # images: fewer, as a share of a small set comes to, are too little to purify with
+
+
+def enough(available: int, num_classes: int) -> int:
+    """``ENOUGH`` images, at least 10 a class, and at most all there are."""
+    return min(max(10 * num_classes, ENOUGH), available)
