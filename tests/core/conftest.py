@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.core.tiny import Tiny
+    from tests.core.whole_runs import Done
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,17 @@ def tiny() -> Tiny:
     from tests.core.tiny import tiny_victim
 
     return tiny_victim()
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where whole runs are kept."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def whole(root: Path) -> Done:
+    """One run with a map, from start to end; not to be changed."""
+    from tests.core.whole_runs import do
+
+    return do(root)

@@ -18,7 +18,8 @@ from core.inversion.verdict import Verdict
 from core.run_state import State
 from core.runs import steering
 from core.runs.record import Run
-from tests.core.test_pipeline import Done, do, go_on
+from core.victims import card_of
+from tests.core.whole_runs import VICTIM, Done, do, go_on
 
 NAMED = 7
 
@@ -43,6 +44,43 @@ def scanned(done: Done) -> tuple[Scanned, set[float], set[int]]:
     triggers = done.run.triggers()
     assert triggers is not None
     return done.of(Scanned)[0], set(triggers.push.tolist()), set(triggers.targets.tolist())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "target", "push"),
+    [
+        (Verdict("strong", sure=True), None, 1.0),
+        (Verdict("strong"), None, 1.5),
+        (Verdict("some"), None, 1.5),
+        (Verdict("none", hint=True), None, 1.5),
+        (Verdict("none", hint=False), None, 0.0),
+        (Verdict("none", hint=False), 4, 1.0),
+    ],
+)
+def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothing_shows(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
+) -> None:
+    monkeypatch.setattr(finding, "judge", lambda found: verdict)
+    monkeypatch.setattr(finding, "clear", lambda shares: None)  # whom copies fall back on is another matter
+    done = do(root, map=False, scan_only=True, target=target)
+    found = done.run.triggers()
+    assert found is not None
+    assert set(found.push.tolist()) == {push}
+    assert done.of(Scanned)[0].verdict == verdict.grade
+
+
+def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_alone(whole: Done, root: Path) -> None:
+    found, more = whole.run.triggers(), whole.run.triggers(again=True)
+    assert found is not None
+    assert more is not None
+    assert set(more.targets.tolist()) == {card_of(VICTIM).target}
+    assert len(more.forms) == 2 * len(found.forms)
+    for changes in (
+        {"scan_only": True},
+        {"settings": {"again": 0}},
+        {"preset": "published", "settings": {"epochs": 1}},
+    ):
+        assert do(root, map=False, **changes).run.triggers(again=True) is None
 
 
 @pytest.mark.parametrize("hint", [True, False])

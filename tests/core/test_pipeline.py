@@ -1,75 +1,23 @@
-"""Whole runs on the shipped victim of the digits: what is told, what is kept, and going on after a stop."""
+"""Whole runs on the shipped victim of the digits: what is told, what is kept, and what cannot be used."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import finding, outcome, pipeline
-from core.defenses.mcl import Purifier
-from core.events import Event, Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
-from core.inversion.verdict import Verdict
-from core.run_state import Clock
-from core.runs import record, steering, worker
-from core.runs.record import Run
-from core.runs.spec import Inputs, Spec, statistics
+from core.events import Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step
 from core.victims import card_of, load_victim
+from tests.core.whole_runs import STAGES, VICTIM, Done, do
 
-VICTIM = "digits-badnets"
-SPEC = Spec(victim=VICTIM, images="digits", points=200, projection="pca", device="cpu")
-STAGES = ["load", "measure", "scan", "purify", "verify"]
 RESULT_KEYS = {
     "target", "anomaly_index", "asr_kind", "ba_before", "ba_after", "asr_before", "asr_after", "seconds", "device",
     "steps", "clean_images", "dissolution_before", "dissolution_after", "arch",
 }  # fmt: skip
-
-
-class Done(NamedTuple):
-    run: Run
-    status: str
-    events: list[Event]
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def result(self) -> dict[str, Any]:
-        return self.run.data["result"]
-
-
-def do(root: Path, on_event: Callable[[Run, Event], None] = lambda run, event: None, **changes: Any) -> Done:
-    run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
-    return go_on(run, on_event)
-
-
-def go_on(run: Run, on_event: Callable[[Run, Event], None] = lambda run, event: None) -> Done:
-    seen: list[Event] = []
-
-    def see(event: Event) -> None:
-        seen.append(event)
-        on_event(run, event)
-
-    status = worker.work(run.folder, on_event=see)
-    return Done(Run(run.folder), status, seen)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def whole(root: Path) -> Done:
-    """One run with a map, from start to end."""
-    return do(root)
 
 
 # a whole run
@@ -182,216 +130,6 @@ def test_the_record_has_the_same_events(whole: Done) -> None:
     assert whole.run.data["classes"] == list("0123456789")
 
 
-# stopping
-
-
-def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
-    whole: Done, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
-
-    def stop(run: Run, event: Event) -> None:
-        if isinstance(event, Step) and event.step == 13:
-            run.tell("stop")
-
-    first = do(root, stop, map=False)
-    assert first.status == first.run.status == "stopped"
-    assert isinstance(first.events[-1], Steered)
-    assert first.run.data["result"] is None
-    assert first.run.read_checkpoint() is not None
-    assert not (first.run.folder / "model.safetensors").exists()
-    first.run.tell("run")
-    second = go_on(first.run)
-    assert second.status == "done"
-    assert second.of(Scanned) == []
-    assert [event for event in second.of(Progress) if event.stage == "scan"] == []
-    assert [event.when for event in second.of(Measured)] == ["after"]
-    steps = [event.step for event in first.of(Step) + second.of(Step)]
-    assert steps == list(range(1, len(steps) + 1))
-    assert second.of(Step)[0].step == 14
-    assert second.of(Frame) == []
-    assert second.result["ba_before"] == whole.result["ba_before"]
-    assert second.result["steps"] == whole.result["steps"]
-    ours, theirs = (load_file(done.run.folder / "model.safetensors") for done in (second, whole))
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-
-
-def told(done: Done) -> list[int]:
-    """Steps of the frames told of, each of which is on disk, and no other."""
-    frames = done.of(Frame)
-    assert [frame.index for frame in frames] == list(range(done.run.frame_count))
-    assert all((done.run.folder / frame.file).is_file() for frame in frames)
-    return [frame.step for frame in frames]
-
-
-def test_stopped_the_frame_in_the_making_is_finished_and_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
-    whole_at = {}
-
-    def pause_and_stop(run: Run, event: Event) -> None:
-        if isinstance(event, Step) and event.step in (3, 5):
-            run.tell("pause" if event.step == 3 else "stop")
-        if isinstance(event, Steered) and event.action == "pause":
-            whole_at["pause"] = [frame.step for _, frame in run.events() if isinstance(frame, Frame)]
-            run.tell("run")
-
-    stopped = do(root, pause_and_stop)
-    assert whole_at["pause"] == [0, 1, 2, 3], "what was seen is told before the pause"
-    assert stopped.status == "stopped"
-    assert told(stopped) == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_crash_in_the_training_loses_no_frame(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(self: Purifier) -> None:
-        if self.done == 4:
-            raise RuntimeError("out of order")
-
-    monkeypatch.setattr(Purifier, "_average", break_down)
-    failed = do(root)
-    assert failed.status == "failed"
-    assert told(failed) == [0, 1, 2, 3]
-
-
-def test_stopped_while_scanning_it_scans_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
-    asked: list[str] = []
-
-    def stop(run: Run, event: Event) -> None:
-        asked.append(event.type)
-        if isinstance(event, Progress) and event.stage == "scan":
-            run.tell("stop")
-
-    first = do(root, stop)
-    assert first.status == "stopped"
-    assert first.of(Scanned) == []
-    assert first.run.triggers() is None
-    assert first.run.frame_count == 1
-    first.run.tell("run")
-
-    def stop_again(run: Run, event: Event) -> None:
-        if isinstance(event, StageStarted) and event.stage == "scan":
-            run.tell("stop")
-
-    second = go_on(first.run, stop_again)
-    assert second.status == "stopped"
-    assert second.of(Frame) == second.of(Measured) == [], "the first frame and measurement were kept"
-
-
-# somebody's own model
-
-
-@pytest.fixture(scope="module")
-def strange(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The same network as a stranger's file: PyTorch's format, names as DataParallel gives them."""
-    path = tmp_path_factory.mktemp("weights") / "theirs.pth.tar"
-    tensors = load_victim(VICTIM).net.state_dict()
-    torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
-    return do(root, victim=None, weights=str(path), points=100)
-
-
-def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
-    assert strange.status == "done"
-    result = strange.result
-    assert result["asr_kind"] == "estimated"
-    assert {event.asr_kind for event in strange.of(Measured) + strange.of(Frame)} == {"estimated"}
-    assert result["target"] == card_of(VICTIM).target
-    assert result["asr_before"] > 80
-    assert result["asr_after"] < 20
-    assert result["arch"] == "small"
-    kinds = [type(event) for event in strange.events]
-    assert kinds.index(Scanned) < kinds.index(Frame), "there is no trigger to show before the scan"
-    assert [event.stage for event in strange.of(StageStarted)] == STAGES
-    assert [event.when for event in strange.of(Measured)] == ["before", "after"]
-
-
-def test_its_weights_keep_the_names_they_came_with(strange: Done) -> None:
-    purified = load_file(strange.run.folder / "model.safetensors")
-    assert purified.keys() == {f"module.{name}" for name in load_victim(VICTIM).net.state_dict()}
-
-
-def test_its_card_gives_the_input_scaling_in_numbers(strange: Done) -> None:
-    card = json.loads((strange.run.folder / "card.json").read_text())
-    scaling = statistics(Inputs.parse(card["normalize"]).scaling)
-    assert scaling is not None
-    assert card["mean"] == pytest.approx(scaling[0], abs=1e-4)
-    assert card["std"] == pytest.approx(scaling[1], abs=1e-4)
-    assert card["mean"] == pytest.approx(card_of(VICTIM).mean, abs=0.05), "near what it was trained with"
-
-
-def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
-    ruined = do(root, map=False, settings={"lr": 3.0, "average": 0, "back": 0, "epochs": 1})
-    assert ruined.status == "done"
-    assert ruined.result["ba_held"] is False
-    assert ruined.result["back"] is None
-    assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
-    assert not (ruined.run.folder / "model.safetensors").exists()
-
-
-def test_where_a_longer_step_back_holds_accuracy_that_is_handed_out(root: Path) -> None:
-    saved = do(root, map=False, settings={"lr": 0.1, "back": 0.0, "epochs": 1})
-    assert saved.result["ba_held"] is True
-    assert saved.result["back"] >= 0.1
-    assert saved.result["ba_after"] >= saved.result["ba_before"] - 2
-    assert (saved.run.folder / "model.safetensors").exists()
-    assert len(saved.of(Measured)) == 2
-
-
-@pytest.mark.parametrize(
-    ("push", "accuracies", "taken", "held"),
-    [
-        (1.0, [88.6], 0, True),
-        (1.0, [88.1, 88.2, 88.3], 2, True),
-        (1.0, [88.1, 88.2, 88.0], 0, True),
-        (1.0, [87.0, 88.1, 88.2], 1, True),
-        (1.0, [87.0, 87.5, 87.9], 0, False),
-        (1.5, [88.1, 88.3], 0, True),
-        (0.0, [88.1, 88.3], 0, True),
-        (0.0, [87.0, 88.1, 88.3], 1, True),
-        (None, [88.1, 88.3], 0, True),
-    ],
-)
-def test_accuracy_is_held_with_room_to_spare_where_the_trigger_is_sure(
-    monkeypatch: pytest.MonkeyPatch, push: float | None, accuracies: list[float], taken: int, held: bool
-) -> None:
-    def measured(ba: float) -> Measured:
-        return Measured("after", ba, ba, 1.0, "true", 100, 90)
-
-    monkeypatch.setattr(outcome, "answered", lambda state, model: accuracies[model])
-    monkeypatch.setattr(outcome, "accuracy", lambda state, clean: clean)
-    monkeypatch.setattr(outcome, "measured", lambda state, model, when, clean: measured(clean))
-    purifier = SimpleNamespace(result=lambda best: 0, nearer=lambda: ((k / 10, k) for k in range(1, len(accuracies))))
-    state = SimpleNamespace(
-        settings=SimpleNamespace(most_drop=2.0, back=0.05), before=measured(90.0), back=0.0,
-        triggers=[] if push is None else [SimpleNamespace(push=push)], steering=SimpleNamespace(check=lambda: None),
-    )  # fmt: skip
-    trying = pipeline._held(state, purifier, Clock(SimpleNamespace(paused_seconds=0.0)))  # type: ignore[arg-type]
-    told = []
-    while True:
-        try:
-            told.append(next(trying))
-        except StopIteration as end:
-            model, after, said = end.value
-            break
-    assert (model, after.ba, said) == (taken, accuracies[taken], held)
-    assert [event.done for event in told] == list(range(1, len(told) + 1)), "each nearer model is told of"
-    assert len(told) >= taken
-    assert state.back == ((taken / 10 or 0.05) if held else 0.0)
-
-
-def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_alone(whole: Done, root: Path) -> None:
-    found, more = whole.run.triggers(), whole.run.triggers(again=True)
-    assert found is not None
-    assert more is not None
-    assert set(more.targets.tolist()) == {card_of(VICTIM).target}
-    assert len(more.forms) == 2 * len(found.forms)
-    for changes in (
-        {"scan_only": True},
-        {"settings": {"again": 0}},
-        {"preset": "published", "settings": {"epochs": 1}},
-    ):
-        assert do(root, map=False, **changes).run.triggers(again=True) is None
-
-
 # scanning alone, and a target that is given
 
 
@@ -488,61 +226,7 @@ def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: D
     assert tuned.run.data["target"] is None
 
 
-def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defence(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("weights") / "theirs.safetensors"
-    path.write_bytes(card_of(VICTIM).weights.read_bytes())
-    done = do(root, victim=None, weights=str(path), map=False, defence="fp", settings={"epochs": 1, "least": 5})
-    assert done.status == "done"
-    assert len(done.of(Scanned)) == 1
-    assert done.result["asr_kind"] == "estimated"
-
-
 def test_unlearning_uses_what_the_scan_found(root: Path) -> None:
     done = do(root, map=False, defence="nc")
     assert done.result["target"] == card_of(VICTIM).target
     assert done.result["asr_after"] < done.result["asr_before"] - 20
-
-
-def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
-    order: dict[str, Any] = {
-        "map": False,
-        "defence": "nad",
-        "settings": {"epochs": 2, "teacher_epochs": 1, "batch": 20, "least": 0},
-    }
-
-    def stop(run: Run, event: Event) -> None:
-        if isinstance(event, Step) and event.step == 5:
-            run.tell("stop")
-
-    whole, first = do(root, **order), do(root, stop, **order)
-    assert first.status == "stopped"
-    first.run.tell("run")
-    second = go_on(first.run)
-    assert [event.step for event in first.of(Step) + second.of(Step)] == list(range(1, 10))
-    assert second.result["asr_after"] == whole.result["asr_after"]
-
-
-@pytest.mark.parametrize(
-    ("verdict", "target", "push"),
-    [
-        (Verdict("strong", sure=True), None, 1.0),
-        (Verdict("strong"), None, 1.5),
-        (Verdict("some"), None, 1.5),
-        (Verdict("none", hint=True), None, 1.5),
-        (Verdict("none", hint=False), None, 0.0),
-        (Verdict("none", hint=False), 4, 1.0),
-    ],
-)
-def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothing_shows(
-    root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
-) -> None:
-    monkeypatch.setattr(finding, "judge", lambda found: verdict)
-    monkeypatch.setattr(finding, "clear", lambda shares: None)  # whom copies fall back on is another matter
-    done = do(root, map=False, scan_only=True, target=target)
-    found = done.run.triggers()
-    assert found is not None
-    assert set(found.push.tolist()) == {push}
-    assert done.of(Scanned)[0].verdict == verdict.grade

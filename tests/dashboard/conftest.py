@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import paths, victims
+from core import inspection, paths, victims
 from core.events import Event, Finished, Frame, Measured, Progress, Scanned, StageStarted
+from core.runs import record, supervisor
 from core.runs.files import EventWriter, write_json
+from core.runs.process import identity
 from core.runs.record import FORMAT, Run
 from core.runs.spec import Spec
+from tests.dashboard.examinations import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("speed limit 80", "stop", "give way")
@@ -104,6 +107,47 @@ def open_page() -> Callable[..., AppTest]:
         return app.run()
 
     return open_
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A file of somebody's own weights."""
+    file = tmp_path / "net v2.pth"
+    file.write_bytes(b"weights")
+    return file
+
+
+@pytest.fixture
+def look(home: Path, weights: Path) -> Callable[..., str]:
+    """Leaves the note of an inspection: ``look(step="images")``."""
+
+    def leave(ended: bool = True, result: dict[str, Any] | None = None, **entries: Any) -> str:
+        spec = Spec(weights=str(weights), images="digits").to_dict()
+        folder = inspection.folder_of(KEY)
+        folder.mkdir(parents=True)
+        note = {"format": 1, "spec": spec, "worker": identity(), "ended": ended, "result": result or {}}
+        write_json(folder / "note.json", note | entries)
+        return KEY
+
+    return leave
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
+    """The orders given to the supervisor and to inspections; nothing is computed."""
+    orders: list[Spec] = []
+
+    def start(spec: Spec, title: str | None = None) -> Run:
+        orders.append(spec)
+        return record.create(spec, title=title)
+
+    def begin(spec: Spec) -> str:
+        orders.append(spec)
+        return KEY
+
+    monkeypatch.setattr(supervisor, "start", start)
+    monkeypatch.setattr(inspection, "start", begin)
+    return orders
 
 
 def words(app: AppTest) -> str:

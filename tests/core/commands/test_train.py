@@ -1,0 +1,55 @@
+"""``train``: weights with a card, and orders that cannot be carried out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import cli
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def test_train_writes_weights_and_a_card_and_refuses_to_overwrite_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    x = (y[:, None, None, None] * 100 + rng.integers(0, 100, (40, 16, 16, 3))).astype(np.uint8)
+    np.savez(tmp_path / "set.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    out = tmp_path / "new" / "victim"
+    command = (
+        f"train --data {tmp_path / 'set.npz'} --attack badnets --attack-set side=4 --target 1 --rate 0.2 --epochs 1 "
+        f"--train-set batch=20 --train-set lr=0.05 --device cpu --out {out}"
+    ).split()
+    assert cli.main([*command, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (facts["target"], facts["attack_settings"], facts["training"]["batch"]) == (1, {"side": 4}, 20)
+    assert facts["out"] == f"{out}.safetensors"
+    assert json.loads(Path(f"{out}.json").read_text())["ba"] == facts["ba"]
+    before = Path(f"{out}.safetensors").read_bytes()
+    assert cli.main(command) == 2
+    assert "already" in capsys.readouterr().err
+    assert Path(f"{out}.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("--train-set lr=fast", "lr=fast"),
+        ("--train-set speed=1", "speed=1"),
+        ("--epochs 0", "epochs=0"),
+        ("--data /no/where", "/no/where"),
+        ("--out /dev/null/x", "/dev/null"),
+    ],
+)
+def test_wrong_orders_to_train_are_one_sentence(
+    options: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "--out", str(tmp_path / "victim"), *options.split()]) == 2
+    err = capsys.readouterr().err
+    assert named in err
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,64 @@
+"""Whole runs on somebody's own model: the estimated rate, and what is handed back with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.events import Frame, Measured, Scanned, StageStarted
+from core.runs.spec import Inputs, statistics
+from core.victims import card_of, load_victim
+from tests.core.whole_runs import STAGES, VICTIM, Done, do
+
+
+@pytest.fixture(scope="module")
+def strange(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The same network as a stranger's file: PyTorch's format, names as DataParallel gives them."""
+    path = tmp_path_factory.mktemp("weights") / "theirs.pth.tar"
+    tensors = load_victim(VICTIM).net.state_dict()
+    torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
+    return do(root, victim=None, weights=str(path), points=100)
+
+
+def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
+    assert strange.status == "done"
+    result = strange.result
+    assert result["asr_kind"] == "estimated"
+    assert {event.asr_kind for event in strange.of(Measured) + strange.of(Frame)} == {"estimated"}
+    assert result["target"] == card_of(VICTIM).target
+    assert result["asr_before"] > 80
+    assert result["asr_after"] < 20
+    assert result["arch"] == "small"
+    kinds = [type(event) for event in strange.events]
+    assert kinds.index(Scanned) < kinds.index(Frame), "there is no trigger to show before the scan"
+    assert [event.stage for event in strange.of(StageStarted)] == STAGES
+    assert [event.when for event in strange.of(Measured)] == ["before", "after"]
+
+
+def test_its_weights_keep_the_names_they_came_with(strange: Done) -> None:
+    purified = load_file(strange.run.folder / "model.safetensors")
+    assert purified.keys() == {f"module.{name}" for name in load_victim(VICTIM).net.state_dict()}
+
+
+def test_its_card_gives_the_input_scaling_in_numbers(strange: Done) -> None:
+    card = json.loads((strange.run.folder / "card.json").read_text())
+    scaling = statistics(Inputs.parse(card["normalize"]).scaling)
+    assert scaling is not None
+    assert card["mean"] == pytest.approx(scaling[0], abs=1e-4)
+    assert card["std"] == pytest.approx(scaling[1], abs=1e-4)
+    assert card["mean"] == pytest.approx(card_of(VICTIM).mean, abs=0.05), "near what it was trained with"
+
+
+def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defence(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("weights") / "theirs.safetensors"
+    path.write_bytes(card_of(VICTIM).weights.read_bytes())
+    done = do(root, victim=None, weights=str(path), map=False, defence="fp", settings={"epochs": 1, "least": 5})
+    assert done.status == "done"
+    assert len(done.of(Scanned)) == 1
+    assert done.result["asr_kind"] == "estimated"
