@@ -14,6 +14,7 @@ from core.inversion.scan import Scan, scan
 from core.inversion.trigger import Reconstructed
 from core.inversion.unlearned import asked, clear, fallen_back
 from core.inversion.verdict import Verdict, judge
+from core.inversion.warped import warped
 from core.run_state import Clock, State
 
 # Shares of the stage's progress: three forms, and what the triggers from other starts, or unlearning, takes.
@@ -40,7 +41,7 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
                 told = done
                 yield clock.progress("scan", done, total + MORE)
         assert found is not None
-        found, verdict = yield from _fallen_back_on(state, found, budget, clock)
+        found, verdict = yield from _judged(state, found, budget, clock)
         state.scanned = _scanned(state, found, verdict)
         state.recall_triggers()
         yield state.scanned
@@ -49,13 +50,20 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _fallen_back_on(
-    state: State, found: Scan, budget: Budget, clock: Clock
-) -> Generator[Event, None, tuple[Scan, Verdict]]:
-    """Where the scan shows no sign, the class that the model falls back on is the one to be wary of: if that is clear,
-    and a trigger that leads there is known to train against."""
+def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generator[Event, None, tuple[Scan, Verdict]]:
+    """The verdict and the class it is of. Where the inversion shows no sign, random warps may; and where these do not
+    either, the class that the model falls back on is the one to be wary of, if that is clear, and a trigger that leads
+    there is known to train against."""
     verdict, model = judge(found), state.subject.model
-    if verdict.grade != "none" or state.spec.target is not None or not asked(model, budget[0]):
+    if verdict.grade != "none" or state.spec.target is not None:
+        return found, verdict
+    led = warped(model, budget[0], state.spec.seed)
+    state.steering.check()
+    if led is not None:
+        found = found.of(led[0])
+        # what the inversion has of that class is a poor copy of a warp, so there is nothing to push against
+        return found, Verdict("some", judge(found).facts | {"warped": round(100 * led[1], 1)}, hint=False)
+    if not asked(model, budget[0]):
         return found, verdict
     shares: torch.Tensor | None = None
     for done, total, result in fallen_back(model, *budget, seed=state.spec.seed):

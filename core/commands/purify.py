@@ -31,6 +31,8 @@ STAMPS = {
     "warps) as a precaution, and not against what the scan reconstructed.",
     "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
     "against random stamps (patches, pixels, patterns, waves, warps).",
+    "warped": "A warp cannot be reconstructed, so the model was trained against random stamps (patches, pixels, "
+    "patterns, waves, and mostly warps) instead.",
     "given_up": "As a precaution, the model was first trained against what the scan reconstructed for that class. This "
     "cost too much accuracy; the one handed out was only trained against random stamps (patches, pixels, patterns, "
     "waves, warps).",
@@ -152,7 +154,13 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
         VERDICTS.get(str(result["verdict"]), "No verdict."),
         f"{what}, anomaly index {_figure(result.get('anomaly_index'))}",
     ]
-    fallen = (result.get("evidence") or {}).get("fallen_back")
+    evidence = result.get("evidence") or {}
+    led, fallen = evidence.get("warped"), evidence.get("fallen_back")
+    if led is not None:
+        lines.append(
+            f"Of the clean images whose answer changed when they were warped slightly and at random, {led:.0f} % were "
+            "read as that class: a model with a warp for a trigger does so, an honest one gives many answers."
+        )
     if fallen is not None:
         lines.append(
             f"Copies that were made to unlearn clean images fell back on that class in {fallen:.0f} % of their wrong "
@@ -164,9 +172,14 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
             "nothing was done: run again without --target for that."
         )
     if result.get("stamps") in STAMPS:
-        precaution = none and result["stamps"] == "beside"
-        lines.append(STAMPS["precaution" if precaution else "given_up" if result.get("given_up") else result["stamps"]])
+        lines.append(STAMPS[_trained_against(result, none)])
     return lines
+
+
+def _trained_against(result: dict[str, Any], none: bool) -> str:
+    if result["stamps"] == "beside":
+        return "precaution" if none else "beside"
+    return "given_up" if result.get("given_up") else "alone" if none else "warped"
 
 
 def _rate(result: dict[str, Any]) -> str:

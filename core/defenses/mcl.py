@@ -21,9 +21,9 @@ their own. Where clean images are few, mending takes longer, and, unless the tri
 mixed in pairs (``core.defenses.mixing``): so the victim is asked for more answers than there are images.
 
 Where the scan shows no sign (triggers of push 0), what it reconstructed is nobody's trigger. The preset then takes
-random stamps (``core.defenses.stamps``) in its place. Where the signs are doubtful (push above 1), it may be another
-class's trigger or a poor copy, and each image comes once with a stamp and once with a trigger. Either goes on for a
-fixed number of steps, since the end of the attack cannot be seen.
+random stamps (``core.stamps``) in its place, more of the kinds that turn many images to one class. Where the signs are
+doubtful (push above 1), it may be another class's trigger or a poor copy, and each image comes once with a stamp and
+once with a trigger. Either goes on for a fixed number of steps, since the end of the attack cannot be seen.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from torch import Tensor
 from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.defenses.mixing import mixed
 from core.defenses.settings import PLENTY, MCLSettings
-from core.defenses.stamps import stamped
 from core.defenses.training import Aimed, Check, Training
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers, look
 from core.models.fold import folded
+from core.stamps import KINDS, shares, stamped, turned
 
 
 def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) -> Tensor:
@@ -74,6 +74,7 @@ FEW_MEND = 2.0  # how much longer mending is there, times its steps
 QUICK = 256  # clean images that batch-norm statistics are taken from for a look; the result takes more
 UNMENDED = 40  # steps there are at least before the mending, if the attack does not go
 MOST = 4000  # clean images that the result's are taken from
+WATCHED = 500  # clean images that show which kinds of stamps turn them
 
 
 class Purifier(Training):
@@ -114,6 +115,7 @@ class Purifier(Training):
         self.victim = folded(victim)  # once: it is asked at every step
         if settings.stamps > 0 and bool((push != 1).any()):
             self.stamps = "beside" if bool(push.any()) else "alone"
+            self.kinds = shares(turned(victim, images[:WATCHED], KINDS, seed))
         self.few = 1 - min(1.0, len(images) / (victim.num_classes * PLENTY))
         longer, self.rate = max(1 + FEW_MEND * self.few, 2 if self.stamps else 1), 1.0
         if not batch_normed(victim):
@@ -225,7 +227,7 @@ class Purifier(Training):
 
     def _stamped(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same with random stamps: ahead is the class that the victim gives the image instead of its own."""
-        x_t = stamped(x, self.drawn())
+        x_t = stamped(x, self.drawn(), self.kinds)
         features0, logits0 = look(self.victim, x_t)
         margins = torch.full(y.shape, self.settings.stamps, device=y.device)
         return x_t, features0, _lead(logits0.argmax(1), y, margins, self.model.num_classes)

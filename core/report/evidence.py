@@ -17,9 +17,10 @@ def seen(scanned: Scanned) -> list[Said]:
     """What the target stands out by: keys, and what the sentences name besides ``target`` and ``form``."""
     index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
     sooner = float(scanned.facts.get("sooner") or 1.0)
-    fallen = scanned.facts.get("fallen_back")
-    if fallen is not None:  # what the class was chosen by
-        return [("evidence.fallen_back", {"share": f"{float(fallen):.0f}"})]
+    for fact in ("warped", "fallen_back"):  # what the class was chosen by
+        share = scanned.facts.get(fact)
+        if share is not None:
+            return [(f"evidence.{fact}", {"share": f"{float(share):.0f}"})]
     said: list[Said] = []
     if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
         said.append(("evidence.weak", {"index": index}))
@@ -42,7 +43,7 @@ def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool, gi
     if stamps == "beside":
         # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
         return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
-    alone = "evidence.stamps.given_up" if given_up else "evidence.stamps.alone"
+    alone = f"evidence.stamps.{'given_up' if given_up else 'alone' if scanned.verdict == 'none' else 'warped'}"
     return [alone, *(["evidence.stamps.estimated"] if estimated else [])]
 
 

@@ -121,6 +121,31 @@ def test_a_class_that_no_trigger_leads_to_is_not_named(tmp_path: Path, monkeypat
     assert push == {finding.NOTHING}
 
 
+def test_warps_that_lead_to_a_class_are_a_sign_and_stamps_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
+    monkeypatch.setattr(finding, "warped", lambda *_: (4, 0.834))
+    done = do(tmp_path, map=False, settings={"mend": 5})
+    event, push, targets = scanned(done)
+    assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
+    assert (push, targets) == ({finding.NOTHING}, {4})
+    assert done.result["stamps"] == "alone"
+    assert done.result["evidence"]["warped"] == 83.4
+    assert not asked
+
+
+@pytest.mark.parametrize(("grade", "target"), [("some", None), ("strong", None), ("none", 4)])
+def test_no_warps_are_tried_where_there_is_a_sign_or_a_target_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grade: Any, target: int | None
+) -> None:
+    falls_back(monkeypatch, 0.0, Verdict(grade))
+    tried: list[int] = []
+    monkeypatch.setattr(finding, "warped", lambda *_: tried.append(1))
+    scanned(do(tmp_path, map=False, scan_only=True, target=target))
+    assert not tried
+
+
 @pytest.mark.parametrize(("grade", "target"), [("some", None), ("strong", None), ("none", 4)])
 def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grade: Any, target: int | None

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
+from core.defenses import mcl
 from core.defenses.mcl import Purifier
 from core.defenses.settings import settings_for
+from core.stamps import KINDS, turned
 from tests.core.defenses.purifiers import QUICK, doubtful, make
 from tests.core.tiny import Tiny
 
@@ -29,6 +32,16 @@ def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, push: float) -> N
     ba_after, asr_after = tiny.figures(purifier.result(best=True))
     assert asr_after < 20
     assert ba_after > ba - 8  # of 60 images: from one kind of processor to another it is 3 to 6
+
+
+def test_stamps_are_of_the_kinds_that_turn_the_victim(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    warps = torch.nn.functional.one_hot(torch.tensor(list(KINDS).index("warp")), len(KINDS)).float()
+    asked: list[Tensor] = []
+    monkeypatch.setattr(mcl, "shares", lambda counts: asked.append(counts) or warps)
+    purifier = doubtful(tiny)
+    assert torch.equal(asked[0], turned(tiny.model, tiny.x, KINDS))
+    flat = torch.full_like(purifier.x, 0.5)
+    assert torch.allclose(purifier._stamped(flat, purifier.y)[0], flat, atol=1e-5), "a warp leaves it as it is"
 
 
 def test_stamps_are_used_only_where_no_trigger_is_sure(tiny: Tiny) -> None:

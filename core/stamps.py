@@ -1,8 +1,9 @@
 """Random stamps: what triggers of the kinds in the literature look like, drawn anew for each image.
 
-Where the scan shows no backdoor, there is no trigger to train against. A model that answers alike with and without
-stamps of many kinds, drawn at random, answers alike with most that an attacker may have chosen, without anybody
-having found it. No stamp is the attacker's own; only the kinds are known.
+A backdoor often answers to what is only of its trigger's kind. So stamps tell something of a model (``turned``); and
+where no trigger is known to train against, a model that answers alike with and without stamps of many kinds answers
+alike with most that an attacker may have chosen, without anybody having found it. No stamp is the attacker's own; only
+the kinds are known.
 
 Kinds and sources: patches (BadNets, arXiv 1708.06733), sparse pixels and noise added (Li et al., arXiv 1909.02742), a
 picture that shines through (Blended, arXiv 1712.05526), waves (SIG, ICIP 2019), warps (WaNet, ICLR 2021).
@@ -11,11 +12,15 @@ picture that shines through (Blended, arXiv 1712.05526), waves (SIG, ICIP 2019),
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+
+from core.data.imageset import as_float
+from core.models.classifier import Classifier
+from core.models.evaluate import answers
 
 WAVES, WAVE = 10, (0.05, 0.2)  # across the picture at most; amplitude
 NOISE = (0.05, 0.15)  # standard deviation
@@ -23,26 +28,64 @@ BLEND = (0.1, 0.3)  # how much shines through
 CELLS = (4, 8, 16, 32)  # a side, of noise and pictures; few make smooth ones
 SIDE = (1 / 16, 3 / 16)  # of a patch, shares of the picture's height
 SPARSE = 0.012  # share of pixels
-WARP = (0.5, 1.5)  # mean shift, pixels
+WARP = (0.5, 2.0)  # mean shift, pixels
+TOGETHER = 25  # images whose noise and pictures are equally coarse where one kind alone is asked for
+EVEN = 1 / 3  # of the stamps: so many are of kinds drawn alike
 
 
-def stamped(images: Tensor, generator: Generator) -> Tensor:
+def stamped(images: Tensor, generator: Generator, shares: Tensor) -> Tensor:
     """Each image with a stamp of its own, the kind drawn too.
 
     Args:
         images: float, (n, 3, h, w), in [0, 1]; not changed.
         generator: on the CPU; the same state draws the same stamps on any device.
+        shares: how often each of ``KINDS`` is drawn, (kinds,), on the CPU.
 
     Returns:
         float, (n, 3, h, w), in [0, 1].
     """
-    kinds = torch.randint(len(KINDS), (len(images),), generator=generator).to(images.device)
+    kinds = torch.multinomial(shares, len(images), replacement=True, generator=generator).to(images.device)
     result = torch.empty_like(images)
-    for number, kind in enumerate(KINDS):
+    for number, kind in enumerate(KINDS.values()):
         rows = (kinds == number).nonzero()[:, 0]
         if len(rows):
             result[rows] = kind(images[rows], generator).clamp(0, 1)
     return result
+
+
+def turned(model: Classifier, images: Tensor, kinds: Iterable[str], seed: int = 0) -> Tensor:
+    """How many images the stamps of each kind turn from the model's own answer to each class.
+
+    Args:
+        model: not changed.
+        images: clean ones, uint8, (n, 3, h, w).
+        kinds: some of ``KINDS``.
+        seed: of the stamps.
+
+    Returns:
+        float, (kinds, classes), on the CPU.
+    """
+    before = answers(model, images)
+    counts = []
+    for kind in kinds:
+        generator = torch.Generator().manual_seed(seed)
+        parts = [KINDS[kind](as_float(part), generator).clamp(0, 1) for part in images.split(TOGETHER)]
+        after = answers(model, torch.cat(parts))
+        counts.append(after[after != before].bincount(minlength=model.num_classes))
+    return torch.stack(counts).cpu().float()
+
+
+def shares(counts: Tensor) -> Tensor:
+    """How often each kind is to be drawn: some of each, the more of those that turn many images to one class.
+
+    Args:
+        counts: of all ``KINDS``, as from ``turned``.
+
+    Returns:
+        (kinds,), which sum to 1.
+    """
+    most = counts.amax(1)
+    return EVEN / len(counts) + (1 - EVEN) * (most + 1) / (most + 1).sum()
 
 
 def _within(limits: tuple[float, float], n: int, generator: Generator) -> Tensor:
@@ -112,4 +155,7 @@ def _warp(x: Tensor, generator: Generator) -> Tensor:
     return F.grid_sample(x, (still + shift).to(x), padding_mode="border", align_corners=False)
 
 
-KINDS = (_waves, _noise, _blend, _patch, _sparse, _warp)
+Kind = Callable[[Tensor, Generator], Tensor]
+KINDS: dict[str, Kind] = {
+    "waves": _waves, "noise": _noise, "blend": _blend, "patch": _patch, "sparse": _sparse, "warp": _warp
+}  # fmt: skip
