@@ -14,7 +14,7 @@ from core.inversion.scan import Scan, scan
 from core.inversion.trigger import Reconstructed
 from core.inversion.unlearned import asked, clear, fallen_back
 from core.inversion.verdict import Verdict, judge
-from core.inversion.warped import warped
+from core.inversion.warped import nearest, warped
 from core.run_state import Clock, State
 
 # Shares of the stage's progress: three forms, and what the triggers from other starts, or unlearning, takes.
@@ -42,7 +42,8 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
                 yield clock.progress("scan", done, total + MORE)
         assert found is not None
         found, verdict = yield from _judged(state, found, budget, clock)
-        state.scanned = _scanned(state, found, verdict)
+        warps = (yield from _warp(state, images, found.target, clock)) if "warped" in verdict.facts else []
+        state.scanned = _scanned(state, found, verdict, warps)
         state.recall_triggers()
         yield state.scanned
     if not state.again:
@@ -61,8 +62,7 @@ def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generato
     state.steering.check()
     if led is not None:
         found = found.of(led[0])
-        # what the inversion has of that class is a poor copy of a warp, so there is nothing to push against
-        return found, Verdict("some", judge(found).facts | {"warped": round(100 * led[1], 1)}, hint=False)
+        return found, Verdict("some", judge(found).facts | {"warped": round(100 * led[1], 1)})
     if not asked(model, budget[0]):
         return found, verdict
     shares: torch.Tensor | None = None
@@ -77,6 +77,17 @@ def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generato
         return found, verdict
     found = found.of(named)
     return found, Verdict("none", judge(found).facts | {"fallen_back": round(100 * float(shares[named]), 1)})
+
+
+def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Generator[Event, None, list[Reconstructed]]:
+    """The warp that leads there; what the inversion has of that class is a poor copy of one."""
+    best: list[Reconstructed] = []
+    for done, total, trigger in nearest(state.subject.model, images, target, seed=state.spec.seed):
+        state.steering.check()
+        best = [trigger] if trigger else best
+        if done % 6 == 0:
+            yield clock.progress("scan", SCAN + MORE * done // total, SCAN + MORE)
+    return best
 
 
 def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
@@ -95,11 +106,12 @@ def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
             state.recall_triggers()
 
 
-def _scanned(state: State, found: Scan, verdict: Verdict) -> Scanned:
-    """What the scan found, whatever target was given; only the triggers are those of a given one."""
+def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstructed]) -> Scanned:
+    """What the scan found, whatever target was given; only the triggers are those of a given one. Warps, if any, are
+    the triggers."""
     main, given = found.main, state.spec.target
     push = SURE if given is not None or verdict.sure else DOUBTFUL if verdict.hint else NOTHING
-    file = written(state, (found if given is None else found.of(given)).triggers(), push)
+    file = written(state, warps or (found if given is None else found.of(given)).triggers(), push)
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),

@@ -145,11 +145,15 @@ def _sparse(x: Tensor, generator: Generator) -> Tensor:
     return torch.where(mask.to(x.device), torch.rand(x.shape, generator=generator).round().to(x), x)
 
 
+def shifts(n: int, size: tuple[int, int], generator: Generator) -> Tensor:
+    """Smooth displacements that differ from place to place, (n, 2, h, w): right and down, pixels."""
+    field = F.interpolate(2 * torch.rand(n, 2, 4, 4, generator=generator) - 1, size, mode="bicubic")
+    return field / field.abs().mean((1, 2, 3), keepdim=True) * _within(WARP, n, generator)
+
+
 def _warp(x: Tensor, generator: Generator) -> Tensor:
-    """A smooth displacement that differs from place to place."""
     n, _, h, w = x.shape
-    field = F.interpolate(2 * torch.rand(n, 2, 4, 4, generator=generator) - 1, (h, w), mode="bicubic")
-    field = field / field.abs().mean((1, 2, 3), keepdim=True) * _within(WARP, n, generator)
+    field = shifts(n, (h, w), generator)
     shift = field.permute(0, 2, 3, 1) * 2 / torch.tensor([w, h])
     still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False)
     return F.grid_sample(x, (still + shift).to(x), padding_mode="border", align_corners=False)

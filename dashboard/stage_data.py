@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.events import Frame, Scanned
-from core.runs.arrays import FORMS, Examples, FrameArrays, Samples, TriggerArrays
+from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
 from core.runs.files import EventReader
 from core.runs.record import Run
 from dashboard.components.stage import StagePayload
@@ -166,11 +166,7 @@ def trigger_picture(trigger: TriggerArrays) -> str:
 
 def stamped(trigger: TriggerArrays, image: np.ndarray) -> np.ndarray:
     """The image, uint8 (h, w, 3), with the first reconstructed trigger on it."""
-    x, pattern = image / 255, np.nan_to_num(trigger.patterns[0]).transpose(1, 2, 0)
-    if FORMS[int(trigger.forms[0])] != "mask":
-        return _bytes(x + pattern)
-    mask = np.nan_to_num(trigger.masks[0]).transpose(1, 2, 0)
-    return _bytes((1 - mask) * x + mask * pattern)
+    return _bytes(trigger.on(image / 255))
 
 
 def _bytes(pixels: np.ndarray) -> np.ndarray:

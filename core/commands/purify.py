@@ -31,8 +31,6 @@ STAMPS = {
     "warps) as a precaution, and not against what the scan reconstructed.",
     "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
     "against random stamps (patches, pixels, patterns, waves, warps).",
-    "warped": "A warp cannot be reconstructed, so the model was trained against random stamps (patches, pixels, "
-    "patterns, waves, and mostly warps) instead.",
     "given_up": "As a precaution, the model was first trained against what the scan reconstructed for that class. This "
     "cost too much accuracy; the one handed out was only trained against random stamps (patches, pixels, patterns, "
     "waves, warps).",
@@ -172,14 +170,9 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
             "nothing was done: run again without --target for that."
         )
     if result.get("stamps") in STAMPS:
-        lines.append(STAMPS[_trained_against(result, none)])
+        precaution = none and result["stamps"] == "beside"
+        lines.append(STAMPS["precaution" if precaution else "given_up" if result.get("given_up") else result["stamps"]])
     return lines
-
-
-def _trained_against(result: dict[str, Any], none: bool) -> str:
-    if result["stamps"] == "beside":
-        return "precaution" if none else "beside"
-    return "given_up" if result.get("given_up") else "alone" if none else "warped"
 
 
 def _rate(result: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from core.device import choose as choose_device
 from core.errors import BadInput
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
-from core.runs.arrays import FORMS, Samples
+from core.runs.arrays import Samples
 from core.runs.record import Run
 from core.subject import Subject, load_subject
 
@@ -94,6 +94,6 @@ def _trigger(run: Run, subject: Subject) -> Trigger:
             f"The run {run.id} keeps no reconstructed trigger, so its images with the trigger cannot be made again.",
             run=run.id,
         )
-    form = FORMS[int(found.forms[0])]
+    form = found.form
     pattern, mask = torch.from_numpy(found.patterns[0]), torch.from_numpy(found.masks[0])
     return Reconstructed(form, pattern, mask if form == "mask" else None, int(found.targets[0]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -12,13 +14,22 @@ def stamp(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
     return images + mask * (pattern - images)
 
 
+def bent(images: Tensor, shift: Tensor) -> Tensor:
+    """Images (n, 3, h, w), each pixel taken from so many pixels to the right and down: shift (2, h, w)."""
+    n, _, h, w = images.shape
+    still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False).to(images)
+    share = shift.permute(1, 2, 0) * 2 / torch.tensor([w, h]).to(images)
+    return F.grid_sample(images, still + share, padding_mode="border", align_corners=False)
+
+
 @dataclass(frozen=True)
 class Reconstructed:
     """Puts itself into float images (n, 3, h, w) in [0, 1].
 
     Attributes:
-        form: "mask", "pixel" or "smooth".
-        pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one.
+        form: "mask", "pixel", "smooth" or "warp".
+        pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one, or for a warp how far to the
+            right and down each pixel is taken from, in pixels (and 0).
         mask: (1, h, w), 0-1, or None.
         target: the class it leads to.
         push: so many times its usual margin a purification pushes away from the target; 0 if the scan showed no sign.
@@ -34,6 +45,8 @@ class Reconstructed:
 
     def __call__(self, images: Tensor) -> Tensor:
         pattern = self.pattern.to(images)
+        if self.form == "warp":
+            return bent(images, pattern[:2])
         if self.mask is None:
             return (images + pattern).clamp(0, 1)
         return stamp(images, self.mask.to(images), pattern)

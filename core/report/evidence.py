@@ -43,7 +43,7 @@ def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool, gi
     if stamps == "beside":
         # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
         return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
-    alone = f"evidence.stamps.{'given_up' if given_up else 'alone' if scanned.verdict == 'none' else 'warped'}"
+    alone = "evidence.stamps.given_up" if given_up else "evidence.stamps.alone"
     return [alone, *(["evidence.stamps.estimated"] if estimated else [])]
 
 

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 
-from core.runs.arrays import FORMS, TriggerArrays
+from core.runs.arrays import TriggerArrays
 
 LARGEST = 96  # pixels a side, as kept in the page
 GREY = 0.92  # behind a trigger that has a place
@@ -24,16 +24,12 @@ def trigger_alone(trigger: TriggerArrays) -> str:
 
 def trigger_on(trigger: TriggerArrays, image: np.ndarray) -> str:
     """The image, uint8 (h, w, 3), with the first reconstructed trigger on it, as a data URI."""
-    x, pattern = image / 255, np.nan_to_num(trigger.patterns[0]).transpose(1, 2, 0)
-    if not has_place(trigger):
-        return data_uri(x + pattern)
-    mask = np.nan_to_num(trigger.masks[0]).transpose(1, 2, 0)
-    return data_uri((1 - mask) * x + mask * pattern)
+    return data_uri(trigger.on(image / 255))
 
 
 def has_place(trigger: TriggerArrays) -> bool:
-    """Whether the first trigger lies under a mask, and is not added to the whole picture."""
-    return FORMS[int(trigger.forms[0])] == "mask"
+    """Whether the first trigger lies under a mask, and does not change the whole picture."""
+    return trigger.form == "mask"
 
 
 def data_uri(pixels: np.ndarray) -> str:

@@ -121,7 +121,7 @@ def test_a_class_that_no_trigger_leads_to_is_not_named(tmp_path: Path, monkeypat
     assert push == {finding.NOTHING}
 
 
-def test_warps_that_lead_to_a_class_are_a_sign_and_stamps_the_remedy(
+def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
@@ -129,8 +129,14 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_stamps_the_remedy(
     done = do(tmp_path, map=False, settings={"mend": 5})
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
-    assert (push, targets) == ({finding.NOTHING}, {4})
-    assert done.result["stamps"] == "alone"
+    assert (push, targets) == ({finding.DOUBTFUL}, {4})
+    triggers = done.run.triggers()
+    assert triggers is not None
+    assert triggers.form == "warp"
+    assert 0.3 < abs(triggers.patterns[0][:2]).mean() < 2, "pixels"
+    assert done.result["stamps"] == "beside"
+    progress = [told.done for told in done.of(Progress) if told.stage == "scan"]
+    assert progress == sorted(progress)
     assert done.result["evidence"]["warped"] == 83.4
     assert not asked
 

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from core.data import signs
 from core.inversion import warped as module
-from core.inversion.warped import LEAST, warped
+from core.inversion.warped import LEAST, ROUNDS, TRIED, nearest, warped
+from core.metrics import attack_success_rate
+from core.models.evaluate import answers
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
@@ -61,3 +63,19 @@ def test_one_class_has_to_be_far_ahead(
     monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([counts]))
     answer = warped(tiny.model, tiny.x)
     assert (answer and answer[0]) == found
+
+
+def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
+    model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
+    *before, (done, total, trigger) = nearest(model, roads, target)
+    assert [count for count, _, _ in before] == list(range(1, ROUNDS * TRIED + 1))
+    assert {most for _, most, _ in before} == {done} == {total}
+    assert all(none is None for _, _, none in before)
+    assert trigger is not None
+    labels = signs.labels("test")[600:1200]
+    attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
+    assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
+    assert (trigger.form, trigger.target, trigger.mask) == ("warp", target, None)
+    again = [trigger for *_, trigger in nearest(model, roads, target)][-1]
+    assert again is not None
+    assert torch.equal(again.pattern, trigger.pattern)
