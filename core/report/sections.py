@@ -12,6 +12,7 @@ from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run
 
+LONG = {"en": 500, "ja": 250}  # characters of evidence from which on it is set smaller, for the sake of one sheet
 VERSIONS = ("dissolve", "python", "torch", "numpy")  # the others stand in the record
 
 
@@ -22,9 +23,11 @@ def section(title: str, *children: Markup | None, cls: str | None = None) -> Mar
 def finding(say: Wording) -> Markup:
     """The verdict with what it rests on, and beside it the recommendation."""
     choice = say.advice.row or "open"
+    evidence = say.evidence()
+    long = " long" if sum(map(len, evidence)) > LONG[say.words.language] else ""
     return el(
         "div",
-        el("section", el("h1", say.verdict()), *(el("p", said) for said in say.evidence()), cls="verdict"),
+        el("section", el("h1", say.verdict()), *(el("p", said) for said in evidence), cls=f"verdict{long}"),
         el(
             "section",
             el("h2", say("report.choice.title")),

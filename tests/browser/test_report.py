@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +45,24 @@ def test_a_report_asks_for_nothing_and_fits(browser: Browser, tmp_path: Path, na
 def test_a_report_is_one_sheet_of_a4(chromium: str, name: str, language: str) -> None:
     content = pdf.render(report.html(Run(paths.RECORDINGS / name), language), Path(chromium))
     assert sheets(content)[0] == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_it_stays_one_sheet_where_much_is_to_be_said(chromium: str, tmp_path: Path, language: str) -> None:
+    folder = Path(shutil.copytree(paths.RECORDINGS / "signs-sig", tmp_path / "told"))
+    run, log = folder / "run.json", folder / "events.jsonl"
+    record = json.loads(run.read_text())
+    record["result"] |= {"stamps": "alone", "given_up": True, "back": 0.5, "asr_kind": "estimated"}
+    run.write_text(json.dumps(record))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    for event in events:
+        if event["type"] == "scanned":
+            event["facts"]["fallen_back"] = 81.0
+    log.write_text("".join(json.dumps(event) + "\n" for event in events))
+    made = report.html(Run(folder), language)
+    assert "81" in made
+    assert 'class="verdict long"' in made
+    assert sheets(pdf.render(made, Path(chromium)))[0] == 1
 
 
 def test_a_press_on_the_page_saves_the_report(visitor: Callable[..., Page]) -> None:
