@@ -156,7 +156,7 @@ def _signs(run: Run, result: dict[str, Any]) -> list[str]:
     led, fallen = evidence.get("warped"), evidence.get("fallen_back")
     if led is not None:
         lines.append(
-            f"Of the clean images whose answer changed when they were warped slightly and at random, {led:.0f} % were "
+            f"Of the clean images whose answer changed when they were warped at random, {led:.0f} % were "
             "read as that class: a model with a warp for a trigger does so, an honest one gives many answers."
         )
     if fallen is not None:
