@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.data.imageset import as_float
+from core.inversion.trigger import bent
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 
@@ -153,10 +154,7 @@ def shifts(n: int, size: tuple[int, int], generator: Generator) -> Tensor:
 
 def _warp(x: Tensor, generator: Generator) -> Tensor:
     n, _, h, w = x.shape
-    field = shifts(n, (h, w), generator)
-    shift = field.permute(0, 2, 3, 1) * 2 / torch.tensor([w, h])
-    still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False)
-    return F.grid_sample(x, (still + shift).to(x), padding_mode="border", align_corners=False)
+    return bent(x, shifts(n, (h, w), generator))
 
 
 Kind = Callable[[Tensor, Generator], Tensor]

@@ -15,10 +15,10 @@ def stamp(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
 
 
 def bent(images: Tensor, shift: Tensor) -> Tensor:
-    """Images (n, 3, h, w), each pixel taken from so many pixels to the right and down: shift (2, h, w)."""
+    """Images (n, 3, h, w), each pixel from so many pixels to the right and down: shift (2, h, w) or (n, 2, h, w)."""
     n, _, h, w = images.shape
     still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False).to(images)
-    share = shift.permute(1, 2, 0) * 2 / torch.tensor([w, h]).to(images)
+    share = shift.to(images).movedim(-3, -1) * 2 / torch.tensor([w, h]).to(images)
     return F.grid_sample(images, still + share, padding_mode="border", align_corners=False)
 
 
