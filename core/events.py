@@ -9,6 +9,7 @@ Stage = Literal["load", "measure", "scan", "purify", "verify"]
 STAGES: tuple[Stage, ...] = ("load", "measure", "scan", "purify", "verify")
 AsrKind = Literal["true", "estimated"]
 Stamps = Literal["alone", "beside"]  # random stamps: in place of reconstructed triggers, or with them
+Cure = Literal["holds", "doubt", "failed"]  # of a purified model: the backdoor is gone; may be there; is there
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,37 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class Verified(Event):
+    """The proof of a cure: what tests that the purification never saw say of the purified model (``core.verify``).
+
+    ``cure``: the grade. ``reasons``: what keeps it from being "holds", the weightiest first, any of
+
+    - "true": the real trigger, known in the lab, still works;
+    - "fresh": triggers reconstructed anew from the victim, or moved and larger copies of them, still work;
+    - "shared": a trigger of that size that works on victim and purified model alike can still be found;
+    - "scan": a new scan of the purified model still sees signs of a backdoor, most of all that class;
+    - "path": a short way back towards the victim brings the attack back;
+    - "revival": a few steps of retuning on a few triggered images bring it back sooner than another class's;
+    - "unknown": no trigger was found, so there is none to test with;
+    - "images": there are too few test images to tell.
+
+    ``asr``: the worst attack success among them, percent; ``natural``: percent of the same images that are answered
+    with the target class without any trigger. ``evidence``: figures by the name of the reason, see
+    ``core.verify.proof``. ``images``: test images behind ``asr``. ``trigger``: file of the fresh triggers in the run's
+    folder, or None.
+    """
+
+    type: ClassVar[str] = "verified"
+    cure: Cure
+    reasons: list[str]
+    asr: float | None
+    natural: float | None
+    images: int
+    evidence: dict[str, Any] = field(default_factory=dict)
+    trigger: str | None = None
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The run is done. ``seconds``: per stage. ``result`` holds the figures of the command line's JSON."""
 
@@ -131,7 +163,8 @@ class Steered(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    kind.type: kind for kind in (StageStarted, Progress, Measured, Scanned, Frame, Step, Finished, Failed, Steered)
+    kind.type: kind
+    for kind in (StageStarted, Progress, Measured, Scanned, Frame, Step, Verified, Finished, Failed, Steered)
 }
 
 

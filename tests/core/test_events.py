@@ -17,6 +17,7 @@ from core.events import (
     StageStarted,
     Steered,
     Step,
+    Verified,
     from_json,
     to_json,
 )
@@ -29,6 +30,7 @@ EXAMPLES = [
     Scanned(2, 3.5, [None, 4.25, 1.5], [10.0, 99.0, 100.0], "trigger.npz"),
     Frame(0, 0, "frames/00000.npz", 97.0, 99.0, "estimated", 0.0, 0.93),
     Step(1, 70, 0.01, {"contrast": 1.5}),
+    Verified("doubt", ["fresh", "path"], 7.5, 1.0, 500, {"fresh": {"asr": 7.5, "before": 98.0}}, "fresh.npz"),
     Finished({"target": 2, "seconds": {"scan": 3.0}, "ba_after": None}),
     Failed("budget_too_small", "Too few.", {"least": 12}),
     Steered("pause"),
