@@ -7,21 +7,19 @@ from math import isfinite
 
 import torch
 
-from core.defenses.settings import PLENTY
 from core.events import Event, Scanned, StageStarted
-from core.inversion.again import again
+from core.inversion.restarts import Effort, restarts
 from core.inversion.scan import Scan, scan
-from core.inversion.trigger import Reconstructed
+from core.inversion.trigger import Confidence, Reconstructed
 from core.inversion.unlearned import asked, clear, fallen_back
 from core.inversion.verdict import Verdict, judge
 from core.inversion.warped import nearest, warped
-from core.run_state import Clock, State
+from core.run_state import PUSH, Clock, State
+from core.runs.arrays import TriggerFile
 
 # Shares of the stage's progress: three forms, and what the triggers from other starts, or unlearning, takes.
 SCAN, MORE = 300, 60
-# Against the found trigger. Where a backdoor shows less clearly, what was reconstructed is less like the real trigger,
-# so the model is pushed further away from it; where none shows, there is nothing to push against.
-SURE, DOUBTFUL, NOTHING = 1.0, 1.5, 0.0
+EFFORT = Effort(steps=60, images=12, attack_rate=0.97)  # of the triggers from other starts
 
 Budget = tuple[torch.Tensor, torch.Tensor]
 
@@ -46,8 +44,8 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
         state.scanned = _scanned(state, found, verdict, warps)
         state.recall_triggers()
         yield state.scanned
-    if not state.again:
-        yield from _again(state, images, clock)
+    if not state.restarts:
+        yield from _restarts(state, images, clock)
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
@@ -90,28 +88,38 @@ def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Gene
     return best
 
 
-def _again(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
-    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor
-    and clean images are few."""
-    times, known = getattr(state.settings, "again", 0), state.triggers[: getattr(state.settings, "triggers", 0)]
-    few = len(images) < PLENTY * state.images.num_classes
-    if state.spec.scan_only or not (times and few and known) or known[0].push != SURE:
+def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
+    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor."""
+    times = getattr(state.settings, "restarts", 0)
+    if state.spec.scan_only or not times or not state.triggers or state.triggers[0].confidence is not Confidence.SURE:
         return
-    for done, total, found in again(state.subject.model, images, known, times, seed=state.spec.seed):
-        state.steering.check()
-        if done and done % 10 == 0:
-            yield clock.progress("scan", SCAN + MORE * done // total, SCAN + MORE)
-        if found:
-            written(state, found, found[0].push, again=True)
-            state.recall_triggers()
+    found: list[Reconstructed] = []
+    forms = [trigger.form for trigger in state.triggers if trigger.form != "warp"]
+    for number, form in enumerate(forms):
+        seed, targets = state.spec.seed + 1 + number, [state.triggers[0].target] * times
+        steps = restarts(state.subject.model, images, form, targets, EFFORT, seed)
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as end:
+                found += end.value
+                break
+            state.steering.check()
+            if done % 10 == 0:
+                share = (number + done / total) / len(forms)
+                yield clock.progress("scan", SCAN + round(MORE * share), SCAN + MORE)
+    if found:
+        written(state, found, Confidence.SURE, "restarts")
+        state.recall_triggers()
 
 
 def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstructed]) -> Scanned:
     """What the scan found, whatever target was given; only the triggers are those of a given one. Warps, if any, are
     the triggers."""
     main, given = found.main, state.spec.target
-    push = SURE if given is not None or verdict.sure else DOUBTFUL if verdict.hint else NOTHING
-    file = written(state, warps or (found if given is None else found.of(given)).triggers(), push)
+    sure = given is not None or verdict.sure
+    confidence = Confidence.SURE if sure else Confidence.DOUBTFUL if verdict.hint else Confidence.NONE
+    file = written(state, warps or (found if given is None else found.of(given)).triggers(), confidence)
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),
@@ -125,9 +133,10 @@ def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstruc
     )
 
 
-def written(state: State, found: list[Reconstructed], push: float, again: bool = False) -> str:
+def written(state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger") -> str:
     """Puts triggers on record; the name of their file."""
+    push = PUSH[confidence]
     rows = [
         (one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found
     ]
-    return state.run.write_triggers(rows, again)
+    return state.run.write_triggers(rows, which)

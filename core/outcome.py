@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from core.events import Frame, Measured
+from core.events import Frame, Measured, Verified
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
@@ -56,7 +56,7 @@ def measured(
     )
 
 
-def hand_out(state: State, model: Classifier, after: Measured) -> None:
+def hand_out(state: State, model: Classifier, after: Measured, verified: Verified) -> None:
     """The purified weights, under the names they came in with, and a card that says where they come from."""
     subject, before = state.subject, state.before
     assert before is not None
@@ -65,7 +65,7 @@ def hand_out(state: State, model: Classifier, after: Measured) -> None:
         "std": _numbers(subject.model.std), "images": state.images.name, "target": state.target,
         "asr_kind": before.asr_kind, "ba_before": before.ba, "ba_after": after.ba, "asr_before": before.asr,
         "asr_after": after.asr, "defence": state.spec.defence, "preset": state.spec.preset, "seed": state.spec.seed,
-        "back": state.back,
+        "cure": verified.cure, "cure_reasons": verified.reasons, "proof": verified.evidence,
     }  # fmt: skip
     source = subject.card.weights if subject.card else Path(str(state.spec.weights))
     write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source=source)
@@ -76,13 +76,16 @@ def _numbers(scaling: torch.Tensor) -> list[float]:
     return [round(value, 4) for value in scaling.flatten().tolist()]
 
 
-def result(state: State, after: Measured | None, held: bool | None, clean_images: int) -> dict[str, Any]:
+def result(
+    state: State, after: Measured | None, held: bool | None, clean_images: int, verified: Verified | None
+) -> dict[str, Any]:
     """What the run's record and the command line's JSON say of it; None for what was not looked for.
 
     Args:
         after: None where nothing was purified.
         held: whether BA was; None where nothing was purified.
         clean_images: in the budget.
+        verified: the proof of the cure; None where nothing was purified.
     """
     before, scanned, target = state.before, state.scanned, state.target
     assert before is not None
@@ -104,7 +107,9 @@ def result(state: State, after: Measured | None, held: bool | None, clean_images
         "dissolution_after": state.last and state.last.dissolution,
         "clean_images": clean_images,
         "steps": state.steps,
-        "back": state.back if held else None,
+        "cure": verified and verified.cure,
+        "cure_reasons": verified.reasons if verified else [],
+        "proof": verified.evidence if verified else {},
         "stamps": state.stamps,
         "given_up": bool(state.given_up),
         "seconds": state.seconds,

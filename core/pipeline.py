@@ -6,7 +6,6 @@ so in events; nothing else leaves the engine. A run that was cut off goes on fro
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -20,19 +19,20 @@ from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
 from core.device import choose as choose_device
 from core.errors import BadInput
-from core.events import Event, Finished, Measured, StageStarted, Step
-from core.finding import NOTHING, SURE, Budget, find, written
+from core.events import Event, Finished, Measured, StageStarted, Step, Verified
+from core.finding import Budget, find, written
 from core.frames import FrameTaker
+from core.inversion.trigger import Confidence
 from core.models.classifier import Classifier
 from core.run_state import Clock, Kept, State
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
 from core.subject import load_subject
+from core.verify.proof import Proof
 
 CHECKPOINT_EVERY = 10  # steps
-NEARER = 8  # models that are judged by BA at most: the result, and steps back from it
-ROOM = 0.25  # points of BA to spare: with 10,000 test images chance, from one set to another, is about that much
+FRESH_KEPT = 4  # of the fresh triggers, the worst first, on record
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -172,7 +172,7 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
         _forget(state)
     purifier = yield from _trained(state, budget, clock)
     if purifier.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
-        state.kept = yield from _held(state, purifier, clock, state.steps)
+        state.kept = _held(state, purifier)
         if not state.kept[2]:
             state.kept = None
             state.run.update(steps_before=state.steps)
@@ -185,20 +185,19 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, Defence]:
 
 def _forget(state: State) -> None:
     """Leaves the triggers, and what was trained against them, behind; nothing to do where that has been done."""
-    if any(trigger.push != NOTHING for trigger in state.triggers):
+    if any(trigger.confidence is not Confidence.NONE for trigger in state.triggers):
         state.run.drop_checkpoint()
-        written(state, state.triggers, NOTHING)
+        written(state, state.triggers, Confidence.NONE)
         state.recall_triggers()
 
 
 def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Defence]:
     """The defence after its last step; steps are counted on from those of an attempt before."""
     spec, run = state.spec, state.run
-    triggers = [*state.triggers, *state.again]
+    triggers = [*state.triggers, *state.restarts]
     purifier = make(spec.defence, state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
     earlier = state.given_up
-    tried = NEARER if earlier else 0
     checkpoint = run.read_checkpoint()
     if checkpoint:
         purifier.restore(*checkpoint)
@@ -211,7 +210,7 @@ def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, Non
             if state.frames and state.frames.due(step):
                 yield from _frame(state, purifier.result(), step.step)
             if step.step % 5 == 0:
-                yield clock.progress("purify", tried + step.step, tried + step.total)
+                yield clock.progress("purify", step.step, step.total)
             if step.step % CHECKPOINT_EVERY == 0:
                 run.write_checkpoint(*purifier.state())
             if run.control != "run":  # what has been seen is told before a pause
@@ -234,46 +233,58 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
     yield StageStarted("verify")
     after: Measured | None = None
     held: bool | None = None
+    verified: Verified | None = None
     if purifier is not None:
-        model, after, held = state.kept or (yield from _held(state, purifier, clock))
+        model, after, held = state.kept or _held(state, purifier)
+        verified = yield from _proof(state, model, after, clock)
+        if after.asr_kind == "estimated" and verified.asr is not None:
+            after = replace(after, asr=max(after.asr, verified.asr))
         if state.frames and state.last and state.last.step > 0:
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)
+        yield verified
         yield after
-        if held:  # else nothing is handed out: the original stays the better choice
-            outcome.hand_out(state, model, after)
+        if held and (verified.cure != "failed" or state.spec.accept == "not-cured"):
+            outcome.hand_out(state, model, after, verified)  # else the original stays the better choice
     state.seconds["verify"] = round(clock.seconds(), 2)
-    yield Finished(outcome.result(state, after, held, clean_images))
+    yield Finished(outcome.result(state, after, held, clean_images, verified))
 
 
-def _held(state: State, purifier: Defence, clock: Clock, steps: int = 0) -> Generator[Event, None, Kept]:
-    """The purified model, its figures, and whether BA holds; of the nearer ones the first that does so with room to
-    spare, or else the first that does so at all, if there is one.
+def _held(state: State, purifier: Defence) -> Kept:
+    """The purified model, its figures, and whether BA holds."""
+    model, most = purifier.result(best=True), state.settings.most_drop
+    after = outcome.measured(state, model, "after")
+    assert state.before is not None
+    return model, after, not most or state.before.ba - after.ba <= most
 
-    The test images choose among at most seven nearer models, by BA alone. What that flatters BA by is small beside its
-    standard error, and to refuse what a longer step back would save helps nobody. A run says how far it went.
 
-    ``steps``: those of a purification that is not over yet, as part of which this counts.
-    """
-    first = purifier.result(best=True)
-    most, before = state.settings.most_drop, state.before
-    assert before is not None
-    usual = float(getattr(state.settings, "back", 0.0))
-    if not most:
-        state.back = usual
-        return first, outcome.measured(state, first, "after"), True
-    # beside a trigger that is not known well, a step that is not needed brings back what nobody sees
-    room = min(ROOM, most) if state.triggers and state.triggers[0].push == SURE else 0.0
-    answered = outcome.answered(state, first)
-    held, taken = False, (first, answered)
-    for tried, (back, candidate) in enumerate(itertools.chain([(usual, first)], purifier.nearer())):
-        if candidate is not first:
-            yield clock.progress("purify" if steps else "verify", steps + tried, steps + NEARER)
-            state.steering.check()
-            answered = outcome.answered(state, candidate)
-        drop = before.ba - outcome.accuracy(state, answered)
-        if drop <= most - room or (drop <= most and not held):
-            held, taken, state.back = True, (candidate, answered), back
-        if drop <= most - room:
+def _proof(state: State, model: Classifier, after: Measured, clock: Clock) -> Generator[Event, None, Verified]:
+    """What tests that the purification never saw say of the purified model; the fresh triggers go on record."""
+    scanned = state.scanned
+    known = state.spec.target is not None or state.subject.card is not None
+    signs = scanned is not None and scanned.verdict != "none"
+    proof = Proof(
+        victim=state.subject.model,
+        purified=model,
+        images=state.images.x_test,
+        labels=state.images.y_test,
+        target=state.attack_target,
+        known=state.triggers,
+        seed=state.spec.seed,
+        true_asr=after.asr if after.asr_kind == "true" else None,
+        found=known or signs,
+    )
+    steps, told = proof.steps(), 0
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            verified: Verified = end.value
             break
-    return taken[0], outcome.measured(state, taken[0], "after", taken[1]), held
+        state.steering.check()
+        if done >= told + total // 60:
+            told = done
+            yield clock.progress("verify", done, total)
+    if proof.fresh:
+        verified = replace(verified, trigger=written(state, proof.fresh[:FRESH_KEPT], Confidence.SURE, "fresh"))
+    return verified

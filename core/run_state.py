@@ -12,13 +12,17 @@ from core.data.imageset import ImageSet
 from core.defenses import DEFENCES
 from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps
 from core.frames import FrameTaker
-from core.inversion.trigger import Reconstructed
+from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
-from core.runs.arrays import FORMS
+from core.runs.arrays import FORMS, TriggerFile
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
 from core.subject import Subject
+
+# As numbers in the record's array ``push``, whose values are older than the names.
+PUSH = {Confidence.SURE: 1.0, Confidence.DOUBTFUL: 1.5, Confidence.NONE: 0.0}
+CONFIDENCE = {push: confidence for confidence, push in PUSH.items()}
 
 Kept = tuple[Classifier, Measured, bool]  # the purified model, its figures, and whether BA holds
 
@@ -27,10 +31,9 @@ Kept = tuple[Classifier, Measured, bool]  # the purified model, its figures, and
 class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
-    ``again``: those reconstructed once more, for the purification alone. ``back``: how far the result was taken back
-    towards the victim's weights, 0-1. ``stamps``: whether the purification took random stamps, in place
-    of triggers ("alone") or with them ("beside"). ``kept``: what comes of it, where that is known before
-    the end.
+    ``restarts``: those reconstructed from other starts, for the purification alone. ``stamps``: whether the
+    purification took random stamps, in place of triggers ("alone") or with them ("beside"). ``kept``: what comes of
+    it, where that is known before the end.
     """
 
     run: Run
@@ -42,12 +45,11 @@ class State:
     settings: Any
     frames: FrameTaker | None = None
     triggers: list[Reconstructed] = field(default_factory=list)
-    again: list[Reconstructed] = field(default_factory=list)
+    restarts: list[Reconstructed] = field(default_factory=list)
     before: Measured | None = None
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
-    back: float = 0.0
     stamps: Stamps | None = None
     kept: Kept | None = None
     last: Frame | None = None
@@ -97,16 +99,16 @@ class State:
 
     def recall_triggers(self) -> None:
         """The reconstructed triggers, as the record has them."""
-        self.triggers, self.again = self._recalled(False), self._recalled(True)
+        self.triggers, self.restarts = self._recalled("trigger"), self._recalled("restarts")
 
-    def _recalled(self, again: bool) -> list[Reconstructed]:
-        found = self.run.triggers(again)
+    def _recalled(self, which: TriggerFile) -> list[Reconstructed]:
+        found = self.run.triggers(which)
         if found is None:
             return []
         masks, patterns = (torch.from_numpy(part).to(self.device) for part in (found.masks, found.patterns))
         return [
             Reconstructed(
-                FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), float(push), again
+                FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), CONFIDENCE[float(push)]
             )
             for form, target, push, mask, pattern in zip(
                 found.forms, found.targets, found.push, masks, patterns, strict=True

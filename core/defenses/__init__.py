@@ -17,19 +17,18 @@ if TYPE_CHECKING:
 class Method(NamedTuple):
     """Where a defence is found, and what it needs.
 
-    ``place``: module and class, whose constructor takes (victim, images, labels, triggers, settings, seed).
+    ``place``: module and class, or what makes one, which takes (victim, images, labels, triggers, settings, seed).
     ``presets``: names of its settings, the recommended one first. ``needs_triggers``: it works with reconstructed
-    triggers, so that a scan comes first. ``settings``: the module with ``settings_for``, if it is another.
+    triggers, so that a scan comes first. The module has ``settings_for`` as well.
     """
 
     place: str
     presets: tuple[str, ...] = ("default",)
     needs_triggers: bool = False
-    settings: str = ""
 
 
 DEFENCES: dict[str, Method] = {
-    "mcl": Method("core.defenses.mcl:Purifier", ("default", "published"), True, "core.defenses.settings"),
+    "mcl": Method("core.defenses.mcl:purifier", ("default", "published"), needs_triggers=True),
     "ft": Method("core.defenses.fine_tuning:FineTuning"),
     "fp": Method("core.defenses.fine_pruning:FinePruning"),
     "nad": Method("core.defenses.nad:NAD"),
@@ -58,11 +57,6 @@ class Defence(Protocol):
         """A copy of the purified model: as it is now, or, at the end, the best there is."""
         ...
 
-    def nearer(self) -> Iterator[tuple[float, Classifier]]:
-        """Results closer and closer to the victim, for where the best costs too much BA, each with the share of the
-        way back, 0-1."""
-        ...
-
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Tensors and numbers from which ``restore`` goes on."""
         ...
@@ -84,7 +78,7 @@ def settings_for(defence: str, preset: str, data: str = "", **changes: Any) -> A
         BadInput: no such preset or setting, or a value the setting cannot have.
     """
     method = DEFENCES[defence]
-    module = import_module(method.settings or method.place.partition(":")[0])
+    module = import_module(method.place.partition(":")[0])
     return module.settings_for(preset, data, **changes)
 
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from core.errors import BadInput
 
 Settings = TypeVar("Settings")
-ABOVE_0 = ("tau", "batch", "epochs", "check_every", "triggers", "power")
-BELOW_1 = ("momentum", "average", "holdout", "back")
-AT_MOST_1 = ("share", "tolerance")
+ABOVE_0 = ("tau", "batch", "epochs", "check_every", "anneal", "power")
+BELOW_1 = ("momentum", "average", "holdout")
+AT_MOST_1 = ("share", "tolerance", "mixed")
 
 
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
@@ -20,7 +20,7 @@ def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **cha
 
     Args:
         method: its name in the sentences of an error.
-        presets: frozen dataclasses of numbers and tuples of numbers; "default" says of which type each value is.
+        presets: frozen dataclasses of numbers and tuples of numbers.
 
     Raises:
         BadInput: no such preset or setting, or a value the setting cannot have.
@@ -35,7 +35,7 @@ def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **cha
         )
     settings = presets[preset]
     for name, value in changes.items():
-        settings = replace(settings, **{name: _checked(method, presets["default"], name, value)})  # type: ignore[type-var]
+        settings = replace(settings, **{name: _checked(method, settings, name, value)})  # type: ignore[type-var]
     return settings
 
 

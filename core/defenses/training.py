@@ -28,16 +28,6 @@ class Aimed(Protocol):
     @property
     def target(self) -> int: ...
 
-    @property
-    def push(self) -> float:
-        """The margin against the target is so many times ``MCLSettings.margin``; 0 if the scan showed no sign."""
-        ...
-
-    @property
-    def again(self) -> bool:
-        """Whether another one of the same form stands for it where the attack is measured."""
-        ...
-
     def __call__(self, images: Tensor) -> Tensor:
         """Float images (n, 3, h, w) in [0, 1] with the trigger."""
         ...
@@ -219,11 +209,6 @@ class Training(ABC):
     def result(self, best: bool = False) -> Classifier:
         """A copy of the model as it is now, in evaluation mode; ``best``: at the end."""
         return deepcopy(self.model).eval()
-
-    def nearer(self) -> Iterator[tuple[float, Classifier]]:
-        """Results closer and closer to the victim, for where the best costs too much BA, each with the share of the
-        way back, 0-1; none by default."""
-        return iter(())
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's weights."""

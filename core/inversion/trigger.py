@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from enum import Enum
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +24,14 @@ def bent(images: Tensor, shift: Tensor) -> Tensor:
     return F.grid_sample(images, still + share, padding_mode="border", align_corners=False)
 
 
+class Confidence(Enum):
+    """How far a scan trusts the triggers it reconstructed."""
+
+    NONE = "none"  # no sign: nobody's trigger
+    DOUBTFUL = "doubtful"  # it may be another class's, or a poor copy
+    SURE = "sure"
+
+
 @dataclass(frozen=True)
 class Reconstructed:
     """Puts itself into float images (n, 3, h, w) in [0, 1].
@@ -32,16 +42,22 @@ class Reconstructed:
             right and down each pixel is taken from, in pixels (and 0).
         mask: (1, h, w), 0-1, or None.
         target: the class it leads to.
-        push: so many times its usual margin a purification pushes away from the target; 0 if the scan showed no sign.
-        again: whether it is one of those reconstructed once more, from another start (``core.inversion.again``).
+        confidence: of the scan that reconstructed it.
     """
 
     form: str
     pattern: Tensor
     mask: Tensor | None
     target: int
-    push: float = 1.0
-    again: bool = False
+    confidence: Confidence = Confidence.SURE
+
+    @property
+    def size(self) -> float:
+        """L1 size, pixels: of the mask, or of the largest channel of what is added (of a warp, of its shifts)."""
+        if self.mask is not None:
+            return float(self.mask.sum())
+        amount = float(self.pattern.abs().amax(0).sum())
+        return amount if math.isfinite(amount) else math.inf
 
     def __call__(self, images: Tensor) -> Tensor:
         pattern = self.pattern.to(images)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.defenses.settings import PRESETS
+from core.defenses.mcl import PRESETS
 from core.report.facts import GRADES, Facts, asr, asr_interval
 
 Choice = Literal["accept", "purified", "purify", "again", "refuse", "open"]

@@ -15,7 +15,7 @@ from core import victims
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.events import Event, Frame, Measured, Scanned, StageStarted, Stamps
-from core.report.intervals import Interval, wilson
+from core.intervals import Interval, wilson
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card

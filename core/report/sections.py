@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from core.events import Frame, Measured
+from core.intervals import Interval
 from core.report import charts, pictures
 from core.report.facts import Hashed, asr, asr_interval, ba_interval
-from core.report.intervals import Interval
 from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run

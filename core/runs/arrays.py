@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Examples(NamedTuple):
 
 
 FORMS = ("mask", "pixel", "smooth", "warp")
-_TRIGGERS = ("trigger.npz", "again.npz")
+TriggerFile = Literal["trigger", "restarts", "fresh"]  # of the scan, of the purification, of the proof of its cure
 
 
 class TriggerArrays(NamedTuple):
@@ -207,16 +207,16 @@ class RunArrays:
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
 
-    def triggers(self, again: bool = False) -> TriggerArrays | None:
-        """The reconstructed triggers, or those reconstructed ``again``; None before that was done."""
-        return read_arrays(self.folder / _TRIGGERS[again], TriggerArrays)
+    def triggers(self, which: TriggerFile = "trigger") -> TriggerArrays | None:
+        """The reconstructed triggers of one kind; None before that was done."""
+        return read_arrays(self.folder / f"{which}.npz", TriggerArrays)
 
-    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]], again: bool = False) -> str:
-        """Write the reconstructed triggers and return the file's name, for the ``Scanned`` event that follows.
+    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]], which: TriggerFile = "trigger") -> str:
+        """Write reconstructed triggers and return the file's name, for the event that follows.
 
         Args:
             found: form, target, push, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
-            again: they are those reconstructed once more, from other starts.
+            which: what they are for.
         """
         patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
         blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
@@ -225,8 +225,8 @@ class RunArrays:
         targets = np.array([target for _, target, *_ in found], np.int32)
         push = np.array([sure for _, _, sure, _, _ in found], np.float32)
         arrays = TriggerArrays(forms, targets, push, np.stack(masks), patterns)
-        write_arrays(self.folder / _TRIGGERS[again], arrays)
-        return _TRIGGERS[again]
+        write_arrays(self.folder / f"{which}.npz", arrays)
+        return f"{which}.npz"
 
     @property
     def thumbs(self) -> Path | None:

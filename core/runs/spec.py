@@ -132,6 +132,7 @@ class Spec:
     live: bool = True
     scan_only: bool = False
     class_names: list[str] | None = None
+    accept: str = ""
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spec:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.report import charts
-from core.report.intervals import Interval
+from core.intervals import Interval
 
 
 def circles(svg: str) -> list[tuple[float, str]]:

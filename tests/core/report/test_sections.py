@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.report import Wording, gather, sections
-from core.report.intervals import Interval
+from core.intervals import Interval
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.words import Words

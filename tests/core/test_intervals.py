@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.report.intervals import Z, wilson
+from core.intervals import Z, wilson
 
 
 @given(st.integers(1, 20_000), st.data())

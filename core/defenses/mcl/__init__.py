@@ -1,0 +1,76 @@
+"""MCL: model-contrastive learning purifies a backdoored classifier (arXiv 2205.04411, ACM MM 2023).
+
+``contrast`` is the loss. ``published`` is the method as published, to be read beside the paper. ``purifier`` is the
+default, a composition of named parts around the same loss; ``plan`` decides by network and images how each part acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.defenses.mcl.settings import MCLSettings, PublishedSettings
+from core.defenses.presets import from_preset
+from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.defenses.mcl.published import Published
+    from core.defenses.mcl.purifier import Purifier
+    from core.inversion.trigger import Reconstructed
+    from core.models.classifier import Classifier
+
+PRESETS: dict[str, MCLSettings | PublishedSettings] = {"default": MCLSettings(), "published": PublishedSettings()}
+ON_GTSRB = PublishedSettings(lr=(0.01, 0.001, 0.0001), lr_epochs=(0, 2, 10))
+
+
+def settings_for(preset: str, data: str = "", **changes: Any) -> MCLSettings | PublishedSettings:
+    """The settings of a preset with single values changed.
+
+    ``published`` knows the schedule its authors used on GTSRB.
+
+    Raises:
+        BadInput: no such preset or setting, or a value the setting cannot have.
+    """
+    presets = dict(PRESETS)
+    if data == "gtsrb":
+        presets["published"] = ON_GTSRB
+    settings = from_preset("MCL", presets, preset, **changes)
+    if isinstance(settings, PublishedSettings):
+        _check_schedule(settings)
+    return settings
+
+
+def _check_schedule(settings: PublishedSettings) -> None:
+    if len(settings.lr) != len(settings.lr_epochs):
+        raise BadInput(
+            "lr_epochs",
+            f"There are {len(settings.lr)} learning rates and {len(settings.lr_epochs)} epochs from which they hold; "
+            "give as many of one as of the other.",
+            rates=len(settings.lr), epochs=len(settings.lr_epochs),
+        )  # fmt: skip
+    if settings.lr_epochs[0] != 0 or list(settings.lr_epochs) != sorted(settings.lr_epochs):
+        raise BadInput(
+            "bad_setting",
+            f"The setting lr_epochs must begin with 0 and rise, which {settings.lr_epochs} does not.",
+            name="lr_epochs", value=str(settings.lr_epochs),
+        )  # fmt: skip
+
+
+def purifier(
+    victim: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    triggers: Sequence[Reconstructed],
+    settings: MCLSettings | PublishedSettings,
+    seed: int = 0,
+) -> Published | Purifier:
+    """The method as published or the default, by its settings; arguments as ``Purifier``."""
+    # here and not above: settings are read where torch is not loaded
+    from core.defenses.mcl.published import Published
+    from core.defenses.mcl.purifier import Purifier
+
+    if isinstance(settings, PublishedSettings):
+        return Published(victim, images, labels, triggers, settings, seed)
+    return Purifier(victim, images, labels, triggers, settings, seed)

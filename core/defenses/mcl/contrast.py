@@ -1,0 +1,27 @@
+"""The model-contrastive loss (arXiv 2205.04411, equation of the purification step).
+
+``f0`` are the penultimate features of the victim as it came (frozen), ``f`` those of the model being purified, ``x`` a
+clean image, ``x_t`` the same image with the reconstructed trigger. Per image
+
+    L = -log( e^{cos(f(x_t), f0(x)) / tau} / ( e^{cos(f(x_t), f0(x)) / tau} + e^{cos(f(x_t), f0(x_t)) / tau} ) )
+
+pulls a triggered image towards its clean twin and pushes it away from where the victim put it.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) -> Tensor:
+    """The loss, mean over the batch.
+
+    Args:
+        triggered: f(x_t), (n, d). clean0: f0(x), (n, d). triggered0: f0(x_t), (n, d).
+        tau: temperature, above 0.
+    """
+    positive = F.cosine_similarity(triggered, clean0) / tau
+    negative = F.cosine_similarity(triggered, triggered0) / tau
+    # -log(e^p / (e^p + e^n)) = softplus(n - p), which cannot overflow
+    return F.softplus(negative - positive).mean()

@@ -1,0 +1,59 @@
+"""MCL as published: model-contrastive learning alone (arXiv 2205.04411; ACM MM 2023, DOI 10.1145/3581783.3612415).
+
+A batch holds triggered images and nothing else. So there is no clean cross-entropy, the last linear layer gets no
+gradient, and batch-norm statistics move on triggered images only; the result is the model after the last step. That is
+what the authors' code does, schedule included (learning rates 0.1, 0.01 and 0.001 from epochs 0, 1 and 10; on GTSRB
+0.01, 0.001 and 0.0001 from epochs 0, 2 and 10).
+
+Deviation: the trigger and its class are those that our scan finds; the authors' code is given the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from core.defenses.mcl.contrast import contrast
+from core.defenses.mcl.settings import PublishedSettings
+from core.defenses.training import Aimed, Training
+from core.models.classifier import Classifier
+from core.models.evaluate import look
+
+
+class Published(Training):
+    """Purifies a copy of the victim with the first of ``triggers``; arguments as ``Training``.
+
+    Raises:
+        ValueError: no trigger.
+    """
+
+    settings: PublishedSettings
+    alike = False  # the authors' batches are full but for the last
+
+    def __init__(
+        self,
+        victim: Classifier,
+        images: Tensor,
+        labels: Tensor,
+        triggers: Sequence[Aimed],
+        settings: PublishedSettings,
+        seed: int = 0,
+    ) -> None:
+        if not triggers:
+            raise ValueError("MCL needs at least one reconstructed trigger")
+        super().__init__(victim, images, labels, settings, seed)
+        self.trigger = triggers[0]
+        self.clean0 = look(victim, self.x)[0]
+        self.triggered0 = look(victim, self.x, self.trigger)[0]
+
+    def learning_rate(self, step: int) -> float:
+        epoch = step // self.per_epoch
+        rates = zip(self.settings.lr, self.settings.lr_epochs, strict=True)
+        return [rate for rate, start in rates if start <= epoch][-1]
+
+    def losses(self, chosen: Tensor) -> dict[str, Tensor]:
+        x_t = self.trigger(self.x[chosen]).contiguous(memory_format=torch.channels_last)
+        features, _ = self.model.features_and_logits(x_t)
+        return {"contrast": contrast(features, self.clean0[chosen], self.triggered0[chosen], self.settings.tau)}

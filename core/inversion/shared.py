@@ -1,0 +1,41 @@
+"""Triggers that work on two models at once: on a victim, and on what was made of it.
+
+A trigger that works on a purified model alone is no rest of its backdoor: every network has some pattern for every
+class. One that works on victim and purified model both, and is no larger than the victim's own, is. The idea of looking
+for what two models are fooled by alike is that of Shared Adversarial Unlearning (Wei et al., NeurIPS 2023, section 4),
+there for single images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.inversion.restarts import Effort, restarts
+from core.inversion.trigger import Reconstructed
+from core.models.classifier import Classifier
+
+
+class Both(nn.Module):
+    """Two classifiers as one that is only as sure of a class as the less sure of them."""
+
+    def __init__(self, first: Classifier, second: Classifier) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    @property
+    def mean(self) -> Tensor:
+        return self.first.mean
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The smaller log-probability of each class, (n, classes), of images (n, 3, h, w) in [0, 1]."""
+        return torch.minimum(self.first(images).log_softmax(1), self.second(images).log_softmax(1))
+
+
+def shared(
+    victim: Classifier, model: Classifier, images: Tensor, form: str, targets: Sequence[int], effort: Effort, seed: int
+) -> Generator[tuple[int, int], None, list[Reconstructed]]:
+    """One trigger for each of ``targets`` that works on both models; arguments and yields as ``restarts``."""
+    return (yield from restarts(Both(victim, model), images, form, targets, effort, seed))  # type: ignore[arg-type]

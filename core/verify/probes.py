@@ -1,0 +1,109 @@
+"""Triggers to try a purified model with, none of which the purification was trained on.
+
+A reconstructed trigger is one of many that open the same door, and a purification that learnt to refuse it may not
+refuse the others, the attacker's among them. So the proof takes triggers of its own: fresh ones, reconstructed anew
+from the *victim*, from other starts and on other images, with moved and larger or stronger copies of each. (Those that
+are sought on victim and purified model together stand in ``core.inversion.shared``.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.inversion.restarts import Effort, restarts
+from core.inversion.trigger import Reconstructed
+from core.inversion.warped import nearest
+from core.models.classifier import Classifier
+
+FORMS = ("mask", "pixel", "smooth")
+FRESH = Effort(steps=60, images=12, attack_rate=0.97)
+STARTS = 2  # of the class, in each form
+OTHERS = 2  # classes beside it, for comparison
+SMALLER = 0.67  # times the smallest trigger of the others: a form in which the class needs more shows no backdoor
+STRONGER = 1.5  # times what is added
+MOVE = 2  # pixels
+
+Progress = Generator[tuple[int, int], None, list[Reconstructed]]
+
+
+def fresh(victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int) -> Progress:
+    """Triggers of one class, reconstructed anew, in the forms in which they are smaller than other classes' are.
+
+    A trigger as large as that of an honest class is no rest of a backdoor, whatever it does.
+
+    Args:
+        victim: the model as it came.
+        images: clean images that the purification did not see, uint8, (n, 3, h, w).
+        target: the class.
+        forms: of the triggers that the scan found; a warp among them is looked for too.
+        seed: another than the scan's.
+
+    Yields:
+        steps done and steps in all.
+
+    Returns:
+        those that work; of the form that shows the class best where none shows it.
+    """
+    steps, warps = FRESH.steps * len(FORMS), 72 if "warp" in forms else 0
+    targets = [target] * STARTS + others(victim, target)
+    by_form: list[tuple[float, list[Reconstructed]]] = []
+    for number, form in enumerate(FORMS):
+        one = restarts(victim, images, form, targets, FRESH, seed + 31 * number)
+        made = yield from _shifted(one, number * FRESH.steps, steps + warps)
+        own = [trigger for trigger in made if trigger.target == target]
+        honest = min((trigger.size for trigger in made if trigger.target != target), default=math.inf)
+        if own:
+            by_form.append((min(trigger.size for trigger in own) / honest, own))
+    found = [trigger for share, own in by_form if share <= SMALLER for trigger in own]
+    if not found and by_form and not warps:
+        found = min(by_form, key=lambda row: row[0])[1]
+    if warps:
+        for done, _, warp in nearest(victim, images, target, seed + 101):
+            yield steps + done, steps + warps
+            found += [warp] if warp else []
+    return found
+
+
+def others(victim: Classifier, target: int) -> list[int]:
+    """Classes to compare with."""
+    return [label for label in range(victim.num_classes) if label != target][:OTHERS]
+
+
+def _shifted(steps: Progress, before: int, total: int) -> Progress:
+    while True:
+        try:
+            done, _ = next(steps)
+        except StopIteration as end:
+            return list(end.value)
+        yield before + done, total
+
+
+def copies(trigger: Reconstructed) -> list[Reconstructed]:
+    """The trigger moved to the four sides, and larger: a mask grown by a pixel, or more of what is added."""
+    pattern, mask = trigger.pattern, trigger.mask
+    moves = [(0, MOVE), (0, -MOVE), (MOVE, 0), (-MOVE, 0)]
+    moved = [
+        replace(trigger, pattern=_rolled(pattern, move), mask=None if mask is None else _rolled(mask, move))
+        for move in moves
+    ]
+    if mask is None:
+        return [*moved, replace(trigger, pattern=STRONGER * pattern)]
+    larger = F.max_pool2d(mask[None], 3, stride=1, padding=1)[0]
+    return [*moved, replace(trigger, mask=larger)]
+
+
+def _rolled(picture: Tensor, move: tuple[int, int]) -> Tensor:
+    """(c, h, w), moved down and right; what leaves on one side is gone, and nothing comes in on the other."""
+    down, right = move
+    rolled = picture.roll((down, right), (1, 2))
+    rows, columns = torch.arange(picture.shape[1]), torch.arange(picture.shape[2])
+    stays = ((rows - down >= 0) & (rows - down < len(rows)))[:, None] & (
+        (columns - right >= 0) & (columns - right < len(columns))
+    )
+    return rolled * stays.to(rolled)

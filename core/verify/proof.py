@@ -1,0 +1,188 @@
+"""The proof of a cure: fresh triggers, a new scan, the way back and a revival, and the grade that follows.
+
+Everything is made on test images, which the purification never saw: one half to reconstruct and to retune on, the
+other to measure on. No trigger that the purification was trained with is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.events import Verified
+from core.inversion.restarts import Effort
+from core.inversion.scan import scan
+from core.inversion.shared import shared
+from core.inversion.trigger import Reconstructed
+from core.inversion.verdict import judge
+from core.metrics import attack_success_rate
+from core.models.classifier import Classifier
+from core.models.evaluate import answers
+from core.verify import path, probes, revival
+from core.verify.grade import grade
+
+MEASURED = 1000  # test images of other classes that attack success is taken on, at most
+SOUGHT = 500  # that triggers are reconstructed on
+WORKS = 50.0  # percent: a trigger that turns fewer on the victim says nothing about the purified model
+SHARED = Effort(steps=60, images=12, attack_rate=0.9, works=0.0)
+LARGER = 1.5  # times the fresh triggers of its form, at most: for a larger one any class of an honest network will do
+WORST = 2  # triggers that the way back and the revival are tried with
+SEED = 7919  # added to the run's: the proof starts elsewhere than the scan
+
+Steps = Generator[tuple[int, int], None, Any]
+
+
+@dataclass
+class Proof:
+    """The tests of one purified model.
+
+    Args:
+        victim, purified: before and after; not changed.
+        images: test images, uint8, (n, 3, h, w). labels: their classes, (n,).
+        target: the class the cure is about.
+        known: the triggers the purification was trained with: only their forms are used, and whether there are any.
+        seed: of the run.
+        true_asr: percent, after; in the lab only.
+        found: whether anything was found to be cured of; otherwise there is nothing to test with.
+    """
+
+    victim: Classifier
+    purified: Classifier
+    images: Tensor
+    labels: Tensor
+    target: int
+    known: Sequence[Reconstructed]
+    seed: int
+    true_asr: float | None = None
+    found: bool = True
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed + SEED))
+        half = max(1, len(order) // 2)
+        self.sought = order[: min(half, SOUGHT)]
+        rest = order[half:] if len(order) > half else order
+        away = rest[self.labels[rest] != self.target]
+        self.measured = away[:MEASURED]
+        self.fresh: list[Reconstructed] = []
+        self.made: list[Reconstructed] = []
+
+    def asr(self, model: Classifier, trigger: Callable[[Tensor], Tensor] | None, target: int | None = None) -> float:
+        """Percent of the measured images that the model answers with the target class; NaN where there are none."""
+        target = self.target if target is None else target
+        if not len(self.measured):
+            return float("nan")
+        labels = self.labels[self.measured]
+        return attack_success_rate(answers(model, self.images[self.measured], trigger).cpu(), labels, target)
+
+    def steps(self) -> Steps:
+        """Makes the tests one after the other; yields what is done and what there is to do; returns ``Verified``."""
+        weights = [("true", 0), ("fresh", 4), ("shared", 3), ("scan", 6), ("path", 1), ("revival", 1)]
+        total, before = 100 * sum(weight for _, weight in weights), 0
+        self.natural = round(self.asr(self.purified, None), 2)
+        for name, weight in weights:
+            work: Steps = getattr(self, f"_{name}")()
+            while True:
+                try:
+                    done, of = next(work)
+                except StopIteration as end:
+                    if end.value is not None:
+                        self.evidence[name] = end.value
+                    break
+                yield before + round(100 * weight * done / of), total
+            before += 100 * weight
+        yield total, total
+        return self._verified()
+
+    def _verified(self) -> Verified:
+        known = self.target if self.found else None
+        cure, reasons = grade(self.evidence, self.natural, len(self.measured), known)
+        worst = [self.evidence[name]["asr"] for name in ("fresh", "shared") if name in self.evidence]
+        return Verified(
+            cure=cure, reasons=reasons, asr=max(worst, default=None), natural=self.natural, images=len(self.measured),
+            evidence=self.evidence,
+        )  # fmt: skip
+
+    def _true(self) -> Steps:
+        yield from ()
+        return None if self.true_asr is None else {"asr": self.true_asr}
+
+    def _fresh(self) -> Steps:
+        """Fresh triggers of the victim, and copies of them: those that work on it, the worst for the purified first."""
+        if not self.found:
+            return None
+        forms = {trigger.form for trigger in self.known}
+        self.made = yield from probes.fresh(self.victim, self.images[self.sought], self.target, forms, self.seed + SEED)
+        rates = []
+        for trigger in (one for made in self.made for one in (made, *probes.copies(made))):
+            before = self.asr(self.victim, trigger)
+            if before >= WORKS:
+                rates.append((self.asr(self.purified, trigger), before, trigger))
+        if not rates:
+            return None
+        rates.sort(key=lambda row: (-row[0], -row[1]))
+        self.fresh = [trigger for *_, trigger in rates]
+        return {"asr": round(rates[0][0], 2), "before": round(max(row[1] for row in rates), 2), "triggers": len(rates)}
+
+    def _shared(self) -> Steps:
+        """A trigger hardly larger than the victim's that works on both, beside the same for other classes."""
+        form = next((trigger.form for trigger in self.fresh if trigger.form != "warp"), None)
+        if form is None:
+            return None
+        most = LARGER * max(one.size for one in self.made if one.form == form)
+        targets = [self.target] * probes.STARTS + probes.others(self.victim, self.target)
+        images = self.images[self.sought]
+        made = yield from shared(self.victim, self.purified, images, form, targets, SHARED, self.seed + SEED + 1)
+        best, control = 0.0, 0.0
+        for trigger in made:
+            rate = min(self.asr(model, trigger, trigger.target) for model in (self.victim, self.purified))
+            if trigger.size > most or math.isnan(rate):
+                continue
+            if trigger.target != self.target:
+                control = max(control, rate)
+            elif rate > best:
+                best = rate
+                if rate > self.evidence["fresh"]["asr"]:
+                    self.fresh.insert(0, trigger)
+        return {"asr": round(best, 2), "control": round(control, 2)}
+
+    def _scan(self) -> Steps:
+        """A new scan of the purified model, all classes and every form."""
+        for done, total, found in scan(self.purified, self.images[self.sought], seed=self.seed + SEED):
+            if found is None:
+                yield done, total
+        assert found is not None
+        verdict = judge(found)
+        return {"verdict": verdict.grade, "target": found.target, "suspicion": verdict.facts["suspicion"],
+                "gap": verdict.facts["gap"]}  # fmt: skip
+
+    def _path(self) -> Steps:
+        """Attack success along the line to the victim, the worse of the worst triggers."""
+        if not self.fresh:
+            return None
+        shares, rates = [0.0], [self.evidence["fresh"]["asr"]]
+        for done, share in enumerate(path.SHARES):
+            model = path.on_the_way(self.victim, self.purified, share, self.images[self.sought])
+            shares.append(share)
+            rates.append(round(max(self.asr(model, trigger) for trigger in self.fresh[:WORST]), 2))
+            yield done + 1, len(path.SHARES)
+        return {"shares": shares, "asr": rates}
+
+    def _revival(self) -> Steps:
+        """Attack success after a short retuning, and that of another class taught in the same way."""
+        if not self.fresh:
+            return None
+        other = next(label for label in range(self.victim.num_classes) if label != self.target)
+        images, labels, trigger = self.images[self.sought], self.labels[self.sought], self.fresh[0]
+        rates = []
+        for done, target in enumerate((self.target, other)):
+            model = revival.retuned(self.purified, images, labels, trigger, target, seed=self.seed)
+            rates.append(round(self.asr(model, trigger, target), 2))
+            yield done + 1, 2
+        return {"images": revival.RevivalSettings.poisoned, "epochs": revival.RevivalSettings.epochs,
+                "asr": rates[0], "control": rates[1]}  # fmt: skip
