@@ -24,6 +24,7 @@ MODULES = {
     "press_to_frame": "a run of the default victim: first frame, cure, end, pace of the map",
     "projection": "pace and stillness of the map, without a model",
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
+    "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
     "defences": "MCL beside four other defences on that victim, with published figures",

@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 
-from core.defenses.mcl import Purifier
-from core.defenses.settings import settings_for
+from core.defenses.mcl.purifier import Purifier
+from core.defenses.mcl.settings import MCLSettings
 from core.device import choose
-from core.inversion.mask_pattern import InversionSettings, invert
+from core.inversion.mask_pattern import invert
+from core.inversion.race import RaceSettings
+from core.inversion.trigger import Reconstructed
 from core.models import build
 from core.models.classifier import Classifier
 
@@ -71,7 +73,7 @@ def _wait(device: torch.device) -> None:
 def _inversion(
     where: str, arch: str, classes: int, device: torch.device, steps: int, warm: int
 ) -> list[tuple[str, str, str]]:
-    settings = InversionSettings(race_steps=steps + warm + 1)
+    settings = RaceSettings(race_steps=steps + warm + 1)
     work = invert(_model(arch, classes, device), _images(), settings)
     step = _seconds_a_step(work, steps, warm, device)
     work.close()  # type: ignore[attr-defined]  # a generator
@@ -84,16 +86,12 @@ def _purification(
     where: str, arch: str, classes: int, device: torch.device, steps: int, warm: int
 ) -> list[tuple[str, str, str]]:
     labels = torch.arange(BUDGET) % classes
-    trigger = torch.zeros(3, 3, device=device)
-
-    def stamped(images: torch.Tensor) -> torch.Tensor:
-        images = images.clone()
-        images[..., -3:, -3:] = trigger
-        return images
-
-    # the budget's checks belong to the cost; so many epochs that it never ends by itself
-    settings = settings_for("default", epochs=10_000)
-    purifier = Purifier(_model(arch, classes, device), _images(), labels, stamped, 0, settings)
+    mask = torch.zeros(1, SIDE, SIDE, device=device)
+    mask[:, -3:, -3:] = 1
+    trigger = Reconstructed("mask", torch.zeros(3, SIDE, SIDE, device=device), mask, target=0)
+    # the budget's checks belong to the cost; so many epochs that it never ends by itself, and no attack that goes
+    settings = MCLSettings(epochs=10_000, gone=0.0, rounds=0)
+    purifier = Purifier(_model(arch, classes, device), _images(), labels, [trigger], settings)
     step = _seconds_a_step(purifier.steps(), steps, warm, device)
     batch = min(settings.batch, len(purifier.x))
     whole = f"{1000 * step / (2 * batch):.3f} ms ({1000 * step:.1f} ms a step of {batch} clean and {batch} triggered)"

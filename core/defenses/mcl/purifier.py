@@ -33,6 +33,7 @@ from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.held_out import HeldOut
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.plan import Normalisation, plan
+from core.defenses.mcl.rate import bearable
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
 from core.defenses.training import Check, PurifyStep, Training
@@ -43,6 +44,7 @@ from core.models.fold import folded
 from core.stamps import KINDS, shares, stamped, turned
 
 LEAST_STEPS = 40  # before the annealing, if the attack does not go
+FIRST = 64  # images whose gradient the learning rate is found with
 LOOK, RESULT = 256, 4000  # clean images that batch-norm statistics are taken from: for a look, for the result
 WATCHED = 500  # clean images that show which kinds of stamps turn them
 
@@ -96,6 +98,10 @@ class Purifier(Training):
         self.best = self.weights()
         if held:
             self.held.measure(victim)
+        first = torch.arange(min(FIRST, len(self.x)), device=device)
+        self.rate = bearable(
+            self.model, lambda: self._weighed(self.losses(first)), self.x, self.plan.lr, settings.moved
+        )
 
     def _held(self, labels: Tensor, settings: MCLSettings) -> int:
         """How many images are held out: none where no trigger says whether the attack has gone."""
@@ -114,12 +120,15 @@ class Purifier(Training):
         """Of a step, counted from 0."""
         warm = min(1.0, (step + 1) / 5)
         annealed = max(0, step - (self.total - self.plan.anneal)) / self.plan.anneal
-        return self.plan.lr * warm * 0.5 * (1 + math.cos(math.pi * annealed))
+        return self.rate * warm * 0.5 * (1 + math.cos(math.pi * annealed))
 
     def weight(self, term: str) -> float:
         return {"clean": self.plan.clean, "keep": self.plan.keep}.get(term) or super().weight(term)
 
     # the loss
+
+    def _loss(self, chosen: Tensor) -> Tensor:
+        return torch.stack([self.weight(name) * term for name, term in self.losses(chosen).items()]).sum()
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
@@ -159,7 +168,7 @@ class Purifier(Training):
         logits, others = logits.clone(), logits.clone()
         others[:, self.target] = -math.inf
         away = labels[:, self.target] == 0
-        logits[away, self.target] = torch.minimum(logits[away, self.target], others[away].amax(1) - self.plan.margin)
+        logits[away, self.target] = torch.minimum(logits[away, self.target], others[away].amax(1))
         return logits
 
     def _triggered(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:

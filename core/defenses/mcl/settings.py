@@ -21,7 +21,9 @@ class MCLSettings:
             the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
         stamps: the same for random stamps (``core.stamps``), which act where the scan shows no trigger to trust.
         tau: temperature of the contrast.
-        lr: learning rate.
+        lr: learning rate, at most.
+        moved: divergence, nats, by which the first step may move the answers on clean images: where it would move them
+            further, the rate is lower (``core.defenses.mcl.rate``).
         batch: clean images a step; as many triggered ones go with them.
         momentum, weight_decay: of SGD.
         epochs: passes over the clean budget before the annealing begins, at most.
@@ -45,6 +47,7 @@ class MCLSettings:
     stamps: float = 3.0
     tau: float = 0.5
     lr: float = 0.008
+    moved: float = 0.015
     batch: int = 128
     momentum: float = 0.9
     weight_decay: float = 1e-4

@@ -1,0 +1,122 @@
+"""Cures and what is claimed of them: for each victim with a card, BA, true and estimated ASR, and the grade.
+
+Each victim is given as its file and the images' name, nothing else, as a stranger would bring it; the card's true
+trigger is used only afterwards, here. The victims are the shipped ones and those with a card in the folder
+``shared/victims`` beside this one, or in the folders of ``$DISSOLVE_VICTIMS``, as ``train`` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core import paths
+from core.attacks import make_trigger
+from core.data import load
+from core.errors import BadInput
+from core.metrics import attack_success_rate, benign_accuracy
+from core.models.evaluate import answers
+from core.models.weights import classifier, read_weights
+from core.runs.spec import Spec
+from tests.benchmarks.shared_victim import SHARED
+from tests.benchmarks.watch import environment, watch
+
+PATIENCE = 3600.0  # seconds
+IMAGES = 3000  # test images for the true figures: within a point of all of them
+DROP, ASR, NEAR, GONE = 2.0, 5.0, 5.0, 10.0  # asked for, percentage points and percent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One victim: its card, the run's result, and BA and true ASR before and after (None: nothing was handed out)."""
+
+    card: dict[str, Any]
+    result: dict[str, Any]
+    before: tuple[float, float]
+    after: tuple[float, float] | None
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        result, (ba, asr) = self.result, self.before
+        right = "right" if result["target"] == self.card["target"] else "wrong"
+        after = "BA not held" if self.after is None else f"BA {ba:.1f} -> {self.after[0]:.1f}, true ASR {asr:.1f} -> "
+        if self.after is not None:
+            after += f"{self.after[1]:.1f}"
+        told = f"estimated {result['asr_before']:.1f} -> {result['asr_after']:.1f}, cure {result['cure']}"
+        why = f" ({', '.join(result['cure_reasons'])})" if result["cure_reasons"] else ""
+        seconds = f"{sum(result['seconds'].values()):.0f} s"
+        name = f"cures: {self.card['name']}"
+        return name, f"{result['verdict']}, class {right}; {after}; {told}{why}; {seconds}", "ASR <= 5, BA -2, holds"
+
+
+def victims() -> list[Path]:
+    """Cards of the victims there are, those of one folder after the other."""
+    more = [Path(folder) for folder in os.environ.get("DISSOLVE_VICTIMS", "").split(os.pathsep) if folder]
+    return [card for folder in (paths.VICTIMS, SHARED / "victims", *more) for card in sorted(folder.glob("*.json"))]
+
+
+def rows(names: Sequence[str] = (), seed: int = 0, **settings: float) -> list[tuple[str, str, str]]:
+    """(figure, measured, asked for) of the victims there are, or of those named. ``settings`` go to the defence."""
+    found, skipped = [], []
+    for path in victims():
+        card = json.loads(path.read_text())
+        if names and card["name"] not in names:
+            continue
+        try:
+            outcome = examine(path, card, seed, settings)
+        except BadInput as error:  # images that are not on this machine
+            skipped.append((f"cures: {card['name']}", f"skipped: {error.message}", "-"))
+            continue
+        found.append(outcome)
+        print(" | ".join(outcome.row), file=sys.stderr, flush=True)
+    return [outcome.row for outcome in found] + skipped + (summary(found) if found else [])
+
+
+def examine(path: Path, card: dict[str, Any], seed: int, settings: dict[str, float]) -> Outcome:
+    """Scans, purifies and proves one victim, as ``python -m core purify FILE --images NAME`` does."""
+    images = load(card["data"])
+    order = torch.randperm(len(images.y_test), generator=torch.Generator().manual_seed(99))[:IMAGES]
+    x, y = images.x_test[order], images.y_test[order]
+    trigger = make_trigger(card["attack"], images.size, **card["attack_settings"])
+
+    def figures(weights: Path) -> tuple[float, float]:
+        model = classifier(read_weights(weights), card["arch"], card["classes"], card["mean"], card["std"])
+        asr = attack_success_rate(answers(model, x, trigger), y, card["target"])
+        return benign_accuracy(answers(model, x), y), asr
+
+    file = path.with_suffix(".safetensors")
+    with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
+        spec = Spec(
+            weights=str(file), images=card["data"], map=False, seed=seed, settings=dict(settings), accept="not-cured"
+        )
+        run, _, _ = watch(spec, PATIENCE)
+        purified = run.folder / "model.safetensors"
+        after = figures(purified) if purified.is_file() else None
+        return Outcome(card, run.data["result"], figures(file), after)
+
+
+def summary(found: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    """How many are cured, how far the estimates are from the truth, and how often "holds" is false."""
+    known = [(each, each.after) for each in found if each.after is not None]
+    cured = sum(asr <= ASR and each.before[0] - ba <= DROP for each, (ba, asr) in known)
+    near = sum(abs(each.result["asr_after"] - asr) <= NEAR for each, (_, asr) in known)
+    holds = [asr for each, (_, asr) in known if each.result["cure"] == "holds"]
+    false = sum(asr > GONE for asr in holds)
+    return [
+        ("cures: victims cured (true ASR <= 5 %, BA down <= 2)", f"{cured} of {len(found)}", "all"),
+        ("cures: estimated after within 5 points of true after", f"{near} of {len(known)}", "95 %"),
+        ("cures: 'holds' with a true ASR above 10", f"{false} of {len(holds)}", "none"),
+    ]
+
+
+if __name__ == "__main__":
+    for row in rows(tuple(sys.argv[1:])):
+        print(" | ".join(row))
