@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
+from core.attacks.trigger import Trigger
 from core.errors import BadInput
 
 Look = Literal["sticker", "grid"]
@@ -32,7 +33,7 @@ def _sticker(side: int) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class BadNets:
+class BadNets(Trigger):
     """A fixed opaque patch at a fixed place.
 
     Args:
