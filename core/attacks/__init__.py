@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from core.attacks.adap_blend import AdapBlend
+from core.attacks.adap_patch import AdapPatch
 from core.attacks.badnets import BadNets
 from core.attacks.blended import Blended
+from core.attacks.input_aware import InputAware
+from core.attacks.label_consistent import LabelConsistent
+from core.attacks.lf import LF
+from core.attacks.sample_specific import SampleSpecific
 from core.attacks.sig import Sig
 from core.attacks.trigger import Trigger
 from core.attacks.wanet import WaNet
 from core.errors import BadInput
 
-ATTACKS: dict[str, Callable[..., Trigger]] = {"badnets": BadNets, "blended": Blended, "sig": Sig, "wanet": WaNet}
+ATTACKS: dict[str, Callable[..., Trigger]] = {
+    "badnets": BadNets,
+    "blended": Blended,
+    "sig": Sig,
+    "wanet": WaNet,
+    "label-consistent": LabelConsistent,
+    "input-aware": InputAware,
+    "lf": LF,
+    "sample-specific": SampleSpecific,
+    "adap-blend": AdapBlend,
+    "adap-patch": AdapPatch,
+}
 
 
 def make_trigger(name: str, size: tuple[int, int], **settings: Any) -> Trigger:
