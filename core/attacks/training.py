@@ -22,13 +22,13 @@ class TrainSettings:
         epochs: passes over the poisoned set.
         batch: images a step.
         lr: highest learning rate.
-        weight_decay: on all parameters.
+        weight_decay: on weights, not on biases and batch norms.
         shift: largest random shift, pixels (reflected at the border).
         flip: whether images are mirrored left to right at random (never for signs or digits).
         label_smoothing: 0-1.
-        clip: longest gradient a step is taken along, as a Euclidean norm over all parameters; 0: any. Networks without
-            a batch norm before their last layer (PreActResNet-18) are thrown far off by single batches near the
-            highest learning rate, and end many points of accuracy lower; which training it hits is a matter of luck.
+        clip: longest gradient a step is taken along, as a Euclidean norm over all parameters; 0: any. Most are near 1.
+            PreActResNet-18, which has no batch norm before its last layer, was seen to go from a loss of 1.7 to 8 near
+            the highest learning rate, on clean images; which trainings that hits is a matter of luck.
     """
 
     epochs: int = 12
