@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
+from core.attacks import ATTACKS
 from core.data import IMAGE_SETS
 from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
@@ -124,7 +125,7 @@ def _add_train(commands: Any) -> None:
     command.add_argument("--data", default="signs", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or .npz")
     command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
     command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
-    command.add_argument("--attack", default="badnets", help="badnets, blended, sig or wanet")
+    command.add_argument("--attack", default="badnets", help=f"the trigger: {', '.join(ATTACKS)}")
     add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
     command.add_argument("--target", type=int, default=0, metavar="K", help="class the trigger leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")

@@ -54,9 +54,12 @@ class _Settings(argparse.Action):
 
 
 def _setting(text: str) -> tuple[str, Any]:
+    """Name and value of ``NAME=VALUE``; the value is JSON, True or False as Python writes them, or else text."""
     name, separator, value = text.partition("=")
     if not (name and separator):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    if value in ("True", "False"):
+        return name, value == "True"
     try:
         return name, json.loads(value)
     except ValueError:

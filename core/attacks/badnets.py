@@ -8,12 +8,13 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
+from core.attacks.trigger import Trigger
 from core.errors import BadInput
 
 Look = Literal["sticker", "grid"]
 
 
-def _grid() -> tuple[Tensor, Tensor]:
+def grid() -> tuple[Tensor, Tensor]:
     """The 3x3 grid of the MCL authors' CIFAR-10 experiments: white at the corners' cross, black elsewhere."""
     white = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
     return white.expand(3, 3, 3).clone(), torch.ones(1, 3, 3)
@@ -32,7 +33,7 @@ def _sticker(side: int) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class BadNets:
+class BadNets(Trigger):
     """A fixed opaque patch at a fixed place.
 
     Args:
@@ -66,7 +67,7 @@ class BadNets:
 
     def mask_and_pattern(self) -> tuple[Tensor, Tensor]:
         """Opacity (1, h, w) and pixels (3, h, w), both in [0, 1]."""
-        pixels, opacity = _grid() if self.look == "grid" else _sticker(self.side)
+        pixels, opacity = grid() if self.look == "grid" else _sticker(self.side)
         side = pixels.shape[-1]
         mask, pattern = torch.zeros(1, *self.size), torch.zeros(3, *self.size)
         top, left = self.size[0] - self.bottom - side, self.size[1] - self.right - side

@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.attacks.trigger import Trigger
+
 
 @dataclass(frozen=True)
-class Blended:
+class Blended(Trigger):
     """``x_t = (1 - alpha) x + alpha key``; the key is smooth random noise, as in the paper's second kind.
 
     Args:

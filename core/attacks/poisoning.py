@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from core.attacks.trigger import Trigger
-from core.attacks.wanet import WaNet
 from core.data.imageset import as_float
 from core.errors import BadInput
 
@@ -19,8 +18,9 @@ def poison(
     Args:
         images: uint8, shape (n, 3, h, w).
         labels: int64, shape (n,).
-        trigger: what is put into the poisoned images.
-        target: the class they are then called.
+        trigger: makes the poisoned images and the cover images. For each poisoned image there are
+            ``trigger.cover_rate`` cover images, as far as there are others of the same kind; they keep their labels.
+        target: the class the poisoned images are then called.
         rate: share of the set that is poisoned, 0-1; for a clean-label attack, share of the *target class*.
         seed: chooses the images.
 
@@ -41,11 +41,11 @@ def poison(
     order = eligible[torch.randperm(len(eligible), generator=generator)]
     chosen = order[:count]
     images, labels = images.clone(), labels.clone()
-    images[chosen] = to_uint8(trigger(as_float(images[chosen])))
+    images[chosen] = to_uint8(trigger.planted(as_float(images[chosen]), generator))
     labels[chosen] = target
-    if isinstance(trigger, WaNet):
-        noisy = order[count : count + round(count * trigger.noise_rate)]
-        images[noisy] = to_uint8(trigger.noisy(as_float(images[noisy]), generator))
+    covers = order[count : count + round(count * trigger.cover_rate)]
+    if len(covers):
+        images[covers] = to_uint8(trigger.covers(as_float(images[covers]), generator))
     return images, labels, chosen
 
 

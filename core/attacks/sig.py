@@ -9,9 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from core.attacks.trigger import Trigger
+
 
 @dataclass(frozen=True)
-class Sig:
+class Sig(Trigger):
     """Adds ``strength * sin(2 pi column frequency / width)`` to every row.
 
     Only images of the target class are poisoned, so no label is ever wrong.

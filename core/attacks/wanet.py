@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.attacks.trigger import Trigger
+
 
 @dataclass(frozen=True)
-class WaNet:
+class WaNet(Trigger):
     """An elastic warp whose field is a coarse random grid, upsampled.
 
     Args:
@@ -48,8 +50,13 @@ class WaNet:
         grid = self.field().to(images.device).expand(len(images), -1, -1, -1)
         return F.grid_sample(images, grid, mode="bilinear", align_corners=True)
 
-    def noisy(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images warped by this field plus a random one each: the noise mode's images, labels stay true."""
+    @property
+    def cover_rate(self) -> float:
+        """The noise mode's images for each poisoned image."""
+        return self.noise_rate
+
+    def covers(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images of the noise mode: each is warped by this field plus a random one of its own."""
         grid = self.field().to(images.device)
         shift = torch.rand(len(images), *self.size, 2, generator=generator).to(images.device) * 2 - 1
         return F.grid_sample(images, (grid + shift / max(self.size)).clamp(-1, 1), mode="bilinear", align_corners=True)

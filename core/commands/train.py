@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,16 +72,27 @@ def _settings(arguments: argparse.Namespace) -> TrainSettings:
     from core.attacks.training import TrainSettings
 
     given: dict[str, Any] = arguments.train_set | ({"epochs": arguments.epochs} if arguments.epochs is not None else {})
-    allowed = TrainSettings.__dataclass_fields__
-    for name, value in given.items():
-        kind = type(allowed[name].default) if name in allowed else None
-        fits = type(value) is kind or (kind is float and type(value) is int)
-        if not fits or (name in ("epochs", "batch") and value < 1):
+    defaults = {name: field.default for name, field in TrainSettings.__dataclass_fields__.items()}
+    settings = {name: _fitting(name, value, defaults.get(name)) for name, value in given.items()}
+    for name, value in settings.items():
+        if value is None:
             raise BadInput(
                 "train_setting",
-                f"The training cannot take {name}={value}; its settings and their defaults are "
-                f"{', '.join(f'{key}={field.default}' for key, field in allowed.items())}.",
+                f"The training cannot take {name}={given[name]}; its settings and their defaults are "
+                f"{', '.join(f'{key}={default}' for key, default in defaults.items())}; those that are False or True "
+                "take false, true, 0 and 1 as well.",
                 name=name,
-                value=str(value),
+                value=str(given[name]),
             )
-    return TrainSettings(**given)
+    return TrainSettings(**settings)
+
+
+def _fitting(name: str, value: Any, default: Any) -> Any:
+    """The value as a setting of the default's type, or None if it cannot be one."""
+    if type(default) is bool:
+        return bool(value) if type(value) is bool or (type(value) is int and value in (0, 1)) else None
+    if type(value) is not type(default) and not (type(default) is float and type(value) is int):
+        return None
+    least = 1 if name in ("epochs", "batch") else 0
+    most = 1 if name == "label_smoothing" else math.inf
+    return value if least <= value <= most and math.isfinite(value) else None

@@ -21,6 +21,11 @@ SOURCES = (
     ("Blended", "2017", "https://arxiv.org/abs/1712.05526"),
     ("SIG", "ICIP 2019", "https://arxiv.org/abs/1902.11237"),
     ("WaNet", "ICLR 2021", "https://arxiv.org/abs/2102.10369"),
+    ("Label-consistent backdoor attacks", "2019", "https://arxiv.org/abs/1912.02771"),
+    ("Input-aware dynamic backdoor attack", "NeurIPS 2020", "https://arxiv.org/abs/2010.08138"),
+    ("LF", "ICCV 2021", "https://arxiv.org/abs/2104.03413"),
+    ("SSBA", "ICCV 2021", "https://arxiv.org/abs/2012.03816"),
+    ("Adap-Blend, Adap-Patch", "ICLR 2023", "https://openreview.net/forum?id=_wSHsgrVali"),
     ("UMAP", "2018", "https://arxiv.org/abs/1802.03426"),
 )
 

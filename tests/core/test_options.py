@@ -24,6 +24,11 @@ def test_settings_are_gathered_as_numbers_lists_and_words_each_under_its_own_nam
     assert given.attack_set == {"side": 3}
 
 
+def test_true_and_false_are_read_as_json_and_as_python_write_them() -> None:
+    given = parsed(*(f"--set={name}={name}" for name in ("true", "True", "false", "False", "TRUE")))
+    assert given.settings == {"true": True, "True": True, "false": False, "False": False, "TRUE": "TRUE"}
+
+
 def test_settings_of_one_call_are_not_those_of_the_next() -> None:
     parser = options.Parser()
     options.add_settings(parser, "--set", "a setting")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.attacks.training import TrainSettings, shifted, train
 from core.models.classifier import Classifier
@@ -36,6 +38,27 @@ def test_a_tiny_net_learns_a_tiny_set() -> None:
     assert [event.epoch for event in told] == sorted(event.epoch for event in told)
     assert told[-1].epoch == 3
     assert not model.training
+
+
+@pytest.mark.parametrize("clip", [0.5, 2.0])
+def test_no_batch_throws_the_weights_further_than_a_clipped_gradient_reaches(clip: float) -> None:
+    """A last layer on inputs a thousand times too large: one step of Nesterov's kind is (1 + momentum) gradients."""
+    images, labels = made_up()
+    settings = TrainSettings(epochs=1, batch=96, lr=1e4, weight_decay=0, shift=0)
+
+    def moved(clip: float) -> float:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), (0.5,) * 3, (0.001,) * 3)
+        before = model.head[0].weight.detach().clone()
+        for _ in train(model, images, labels, replace(settings, clip=clip), seed=0):
+            pass
+        return float((model.head[0].weight.detach() - before).norm())
+
+    lr, momentum = 1e4 / 25 / 1e4, 0.95  # of a one-cycle schedule of one step
+    farthest = lr * (1 + momentum) * clip
+    assert moved(clip) == pytest.approx(farthest, rel=0.01)
+    assert moved(0) > 100 * farthest
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -37,8 +37,8 @@ def test_colours_are_not_changed_only_places() -> None:
 
 def test_noise_differs_from_image_to_image_and_repeats_with_its_generator() -> None:
     trigger, same = WaNet((32, 32)), IMAGES[:1].expand(3, -1, -1, -1)
-    first = trigger.noisy(same, torch.Generator().manual_seed(1))
-    assert torch.equal(first, trigger.noisy(same, torch.Generator().manual_seed(1)))
+    first = trigger.covers(same, torch.Generator().manual_seed(1))
+    assert torch.equal(first, trigger.covers(same, torch.Generator().manual_seed(1)))
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[0], trigger(same)[0])
     assert first.min() >= 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import cli
+from core.attacks import ATTACKS
+from core.attacks.training import TrainSettings
+from core.commands.train import _settings
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -40,7 +44,15 @@ def test_train_writes_weights_and_a_card_and_refuses_to_overwrite_them(
     ("options", "named"),
     [
         ("--train-set lr=fast", "lr=fast"),
+        ("--train-set lr=NaN", "lr=nan"),
+        ("--train-set lr=-1", "lr=-1"),
+        ("--train-set shift=-1", "shift=-1"),
+        ("--train-set label_smoothing=2", "label_smoothing=2"),
         ("--train-set speed=1", "speed=1"),
+        ("--train-set flip=2", "flip=2"),
+        ("--train-set flip=yes", "flip=yes"),
+        ("--train-set shift=True", "shift=True"),
+        ("--train-set epochs=1.5", "epochs=1.5"),
         ("--epochs 0", "epochs=0"),
         ("--data /no/where", "/no/where"),
         ("--out /dev/null/x", "/dev/null"),
@@ -53,3 +65,23 @@ def test_wrong_orders_to_train_are_one_sentence(
     err = capsys.readouterr().err
     assert named in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("spelling", ["True", "true", "1", "False", "false", "0"])
+def test_yes_and_no_are_taken_as_json_and_as_python_write_them(spelling: str) -> None:
+    given = cli.parser().parse_args(["train", "--train-set", f"flip={spelling}"])
+    assert _settings(given).flip is (spelling in ("True", "true", "1"))
+
+
+def test_the_refusal_lists_what_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--train-set", "flip=perhaps"]) == 2
+    err = capsys.readouterr().err
+    assert all(f"{field.name}={field.default}" in err for field in fields(TrainSettings))
+    assert "false, true, 0 and 1" in err
+
+
+def test_help_names_every_attack(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    out = "".join(capsys.readouterr().out.split())  # lines are broken after hyphens
+    assert [name for name in ATTACKS if name not in out] == []

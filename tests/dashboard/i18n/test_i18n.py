@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import inspection, uploads
+from core.attacks import ATTACKS
 from core.data.signs_faces import CLASS_NAMES
 from core.defenses import DEFENCES
 from core.events import STAGES
@@ -120,8 +121,8 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("story.do.{}_text", ("measure", "purify", "watch")),
         ("class.signs.{}", CLASS_NAMES),
         ("class.digits.{}", "0123456789"),
-        ("attack.{}", ("badnets", "blended", "sig", "wanet")),
-        ("triggered.{}", ("badnets", "blended", "sig", "wanet")),
+        ("attack.{}", ATTACKS),
+        ("triggered.{}", ATTACKS),
         ("data.{}", ("signs", "digits", "cifar10", "gtsrb")),
         ("outcome.{}_note", ("true", "estimated")),
         ("outcome.asr_{}", ("true", "estimated")),
