@@ -99,9 +99,7 @@ class Purifier(Training):
         if held:
             self.held.measure(victim)
         first = torch.arange(min(FIRST, len(self.x)), device=device)
-        self.rate = bearable(
-            self.model, lambda: self._weighed(self.losses(first)), self.x, self.plan.lr, settings.moved
-        )
+        self.rate = bearable(self.model, lambda: self._loss(first), self.x, self.plan.lr, settings.moved)
 
     def _held(self, labels: Tensor, settings: MCLSettings) -> int:
         """How many images are held out: none where no trigger says whether the attack has gone."""
