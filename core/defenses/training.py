@@ -15,6 +15,7 @@ from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
 from core.data.imageset import as_float
+from core.defenses.finite import check
 from core.events import Stamps
 from core.memory import ran_out
 from core.models.classifier import Classifier
@@ -160,7 +161,11 @@ class Training(ABC):
         return None
 
     def steps(self) -> Iterator[PurifyStep]:
-        """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached."""
+        """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached.
+
+        Raises:
+            BadInput: ``training_diverged``, in place of a step with a loss or a weight that is not finite.
+        """
         batches = self._batches()
         while self.done < self.total:
             lr = self.learning_rate(self.done - self.first)
@@ -168,6 +173,7 @@ class Training(ABC):
             losses = self._fitted(next(batches))
             self._descend(lr)
             self.model.eval()
+            check(losses.values(), self.model.net, self.done + 1, self.learning_rate(0))
             self.done += 1
             yield PurifyStep(self.done, self.total, lr, losses, self.after_step())
 
