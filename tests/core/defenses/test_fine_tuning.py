@@ -23,7 +23,8 @@ def test_the_loss_is_the_mean_cross_entropy_with_the_clean_labels(tiny: Tiny) ->
 def test_the_settings_are_those_that_the_docstring_names() -> None:
     default = PRESETS["default"]
     assert (default.lr, default.momentum, default.weight_decay) == (0.1, 0.9, 5e-4)
-    assert (default.batch, default.epochs, default.shift) == (64, 5, 2)
+    assert default.clip == 0.05
+    assert (default.batch, default.epochs, default.shift) == (64, 4, 2)
 
 
 def test_at_a_high_rate_the_backdoor_suffers_at_a_low_one_it_stays(tiny: Tiny) -> None:
