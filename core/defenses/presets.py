@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from core.errors import BadInput
 
 Settings = TypeVar("Settings")
-ABOVE_0 = ("tau", "batch", "epochs", "check_every", "triggers", "power")
+ABOVE_0 = (
+    "tau", "batch", "epochs", "check_every", "triggers", "power", "ascent", "climbs", "curvature", "fixed_point",
+)  # fmt: skip
 BELOW_1 = ("momentum", "average", "holdout", "back")
-AT_MOST_1 = ("share", "tolerance")
+AT_MOST_1 = ("share", "tolerance", "alpha", "smoothing")
 
 
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
