@@ -59,17 +59,17 @@ def settings_for(preset: str, data: str = "", **changes: Any) -> FTSAMSettings:
 @contextmanager
 def climbed(model: Classifier, rho: float) -> Iterator[None]:
     """Inside: the weights are the worst ones by the gradients they have; afterwards they are what they were."""
-    moved = [p for p in model.net.parameters() if p.grad is not None]
-    before = [p.detach().clone() for p in moved]
+    moved = [(p, p.grad) for p in model.net.parameters() if p.grad is not None]
+    before = [p.detach().clone() for p, _ in moved]
     with torch.no_grad():
-        norm = torch.stack([(p.abs() * p.grad).norm() for p in moved]).norm() + SMALL
-        for p in moved:
-            p.add_(p.square() * p.grad * (rho / norm))
+        norm = torch.stack([(p.abs() * grad).norm() for p, grad in moved]).norm() + SMALL
+        for p, grad in moved:
+            p.add_(p.square() * grad * (rho / norm))
     try:
         yield
     finally:
         with torch.no_grad():
-            for p, value in zip(moved, before, strict=True):
+            for (p, _), value in zip(moved, before, strict=True):
                 p.copy_(value)
 
 
