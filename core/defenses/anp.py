@@ -48,7 +48,8 @@ from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 
-THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 19))
+THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(19))
+NOTHING = -1.0  # a threshold below all masks: no neuron goes
 USUAL = 0.2  # the authors' threshold, for a look at the model before the search is over
 
 
@@ -68,6 +69,7 @@ class ANPSettings(TuningSettings):
     holdout: float = 0.2
     lr: float = 0.2
     epochs: int = 3
+    least: int = 100
     batch: int = 32
     weight_decay: float = 0.0
 
@@ -206,10 +208,10 @@ class ANP(Tuning):
         return model
 
     def _chosen(self) -> float:
-        """The highest threshold up to which the part kept apart allows every one; 0 if it does not allow the first."""
+        """The highest threshold up to which the part kept apart allows every one, or else ``NOTHING``."""
         least = self._held_accuracy(self.victim) * (1 - self.settings.tolerance)
         allowed = itertools.takewhile(lambda t: self._held_accuracy(self.pruned(t)) >= least, THRESHOLDS)
-        return max(allowed, default=0.0)
+        return max(allowed, default=NOTHING)
 
     def _held_accuracy(self, model: Classifier) -> float:
         images, labels = self.held
@@ -221,9 +223,9 @@ class ANP(Tuning):
 
     def nearer(self) -> Iterator[tuple[float, Classifier]]:
         """The models of lower and lower thresholds."""
-        chosen = self._chosen()
-        for threshold in reversed([t for t in THRESHOLDS if t < chosen]):
-            yield 1 - threshold / chosen, self.pruned(threshold)
+        lower = [t for t in THRESHOLDS if t < self._chosen()]
+        for number, threshold in enumerate(reversed(lower), 1):
+            yield number / (len(lower) + 1), self.pruned(threshold)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

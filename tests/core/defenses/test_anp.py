@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.defenses.anp import ANP, THRESHOLDS, neurons, settings_for
+from core.defenses.anp import ANP, neurons, settings_for
 from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.preact_resnet import PreActResNet
@@ -112,9 +112,20 @@ def test_without_normalisation_a_neuron_is_a_channel_with_all_its_weights() -> N
 def test_the_threshold_is_the_highest_that_the_held_part_allows(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     defence = make(tiny, tolerance=0.1)
     assert (len(defence.held[0]), len(defence.x)) == (12, 48)
-    accuracies = iter([100.0, 99.0, 92.0, 90.0, 89.0])  # the victim's, then of thresholds 0.05, 0.1, ...
+    accuracies = iter([100.0, 99.0, 92.0, 90.0, 89.0])  # the victim's, then of thresholds 0, 0.05, ...
     monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
-    assert defence._chosen() == 0.15
+    assert defence._chosen() == 0.1
+
+
+def test_where_the_held_part_allows_no_threshold_nothing_is_pruned(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even neurons whose mask is 0."""
+    defence = make(tiny)
+    for mask in defence.masks.values():
+        mask.zero_()
+    accuracies = iter([100.0, 10.0])
+    monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
+    before = tiny.model.net.state_dict()
+    assert all(torch.equal(v, before[name]) for name, v in defence.result(best=True).net.state_dict().items())
 
 
 def test_nearer_models_prune_less_and_less(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +133,8 @@ def test_nearer_models_prune_less_and_less(tiny: Tiny, monkeypatch: pytest.Monke
     monkeypatch.setattr(defence, "_chosen", lambda: 0.4)
     monkeypatch.setattr(defence, "pruned", lambda threshold: threshold)
     shares, thresholds = zip(*defence.nearer(), strict=True)
-    assert thresholds == THRESHOLDS[:7][::-1]
-    assert shares == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875])
+    assert thresholds == (0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.0)
+    assert shares == pytest.approx([k / 9 for k in range(1, 9)])
 
 
 def test_a_victim_loses_its_backdoor_and_little_else(tiny: Tiny) -> None:
