@@ -14,7 +14,7 @@ from typing import Any
 from core import __version__
 from core.attacks import ATTACKS
 from core.data import IMAGE_SETS
-from core.defenses import DEFENCES, PRESETS
+from core.defenses import COMPARED, DEFENCES, PRESETS
 from core.errors import BadInput
 from core.options import (
     BAD_INPUT,
@@ -181,7 +181,11 @@ def _add_compare(commands: Any) -> None:
     )  # fmt: skip
     _add_model(command)
     command.add_argument(
-        "--defences", type=names, default=list(DEFENCES), metavar="NAMES", help=f"some of {', '.join(DEFENCES)}"
+        "--defences",
+        type=names,
+        default=list(COMPARED),
+        metavar="NAMES",
+        help=f"some of {', '.join(DEFENCES)}; {', '.join(COMPARED)} if nothing is said",
     )
     command.set_defaults(map=False)
 

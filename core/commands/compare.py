@@ -16,6 +16,7 @@ from core.runs import record, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
 
+OF_THE_DEFENCE = ("training_diverged", "purified_not_finite", "no_neurons")  # faults after which others go on
 HEAD = ("defence", "accuracy, %", "attack success, %", "seconds")
 
 
@@ -32,6 +33,7 @@ def compare(arguments: argparse.Namespace) -> int:
         spec.validate()
     group = secrets.token_hex(4)
     done: list[Run] = []
+    failed = False
     for spec in specs:
         run = record.create(spec)
         run.update(group=group)
@@ -47,10 +49,17 @@ def compare(arguments: argparse.Namespace) -> int:
             return INTERRUPTED
         if status == "failed":
             failure = run.data["failure"]
-            print(failure["message"], file=sys.stderr)
-            return FAILED if failure["code"] == "internal" else BAD_INPUT
+            print(f"{spec.defence}: {failure['message']}", file=sys.stderr)
+            if failure["code"] not in OF_THE_DEFENCE:
+                return FAILED if failure["code"] == "internal" else BAD_INPUT
+            failed = True
+            continue
         done.append(run)
+    if not done:
+        return BAD_INPUT
     print(strict_json({run.spec.defence: figures(run) for run in done}) if arguments.json else summary(done))
+    if failed:
+        return BAD_INPUT
     return NOT_HELD if any((run.data["result"] or {}).get("ba_held") is False for run in done) else DONE
 
 

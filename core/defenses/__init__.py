@@ -33,7 +33,14 @@ DEFENCES: dict[str, Method] = {
     "fp": Method("core.defenses.fine_pruning:FinePruning"),
     "nad": Method("core.defenses.nad:NAD"),
     "nc": Method("core.defenses.neural_cleanse:Unlearning", needs_triggers=True),
+    "anp": Method("core.defenses.anp:ANP"),
+    "ibau": Method("core.defenses.ibau:IBAU"),
+    "ft_sam": Method("core.defenses.ft_sam:FTSAM"),
+    "sau": Method("core.defenses.sau:SAU"),
 }
+
+COMPARED = ("mcl", "ft", "fp", "nad", "nc")
+"""The defences that are compared unless others are asked for: as many as one waits for."""
 
 PRESETS = tuple(dict.fromkeys(preset for method in DEFENCES.values() for preset in method.presets))
 """The names of all presets there are."""

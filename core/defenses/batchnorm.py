@@ -6,6 +6,9 @@ Whether they normalise by batches, too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +32,20 @@ def batch_normed(model: Classifier) -> bool:
     """Whether any layer normalises by its batch, whose noise keeps training from learning few images by heart."""
     layers = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     return layers or any(name.endswith("running_mean") for name, _ in model.named_buffers())
+
+
+@contextmanager
+def statistics_kept(model: Classifier) -> Iterator[None]:
+    """Inside: batch-norm layers normalise as they do, but their running mean and variance stay."""
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
 
 @torch.no_grad()

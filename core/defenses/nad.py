@@ -11,7 +11,7 @@ has their distance), weighted by ``attention``.
 Deviations: the groups are found in any network (``groups``); in a WRN they are the three the authors take, in a
 ResNet the last three of four. Weights of the groups are BackdoorBench's (the authors' code, from another teacher,
 weighs the last group alone with 5000). Rate, weight decay and batch are the authors'; the rate falls along a cosine
-instead of in steps; 5 epochs each for teacher and student, for the sake of a CPU, where they take 10 and 20. Images
+instead of in steps; 4 epochs each for teacher and student, for the sake of a CPU, where they take 10 and 20. Images
 are shifted by up to 2 pixels and neither mirrored nor cut.
 """
 
@@ -45,7 +45,7 @@ class NADSettings(TuningSettings):
     """
 
     attention: float = 1.0
-    teacher_epochs: int = 5
+    teacher_epochs: int = 4
     power: float = 2.0
     weight_decay: float = 1e-4
 

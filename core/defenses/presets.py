@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from core.errors import BadInput
 
 Settings = TypeVar("Settings")
-ABOVE_0 = ("tau", "batch", "epochs", "check_every", "anneal", "power")
+ABOVE_0 = (
+    "tau", "batch", "epochs", "check_every", "anneal", "moved", "power", "ascent", "climbs", "curvature", "fixed_point",
+)  # fmt: skip
 BELOW_1 = ("momentum", "average", "holdout")
-AT_MOST_1 = ("share", "tolerance", "mixed")
+AT_MOST_1 = ("share", "tolerance", "alpha", "smoothing", "mixed")
 
 
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:

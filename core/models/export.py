@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.errors import BadInput
 from core.models.weights import Weights
 from core.runs.files import dump_json, strict_json, write_atomic
 
@@ -40,12 +41,16 @@ def write_model(
 
     Returns:
         the card.
+
+    Raises:
+        BadInput: ``purified_not_finite``, and nothing is written.
     """
     from safetensors.torch import save
 
+    tensors = {name: value.contiguous() for name, value in weights.named_as_in_file(net_state).items()}
+    _must_be_finite(tensors)
     came_from = None if source is None else _hash_of(source)  # before anything is written, that may lie over it
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.contiguous() for name, value in weights.named_as_in_file(net_state).items()}
     apart = {name: value.clone() for name, value in tensors.items()}  # safetensors takes no two names for one storage
     pt = BytesIO()
     torch.save(tensors, pt)
@@ -61,6 +66,19 @@ def write_model(
     card = json.loads(strict_json(card | dict(facts)))
     write_atomic(folder / CARD, (dump_json(card, indent=2) + "\n").encode())
     return card
+
+
+def _must_be_finite(tensors: Mapping[str, Tensor]) -> None:
+    """In the types of the file, too: what was a number may be too large for half precision."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise BadInput(
+                "purified_not_finite",
+                f"The purified weights cannot be written: the tensor {name} holds values that are not numbers (NaN) or "
+                "infinite. The original stays as it was; purify again with a lower learning rate (--set lr=...) or "
+                "with another defence.",
+                name=name,
+            )
 
 
 def sha256(path: Path) -> str:

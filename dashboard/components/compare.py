@@ -18,7 +18,10 @@ from dashboard.i18n import t
 from dashboard.words import defence_name, duration, percent, triggered_images
 
 GONE, HELD = 5.0, 2.0  # ASR below which an attack is taken for removed; points of BA that may be lost
-SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✕", "pentagon": "⬟"}
+SIGNS = {
+    "circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✕", "triangle-down": "▼", "cross": "✚",
+    "triangle-left": "◀", "hexagon": "⬢", "pentagon": "⬟",
+}  # fmt: skip
 
 
 def before_of(entries: Sequence[Entry]) -> Measured | None:
@@ -114,7 +117,10 @@ def _cost(entry: Entry) -> str:
 
 
 def _remark(entry: Entry) -> str:
-    """What has to be said beside a method's name."""
+    """What has to be said beside a method's name; of a failure, why."""
+    failure = entry.run.data.get("failure")
+    if entry.status == "failed" and failure:
+        return i18n.error(failure["code"], failure["message"], failure["facts"], markdown=False)
     if entry.status in ("failed", "lost", "stopped", "queued", "running", "paused"):
         return i18n.t(f"status.{entry.status}")
     if entry.digest.finished and entry.digest.finished.result.get("ba_held") is False:

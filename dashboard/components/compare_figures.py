@@ -35,6 +35,10 @@ MARKS = {
     "fp": MethodMark("#CC79A7", "diamond", "dashdot"),
     "nad": MethodMark("#7A5BD0", "triangle-up", "longdash"),
     "nc": MethodMark("#B59B00", "x", "dot"),
+    "anp": MethodMark("#6B8E23", "triangle-down", "12px,3px"),
+    "ibau": MethodMark("#9C2F7F", "cross", "3px,6px"),
+    "ft_sam": MethodMark("#4F5666", "triangle-left", "8px,3px,2px,3px"),
+    "sau": MethodMark("#2A9DA8", "hexagon", "16px,4px,4px,4px"),
 }
 UNKNOWN = MethodMark("#6E5B4B", "pentagon", "longdashdot")  # of a newer version, or written by hand
 GRID = "rgba(127, 135, 144, 0.22)"

@@ -67,7 +67,10 @@ def _settings(card: Card, images: str | None) -> Spec:
         methods = {
             f"{name}.{preset}": method_name(name, preset) for name, m in DEFENCES.items() for preset in m.presets
         }
-        method = _choice("method", methods, "mcl.default", t("term.mcl.text"))
+        method = st.selectbox(
+            t("setup.method"), list(methods), format_func=methods.__getitem__, key="setup_method",
+            persist_state="session", help=t("term.mcl.text"),
+        )  # fmt: skip
         defence, _, preset = str(method).partition(".")
         budget = _choice("budget", {share: percent(100 * share, 0) for share in BUDGETS}, 0.05, t("term.budget.text"))
         projection = _choice("projection", _named("projection", PROJECTIONS), "umap", t("term.projection.text"))

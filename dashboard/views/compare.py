@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.defenses import DEFENCES
+from core.defenses import COMPARED, DEFENCES
 from core.errors import BadInput
 from core.runs import queue
 from core.runs.record import Run
@@ -74,7 +74,7 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
             width=360, help=t("setup.victim_help"),
         )  # fmt: skip
         chosen = st.pills(
-            t("compare.methods"), list(methods), selection_mode="multi", default=list(methods), width="content",
+            t("compare.methods"), list(methods), selection_mode="multi", default=list(COMPARED), width="content",
             format_func=methods.__getitem__, key="compare_methods", persist_state="session",
         )  # fmt: skip
         with st.popover(t("setup.settings"), icon=":material/tune:", key="settings"):

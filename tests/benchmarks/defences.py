@@ -3,8 +3,8 @@
 BA and ASR are taken with the REAL trigger, which no defence is told, on 3,000 test images (BA over all classes).
 Beside them stand published figures of BadNets on CIFAR-10 with 5 % clean images. Those of NAD's authors are of a
 network, trigger and target class like these (WRN-16-1, grid, 5), though not of this very victim; those of
-BackdoorBench are of another network, PreAct-ResNet18 with 10 % poison. MCL's are of this victim, BA without the
-target class.
+BackdoorBench are of another network, PreAct-ResNet18 with 10 % poison, and of WaNet where its
+leaderboard has none of BadNets. MCL's are of this victim, BA without the target class.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ PUBLISHED = {
     "fp": f"{BENCH}: 91.3 / 57.1",
     "nad": f"{NAD_CODE}: 82.12 / 3.57; {BENCH}: 89.9 / 2.1",
     "nc": f"{BENCH}: 89.0 / 1.3",
+    "anp": f"{BENCH}: 84.2 / 0.7",
+    "ibau": f"{BENCH}, WaNet: 89.5 / 5.2",
+    "ft_sam": "-",
+    "sau": "-",
 }
 
 

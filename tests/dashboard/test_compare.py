@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.defenses import COMPARED, DEFENCES
 from core.errors import BadInput
 from core.events import Event, Finished, Measured
 from core.runs import queue, record
@@ -97,6 +98,26 @@ def test_a_refused_start_says_why(home: object, open_page: Open, monkeypatch: py
     app = open_page("compare", "ja")
     app.button(key="start").click().run()
     assert "12 クラスに足りません" in app.error[0].value
+
+
+def test_all_methods_are_offered_and_the_usual_ones_chosen(home: object, open_page: Open) -> None:
+    """Nine would take several minutes of a visitor who only pressed the button."""
+    app = open_page("compare")
+    methods = app.button_group(key="compare_methods")
+    assert len(methods.options) == len(DEFENCES)
+    assert methods.value == list(COMPARED)
+
+
+@BOTH
+def test_a_method_whose_training_diverged_says_so_and_the_others_stand(make_run: Make, lang: str) -> None:
+    failure = {"code": "training_diverged", "message": "English only", "facts": {"step": 7, "lr": "0.01"}}
+    make_run("20260101-000000-a", "done", ended(0.3), spec=order("mcl"), group="g")
+    make_run("20260101-000001-b", "failed", story(whole=False), spec=order("sau"), group="g", failure=failure)
+    app = opened("g", lang)
+    assert not app.exception
+    said = words(app)
+    assert {"en": "diverged at step 7", "ja": "ステップ 7 で発散"}[lang] in said
+    assert "0.3" in said
 
 
 def test_nothing_chosen_nothing_to_start(home: object, open_page: Open) -> None:

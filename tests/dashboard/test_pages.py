@@ -117,7 +117,7 @@ def test_another_defence_can_be_chosen(home: object, open_page: Open, monkeypatc
 
     monkeypatch.setattr(supervisor, "start", start)
     app = open_page("purify")
-    app.button_group(key="setup_method").set_value("nad.default").run()
+    app.selectbox(key="setup_method").set_value("nad.default").run()
     app.button(key="start").click().run()
     assert not app.exception
     assert (asked[0].defence, asked[0].preset) == ("nad", "default")

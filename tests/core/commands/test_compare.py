@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,11 +72,33 @@ def test_where_accuracy_was_not_held_that_is_said_and_the_exit_code_is_3(
     assert "could not be held by ft" in capsys.readouterr().out
 
 
+def test_a_defence_that_diverges_is_told_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch)
+    real = worker.work
+
+    def work(folder: Path, **more: Any) -> str:
+        run = Run(folder)
+        if run.spec.defence != "ft":
+            return real(folder, **more)
+        run.update(status="failed", failure={"code": "training_diverged", "message": "It diverged.", "facts": {}})
+        return "failed"
+
+    monkeypatch.setattr(worker, "work", work)
+    assert main(["compare", "digits-badnets", "--defences", "ft,nc", "--json"]) == BAD_INPUT
+    told = capsys.readouterr()
+    assert "ft: It diverged." in told.err
+    assert list(json.loads(told.out.splitlines()[-1])) == ["nc"]
+    assert main(["compare", "digits-badnets", "--defences", "ft"]) == BAD_INPUT
+    assert not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--defences", ""], "No defence is named"),
-        (["--defences", "mcl,anp"], "'anp'"),
+        (["--defences", "mcl,abl"], "'abl'"),
         (["--out", "somewhere"], "--out"),
     ],
 )

@@ -12,7 +12,7 @@ from core.defenses.fine_tuning import FineTuning
 from core.defenses.training import TuningSettings
 from tests.core.tiny import Tiny
 
-QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0)
+QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0, clip=0)
 
 
 def make(tiny: Tiny, settings: TuningSettings = QUICK) -> FineTuning:
@@ -40,6 +40,18 @@ def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
     expected = theirs.weights()
     for name, value in ours.weights().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize(("clip", "cut"), [(1e-3, True), (1e3, False), (0.0, False)])
+def test_a_gradient_that_is_long_beside_the_weights_is_cut(tiny: Tiny, clip: float, cut: bool) -> None:
+    """Plain SGD, one step: it is as long as the rate times the gradient, and that ``clip`` times the weights."""
+    training = make(tiny, replace(QUICK, clip=clip, momentum=0, weight_decay=0, batch=60))
+    before = torch.cat([p.detach().flatten() for p in tiny.model.net.parameters()])
+    next(training.steps())
+    moved = torch.cat([p.detach().flatten() for p in training.model.net.parameters()]) - before
+    share = float(moved.norm() / before.norm()) / QUICK.lr
+    assert (share == pytest.approx(1e-3, rel=1e-2)) is cut
+    assert share > 9e-4
 
 
 def test_an_epoch_is_cut_into_batches_of_like_size_and_holds_every_image_once(tiny: Tiny) -> None:

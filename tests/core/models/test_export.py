@@ -14,6 +14,7 @@ import torchvision
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from core.errors import BadInput
 from core.models import build
 from core.models.export import write_model
 from core.models.identify import candidates
@@ -130,3 +131,18 @@ def test_an_input_whose_name_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "in").rename(source)
     write_model(tmp_path / "out", read_weights(source), {"a": torch.zeros(2, 3)}, {}, source)
     assert json.loads((tmp_path / "out" / "card.json").read_text())["input"]["file"] == source.name
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(torch.float32, float("nan")), (torch.float16, 70000.0)])
+def test_weights_that_are_not_finite_are_never_written(tmp_path: Path, dtype: torch.dtype, value: float) -> None:
+    """Nor those which the file's own type cannot hold: 70,000 is infinite in half precision."""
+    state = build("vgg-small", 4).to(dtype).state_dict()
+    torch.save(state, tmp_path / "in.pth")
+    found = candidates(read_weights(tmp_path / "in.pth"), 32)[0]
+    after = found.network().state_dict()
+    name = next(name for name, tensor in after.items() if tensor.is_floating_point())
+    after[name].flatten()[0] = value
+    with pytest.raises(BadInput, match=name) as caught:
+        write_model(tmp_path / "out", found.weights, after, {})
+    assert caught.value.code == "purified_not_finite"
+    assert not (tmp_path / "out").exists()
