@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -220,12 +220,6 @@ class ANP(Tuning):
     def result(self, best: bool = False) -> Classifier:
         """The pruned model; ``best``: at the threshold chosen, otherwise at the authors'."""
         return self.pruned(self._chosen() if best else USUAL)
-
-    def nearer(self) -> Iterator[tuple[float, Classifier]]:
-        """The models of lower and lower thresholds."""
-        lower = [t for t in THRESHOLDS if t < self._chosen()]
-        for number, threshold in enumerate(reversed(lower), 1):
-            yield number / (len(lower) + 1), self.pruned(threshold)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

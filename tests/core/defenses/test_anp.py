@@ -128,15 +128,6 @@ def test_where_the_held_part_allows_no_threshold_nothing_is_pruned(tiny: Tiny, m
     assert all(torch.equal(v, before[name]) for name, v in defence.result(best=True).net.state_dict().items())
 
 
-def test_nearer_models_prune_less_and_less(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    defence = make(tiny)
-    monkeypatch.setattr(defence, "_chosen", lambda: 0.4)
-    monkeypatch.setattr(defence, "pruned", lambda threshold: threshold)
-    shares, thresholds = zip(*defence.nearer(), strict=True)
-    assert thresholds == (0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.0)
-    assert shares == pytest.approx([k / 9 for k in range(1, 9)])
-
-
 def test_a_victim_loses_its_backdoor_and_little_else(tiny: Tiny) -> None:
     defence = make(tiny, epochs=40)
     for _ in defence.steps():
