@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -109,6 +110,13 @@ class FrameTaker:
         self.answers, self.step = seen.answers, step
         self._drawing = self._thread.submit(self._draw, seen, seen.features.cpu().numpy(), self.index, step)
         self.index += 1
+
+    def retrigger(self, trigger: Callable[[Tensor], Tensor]) -> None:
+        """From now on the triggered samples carry this trigger instead: a cluster that is still there is to be seen."""
+        chosen = self.samples
+        images, at = chosen.images.clone(), chosen.triggered.to(chosen.images.device)
+        images[at] = trigger(images[chosen.twin[chosen.triggered].to(images.device)])
+        self.samples = replace(chosen, images=images)
 
     def drawn(self, wait: bool = True) -> Frame | None:
         """The event of the frame that was begun, once: None if there is none, or it is not done and ``wait`` is off.

@@ -22,7 +22,7 @@ from core.errors import BadInput
 from core.events import Event, Finished, Measured, StageStarted, Step, Verified
 from core.finding import Budget, find, written
 from core.frames import FrameTaker
-from core.inversion.trigger import Confidence
+from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
 from core.run_state import Clock, Kept, State
 from core.runs.record import Run
@@ -236,10 +236,12 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
     verified: Verified | None = None
     if purifier is not None:
         model, after, held = state.kept or _held(state, purifier)
-        verified = yield from _proof(state, model, after, clock)
+        verified, worst = yield from _proof(state, model, after, clock)
         if after.asr_kind == "estimated" and verified.asr is not None:
             after = replace(after, asr=max(after.asr, verified.asr))
         if state.frames and state.last and state.last.step > 0:
+            if worst and after.asr_kind == "estimated":  # what nobody trained against, last on the map
+                state.frames.retrigger(worst)
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)
         yield verified
@@ -258,8 +260,13 @@ def _held(state: State, purifier: Defence) -> Kept:
     return model, after, not most or state.before.ba - after.ba <= most
 
 
-def _proof(state: State, model: Classifier, after: Measured, clock: Clock) -> Generator[Event, None, Verified]:
-    """What tests that the purification never saw say of the purified model; the fresh triggers go on record."""
+def _proof(
+    state: State, model: Classifier, after: Measured, clock: Clock
+) -> Generator[Event, None, tuple[Verified, Reconstructed | None]]:
+    """What tests that the purification never saw say of the purified model, and the worst trigger among them.
+
+    The fresh triggers go on record.
+    """
     scanned = state.scanned
     known = state.spec.target is not None or state.subject.card is not None
     signs = scanned is not None and scanned.verdict != "none"
@@ -287,4 +294,4 @@ def _proof(state: State, model: Classifier, after: Measured, clock: Clock) -> Ge
             yield clock.progress("verify", done, total)
     if proof.fresh:
         verified = replace(verified, trigger=written(state, proof.fresh[:FRESH_KEPT], Confidence.SURE, "fresh"))
-    return verified
+    return verified, next(iter(proof.fresh), None)

@@ -102,7 +102,10 @@ class Proof:
     def _verified(self) -> Verified:
         known = self.target if self.found else None
         cure, reasons = grade(self.evidence, self.natural, len(self.measured), known)
-        worst = [self.evidence[name]["asr"] for name in ("fresh", "shared") if name in self.evidence]
+        fresh, both = self.evidence.get("fresh"), self.evidence.get("shared")
+        worst = [fresh["asr"]] if fresh else []
+        if both and both["asr"] > both["control"]:  # else it is what a pattern of that size does for any class
+            worst.append(both["asr"])
         return Verified(
             cure=cure, reasons=reasons, asr=max(worst, default=None), natural=self.natural, images=len(self.measured),
             evidence=self.evidence,
