@@ -27,7 +27,7 @@ ENGLISH, JAPANESE = i18n.catalogue("en"), i18n.catalogue("ja")
 # below, so that a new place cannot slip through.
 MADE_UP = {
     **{f"unknown_{what}": {"value", "allowed"} for what in ("defence", "preset", "projection", "normalization")},
-    **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim")},
+    **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim", "accept")},
     **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed")},
 }
 MADE_UP_PLACES = 2  # core/runs/spec.py: _not_among, and the numbers
