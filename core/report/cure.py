@@ -37,13 +37,14 @@ def cure(say: Wording) -> Markup | None:
     )
 
 
-def way_label(words: Words, way: Way) -> str:
-    """What the curve shows, for those who cannot see it."""
+def way_words(words: Words, way: Way) -> tuple[str, str]:
+    """What the curve shows, for those who cannot see it, and how it is to be read."""
     end = f"{100 * max(way.shares):.0f}"
-    return words("proof.path.label", end=end, asr=f"{way.asr[0]:.1f}", last=f"{way.asr[-1]:.1f}")
+    label = words("proof.path.label", end=end, asr=f"{way.asr[0]:.1f}", last=f"{way.asr[-1]:.1f}")
+    return label, words("proof.path.note" if way.ba else "proof.path.note_bare", end=end)
 
 
 def _way(words: Words, way: Way) -> Markup:
-    note = words("proof.path.note" if way.ba else "proof.path.note_bare")
-    caption = el("figcaption", el("b", words("proof.path.title")), " ", note)
-    return el("figure", charts.way(way.shares, way.asr, way.ba, way_label(words, way)), caption)
+    label, note = way_words(words, way)
+    caption = el("figcaption", el("b", words("proof.path.title")), note)
+    return el("figure", charts.way(way.shares, way.asr, way.ba, label), caption)

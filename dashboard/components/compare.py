@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.errors import BadInput
 from core.events import Measured
-from core.report.proof import is_refused
 from core.runs.record import Run
 from dashboard import i18n
 from dashboard.compare_data import Entry
@@ -147,7 +146,7 @@ def _remark(entry: Entry) -> str:
         return i18n.t(f"status.{entry.status}")
     if entry.digest.finished and entry.digest.finished.result.get("ba_held") is False:
         return t("compare.not_held")
-    if entry.digest.proof and is_refused(entry.digest.proof, entry.run.spec.accept):
+    if proof.is_kept(entry.run, entry.digest):
         return t("compare.not_cured")
     return t("compare.with_scan", time=duration(entry.scan)) if entry.scan else t("compare.no_scan")
 

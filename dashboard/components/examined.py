@@ -27,7 +27,7 @@ def take_away(run: Run, digest: Digest) -> None:
     """The purified weights in both formats and their card; or why there are none."""
     if digest.finished is None or run.spec.scan_only:
         return
-    if not (run.folder / "model.safetensors").exists():
+    if proof.is_kept(run, digest) or not (run.folder / "model.safetensors").exists():
         return  # the figures above say that accuracy could not be held, or the cure's grade that it failed
     st.subheader(t("take.title"), anchor=False)
     if digest.proof and digest.proof.cure in ("doubt", "failed"):

@@ -8,8 +8,8 @@ from html import escape
 import streamlit as st
 
 from core.report import charts
-from core.report.cure import way_label
-from core.report.proof import Proof, handed_out, next_step, points, way_back
+from core.report.cure import way_words
+from core.report.proof import Proof, handed_out, is_refused, next_step, points, way_back
 from core.runs.record import Run
 from core.words import Words
 from dashboard import i18n
@@ -42,6 +42,11 @@ def lead(digest: Digest) -> None:
             st.markdown(words)
 
 
+def is_kept(run: Run, digest: Digest) -> bool:
+    """Whether the purified model is kept back, as it is not cured."""
+    return digest.proof is not None and is_refused(digest.proof, run.spec.accept)
+
+
 def is_sound(digest: Digest) -> bool:
     """Whether nothing speaks against taking the purified model away: it then wears the primary colour."""
     return digest.proof is None or digest.proof.cure in (None, "holds")
@@ -61,9 +66,11 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
     with st.container(key=f"proof_{proof.state}", gap="small"):
         with st.container(key="grade"):
             st.markdown(line(digest))
-        st.markdown(i18n.t(f"cure.{proof.state}.text"))
-        if out is not None and out != "cure.out.not_held":  # which the figures say
-            st.markdown(i18n.t(out))
+        meant = [
+            f"cure.{proof.state}.text",
+            *([out] if out and out != "cure.out.not_held" else []),
+        ]  # the figures say so
+        st.markdown(Words(i18n.language()).joined([i18n.t(key) for key in meant]))
         st.markdown(f"**{t('cure.next')}** {i18n.t(next_step(proof))}")
         if listed := tried(proof, names):
             with st.expander(t("proof.tried"), icon=":material/fact_check:"):
@@ -79,13 +86,12 @@ def tried(proof: Proof, names: list[str]) -> str:
     )
     way, drawn = way_back(proof), ""
     if way is not None:
-        label = way_label(Words(i18n.language()), way)
+        label, note = way_words(Words(i18n.language()), way)
         picture = str(charts.way(way.shares, way.asr, way.ba, label))
         picture = picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
         uri = "data:image/svg+xml;base64," + base64.b64encode(picture.encode()).decode()
-        note = t("proof.path.note") if way.ba else t("proof.path.note_bare")
         drawn = (
-            f'<figure><img src="{uri}" alt="{escape(label)}"><figcaption><b>{escape(t("proof.path.title"))}</b> '
+            f'<figure><img src="{uri}" alt="{escape(label)}"><figcaption><b>{escape(t("proof.path.title"))}</b>'
             f"{escape(note)}</figcaption></figure>"
         )
     return f'<div class="dz-proof"><ul>{items}</ul>{drawn}</div>' if items or drawn else ""

@@ -10,7 +10,6 @@ import streamlit as st
 from core import inspection, leftovers, paths, uploads
 from core.errors import BadInput
 from core.inspection import Inspection
-from core.report.proof import is_refused
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -292,9 +291,9 @@ def _outcome(run: Run, digest: Digest) -> str:
         return i18n.t(sentence, target=target, asr=percent(before.asr), ba=percent(before.ba))
     held = (digest.finished.result if digest.finished else {}).get("ba_held") is not False
     sentence = "examine.not_held" if not held else "examine.purified_none" if none else "examine.purified"
-    if held and digest.proof and digest.graded:
-        refused = is_refused(digest.proof, run.spec.accept)
-        sentence = "examine.not_cured" if refused else "examine.graded_none" if none else "examine.graded"
+    if held and digest.graded:
+        kept = proof.is_kept(run, digest)
+        sentence = "examine.not_cured" if kept else "examine.graded_none" if none else "examine.graded"
     return i18n.t(
         sentence, target=target, asr_before=percent(before.asr), asr_after=percent(after.asr),
         ba_before=percent(before.ba), ba_after=percent(after.ba), took=duration(digest.total_seconds),

@@ -170,7 +170,7 @@ def _actions(run: Run, status: str, digest: Digest) -> Spec | None:
         if status == "recording":
             order = _fresh(run)
         session.steering(run, status)
-        if status == "done":
+        if status == "done" and not proof.is_kept(run, digest):
             session.download(run, "model.safetensors", t("act.download"), primary=proof.is_sound(digest))
         if status not in data.GOING:
             label = t("act.other") if status == "recording" else t("setup.again")

@@ -12,6 +12,7 @@ from core import inspection, uploads
 from core.data.signs_faces import CLASS_NAMES
 from core.defenses import DEFENCES
 from core.events import STAGES
+from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
 from dashboard import i18n
 from dashboard.components import explore, story
@@ -101,7 +102,17 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("give.{}", uploads.LARGEST),
         ("limits.{}", LIMITS),
         ("order.do.{}", ("purify", "scan")),
-        ("examine.{}", ("purified", "not_held")),
+        ("examine.{}", ("purified", "purified_none", "not_held", "graded", "graded_none", "not_cured")),
+        ("cure.{}", STATES),
+        ("cure.{}.text", STATES),
+        ("cure.short.{}", STATES),
+        ("cure.next.{}", (*STATES, "images", "unknown")),
+        ("cure.out.{}", ("not_held", "failed", "accepted", "doubt")),
+        ("proof.{}.bare", REASONS),
+        ("proof.{}.good", TESTS),
+        ("proof.{}.bad", TESTS),
+        ("story.cure.{}", STATES),
+        ("take.{}", ("doubt", "failed")),
         ("defence.{}", DEFENCES),
         ("defence.{}.short", DEFENCES),
         ("defence.{}.text", DEFENCES),
