@@ -86,14 +86,14 @@ def _names(names: Sequence[str]) -> str:
 def table(entries: Sequence[Entry], before: Measured) -> str:
     """One row for the model as it came and one for each method, as HTML."""
     heads = "".join(
-        f'<th scope="col"{" class=gap" if quiet else ""}>{escape(words)}</th>'
-        for words, quiet in (
-            (i18n.t(f"compare.asr_{before.asr_kind}"), False),
-            (t("cure.name"), False),
-            (t("compare.ba"), False),
-            (t("compare.dissolved"), True),
-            (t("compare.time"), False),
-            (t("compare.images"), True),
+        f'<th scope="col"{f" class={kind}" if kind else ""}>{escape(words)}</th>'
+        for words, kind in (
+            (i18n.t(f"compare.asr_{before.asr_kind}"), ""),
+            (t("cure.name"), "cure"),
+            (t("compare.ba"), ""),
+            (t("compare.dissolved"), "gap"),
+            (t("compare.time"), ""),
+            (t("compare.images"), "gap"),
         )
     )
     first = next((entry.curve[0].dissolution for entry in entries if entry.curve), None)
@@ -130,7 +130,8 @@ def _row(name: str, found: Measured | None, cure: str, mixed: float | None, cost
     note = f"<small>{escape(remark)}</small>" if remark else ""
     asr, ba = (percent(found.asr), percent(found.ba)) if found else ("–", "–")
     return (
-        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}</td><td class="cure">{escape(cure)}</td>'
+        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}<small>{escape(cure)}</small></td>'
+        f'<td class="cure">{escape(cure)}</td>'
         f'<td class="dz-clean">{ba}</td>'
         f'<td class="gap">{percent(mixed, 0)}</td><td>{escape(cost)}</td><td class="gap">{images}</td></tr>'
     )
