@@ -27,7 +27,7 @@ def cure(say: Wording) -> Markup | None:
                 "div",
                 el("p", charts.grade(proof.state), headline, cls="grade"),
                 el("p", say.words.joined(sentences)),
-                el("p", el("b", say("cure.next")), " ", step),
+                el("p", el("b", say("cure.next")), say.words.named(say("cure.next"), step)),
             ),
             el("ul", *tried) if tried else None,
             _way(say.words, way) if way else None,

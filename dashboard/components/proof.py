@@ -70,8 +70,9 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
             f"cure.{proof.state}.text",
             *([out] if out and out != "cure.out.not_held" else []),
         ]  # the figures say so
-        st.markdown(Words(i18n.language()).joined([i18n.t(key) for key in meant]))
-        st.markdown(f"**{t('cure.next')}** {i18n.t(next_step(proof))}")
+        words, name = Words(i18n.language()), t("cure.next")
+        st.markdown(words.joined([i18n.t(key) for key in meant]))
+        st.markdown(f"**{name}**{words.named(name, i18n.t(next_step(proof)))}")
         if listed := tried(proof, names):
             with st.expander(t("proof.tried"), icon=":material/fact_check:"):
                 st.html(listed)
