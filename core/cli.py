@@ -168,6 +168,12 @@ def _add_purify(commands: Any) -> None:
         "--live", action="store_true", help="as many frames of the map as the dashboard takes; else some ten: faster"
     )
     command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
+    command.add_argument(
+        "--accept",
+        default=argparse.SUPPRESS,
+        metavar="WHAT",
+        help="not-cured: hand the purified model out even if it is not cured",
+    )
 
 
 def _add_compare(commands: Any) -> None:

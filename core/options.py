@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 DONE, FAILED, BAD_INPUT, NOT_HELD, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 Dissolve failed or memory or disk ran out, 2 bad input (one sentence says what), 3 the "
-    "accuracy could not be held and nothing was handed out, 130 stopped with Ctrl-C."
+    "Exit codes: 0 done, 1 Dissolve failed or memory or disk ran out, 2 bad input (one sentence says what), 3 "
+    "nothing was handed out, since accuracy could not be held or the model is not cured, 130 stopped with Ctrl-C."
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.events import STAGES, Event, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step
+from core.events import STAGES, Event, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step, Verified
+from core.report.proof import Proof, read
 
 Timed = tuple[float, Event]
 
@@ -27,6 +28,7 @@ class Digest:
     before: Measured | None = None
     after: Measured | None = None
     scanned: Scanned | None = None
+    verified: Verified | None = None
     finished: Finished | None = None
     step: Step | None = None
     last_frame: Frame | None = None
@@ -36,6 +38,16 @@ class Digest:
     @property
     def total_seconds(self) -> float | None:
         return sum(self.seconds.values()) if self.seconds else None
+
+    @property
+    def proof(self) -> Proof | None:
+        """Of the cure; without a grade in an older record, None where nothing was purified (yet)."""
+        return read(self.finished.result if self.finished else None, self.verified) if self.after else None
+
+    @property
+    def graded(self) -> bool:
+        """Whether the figures after were taken with the tests of the cure."""
+        return self.proof is not None and self.proof.cure is not None
 
     def state_of(self, stage: str, over: bool, whole: bool) -> str:
         """ "done", "now", "todo" or "halted" for one stage of the track.
@@ -74,6 +86,8 @@ def digest(events: Iterable[Timed]) -> Digest:
                 sum_up.after = event
             case Scanned():
                 sum_up.scanned = event
+            case Verified():
+                sum_up.verified = event
             case Frame():
                 sum_up.frames += 1
                 sum_up.last_frame = event

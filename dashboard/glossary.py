@@ -36,6 +36,8 @@ TERMS = (
     "mcl",
     "budget",
     "purify",
+    "cure",
+    "proof",
 )
 _LINK = re.compile(r"\[([^\]]+)\]\((\w+)\)")
 

@@ -8,16 +8,18 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from core.commands.purify import figures, spec_of
+from core.commands.purify import figures, spec_of, withheld
 from core.commands.terminal import RunBars, interactive, table
 from core.errors import BadInput
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
+from core.report.proof import read
 from core.runs import record, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
+from core.words import Words
 
 OF_THE_DEFENCE = ("training_diverged", "purified_not_finite", "no_neurons")  # faults after which others go on
-HEAD = ("defence", "accuracy, %", "attack success, %", "seconds")
+HEAD = ("defence", "accuracy, %", "attack success, %", "cure", "seconds")
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -60,23 +62,27 @@ def compare(arguments: argparse.Namespace) -> int:
     print(strict_json({run.spec.defence: figures(run) for run in done}) if arguments.json else summary(done))
     if failed:
         return BAD_INPUT
-    return NOT_HELD if any((run.data["result"] or {}).get("ba_held") is False for run in done) else DONE
+    return NOT_HELD if any(withheld(run) for run in done) else DONE
 
 
 def summary(runs: list[Run]) -> str:
     """The table for people: the model as it came, then what each defence made of it."""
     results = [run.data["result"] for run in runs]
-    first = results[0]
-    rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", ""]]
+    first, words = results[0], Words("en")
+    rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", "", ""]]
     for run, result in zip(runs, results, strict=True):
         spent = sum(result["seconds"].get(stage, 0.0) for stage in ("scan", "purify"))
-        rows.append([run.spec.defence, f"{result['ba_after']:.2f}", f"{result['asr_after']:.2f}", f"{spent:.1f}"])
+        grade = words(f"cure.short.{read(result).state}")
+        rows.append(
+            [run.spec.defence, f"{result['ba_after']:.2f}", f"{result['asr_after']:.2f}", grade, f"{spent:.1f}"]
+        )
     kind = "true" if first["asr_kind"] == "true" else "estimated with the reconstructed trigger"
     lines = [
         table(HEAD, rows),
         f"Attack success is {kind}; seconds are those of scan and purification, on {first['device']}.",
         f"Every defence had the same {first['clean_images']} clean images and seed {runs[0].spec.seed}.",
     ]
-    if worse := [run.spec.defence for run in runs if (run.data["result"] or {}).get("ba_held") is False]:
-        lines.append(f"The accuracy could not be held by {', '.join(worse)}: nothing is handed out there.")
+    for why, says in (("not_held", "The accuracy could not be held by"), ("not_cured", "The model is not cured by")):
+        if worse := [run.spec.defence for run in runs if withheld(run) == why]:
+            lines.append(f"{says} {', '.join(worse)}: nothing is handed out there.")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from core import paths, victims
 from core.commands.terminal import RunBars, table
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
 from core.report.evidence import taken_back
+from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
 from core.runs import record, supervisor, worker
 from core.runs.files import strict_json
 from core.runs.record import Run
@@ -19,7 +20,7 @@ from core.words import Words
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
     "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
-    "asr_after", "back", "stamps", "arch", "normalize", "seconds", "device",
+    "asr_after", "cure", "cure_reasons", "proof", "back", "stamps", "arch", "normalize", "seconds", "device",
 )  # fmt: skip
 VERDICTS = {
     "strong": "Strong signs of a backdoor.",
@@ -79,7 +80,15 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
     if status == "failed":
         return _failed(run)
     print(strict_json(figures(run)) if arguments.json else summary(run))
-    return NOT_HELD if (run.data["result"] or {}).get("ba_held") is False else DONE
+    return NOT_HELD if withheld(run) else DONE
+
+
+def withheld(run: Run) -> str | None:
+    """Why a run handed nothing out, "not_held" or "not_cured"; None where it did, or had nothing to."""
+    result = run.data["result"] or {}
+    if result.get("ba_held") is False:
+        return "not_held"
+    return "not_cured" if is_refused(read(result), run.spec.accept) else None
 
 
 def _failed(run: Run) -> int:
@@ -115,12 +124,27 @@ def summary(run: Run) -> str:
     lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
     words, estimated = Words("en"), result.get("asr_kind") == "estimated"
     lines += [words(key, **values) for key, values in taken_back(result.get("back"), estimated)]
+    if not run.spec.scan_only:
+        lines += _cure(run, read(result), words)
     if result.get("ba_held") is False:
         lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
     if (run.folder / "model.safetensors").exists():
         lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
     lines.append(f"Run: {run.id} in {run.folder}")
     return "\n".join(lines)
+
+
+def _cure(run: Run, proof: Proof, words: Words) -> list[str]:
+    """The grade of the cure, what was tried, what was handed out, and the next step."""
+    result = run.data["result"] or {}
+    names = run.data.get("classes") or []
+    tried = points(proof, lambda label: names[label] if label < len(names) else str(label))
+    lines = [f"{words(f'cure.{proof.state}')}. {words(f'cure.{proof.state}.text')}"]
+    lines += [f"  {'+' if point.good else '-'} {words(point.key, **point.values)}" for point in tried]
+    out = handed_out(proof, result.get("ba_held"), run.spec.accept)
+    if out is not None and out != "cure.out.not_held":  # which is told below
+        lines.append(words(out))
+    return [*lines, f"{words('cure.next')} {words(next_step(proof))}"]
 
 
 def _inputs(run: Run, result: dict[str, Any]) -> list[str]:

@@ -25,7 +25,10 @@ def report(arguments: argparse.Namespace) -> int:
         print(strict_json(told | {"html": str(written), "pdf": str(printed) if printed else None}))
         return 0
     say = page.wording(run, arguments.lang)
-    print(f"{say.verdict()}\n{say('report.choice.title')}: {say.recommendation()}")
+    print(say.verdict())
+    if cure := say.cure():
+        print(f"{say('cure.name')}: {cure[0]}")
+    print(f"{say('report.choice.title')}: {say.recommendation()}")
     for path in (written, printed):
         if path is not None:
             print(path)

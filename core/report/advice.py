@@ -1,7 +1,8 @@
 """From a run's figures to a recommendation: accept, purify or refuse. Pure: keys of sentences with their figures.
 
-The two limits are rules of thumb for whoever has no stricter ones: an attack that succeeds on less than one image in
-twenty, whole interval included, and the accuracy that the default defence itself may lose.
+A purified model is recommended only where its cure holds (``core.report.proof``). The two limits are rules of thumb for
+whoever has no stricter ones: a real trigger that succeeds on less than one image in twenty, whole interval included,
+and the accuracy that the default defence itself may lose.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from typing import Any, Literal
 
 from core.defenses.mcl import PRESETS
 from core.report.facts import GRADES, Facts, asr, asr_interval
+from core.report.proof import is_refused
 
-Choice = Literal["accept", "purified", "purify", "again", "refuse", "open"]
+Choice = Literal["accept", "purified", "purify", "doubt", "ungraded", "again", "refuse", "open"]
 Row = Literal["accept", "purify", "refuse"]
 
 ASR_LIMIT = 5.0  # percent: the upper end of the 95 % interval stays below it
 BA_LIMIT = PRESETS["default"].most_drop  # percentage points
 ROWS: tuple[Row, ...] = ("accept", "purify", "refuse")
 OF: dict[Choice, Row] = {
-    "accept": "accept", "purified": "purify", "purify": "purify", "again": "refuse", "refuse": "refuse",
+    "accept": "accept", "purified": "purify", "purify": "purify", "doubt": "purify", "ungraded": "purify",
+    "again": "refuse", "refuse": "refuse",
 }  # fmt: skip
 
 
@@ -42,17 +45,23 @@ def advise(facts: Facts) -> Advice:
     judged = facts.grade in GRADES
     if not judged and not facts.purified:
         return Advice("open", ("open",))
-    if facts.purified and (signs or known or not judged):
+    if facts.purified and (signs or known or not judged or _speaks_against(facts)):
         return _after_purification(facts, unseen=facts.grade == "none")
     unfinished = () if facts.spec.scan_only or facts.purified else ("unfinished",)
     if signs:
         return Advice("purify", ("signs", *unfinished))
     if known:
         return Advice("purify", ("known", *unfinished))
-    copy = facts.purified and facts.stamps and facts.held is not False
+    copy = facts.purified and facts.stamps and facts.held is not False  # one that is not cured does not come this far
     wary = facts.scanned is not None and facts.scanned.facts.get("fallen_back") is not None
-    reasons = [reason for reason, holds in (("wary", wary), ("copy" if wary else "precaution", copy)) if holds]
-    return Advice("accept", ("accept", *reasons))
+    unproven = copy and facts.cure != "holds"
+    told = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
+    return Advice("accept", ("accept", *(reason for reason, holds in told if holds)))
+
+
+def _speaks_against(facts: Facts) -> bool:
+    """Whether tests of the cure found what the scan of the model as it came did not see."""
+    return facts.cure == "failed" or (facts.cure == "doubt" and not facts.proof.lacks_only)
 
 
 def works(facts: Facts) -> bool:
@@ -68,14 +77,27 @@ def _after_purification(facts: Facts, unseen: bool) -> Advice:
     if facts.held is False:
         return Advice("refuse", ("not_held", "more"))
     reasons = []
-    interval = asr_interval(facts.after)
-    if interval is None or asr(facts.after) is None or interval.high >= ASR_LIMIT:
+    if facts.cure == "failed":
+        reasons.append("not_cured" if is_refused(facts.proof, facts.spec.accept) else "not_cured_accepted")
+    elif _still_works(facts):
         reasons.append("attack_stays")
     if round(facts.before.ba - facts.after.ba, 2) > BA_LIMIT:
         reasons.append("ba_lost")
     if reasons:
         return Advice("again", (*reasons, "more"))
+    if facts.cure != "holds":
+        return Advice("doubt" if facts.cure else "ungraded", ("doubt" if facts.cure else "ungraded", "figures"))
     return Advice("purified", ("purified", *(["unseen"] if unseen else [])))
+
+
+def _still_works(facts: Facts) -> bool:
+    """Whether the figures alone are reason to refuse. An estimate is judged by the tests of the cure, which know what
+    an honest model shows with the same triggers; without them it has to keep the limit like a true one."""
+    assert facts.after is not None
+    interval = asr_interval(facts.after)
+    if interval is None or asr(facts.after) is None:
+        return True
+    return interval.high >= ASR_LIMIT and (facts.after.asr_kind == "true" or facts.cure is None)
 
 
 def figures(facts: Facts) -> dict[str, Any]:
@@ -84,5 +106,7 @@ def figures(facts: Facts) -> dict[str, Any]:
     return {
         "recommendation": advice.choice,
         "reasons": list(advice.reasons),
+        "cure": facts.cure,
+        "cure_reasons": list(facts.proof.reasons),
         "limits": {"asr_below": ASR_LIMIT, "ba_lost_at_most": BA_LIMIT},
     }

@@ -75,6 +75,48 @@ def bars(sizes: Sequence[float | None], chosen: int, label: str) -> Markup:
     return _svg(240, 86, label, *parts)
 
 
+def way(shares: Sequence[float], asr: Sequence[float], ba: Sequence[float] | None, label: str) -> Markup:
+    """Attack success, solid with dots, and accuracy, dashed, along the way back to the victim; 0 to 100 %.
+
+    Args:
+        shares: of the way, ascending from 0; as many as there are figures, at least two.
+        asr, ba: percent.
+        label: what it shows, in words.
+    """
+    end = max(shares) or 1.0
+
+    def places(percents: Sequence[float]) -> list[tuple[float, float]]:
+        return [(5 + 150 * s / end, 45 - 0.4 * min(max(p, 0.0), 100.0)) for s, p in zip(shares, percents, strict=True)]
+
+    def line(percents: Sequence[float], colour: str, dashes: str | None = None) -> Markup:
+        d = "L".join(f"{x:.1f} {y:.1f}" for x, y in places(percents))
+        return el("path", d=f"M{d}", stroke=colour, stroke_width=1.5, fill="none", stroke_dasharray=dashes)
+
+    return _svg(
+        160,
+        50,
+        label,
+        *(el("line", x1=5, x2=155, y1=y, y2=y, stroke=LINE if y == 45 else PALE) for y in (5, 25, 45)),
+        line(ba, CLEAN, "4 3") if ba else Markup(""),
+        line(asr, ATTACK),
+        *(el("circle", cx=x, cy=y, r=2.2, fill=ATTACK) for x, y in places(asr)),
+    )
+
+
+def grade(state: str) -> Markup:
+    """The sign of a cure's grade, each of a shape of its own: a tick, a question, a cross; a dash without a grade."""
+    signs = {
+        "holds": (CLEAN, "M5.5 10.5l3 3l6-7"),
+        "doubt": (QUIET, "M7 8a3 3 0 1 1 4.5 2.6q-1.5.8-1.5 2.2M10 15.2v.3"),
+        "failed": (ATTACK, "M6.5 6.5l7 7M13.5 6.5l-7 7"),
+    }
+    colour, d = signs.get(state, (QUIET, "M6 10h8"))
+    outline = "3 2.2" if state == "doubt" else None
+    ring = el("circle", cx=10, cy=10, r=8.6, fill="none", stroke=colour, stroke_width=1.8, stroke_dasharray=outline)
+    sign = el("path", d=d, fill="none", stroke=colour, stroke_width=2, stroke_linecap="round")
+    return el("svg", ring, sign, cls="sign", viewBox="0 0 20 20", aria_hidden="true")
+
+
 def _size(size: float | None) -> float:
     return float("inf") if size is None or not np.isfinite(size) else float(size)
 

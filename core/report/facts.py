@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple, get_args
 from core import victims
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Event, Frame, Measured, Scanned, StageStarted, Stamps
+from core.events import Cure, Event, Frame, Measured, Scanned, StageStarted, Stamps, Verified
 from core.intervals import Interval, wilson
+from core.report.proof import Proof, read
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
@@ -43,6 +44,7 @@ class Facts:
         target: the class that attack success is counted for: the attacker's where it is known, else given or found.
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
+        proof: of the cure; without a grade where nothing was purified, or by an older version.
         stamps: whether random stamps were taken, in place of triggers ("alone") or with them ("beside").
         given_up: whether training against triggers was tried before that, and cost too much BA.
         back: how far the result was taken back towards the model as it came, 0-1.
@@ -66,6 +68,7 @@ class Facts:
     before: Measured | None = None
     after: Measured | None = None
     held: bool | None = None
+    proof: Proof = field(default_factory=Proof)
     stamps: Stamps | None = None
     given_up: bool = False
     back: float | None = None
@@ -92,6 +95,11 @@ class Facts:
     def purified(self) -> bool:
         """Whether a purification came to its end and was measured."""
         return self.after is not None
+
+    @property
+    def cure(self) -> Cure | None:
+        """The grade of the cure; None where nothing was purified, or by a version that gave none."""
+        return self.proof.cure
 
     @property
     def going(self) -> bool:
@@ -154,6 +162,7 @@ def gather(run: Run) -> Facts:
         before=before,
         after=after,
         held=result.get("ba_held"),
+        proof=read(result, _last(events, Verified)) if after else Proof(),
         stamps=found if (found := result.get("stamps")) in get_args(Stamps) else None,
         given_up=result.get("given_up") is True,
         back=back if isinstance(back := result.get("back"), float) else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core import paths
 from core.report import sections
+from core.report.cure import cure
 from core.report.facts import Facts
 from core.report.markup import Markup, el
 from core.report.wording import Wording
@@ -36,6 +37,7 @@ def build(run: Run, facts: Facts, words: Words) -> str:
             _header(say),
             sections.finding(say),
             el("div", sections.figures(say), _found(run, say), cls="row two"),
+            cure(say),
             sections.maps(run, say),
             el("div", sections.decide(say), sections.ask(say), cls="row two"),
             el("div", sections.steps(say), sections.phrases(say), cls="row two"),

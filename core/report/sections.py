@@ -22,7 +22,7 @@ def section(title: str, *children: Markup | None, cls: str | None = None) -> Mar
 
 def finding(say: Wording) -> Markup:
     """The verdict with what it rests on, and beside it the recommendation."""
-    choice = say.advice.row or "open"
+    choice = say.advice.choice if say.advice.choice in ("doubt", "ungraded") else say.advice.row or "open"
     evidence = say.evidence()
     long = " long" if sum(map(len, evidence)) > LONG[say.words.language] else ""
     return el(

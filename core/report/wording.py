@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
 from core.report.evidence import seen, taken_back, trained_against
 from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
+from core.report.proof import handed_out, next_step, points
 from core.words import Words
 
 
@@ -91,6 +92,7 @@ class Wording:
             "points": words.points(BA_LIMIT, signed=False),
             "kind": words(f"report.{before.asr_kind}") if before else "–",
             "time": words.duration(facts.total_seconds),
+            "cure": words(f"cure.short.{facts.proof.state}"),
             "count": "–" if facts.clean_images is None else words.count(facts.clean_images),
             "target": self.target,
         }
@@ -141,6 +143,20 @@ class Wording:
             said.append(self.words("report.evidence.given", target=self.class_name(given)))
         return said
 
+    def cure(self) -> list[str]:
+        """The grade of the cure in words, what it means, what was handed out, last the next step; [] without a cure."""
+        facts, words = self.facts, self.words
+        if not facts.purified:
+            return []
+        state, out = facts.proof.state, handed_out(facts.proof, facts.held, facts.spec.accept)
+        said = [words(f"cure.{state}"), words(f"cure.{state}.text"), *([words(out)] if out else [])]
+        return [*said, words(next_step(facts.proof))]
+
+    def proof(self) -> list[tuple[bool, str]]:
+        """What was tried to wake the backdoor again, and whether it stayed away."""
+        found = points(self.facts.proof, self.class_name)
+        return [(point.good, self.words(point.key, **point.values)) for point in found]
+
     def recommendation(self) -> str:
         return self.words(f"report.choice.{self.advice.choice}")
 
@@ -166,7 +182,11 @@ class Wording:
             grade = facts.grade
             return self(f"verdict.short.{grade}" if grade in GRADES else f"report.here.{grade}")
         if row == "purify":
-            return self("report.here.purified" if facts.purified else "report.here.not_purified")
+            return self(
+                f"report.here.{'ungraded' if not facts.cure else 'purified'}"
+                if facts.purified
+                else "report.here.not_purified"
+            )
         if facts.before is None:
             return self("report.here.unknown")
         if facts.held is None and not facts.purified:
@@ -225,7 +245,7 @@ class Wording:
     def phrases(self) -> list[str]:
         """What to say in the meeting."""
         said = [self.words("report.say.measure", **self._baseline())] if self.facts.before else []
-        choice = {"again": "refuse"}.get(self.advice.choice, self.advice.choice)
+        choice = {"again": "refuse", "ungraded": "doubt"}.get(self.advice.choice, self.advice.choice)
         if choice == "purified" and self.facts.clean_images is None:
             choice = "purify"
         said.append(self(f"report.say.{choice}"))

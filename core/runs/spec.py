@@ -17,6 +17,7 @@ from core.errors import BadInput
 PROJECTIONS = ("umap", "tsne", "pca")
 POINTS = (50, 20_000)  # fewer make no picture; more do not keep up with training
 LARGEST_SEED = 2**32 - 1
+ACCEPTED = ("", "not-cured")  # what may be handed out all the same
 
 # Mean and standard deviation per channel, in units of [0, 1].
 NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -109,6 +110,7 @@ class Spec:
         map, live: whether there are frames, and as many as somebody who watches wants; else some ten.
         scan_only: measure and scan, and leave the model as it is.
         class_names: what the classes are called, in label order; None: as the images name them.
+        accept: "not-cured": hand the purified model out even where it is not cured; "": do not.
     """
 
     victim: str | None = None
@@ -189,6 +191,7 @@ class Spec:
             ("unknown_defence", "defence", self.defence, tuple(DEFENCES)),
             ("unknown_preset", "preset", self.preset, self.presets),
             ("unknown_projection", "projection", self.projection, PROJECTIONS),
+            ("unknown_accept", "result to accept", self.accept, ACCEPTED),
         ):
             if value not in allowed:
                 yield _not_among(code, what, value, [name for name in allowed if name])

@@ -51,6 +51,10 @@ class Words:
         """Sentences as one paragraph: with spaces between them, where the language has spaces."""
         return ("" if self.language == "ja" else " ").join(sentences)
 
+    def named(self, name: str, sentence: str) -> str:
+        """A sentence after its name and colon: a full-width colon brings its own space."""
+        return sentence if name.endswith("：") else f" {sentence}"
+
     def count(self, number: int) -> str:
         """How many of something: 12,630."""
         return f"{number:,}"

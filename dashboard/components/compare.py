@@ -14,6 +14,7 @@ from core.runs.record import Run
 from dashboard import i18n
 from dashboard.compare_data import Entry
 from dashboard.components import compare_figures as figures
+from dashboard.components import proof
 from dashboard.i18n import t
 from dashboard.words import defence_name, duration, percent, triggered_images
 
@@ -62,28 +63,52 @@ def verdict(entries: Sequence[Entry], before: Measured) -> str:
     if len(ended) < 2:
         return ""
     good = [name for name, after in ended if after.asr < GONE and after.ba >= before.ba - HELD]
-    gone, held, names = percent(GONE, 0), f"{HELD:.0f}", t("compare.comma").join(f"**{name}**" for name in good)
-    if not good:
-        return t("compare.verdict_none", count=len(ended), gone=gone, held=held)
-    return t("compare.verdict", good=len(good), count=len(ended), gone=gone, held=held, names=names)
+    gone, held = percent(GONE, 0), f"{HELD:.0f}"
+    if good:
+        told = t("compare.verdict", good=len(good), count=len(ended), gone=gone, held=held, names=_names(good))
+    else:
+        told = t("compare.verdict_none", count=len(ended), gone=gone, held=held)
+    return told + _cured(entries)
+
+
+def _cured(entries: Sequence[Entry]) -> str:
+    """With which methods the cure holds; "" where no run has a grade."""
+    grades = {
+        i18n.unmarked(defence_name(entry.defence)): entry.digest.proof for entry in entries if entry.digest.graded
+    }
+    cured = [name for name, found in grades.items() if found and found.cure == "holds"]
+    if not grades:
+        return ""
+    return " " + (t("compare.cured", names=_names(cured)) if cured else t("compare.cured_none"))
+
+
+def _names(names: Sequence[str]) -> str:
+    return t("compare.comma").join(f"**{name}**" for name in names)
 
 
 def table(entries: Sequence[Entry], before: Measured) -> str:
     """One row for the model as it came and one for each method, as HTML."""
     heads = "".join(
-        f'<th scope="col"{" class=gap" if quiet else ""}>{escape(words)}</th>'
-        for words, quiet in (
-            (i18n.t(f"compare.asr_{before.asr_kind}"), False),
-            (t("compare.ba"), False),
-            (t("compare.dissolved"), True),
-            (t("compare.time"), False),
-            (t("compare.images"), True),
+        f'<th scope="col"{f" class={kind}" if kind else ""}>{escape(words)}</th>'
+        for words, kind in (
+            (i18n.t(f"compare.asr_{before.asr_kind}"), ""),
+            (t("cure.name"), "cure"),
+            (t("compare.ba"), ""),
+            (t("compare.dissolved"), "gap"),
+            (t("compare.time"), ""),
+            (t("compare.images"), "gap"),
         )
     )
     first = next((entry.curve[0].dissolution for entry in entries if entry.curve), None)
     rows = [
         _row(
-            f'<b class="dz-attack" aria-hidden="true">★</b> {escape(t("compare.before"))}', before, first, "–", "–", ""
+            f'<b class="dz-attack" aria-hidden="true">★</b> {escape(t("compare.before"))}',
+            before,
+            "",
+            first,
+            "–",
+            "–",
+            "",
         )
     ]
     for entry in entries:
@@ -93,7 +118,8 @@ def table(entries: Sequence[Entry], before: Measured) -> str:
         images = (entry.digest.finished.result if entry.digest.finished else {}).get("clean_images")
         rows.append(
             _row(
-                sign + escape(defence_name(entry.defence)), entry.digest.after, last, _cost(entry),
+                sign + escape(defence_name(entry.defence)), entry.digest.after, proof.short(entry.digest), last,
+                _cost(entry),
                 "–" if images is None else f"{images:,}", _remark(entry),
             )
         )  # fmt: skip
@@ -103,11 +129,13 @@ def table(entries: Sequence[Entry], before: Measured) -> str:
     )
 
 
-def _row(name: str, found: Measured | None, mixed: float | None, cost: str, images: str, remark: str) -> str:
+def _row(name: str, found: Measured | None, cure: str, mixed: float | None, cost: str, images: str, remark: str) -> str:
     note = f"<small>{escape(remark)}</small>" if remark else ""
     asr, ba = (percent(found.asr), percent(found.ba)) if found else ("–", "–")
     return (
-        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}</td><td class="dz-clean">{ba}</td>'
+        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}<small>{escape(cure)}</small></td>'
+        f'<td class="cure">{escape(cure)}</td>'
+        f'<td class="dz-clean">{ba}</td>'
         f'<td class="gap">{percent(mixed, 0)}</td><td>{escape(cost)}</td><td class="gap">{images}</td></tr>'
     )
 
@@ -125,6 +153,8 @@ def _remark(entry: Entry) -> str:
         return i18n.t(f"status.{entry.status}")
     if entry.digest.finished and entry.digest.finished.result.get("ba_held") is False:
         return t("compare.not_held")
+    if proof.is_kept(entry.run, entry.digest):
+        return t("compare.not_cured")
     return t("compare.with_scan", time=duration(entry.scan)) if entry.scan else t("compare.no_scan")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core import uploads
 from core.runs.record import Run
 from dashboard import data, i18n
-from dashboard.components import inspected, intake, session
+from dashboard.components import inspected, intake, proof, session
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import duration, percent, when
@@ -27,12 +27,14 @@ def take_away(run: Run, digest: Digest) -> None:
     """The purified weights in both formats and their card; or why there are none."""
     if digest.finished is None or run.spec.scan_only:
         return
-    if not (run.folder / "model.safetensors").exists():
-        return  # the figures above say that accuracy could not be held
+    if proof.is_kept(run, digest) or not (run.folder / "model.safetensors").exists():
+        return  # the figures above say that accuracy could not be held, or the cure's grade that it failed
     st.subheader(t("take.title"), anchor=False)
+    if digest.proof and digest.proof.cure in ("doubt", "failed"):
+        st.warning(i18n.t(f"take.{digest.proof.cure}"), icon=":material/warning:")
     st.markdown(t("take.text"))
     with st.container(horizontal=True, key="take"):
-        session.download(run, "model.safetensors", t("take.safetensors"), primary=True)
+        session.download(run, "model.safetensors", t("take.safetensors"), primary=proof.is_sound(digest))
         session.download(run, "model.pt", t("take.pt"))
         session.download(run, "card.json", t("take.card"))
 

@@ -30,7 +30,7 @@ def figures(digest: Digest) -> None:
     kind = before.asr_kind
     notes = [
         t("outcome.note", clean=f"{before.clean_images:,}", triggered=f"{before.triggered_images:,}"),
-        i18n.t(f"outcome.{kind}_note"),
+        t("outcome.worst_note") if kind == "estimated" and digest.graded else i18n.t(f"outcome.{kind}_note"),
     ]
     if digest.after is None and not scan:
         notes.insert(0, t("outcome.waiting"))

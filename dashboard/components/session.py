@@ -11,7 +11,7 @@ from dashboard import data, i18n
 from dashboard.components import inspected
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import file_size, run_title
+from dashboard.words import clock, file_size, run_title
 
 POLL_SECONDS = 0.8
 ICONS = {
@@ -75,6 +75,14 @@ def failure(run: Run) -> None:
     if code == "internal" and log.exists():
         with st.expander(t("act.log"), icon=":material/description:"):
             st.code(log.read_text(encoding="utf-8", errors="replace")[-6000:], language=None)
+
+
+def verifying(digest: Digest) -> str:
+    """What the last stage tries, and how long that will take, where it is known."""
+    left = digest.progress.seconds_left if digest.progress else None
+    if left is None:
+        return t("phase.verify_help")
+    return t("lead.verifying", help=t("phase.verify_help"), time=clock(left))
 
 
 def doing(status: str, digest: Digest) -> str:

@@ -14,7 +14,7 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
-from dashboard.components import examined, frame, inspected, intake, outcome, report, session, track
+from dashboard.components import examined, frame, inspected, intake, outcome, proof, report, session, track
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -102,8 +102,9 @@ def _earlier() -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(f"**{plain(run_title(run))}**", width="content")
             verdict = i18n.t(f"verdict.short.{digest.scanned.verdict}") if digest.scanned else None
+            cure = t("runs.cure_is", cure=proof.short(digest)) if digest.graded else None
             st.badge(i18n.t(f"status.{status}"), icon=session.ICONS[status], color="gray")
-            st.caption(" · ".join(word for word in (verdict, when(run.created)) if word), width="content")
+            st.caption(" · ".join(word for word in (verdict, cure, when(run.created)) if word), width="content")
             st.space("stretch")
             if st.button(t("act.open"), key=f"open-{run.id}"):
                 _turn_to(run=run.id)
@@ -264,11 +265,13 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
         elif status == "lost":
             st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
         elif status == "running":
-            st.markdown(i18n.t(f"phase.{digest.stage or 'load'}_help"))
+            help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
+            st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
         elif status in ("done", "recording") and digest.scanned is not None:
             with st.container(key="verdict"):
                 grade = digest.scanned.verdict
                 st.markdown(f"{examined.SIGNS[grade]} **{i18n.t(f'verdict.{grade}')}**")
+            proof.lead(digest)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))
@@ -288,6 +291,9 @@ def _outcome(run: Run, digest: Digest) -> str:
         return i18n.t(sentence, target=target, asr=percent(before.asr), ba=percent(before.ba))
     held = (digest.finished.result if digest.finished else {}).get("ba_held") is not False
     sentence = "examine.not_held" if not held else "examine.purified_none" if none else "examine.purified"
+    if held and digest.graded:
+        kept = proof.is_kept(run, digest)
+        sentence = "examine.not_cured" if kept else "examine.graded_none" if none else "examine.graded"
     return i18n.t(
         sentence, target=target, asr_before=percent(before.asr), asr_after=percent(after.asr),
         ba_before=percent(before.ba), ba_after=percent(after.ba), took=duration(digest.total_seconds),
@@ -299,6 +305,7 @@ def _results(run: Run, digest: Digest) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         outcome.figures(digest)
+        proof.draw(run, digest, names)
         examined.take_away(run, digest)
         examined.limits()
     with right:

@@ -10,7 +10,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
 from dashboard import compare_data, data, i18n, live
-from dashboard.components import fetch, frame, links, outcome, report, session, setup, track
+from dashboard.components import fetch, frame, links, outcome, proof, report, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import (
@@ -102,7 +102,7 @@ def one_run(run_id: str, polling: bool) -> None:
     if polling and status not in data.GOING:
         st.rerun()
     digest = data.digest_of(run)
-    order = _head(run, status)
+    order = _head(run, status, digest)
     if order is not None:
         setup.start(order)
     _lead(run, status, digest)
@@ -125,12 +125,12 @@ def one_run(run_id: str, polling: bool) -> None:
     _files(run, status)
 
 
-def _head(run: Run, status: str) -> Spec | None:
+def _head(run: Run, status: str, digest: Digest) -> Spec | None:
     """What it is, how it stands, what it runs on, and what can be done; the order for a new run if one is wanted."""
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         session.badges(run, status)
         st.space("stretch")
-        return _actions(run, status)
+        return _actions(run, status, digest)
 
 
 def _lead(run: Run, status: str, digest: Digest) -> None:
@@ -138,11 +138,13 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
         if status == "failed":
             session.failure(run)
         elif status in ("done", "recording"):
+            proof.lead(digest)
             st.markdown(_done(run, digest))
         elif status == "lost":
             st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
         else:
-            st.markdown(i18n.t(f"lead.{status}"))
+            verifying = status == "running" and digest.stage == "verify"
+            st.markdown(session.verifying(digest) if verifying else i18n.t(f"lead.{status}"))
 
 
 def _done(run: Run, digest: Digest) -> str:
@@ -161,15 +163,15 @@ def _done(run: Run, digest: Digest) -> str:
     )
 
 
-def _actions(run: Run, status: str) -> Spec | None:
+def _actions(run: Run, status: str, digest: Digest) -> Spec | None:
     """What makes sense now; the next step wears the primary colour."""
     order = None
     with st.container(horizontal=True, key="actions", width="content"):
         if status == "recording":
             order = _fresh(run)
         session.steering(run, status)
-        if status == "done":
-            session.download(run, "model.safetensors", t("act.download"), primary=True)
+        if status == "done" and not proof.is_kept(run, digest):
+            session.download(run, "model.safetensors", t("act.download"), primary=proof.is_sound(digest))
         if status not in data.GOING:
             label = t("act.other") if status == "recording" else t("setup.again")
             if st.button(label, icon=":material/restart_alt:", key="again"):
@@ -193,6 +195,7 @@ def _results(run: Run, digest: Digest) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         outcome.figures(digest)
+        proof.draw(run, digest, names)
     with right:
         if data.scans(run):
             outcome.evidence(digest, names, data.real_target(run), key="evidence")

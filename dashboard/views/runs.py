@@ -10,7 +10,7 @@ from core.errors import BadInput
 from core.runs import record, supervisor
 from core.runs.record import Run
 from dashboard import compare_data, data, i18n
-from dashboard.components import frame, links, report
+from dashboard.components import frame, links, proof, report
 from dashboard.components.session import ICONS
 from dashboard.i18n import t
 from dashboard.words import duration, percent, plain, run_title, when
@@ -70,6 +70,8 @@ def _row(run: Run, compared: dict[str, str]) -> None:
             after.asr if after else None,
         )
         cells += _cell(t("runs.ba"), before.ba if before else None, after.ba if after else None)
+        if digest.proof is not None:
+            cells += f'<div class="dz-cell"><span>{escape(t("cure.name"))}</span>{escape(proof.short(digest))}</div>'
         figures.html(f'<div class="dz-cells">{cells}</div>')
         with acts, st.container(horizontal=True, horizontal_alignment="right"):
             _buttons(run, status, compared)

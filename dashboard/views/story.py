@@ -303,6 +303,9 @@ def _next(recording: Run, run: Run | None) -> None:
         )
         cells = "".join(_figure(*figure) for figure in figures)
         st.html(f'<ul class="dz-cost">{cells}</ul>')
+        proof = data.digest_of(told).proof
+        if proof is not None:  # no figure after without its grade
+            st.html(f'<p class="dz-cured {proof.state}">{glossary.html(i18n.t(f"story.cure.{proof.state}"))}</p>')
     steps = "".join(
         f"<li><b>{escape(i18n.t(f'story.do.{name}'))}</b><span>{escape(i18n.t(f'story.do.{name}_text'))}</span></li>"
         for name in ("measure", "purify", "watch")

@@ -12,8 +12,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import paths, report
 from core.report import pdf
+from core.report.proof import REASONS, TESTS
 from core.runs.record import Run
 from tests.browser.visit import PATIENCE
+from tests.core.report.conftest import PROOF
 from tests.core.report.test_pdf import sheets
 
 pytestmark = pytest.mark.browser
@@ -63,6 +65,20 @@ def test_it_stays_one_sheet_where_much_is_to_be_said(chromium: str, tmp_path: Pa
     assert "81" in made
     assert 'class="verdict long"' in made
     assert sheets(pdf.render(made, Path(chromium)))[0] == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("cure", ["holds", "doubt", "failed"])
+def test_it_stays_one_sheet_with_the_longest_proof(chromium: str, tmp_path: Path, cure: str, language: str) -> None:
+    proven = {"cure": cure, "cure_reasons": [] if cure == "holds" else list(REASONS), "proof": PROOF}
+    for name, more in (("signs-badnets", {}), ("signs-sig", {"stamps": "alone", "given_up": True, "back": 0.5})):
+        folder = Path(shutil.copytree(paths.RECORDINGS / name, tmp_path / name))
+        record = json.loads((folder / "run.json").read_text())
+        record["result"] |= proven | more
+        (folder / "run.json").write_text(json.dumps(record))
+        made = report.html(Run(folder), language)
+        assert made.count('<li class="') == len(TESTS if cure == "holds" else REASONS)
+        assert sheets(pdf.render(made, Path(chromium)))[0] == 1
 
 
 def test_a_press_on_the_page_saves_the_report(visitor: Callable[..., Page]) -> None:

@@ -55,6 +55,19 @@ def events(verdict: str = "strong", after: float | None = 95.0, **result: Any) -
     return [*told, Finished({"ba_held": True} | result)]
 
 
+PROOF: dict[str, Any] = {
+    "fresh": {"asr": 1.2, "before": 96.0, "triggers": 6},
+    "scan": {"verdict": "none", "suspicion": 0.8, "target": 1},
+    "path": {"shares": [0.0, 0.1, 0.2], "asr": [1.0, 1.1, 1.5], "ba": [84.1, 84.4, 85.0]},
+}
+
+
+def graded(cure: str | None, *reasons: str, proof: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a run's result says of the cure; None: of an older version."""
+    evidence = PROOF if proof is None else proof
+    return {"cure": cure, "cure_reasons": list(reasons), "proof": evidence} if cure else {}
+
+
 def checked(open_page: Open, lang: str = "en") -> AppTest:
     app = open_page("examine", lang)
     app.query_params["look"] = KEY

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from core.events import Event, StageStarted
+from core.events import Event, Finished, StageStarted, Verified
+from core.report.proof import Proof
 from dashboard.digest import Digest, digest
 from tests.dashboard.conftest import story
 
@@ -19,6 +20,14 @@ def test_a_whole_run_adds_up() -> None:
     assert found.scanned is not None
     assert found.scanned.target == 0
     assert found.finished is not None
+
+
+def test_the_grade_of_a_cure_is_that_of_the_result_else_of_the_event() -> None:
+    assert digest(timed(story(whole=False))).proof is None  # nothing was purified yet
+    assert digest(timed(story())).proof == Proof()  # by a version that gave no grade
+    told = [*story()[:-1], Verified("doubt", ["path"], 1.0, 0.2, 100)]
+    assert digest(timed(told)).proof == Proof("doubt", ("path",))
+    assert digest(timed([*told, Finished({"cure": "holds"})])).proof == Proof("holds")
 
 
 def test_time_is_counted_by_stage() -> None:

@@ -12,12 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from core import uploads
 from core.errors import BadInput
+from core.events import Progress, StageStarted
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard.i18n import catalogue
 from tests.dashboard.conftest import words
-from tests.dashboard.examinations import NO_FIT, RESULT, Make, Open, checked, events, examined, keys
+from tests.dashboard.examinations import NO_FIT, RESULT, Make, Open, checked, events, examined, graded, keys
 
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
@@ -141,6 +142,78 @@ def test_where_accuracy_was_not_held_there_is_nothing_to_take(
     app = open_page("examine", lang, run="mine")
     assert not [name for name in downloads(app) if "model" in name or "card" in name]
     assert catalogue(lang)["outcome.not_held"] in words(app)
+
+
+CASES = {"holds": (), "doubt": ("path",), "failed": ("fresh", "scan")}
+
+
+@BOTH
+@pytest.mark.parametrize("cure", CASES)
+def test_each_grade_of_a_cure_has_its_state(
+    open_page: Open, make_run: Make, weights: Path, cure: str, lang: str
+) -> None:
+    run = examined(make_run, weights, events(**graded(cure, *CASES[cure])))
+    for name in ("model.safetensors", "model.pt", "card.json"):
+        (run.folder / name).write_bytes(b"x")
+    app = open_page("examine", lang, run="mine")
+    assert not app.exception
+    said, sentence = words(app), catalogue(lang)
+    assert [state for state in ("holds", "doubt", "failed", "old") if f"**{sentence[f'cure.{state}']}**" in said] == [
+        cure
+    ]
+    assert said.count(f"**{sentence[f'cure.{cure}']}**") == 2  # on top, and beside the figures
+    assert sentence[f"cure.next.{cure}"] in said
+    assert sentence["outcome.worst_note"] in said
+    assert said.count('class="bad"') == len(CASES[cure])
+    offered = [name for name in downloads(app) if name in ("model.safetensors", "model.pt", "card.json")]
+    assert len(offered) == (0 if cure == "failed" else 3)  # what is not cured is kept back, should it lie there
+    assert (sentence["take.doubt"] in said) is (cure == "doubt")
+    assert (sentence["cure.out.failed"] in said) is (cure == "failed")
+
+
+@BOTH
+def test_what_is_accepted_though_not_cured_is_handed_out_with_a_warning(
+    open_page: Open, make_run: Make, weights: Path, lang: str
+) -> None:
+    run = examined(make_run, weights, events(**graded("failed", "fresh")), accept="not-cured")
+    (run.folder / "model.safetensors").write_bytes(b"x")
+    app = open_page("examine", lang, run="mine")
+    assert "model.safetensors" in downloads(app)
+    for key in ("cure.out.accepted", "take.failed"):
+        assert catalogue(lang)[key] in words(app)
+
+
+@BOTH
+def test_an_older_record_says_that_it_has_no_proof(open_page: Open, make_run: Make, weights: Path, lang: str) -> None:
+    examined(make_run, weights, events())
+    said = words(open_page("examine", lang, run="mine"))
+    assert catalogue(lang)["cure.old.text"] in said
+    assert catalogue(lang)["cure.holds"] not in said
+    assert catalogue(lang)["report.choice.purified"] not in said
+    assert catalogue(lang)["outcome.estimated_note"] in said
+
+
+def test_a_class_of_a_strangers_own_name_makes_no_markup(open_page: Open, make_run: Make, weights: Path) -> None:
+    run = examined(make_run, weights, events(**graded("doubt", "scan")))
+    run.update(classes=["a", "<script>alert(1)</script>", "c"])
+    app = open_page("examine", run="mine")
+    shown = next(element.proto.body for element in app.get("html") if "dz-proof" in element.proto.body)
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+@BOTH
+@pytest.mark.parametrize("left", [None, 42.0])
+def test_while_the_cure_is_tested_the_page_says_what_is_tried(
+    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch, lang: str, left: float | None
+) -> None:
+    told = [*events(after=None)[:-1], StageStarted("verify"), Progress("verify", 2, 8, left)]
+    examined(make_run, weights, told, "running")
+    monkeypatch.setattr(Run, "status", "running")
+    said = words(open_page("examine", lang, run="mine"))
+    assert catalogue(lang)["phase.verify_help"] in said
+    assert ("0:42" in said) is (left is not None)
+    assert catalogue(lang)["cure.old"] not in said  # nothing is known yet
 
 
 # the next step

@@ -11,10 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from core import paths, victims
 from core.errors import BadInput
+from core.report.proof import Proof
 from core.runs import record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import glossary, i18n
+from dashboard.digest import Digest
 from dashboard.views.story import STEPS
 from tests.dashboard.conftest import ROOT, words
 
@@ -154,6 +156,21 @@ def test_details_lead_to_the_run(visit: Visit) -> None:
     app.button(key="story_details").click().run()
     assert not app.exception
     assert told("en", "status.recording") in words(app)
+
+
+@BOTH
+@pytest.mark.parametrize("cure", ["holds", "doubt", "failed", None])
+def test_the_last_screen_claims_no_cure_without_its_grade(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, cure: str | None, lang: str
+) -> None:
+    result = record.open(str(paths.RECORDINGS / victims.DEFAULT)).data["result"]
+    monkeypatch.setattr(Digest, "proof", Proof(cure))  # type: ignore[arg-type]
+    app = visit(6, lang)
+    assert not app.exception
+    said = re.sub(r'<span class="dz-note".*?</span>|<[^>]+>', "", words(app))
+    told_ = {state: glossary.plain(told(lang, f"story.cure.{state}")) for state in ("holds", "doubt", "failed", "old")}
+    assert [state for state, sentence in told_.items() if sentence in said] == [cure or "old"]
+    assert f"{result['asr_after']:.1f}" in said  # the true rate, which every recording has
 
 
 def test_without_the_victim_the_page_says_so(visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

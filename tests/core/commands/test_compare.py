@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.cli import main
-from core.options import BAD_INPUT, DONE
+from core.options import BAD_INPUT, DONE, NOT_HELD
 from core.runs import record, worker
 from core.runs.record import Run
 
@@ -28,7 +28,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, held: bool = True) -> None:
         result = {
             "ba_before": 98.5, "ba_after": 97.25, "asr_before": 100.0, "asr_after": asr, "asr_kind": "true",
             "seconds": {"scan": 2.0, "purify": 3.5, "verify": 9.0}, "device": "cpu", "clean_images": 60,
-            "ba_held": held,
+            "ba_held": held, "cure": "failed" if asr > 10 else "holds",
         }  # fmt: skip
         run.update(status="done", result=result)
         return "done"
@@ -41,7 +41,7 @@ def test_each_defence_is_a_run_of_its_own_with_the_same_clean_images_and_seed(
 ) -> None:
     pretend(monkeypatch)
     code = main(["compare", "--victim", "digits-badnets", "--defences", "ft,nc,ft", "--seed", "3"])
-    assert code == DONE
+    assert code == NOT_HELD
     runs = record.list_runs(recordings=False)
     assert sorted(run.spec.defence for run in runs) == ["ft", "nc"]
     assert {(run.spec.victim, run.spec.seed, run.spec.clean_budget, run.spec.map) for run in runs} == {
@@ -50,18 +50,26 @@ def test_each_defence_is_a_run_of_its_own_with_the_same_clean_images_and_seed(
     assert len({run.data["group"] for run in runs}) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["before", "98.50", "100.00"]
-    assert lines[3].split() == ["ft", "97.25", "60.00", "5.5"]
-    assert lines[4].split() == ["nc", "97.25", "4.50", "5.5"]
+    assert lines[3].split() == ["ft", "97.25", "60.00", "not", "cured", "5.5"]
+    assert lines[4].split() == ["nc", "97.25", "4.50", "holds", "5.5"]
 
 
 def test_json_is_the_last_line_and_has_a_part_for_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretend(monkeypatch)
-    main(["compare", "digits-badnets", "--defences", "nc", "--json"])
+    assert main(["compare", "digits-badnets", "--defences", "nc", "--json"]) == DONE
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["nc"]["asr_after"] == 4.5
     assert told["nc"]["out"]
+
+
+def test_where_the_model_is_not_cured_that_is_said_and_the_exit_code_is_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch)
+    assert main(["compare", "digits-badnets", "--defences", "ft,nc"]) == NOT_HELD
+    assert "not cured by ft: nothing is handed out there" in capsys.readouterr().out
 
 
 def test_where_accuracy_was_not_held_that_is_said_and_the_exit_code_is_3(

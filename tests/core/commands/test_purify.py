@@ -38,6 +38,7 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     assert data == {
         "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "evidence": {"gap": 3.1},
         "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None,
+        "cure": "holds", "cure_reasons": [], "proof": {"true": {"asr": 0.3}},
         "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0},
         "device": "cpu", "out": str(tmp_path / "mine"),
     }  # fmt: skip
@@ -49,6 +50,40 @@ def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
     monkeypatch.setitem(RESULT, "ba_held", False)
     assert cli.main(["purify"]) == 3
     assert "stays as it was" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cure", "reasons", "flags", "code", "says"),
+    [
+        ("holds", [], "", 0, ("The cure holds.", "+ The real trigger", "in stages")),
+        ("doubt", ["path"], "", 0, ("in doubt", "- A short way back", "+ The real", "in this state", "out of use")),
+        ("failed", ["true"], "", 3, ("Not cured.", "- The real trigger", "Nothing was handed out", "do not use")),
+        ("failed", ["true"], "--accept not-cured", 0, ("Not cured.", "as asked for")),
+        (None, None, "", 0, ("No proof of the cure", "purify again")),
+    ],
+)
+def test_the_cure_is_graded_with_its_reasons_and_the_next_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    cure: str | None, reasons: list[str] | None, flags: str, code: int, says: tuple[str, ...],
+) -> None:  # fmt: skip
+    monkeypatch.setitem(RESULT, "cure", cure)
+    monkeypatch.setitem(RESULT, "cure_reasons", reasons)
+    assert cli.main(["purify", *flags.split()]) == code
+    out = capsys.readouterr().out
+    assert not [one for one in says if one not in out]
+    assert ("The cure holds" in out) is (cure == "holds")
+    assert only_run().spec.accept == flags.removeprefix("--accept ")
+
+
+def test_a_scan_has_no_cure_to_tell_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RESULT, "cure", None)
+    assert cli.main(["scan"]) == 0
+    assert "of the cure" not in capsys.readouterr().out
+
+
+def test_only_what_is_not_cured_can_be_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["purify", "--accept", "anything"]) == 2
+    assert "use one of not-cured" in capsys.readouterr().err
 
 
 def test_a_defence_without_a_scan_says_so_and_names_no_target(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core import cli, paths
+from core import cli, paths, report
 from core.report import pdf
+from core.runs import record
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def test_a_recording_is_reported_into_the_users_own_folder(home: Path, capsys: p
     path = home / "reports" / "signs-badnets" / "report.html"
     assert str(path) in out
     assert "Strong signs of a backdoor." in out
-    assert "Recommendation: Accept the purified model" in out
+    assert f"Recommendation: {report.wording(record.open('signs-badnets')).recommendation()}" in out
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert not (paths.RECORDINGS / "signs-badnets" / "report.html").exists()
 

@@ -22,6 +22,14 @@ from core.words import Words
 Make = Callable[..., Run]
 CLASSES = ["speed limit 80", "stop", "give way", "no entry"]
 FACTS = {"suspicion": 8.0, "second_suspicion": 1.0, "form": "mask", "gap": 4.5, "anomaly_index": 5.3}
+PROOF: dict[str, Any] = {
+    "fresh": {"asr": 1.2, "before": 96.0, "triggers": 6},
+    "shared": {"asr": 2.0, "control": 1.1},
+    "scan": {"verdict": "none", "suspicion": 0.8, "target": 3},
+    "path": {"shares": [0.0, 0.1, 0.2, 0.3], "asr": [1.0, 1.1, 1.5, 3.4], "ba": [84.1, 84.4, 85.0, 86.0]},
+    "revival": {"images": 5, "epochs": 7, "asr": 4.0, "control": 3.0},
+    "true": {"asr": 0.3},
+}
 POINTS = 40  # of which every fourth has the trigger
 
 
@@ -34,6 +42,8 @@ def story(
     frames: int = 2,
     held: bool | None = True,
     target: int = 0,
+    cure: str | None = "holds",
+    reasons: tuple[str, ...] = (),
 ) -> list[Event]:
     """The events of a run; without an attack success "after" it ends before the purification does.
 
@@ -41,6 +51,7 @@ def story(
         verdict: None: no scan.
         frames: on record.
         held: as the result says of accuracy.
+        cure, reasons: as the result says of the cure; None: of a version that gave no grade.
     """
     events: list[Event] = [StageStarted("measure"), Measured("before", ba[0], ba[0], asr[0], kind, 3000, 2750)]  # type: ignore[arg-type]
     if verdict is not None:
@@ -55,7 +66,8 @@ def story(
         events.append(Frame(index, index, f"frames/{index:05d}.npz", *figures))  # type: ignore[arg-type]
     if asr[1] is not None:
         events += [StageStarted("verify"), Measured("after", ba[1], ba[1], asr[1], kind, 3000, 2750)]  # type: ignore[arg-type]
-        events.append(Finished({"ba_held": held}))
+        graded = {"cure": cure, "cure_reasons": list(reasons), "proof": PROOF} if cure else {}
+        events.append(Finished({"ba_held": held, **graded}))
     return events
 
 

@@ -28,6 +28,10 @@ STATES: dict[str, dict[str, Any]] = {
     "lost": {"events": story(asr=(98.9, None)), "status": "running"},
     "failed": {"events": [], "status": "failed", "failure": {"code": "x", "message": "It broke.", "facts": {}}},
     "unmeasurable": {"events": story(asr=(float("nan"), float("nan")))},
+    "doubt": {"events": story(cure="doubt", reasons=("shared", "path", "images"))},
+    "nothing to test with": {"events": story(verdict="none", cure="doubt", reasons=("unknown",))},
+    "not cured": {"events": story(cure="failed", reasons=("true", "fresh", "scan", "revival"))},
+    "ungraded": {"events": story(cure=None)},
     "another defence": {"spec": Spec(victim="signs-badnets", images="signs", defence="of_the_future")},
 }
 
@@ -35,6 +39,7 @@ STATES: dict[str, dict[str, Any]] = {
 def everything(say: Wording) -> list[str]:
     items = [part for item in (*say.decide(), *say.steps()) for part in (item.name, item.text, item.here)]
     said = [say.model, say.target, say.things, say.verdict(), say.recommendation(), *say.state(), *say.evidence()]
+    said += [*say.cure(), *(sentence for _, sentence in say.proof())]
     return [*said, *say.reasons(), *say.questions(), *say.phrases(), *say.limits(), *items]
 
 
@@ -67,6 +72,29 @@ def test_what_applies_is_marked_once(say: Say) -> None:
 
 def test_a_refused_run_sets_no_alarm_by_its_figures(say: Say) -> None:
     assert "falls below" not in say(story(held=False)).steps()[2].text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("cure", ["holds", "doubt", "failed", None])
+def test_no_grade_but_one_says_that_the_cure_holds(say: Say, language: str, cure: str | None) -> None:
+    told = say(story(cure=cure), language)
+    holds, now = told("cure.holds"), told("report.say.purified")
+    said = "".join(everything(told))
+    assert (holds in said) is (now in said) is (cure == "holds")
+    assert told.words(f"cure.{cure or 'old'}") == told.cure()[0]
+    assert (told.words("report.choice.purified") in said) is (cure == "holds")
+
+
+def test_without_a_purification_there_is_no_cure_to_tell_of(say: Say) -> None:
+    told = say(story(asr=(98.9, None)), status="stopped")
+    assert told.cure() == told.proof() == []
+
+
+def test_what_speaks_against_a_cure_comes_first(say: Say) -> None:
+    told = say(story(cure="doubt", reasons=("path", "scan"))).proof()
+    assert [good for good, _ in told] == [False, False, True, True, True, True]
+    assert "30\u00a0% of the way, the attack succeeds on 3.4" in told[0][1]
+    assert "signs of a backdoor, most of all towards “no entry”" in told[1][1].replace("No entry", "no entry")
 
 
 def test_a_finding_that_is_wrong_is_owned_up_to(say: Say) -> None:

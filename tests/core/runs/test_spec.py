@@ -31,6 +31,7 @@ def test_the_defaults_are_valid(spec: Spec) -> None:
         ({"images": "/no/such"}, "images_not_found", "'/no/such'"),
         ({"defence": "magic"}, "unknown_defence", "'magic'; use one of mcl"),
         ({"preset": "fast"}, "unknown_preset", "default, published"),
+        ({"accept": "anything"}, "unknown_accept", "'anything'; use one of not-cured"),
         ({"projection": "lda"}, "unknown_projection", "umap, tsne, pca"),
         ({"normalize": "svhn"}, "unknown_normalization", "none, half, cifar10"),
         ({"normalize": "half@4"}, "unknown_normalization", "half@4"),

@@ -13,6 +13,7 @@ from core.attacks import ATTACKS
 from core.data.signs_faces import CLASS_NAMES
 from core.defenses import DEFENCES
 from core.events import STAGES
+from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
 from dashboard import i18n
 from dashboard.components import explore, story
@@ -28,7 +29,7 @@ ENGLISH, JAPANESE = i18n.catalogue("en"), i18n.catalogue("ja")
 # below, so that a new place cannot slip through.
 MADE_UP = {
     **{f"unknown_{what}": {"value", "allowed"} for what in ("defence", "preset", "projection", "normalization")},
-    **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim")},
+    **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim", "accept")},
     **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed")},
 }
 MADE_UP_PLACES = 2  # core/runs/spec.py: _not_among, and the numbers
@@ -102,7 +103,17 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("give.{}", uploads.LARGEST),
         ("limits.{}", LIMITS),
         ("order.do.{}", ("purify", "scan")),
-        ("examine.{}", ("purified", "not_held")),
+        ("examine.{}", ("purified", "purified_none", "not_held", "graded", "graded_none", "not_cured")),
+        ("cure.{}", STATES),
+        ("cure.{}.text", STATES),
+        ("cure.short.{}", STATES),
+        ("cure.next.{}", (*STATES, "images", "unknown")),
+        ("cure.out.{}", ("not_held", "failed", "accepted", "doubt")),
+        ("proof.{}.bare", REASONS),
+        ("proof.{}.good", TESTS),
+        ("proof.{}.bad", TESTS),
+        ("story.cure.{}", STATES),
+        ("take.{}", ("doubt", "failed")),
         ("defence.{}", DEFENCES),
         ("defence.{}.short", DEFENCES),
         ("defence.{}.text", DEFENCES),

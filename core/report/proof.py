@@ -1,0 +1,172 @@
+"""From the proof of a cure to the sentences that tell it, by their keys in the catalogues: one choice for all readers.
+
+The grade comes from the run; nothing here softens or raises it. What a record lacks is left out, and a record without a
+grade is told as just that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
+
+from core.events import Cure, Verified
+
+State = Literal["holds", "doubt", "failed", "old"]
+STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
+TESTS = ("true", "fresh", "shared", "scan", "path", "revival")  # reasons that have figures, in the order to be told
+REASONS = (*TESTS, "unknown", "images")
+LACKS = ("unknown", "images")  # too little could be tested, and nothing was found
+
+
+class Point(NamedTuple):
+    """One test: the key of its sentence and what it names; ``good``: the backdoor stayed away."""
+
+    key: str
+    values: dict[str, str]
+    good: bool
+
+
+class Way(NamedTuple):
+    """Along the straight line back to the victim: shares of it, 0-1, and what is measured there, percent."""
+
+    shares: list[float]
+    asr: list[float]
+    ba: list[float] | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a run's record says of the cure.
+
+    ``cure``: None in a record that is older than the proof of cures. ``reasons``: of ``REASONS``, the weightiest first.
+    ``evidence``: figures by the name of the test (``core.events.Verified``).
+    """
+
+    cure: Cure | None = None
+    reasons: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        return self.cure or "old"
+
+    @property
+    def lacks_only(self) -> bool:
+        """Whether nothing speaks against the cure but that too little could be tested."""
+        return self.cure == "doubt" and bool(self.reasons) and set(self.reasons) <= set(LACKS)
+
+
+def read(result: object, verified: Verified | None = None) -> Proof:
+    """The proof in a run's result, else in its event; whatever cannot be read counts as not there.
+
+    Args:
+        result: of the run's record; None before its end.
+    """
+    found = result if isinstance(result, dict) else {}
+    cure, reasons, evidence = found.get("cure"), found.get("cure_reasons"), found.get("proof")
+    if cure is None and verified is not None:
+        cure, reasons, evidence = verified.cure, verified.reasons, verified.evidence
+    if cure not in get_args(Cure):
+        return Proof()
+    known = [reason for reason in reasons if reason in REASONS] if isinstance(reasons, (list, tuple)) else []
+    return Proof(cure, tuple(dict.fromkeys(known)), evidence if isinstance(evidence, dict) else {})
+
+
+def points(proof: Proof, class_name: Callable[[int], str]) -> list[Point]:
+    """What was tried and what came of it: what speaks against the cure first, the weightiest first."""
+    against = [_against(reason, proof.evidence, class_name) for reason in proof.reasons]
+    others = [test for test in TESTS if test not in proof.reasons]
+    return against + [point for test in others if (point := _passed(test, proof.evidence, class_name))]
+
+
+def next_step(proof: Proof) -> str:
+    """The key of what to do now."""
+    if proof.lacks_only:
+        return f"cure.next.{proof.reasons[0]}"
+    return f"cure.next.{proof.state}"
+
+
+def is_refused(proof: Proof, accept: str) -> bool:
+    """Whether nothing is handed out since the model is not cured.
+
+    Args:
+        accept: of the run's order.
+    """
+    return proof.cure == "failed" and accept != "not-cured"
+
+
+def handed_out(proof: Proof, held: bool | None, accept: str) -> str | None:
+    """The key of what has to be said of the handing out; None where it goes without saying.
+
+    Args:
+        held: whether accuracy was.
+    """
+    if held is False:
+        return "cure.out.not_held"
+    if proof.cure == "failed":
+        return "cure.out.failed" if is_refused(proof, accept) else "cure.out.accepted"
+    return "cure.out.doubt" if proof.cure == "doubt" else None
+
+
+def way_back(proof: Proof) -> Way | None:
+    """The way back to the victim, to be drawn; None where the record has none that can be read."""
+    found = proof.evidence.get("path")
+    if not isinstance(found, dict):
+        return None
+    shares, asr, ba = (_row(found.get(name)) for name in ("shares", "asr", "ba"))
+    if shares is None or asr is None or not 2 <= len(shares) == len(asr):
+        return None
+    return Way(shares, asr, ba if ba and len(ba) == len(shares) else None)
+
+
+def _against(reason: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> Point:
+    values = _values(reason, evidence, class_name)
+    return Point(f"proof.{reason}.{'bare' if values is None else 'bad'}", values or {}, good=False)
+
+
+def _passed(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> Point | None:
+    if test == "scan":
+        found = evidence.get("scan")
+        if not isinstance(found, dict) or found.get("verdict") not in ("strong", "some", "none"):
+            return None
+        if found["verdict"] == "none":
+            return Point("proof.scan.good", {}, good=True)
+        return _against("scan", evidence, class_name)  # it did not decide, and is told all the same
+    values = _values(test, evidence, class_name)
+    return None if values is None else Point(f"proof.{test}.good", values, good=True)
+
+
+def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> dict[str, str] | None:
+    """What the sentence of a test names; None where the record lacks some of it."""
+    found = evidence.get(test)
+    if not isinstance(found, dict):
+        return None
+    if test == "path":
+        way = way_back(Proof(evidence=evidence))
+        if way is None:
+            return None
+        asr, share = max(zip(way.asr, way.shares, strict=True))
+        return {"asr": f"{asr:.1f}", "share": f"{100 * share:.0f}", "end": f"{100 * max(way.shares):.0f}"}
+    if test == "scan":
+        target = found.get("target")
+        return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None
+    rates = {"fresh": ("asr", "before"), "true": ("asr",)}.get(test, ("asr", "control"))
+    counts = {"fresh": ("triggers",), "revival": ("images", "epochs")}.get(test, ())
+    told = {name: _number(found.get(name)) for name in (*rates, *counts)}
+    if any(value is None for value in told.values()):
+        return None
+    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in told.items()}
+
+
+def _row(values: object) -> list[float] | None:
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes)):
+        return None
+    numbers = [_number(value) for value in values]
+    return None if any(number is None for number in numbers) else [number for number in numbers if number is not None]
+
+
+def _number(value: object) -> float | None:
+    fine = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if fine else None  # type: ignore[arg-type]
