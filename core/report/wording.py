@@ -245,7 +245,7 @@ class Wording:
     def phrases(self) -> list[str]:
         """What to say in the meeting."""
         said = [self.words("report.say.measure", **self._baseline())] if self.facts.before else []
-        choice = {"again": "refuse", "ungraded": "doubt"}.get(self.advice.choice, self.advice.choice)
+        choice = {"again": "refuse"}.get(self.advice.choice, self.advice.choice)
         if choice == "purified" and self.facts.clean_images is None:
             choice = "purify"
         said.append(self(f"report.say.{choice}"))
