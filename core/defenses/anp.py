@@ -227,7 +227,8 @@ class ANP(Tuning):
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.masks = self.part(tensors, "mask")
+        kept = self.part(tensors, "mask")
+        self.masks = {layer: kept[layer] for layer in self.masks}  # in their order, in which noise is drawn
 
 
 def _each(weight: Tensor) -> Tensor:
