@@ -17,7 +17,7 @@ from core.defenses.mcl.settings import MCLSettings
 from core.inversion.trigger import Confidence
 
 PLENTY = 100  # clean images a class from which on their labels say enough
-FEW_CLEAN, FEW_KEEP = 0.1, 5.0  # times their weights these terms have where there are next to no images
+FEW_CLEAN, FEW_KEEP = 0.1, 2.0  # times their weights these terms have where there are next to no images
 FEW_ANNEAL = 2.0  # how much longer the annealing is there, times its steps
 UNBATCHED = 0.5  # without batch norm: as if images were at least so few
 PLAIN_RATE = 0.1  # of the learning rate, where no layer normalises
