@@ -141,7 +141,7 @@ class Proof:
         targets = [self.target] * probes.STARTS + probes.others(self.victim, self.target)
         images = self.images[self.sought]
         made = yield from shared(self.victim, self.purified, images, form, targets, SHARED, self.seed + SEED + 1)
-        best, control = 0.0, 0.0
+        best, control, found = 0.0, 0.0, None
         for trigger in made:
             rate = min(self.asr(model, trigger, trigger.target) for model in (self.victim, self.purified))
             if trigger.size > most or math.isnan(rate):
@@ -149,9 +149,9 @@ class Proof:
             if trigger.target != self.target:
                 control = max(control, rate)
             elif rate > best:
-                best = rate
-                if rate > self.evidence["fresh"]["asr"]:
-                    self.fresh.insert(0, trigger)
+                best, found = rate, trigger
+        if found and best > max(control, self.evidence["fresh"]["asr"]):
+            self.fresh.insert(0, found)
         return {"asr": round(best, 2), "control": round(control, 2)}
 
     def _scan(self) -> Steps:
