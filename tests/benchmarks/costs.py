@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from core.defenses.settings import settings_for
 
 from core.defenses.mcl import Purifier
-from core.defenses.settings import settings_for
 from core.device import choose
 from core.inversion.mask_pattern import InversionSettings, invert
 from core.models import build
