@@ -28,7 +28,7 @@ class Method(NamedTuple):
 
 
 DEFENCES: dict[str, Method] = {
-    "mcl": Method("core.defenses.mcl:purifier", ("default", "published"), needs_triggers=True),
+    "mcl": Method("core.defenses.mcl:make", ("default", "published"), needs_triggers=True),
     "ft": Method("core.defenses.fine_tuning:FineTuning"),
     "fp": Method("core.defenses.fine_pruning:FinePruning"),
     "nad": Method("core.defenses.nad:NAD"),

@@ -19,7 +19,11 @@ from core.models.classifier import Classifier
 
 
 class Both(nn.Module):
-    """Two classifiers as one that is only as sure of a class as the less sure of them."""
+    """Two classifiers as one that is only as sure of a class as the less sure of them.
+
+    What is left of the probability counts as one more class, that they disagree: an image that only one of them takes
+    for the class is not answered with it.
+    """
 
     def __init__(self, first: Classifier, second: Classifier) -> None:
         super().__init__()
@@ -30,8 +34,10 @@ class Both(nn.Module):
         return self.first.mean
 
     def forward(self, images: Tensor) -> Tensor:
-        """The smaller log-probability of each class, (n, classes), of images (n, 3, h, w) in [0, 1]."""
-        return torch.minimum(self.first(images).log_softmax(1), self.second(images).log_softmax(1))
+        """Log-probabilities, (n, classes + 1), of images (n, 3, h, w) in [0, 1]; the last is that of disagreement."""
+        both = torch.minimum(self.first(images).log_softmax(1), self.second(images).log_softmax(1))
+        apart = (1 - both.exp().sum(1, keepdim=True)).clamp_min(1e-6).log()
+        return torch.cat([both, apart], 1)
 
 
 def shared(

@@ -21,6 +21,7 @@ class Limits:
     Args:
         doubt, failed: attack success of a fresh or shared trigger, above the share of clean images that are answered
             with the target class anyway.
+        true: percent at which the real trigger leaves doubt, whatever happens without it.
         path: attack success ``path_share`` of the way back to the victim.
         path_share: 0-1; the largest share tried that is not above it counts.
         revival: attack success after the retuning, above that of another class taught with the same trigger.
@@ -30,6 +31,7 @@ class Limits:
 
     doubt: float = 4.0
     failed: float = 20.0
+    true: float = 10.0
     path: float = 10.0
     path_share: float = 0.2
     revival: float = 20.0
@@ -58,7 +60,8 @@ def grade(
             doubt.append(reason)
 
     if "true" in evidence:
-        weigh("true", evidence["true"]["asr"] - natural)
+        asr = evidence["true"]["asr"]
+        weigh("true", asr - natural, float("-inf") if asr > limits.true else limits.doubt)
     for reason in ("fresh", "shared"):
         if reason in evidence:
             beside = max(natural, evidence[reason].get("control") or 0.0)

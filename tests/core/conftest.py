@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from core.models.classifier import Classifier
     from tests.core.tiny import Tiny
     from tests.core.whole_runs import Done
 
@@ -18,6 +19,14 @@ def tiny() -> Tiny:
     from tests.core.tiny import tiny_victim
 
     return tiny_victim()
+
+
+@pytest.fixture(scope="session")
+def honest() -> Classifier:
+    """The twin of the small victim that was never attacked; not to be changed."""
+    from tests.core.tiny import honest_twin
+
+    return honest_twin()
 
 
 @pytest.fixture(scope="session")

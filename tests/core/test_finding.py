@@ -15,7 +15,8 @@ from core import finding, outcome, pipeline
 from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
 from core.inversion import unlearned
 from core.inversion.verdict import Verdict
-from core.run_state import State
+from core.inversion.trigger import Confidence
+from core.run_state import PUSH, State
 from core.runs import steering
 from core.runs.record import Run
 from core.victims import card_of
@@ -70,17 +71,17 @@ def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothin
 
 
 def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_alone(whole: Done, root: Path) -> None:
-    found, more = whole.run.triggers(), whole.run.triggers(again=True)
+    found, more = whole.run.triggers(), whole.run.triggers("restarts")
     assert found is not None
     assert more is not None
     assert set(more.targets.tolist()) == {card_of(VICTIM).target}
     assert len(more.forms) == 2 * len(found.forms)
     for changes in (
         {"scan_only": True},
-        {"settings": {"again": 0}},
+        {"settings": {"restarts": 0}},
         {"preset": "published", "settings": {"epochs": 1}},
     ):
-        assert do(root, map=False, **changes).run.triggers(again=True) is None
+        assert do(root, map=False, **changes).run.triggers("restarts") is None
 
 
 @pytest.mark.parametrize("hint", [True, False])
@@ -91,7 +92,7 @@ def test_without_a_sign_the_class_that_copies_fall_back_on_is_the_one_to_be_wary
     done = do(tmp_path, map=False, scan_only=True)
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (NAMED, "none", {"gap": 1.0, "fallen_back": 81.0})
-    assert (push, targets) == ({finding.DOUBTFUL}, {NAMED})
+    assert (push, targets) == ({PUSH[Confidence.DOUBTFUL]}, {NAMED})
     progress = [event for event in done.of(Progress) if event.stage == "scan"]
     assert [event.done for event in progress] == sorted(event.done for event in progress)
     assert all(event.done <= event.total for event in progress)
@@ -103,7 +104,7 @@ def test_what_is_not_clear_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert asked
     assert event.target != NAMED
     assert "fallen_back" not in event.facts
-    assert push == {finding.NOTHING}
+    assert push == {PUSH[Confidence.NONE]}
 
 
 def test_of_few_images_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,7 @@ def test_a_class_that_no_trigger_leads_to_is_not_named(tmp_path: Path, monkeypat
     monkeypatch.setattr("core.inversion.scan.WORKS", 1.1)
     event, push, _ = scanned(do(tmp_path, map=False, scan_only=True))
     assert "fallen_back" not in event.facts
-    assert push == {finding.NOTHING}
+    assert push == {PUSH[Confidence.NONE]}
 
 
 def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
@@ -126,10 +127,10 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
     monkeypatch.setattr(finding, "warped", lambda *_: (4, 0.834))
-    done = do(tmp_path, map=False, settings={"mend": 5})
+    done = do(tmp_path, map=False, settings={"anneal": 5})
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
-    assert (push, targets) == ({finding.DOUBTFUL}, {4})
+    assert (push, targets) == ({PUSH[Confidence.DOUBTFUL]}, {4})
     triggers = done.run.triggers()
     assert triggers is not None
     assert triggers.form == "warp"
@@ -164,8 +165,7 @@ def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A purification against triggers costs too much BA, one without them does not."""
 
-    def held(state: Any, purifier: Any, *_: Any) -> Any:
-        yield from ()
+    def held(state: Any, purifier: Any) -> Any:
         model = purifier.result(best=True)
         return model, outcome.measured(state, model, "after"), purifier.stamps == "alone"
 
@@ -178,7 +178,7 @@ def precaution(monkeypatch: pytest.MonkeyPatch) -> None:
     costly(monkeypatch)
 
 
-SHORT = {"map": False, "settings": {"mend": 5}}
+SHORT = {"map": False, "settings": {"anneal": 5}}
 
 
 class Twice(NamedTuple):
@@ -234,18 +234,6 @@ def test_with_a_map_the_frames_go_on_too(tmp_path: Path, monkeypatch: pytest.Mon
     frames = [event.step for event in done.of(Frame)]
     assert frames == sorted(frames)
     assert frames[-1] == done.result["steps"] > done.run.data["steps_before"]
-
-
-def test_while_nearer_models_are_tried_and_after_it_progress_counts_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    falls_back(monkeypatch, 0.81, Verdict("none", hint=False))
-    done = do(tmp_path, map=False, settings={"lr": 0.3, "most_drop": 0.01})
-    assert done.run.data["steps_before"] > 0, "the real guard gave the first attempt up"
-    counted = [event.done for event in done.of(Progress) if event.stage == "purify"]
-    assert counted == sorted(counted)
-    assert len(counted) > done.result["steps"] // 5, "nearer models are told of too"
-    assert all(event.done <= event.total for event in done.of(Progress))
 
 
 def ends_as(first: Done, whole: Done) -> Done:

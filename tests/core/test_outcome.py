@@ -65,8 +65,18 @@ def test_an_estimate_is_that_of_the_trigger_that_works_best(tiny: Tiny) -> None:
 def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     given = state(tiny, True, [])
     given.before = BEFORE
-    found = outcome.result(given, None, None, 60)
-    for key in ("target", "target_name", "anomaly_index", "verdict", "evidence", "ba_held", "ba_after", "asr_after"):
+    found = outcome.result(given, None, None, 60, None)
+    for key in (
+        "target",
+        "target_name",
+        "anomaly_index",
+        "verdict",
+        "evidence",
+        "ba_held",
+        "ba_after",
+        "asr_after",
+        "cure",
+    ):
         assert found[key] is None
     assert found["given_up"] is False
     assert (found["ba_before"], found["clean_images"], found["device"]) == (98.0, 60, "cpu")

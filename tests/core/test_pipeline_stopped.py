@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.defenses.mcl import Purifier
+from core.defenses.mcl.purifier import Purifier
 from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import steering
 from core.runs.record import Run

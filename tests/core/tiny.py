@@ -49,15 +49,27 @@ class Tiny:
         return benign_accuracy(clean, labels), attack_success_rate(attacked, labels, self.target)
 
 
-@cache
-def tiny_victim() -> Tiny:
-    images = load("digits")
-    trigger = make_trigger("badnets", images.size, look="grid")
-    x, y, _ = poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0)
+def trained(images: ImageSet, x: Tensor, y: Tensor) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Classifier(SmallNet(images.num_classes, width=8), images.mean, images.std)
     for _ in train(model, x, y, TrainSettings(epochs=6, batch=64, shift=1), seed=0):
         pass
+    return model
+
+
+@cache
+def honest_twin() -> Classifier:
+    """The same network from the same start, trained without an attack."""
+    images = load("digits")
+    return trained(images, images.x_train, images.y_train)
+
+
+@cache
+def tiny_victim() -> Tiny:
+    images = load("digits")
+    trigger = make_trigger("badnets", images.size, look="grid")
+    x, y, _ = poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0)
+    model = trained(images, x, y)
     budget = clean_budget(images.y_train, 60, images.num_classes, seed=0)
     return Tiny(images, model, trigger, images.x_train[budget], images.y_train[budget])

@@ -58,7 +58,7 @@ def _check_schedule(settings: PublishedSettings) -> None:
         )  # fmt: skip
 
 
-def purifier(
+def make(
     victim: Classifier,
     images: Tensor,
     labels: Tensor,

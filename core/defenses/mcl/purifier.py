@@ -20,7 +20,7 @@ images: in training they see triggered ones, and averaged weights have none of t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ from core.defenses.mcl.plan import Normalisation, plan
 from core.defenses.mcl.rate import bearable
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
-from core.defenses.training import Check, PurifyStep, Training
+from core.defenses.training import Check, Training
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 from core.models.evaluate import look
@@ -197,12 +197,6 @@ class Purifier(Training):
 
     # the schedule
 
-    def steps(self) -> Iterator[PurifyStep]:
-        for step in super().steps():
-            yield step
-            if step.check and self.annealing_from is None and step.check.asr <= self.settings.gone:
-                self._next_round()
-
     def _next_round(self) -> None:
         """Begins the annealing, or, where triggers are found that still work, goes on against these as well."""
         if self.rounds < self.settings.rounds:
@@ -211,14 +205,17 @@ class Purifier(Training):
             self.triggers += found
             if found:
                 return
-        self.annealing_from = self.done
+        self.annealing_from = min(self.done, self.longest)
 
     def after_step(self) -> Check | None:
         self._average()
         if not len(self.held) or (self.done % self.settings.check_every and self.done != self.total):
             return None
         if self.annealing_from is None:
-            return self.held.check(self.result(), self.triggers)
+            check = self.held.check(self.result(), self.triggers)
+            if check.asr <= self.settings.gone:
+                self._next_round()
+            return check
         if 2 * (self.done - self.annealing_from) < self.plan.anneal:
             return None  # the attack has just gone: the reconstructed triggers fail before the real one does
         check = self.held.check(self._with_statistics(self.averaged, LOOK), self.triggers)

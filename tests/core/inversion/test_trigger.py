@@ -31,6 +31,15 @@ def test_without_one_it_is_added_and_the_result_stays_an_image() -> None:
     assert int((stamped != IMAGES).sum()) == 2 * 3
 
 
+def test_its_size_is_that_of_the_mask_or_of_the_largest_channel() -> None:
+    mask = torch.full((1, 4, 4), 0.25)
+    assert Reconstructed("mask", torch.ones(3, 4, 4), mask, 0).size == 4
+    added = torch.zeros(3, 4, 4)
+    added[0, 0, 0], added[1, 0, 0], added[2, 3, 3] = 0.5, -1.0, 0.25
+    assert Reconstructed("pixel", added, None, 0).size == 1.25
+    assert Reconstructed("pixel", torch.full((3, 4, 4), torch.nan), None, 0).size == torch.inf
+
+
 def test_it_takes_the_type_of_the_images() -> None:
     trigger = Reconstructed("pixel", torch.zeros(3, 4, 4), None, 0)
     assert trigger(IMAGES.double()).dtype == torch.float64

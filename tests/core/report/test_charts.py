@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from core.report import charts
 from core.intervals import Interval
+from core.report import charts
 
 
 def circles(svg: str) -> list[tuple[float, str]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.report import Wording, gather, sections
 from core.intervals import Interval
+from core.report import Wording, gather, sections
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.words import Words

@@ -70,6 +70,17 @@ def test_samples_examples_and_trigger_come_back(run: Run) -> None:
     assert float(trigger.pattern.min()) == 1.0
 
 
+def test_triggers_of_each_kind_have_a_file_of_their_own(run: Run) -> None:
+    kinds: list[arrays.TriggerFile] = ["trigger", "restarts", "fresh"]
+    for number, which in enumerate(kinds):
+        rows = [("pixel", number, 1.0, None, torch.zeros(3, 8, 8))]
+        assert run.write_triggers(rows, which) == f"{which}.npz"
+    for number, which in enumerate(kinds):
+        found = run.triggers(which)
+        assert found is not None
+        assert found.targets.tolist() == [number]
+
+
 def test_the_sprite_holds_each_image_in_its_place(run: Run) -> None:
     shades = np.linspace(0, 255, 120).astype(np.uint8)
     run.write_thumbs(np.broadcast_to(shades[:, None, None, None], (120, 16, 16, 3)))

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.defenses.mcl import Purifier
-from core.defenses.settings import settings_for
-from core.models.classifier import Classifier
-from tests.core.defenses.purifiers import QUICK, make, watched
+from core.defenses.mcl.purifier import Purifier
+from tests.core.defenses.mcl.purifiers import QUICK, make, watched
 from tests.core.tiny import Tiny
 
 
 def make_with(tiny: Tiny, x: Tensor, y: Tensor, seed: int) -> Purifier:
-    return Purifier(tiny.model, x, y, [tiny.aimed], settings_for("default", mend=5, epochs=1), seed)
+    return Purifier(tiny.model, x, y, [tiny.aimed], QUICK, seed)
 
 
 def test_ten_images_are_enough_whichever_is_held_out(tiny: Tiny) -> None:
@@ -26,7 +24,7 @@ def test_ten_images_are_enough_whichever_is_held_out(tiny: Tiny) -> None:
     held = set()
     for seed in range(40):
         purifier = make_with(tiny, tiny.x[one_each], tiny.y[one_each], seed)
-        held.add(tuple(purifier.held[1].tolist()))
+        held.add(tuple(purifier.held.labels.tolist()))
         step = next(purifier.steps())
         assert all(math.isfinite(value) for value in step.losses.values())
     assert () in held, "no seed drew the target class"
@@ -50,18 +48,9 @@ def test_every_image_is_seen_once_an_epoch(tiny: Tiny, n: int, sizes: list[int])
         if step.step % len(sizes) == 0:
             epochs.append(seen[:])
             seen.clear()
-    assert len(epochs) == 4
+        if len(epochs) == 3:
+            break
     assert all([len(part) for part in epoch] == sizes for epoch in epochs)
     orders = [torch.cat(epoch).tolist() for epoch in epochs]
     assert all(sorted(order) == list(range(n)) for order in orders)
     assert n == 1 or orders[0] != orders[1]
-
-
-def test_a_last_batch_of_one_image_is_no_obstacle(tiny: Tiny) -> None:
-    """Batch norm cannot train on a single value per channel, which is what one image leaves at 1 x 1 px."""
-    net = nn.Sequential(nn.Conv2d(3, 4, 16, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4, 10))
-    chosen = settings_for("published", batch=59, epochs=1)
-    purifier = Purifier(Classifier(net).eval(), tiny.x, tiny.y, [tiny.aimed], chosen)
-    for step in purifier.steps():
-        assert math.isfinite(step.losses["contrast"])
-    assert purifier.done == purifier.total

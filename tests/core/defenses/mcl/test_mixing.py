@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.defenses.mixing import mixed
+from core.defenses.mcl.mixing import mixed
 
 
 def some() -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from core.defenses.mcl import Purifier
-from core.defenses.settings import settings_for
-from core.defenses.training import PurifyStep
+from core.defenses import mcl
+from core.defenses.mcl.published import Published
+from core.defenses.mcl.purifier import Purifier
+from core.defenses.mcl.settings import MCLSettings, PublishedSettings
+from core.defenses.training import PurifyStep, Training
+from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
-from tests.core.defenses.purifiers import make, same, weights
+from tests.core.defenses.mcl.purifiers import EPOCHS, QUICK, make, published, same, weights
 from tests.core.tiny import Tiny
 
 # what stays as it was
@@ -60,24 +64,35 @@ def through_safetensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return load(save({name: value.clone().contiguous() for name, value in tensors.items()}))
 
 
-@pytest.mark.parametrize("preset", ["default", "published"])
-@pytest.mark.parametrize("stop", [1, 3, 6, 11])
-def test_a_resumed_run_ends_with_the_same_weights(tiny: Tiny, preset: str, stop: int) -> None:
-    chosen = settings_for(preset, batch=16, epochs=4, mend=0, lr=[0.02], lr_epochs=[0])
-    whole = make(tiny, chosen)
+def resumed(whole: Training, first: Training, second: Training, stop: int) -> None:
+    """Stopped after so many steps and gone on with by another, it ends as the whole run."""
     expected = list(whole.steps())
-    first = make(tiny, chosen)
     for step in first.steps():
         if step.step == stop:
             break
     tensors, numbers = first.state()
-    second = make(tiny, chosen)
     second.restore(through_safetensors(tensors), numbers)
-    rest = list(second.steps())
-    assert [step.step for step in rest] == [step.step for step in expected[stop:]]
-    assert rest == expected[stop:]
+    assert second.total == first.total
+    assert list(second.steps()) == expected[stop:]
     assert same(weights(second.result()), weights(whole.result()))
     assert same(weights(second.result(best=True)), weights(whole.result(best=True)))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 6, 11])
+def test_published_resumes_to_the_same_end(tiny: Tiny, stop: int) -> None:
+    resumed(published(tiny), published(tiny), published(tiny), stop)
+
+
+@pytest.mark.parametrize("stop", [1, 5, 6, 10])
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_a_resumed_run_ends_with_the_same_weights(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, stop: int, rounds: int
+) -> None:
+    """Also where it is stopped at the very step at which a look is taken, before the round or the annealing."""
+    bright = Reconstructed("pixel", torch.full((3, 16, 16), 0.9), None, tiny.target)
+    monkeypatch.setattr("core.defenses.mcl.purifier.still_working", lambda *_: [bright, tiny.aimed])
+    chosen = replace(QUICK, rounds=rounds, gone=100.0)
+    resumed(make(tiny, chosen), make(tiny, chosen), make(tiny, chosen), stop)
 
 
 def test_a_state_is_a_snapshot(tiny: Tiny) -> None:
@@ -94,7 +109,7 @@ def test_a_state_is_a_snapshot(tiny: Tiny) -> None:
     assert same(weights(second.model), weights(first.model))
 
 
-def test_resuming_while_mending_keeps_the_end(tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]) -> None:
+def test_resuming_in_the_annealing_keeps_the_end(tiny: Tiny, purified: tuple[Purifier, list[PurifyStep]]) -> None:
     whole, steps = purified
     first = make(tiny, whole.settings)
     for step in first.steps():
@@ -131,23 +146,16 @@ class HeadFirst(nn.Module):
         return self.fc(self.conv(x).relu().mean((2, 3)))
 
 
-@pytest.mark.parametrize("preset", ["default", "published"])
-def test_momentum_finds_its_parameters_again_whatever_their_order(tiny: Tiny, preset: str) -> None:
+@pytest.mark.parametrize("chosen", [replace(QUICK, holdout=0), EPOCHS])
+def test_momentum_finds_its_parameters_again_whatever_their_order(
+    tiny: Tiny, chosen: MCLSettings | PublishedSettings
+) -> None:
     """Parameters without a gradient have no momentum, and must not shift that of the others."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         victim = Classifier(HeadFirst()).eval()
-    chosen = settings_for(preset, epochs=3, mend=0, batch=32, holdout=0)
 
-    def fresh() -> Purifier:
-        return Purifier(deepcopy(victim), tiny.x, tiny.y, [tiny.aimed], chosen)
+    def fresh() -> Published | Purifier:
+        return mcl.make(deepcopy(victim), tiny.x, tiny.y, [tiny.aimed], chosen)
 
-    whole, first, second = fresh(), fresh(), fresh()
-    for _ in whole.steps():
-        pass
-    steps = first.steps()
-    next(steps), next(steps)
-    second.restore(*first.state())
-    for _ in second.steps():
-        pass
-    assert same(weights(second.result()), weights(whole.result()))
+    resumed(fresh(), fresh(), fresh(), 2)

@@ -1,0 +1,94 @@
+"""What the default does with a network and its images: one case for each rule."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from core.defenses.mcl.plan import Normalisation, Plan, plan
+from core.defenses.mcl.settings import MCLSettings
+from core.inversion.trigger import Confidence
+
+SETTINGS = MCLSettings(clean=2.0, keep=3.0, mixed=0.25, margin=4.0, lr=0.01, anneal=100, stamps=3.0)
+PLAIN = Plan(lr=0.01, anneal=100, clean=2.0, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)
+
+
+def of(
+    per_class: float = 100.0,
+    normalisation: Normalisation = "batch",
+    confidence: Confidence = Confidence.SURE,
+    settings: MCLSettings = SETTINGS,
+) -> Plan:
+    return plan(settings, per_class, normalisation, confidence)
+
+
+def other(found: Plan) -> dict[str, object]:
+    """What differs from the plan for plenty of images, batch norm and a trigger that is sure."""
+    return {
+        f.name: pytest.approx(getattr(found, f.name))
+        for f in fields(Plan)
+        if getattr(found, f.name) != getattr(PLAIN, f.name)
+    }
+
+
+@pytest.mark.parametrize("per_class", [100.0, 101.0, 5000.0])
+def test_with_plenty_of_images_batch_norm_and_a_sure_trigger_the_settings_hold(per_class: float) -> None:
+    assert of(per_class) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("per_class", "clean", "keep", "anneal", "mixed"),
+    [
+        (0.0, 0.2, 15.0, 300, 1.0),  # a tenth, five times, three times
+        (50.0, 1.1, 9.0, 200, 0.5),  # halfway
+        (90.0, 1.82, 4.2, 120, 0.25),  # the settings ask for more mixed ones than are missing
+        (6.0, 2 * (1 - 0.9 * 0.94), 3 * (1 + 4 * 0.94), 288, 0.94),
+    ],
+)
+def test_few_labels_weigh_less_the_victims_answers_more_and_annealing_takes_longer(
+    per_class: float, clean: float, keep: float, anneal: int, mixed: float
+) -> None:
+    expected = {"clean": clean, "keep": keep, "anneal": anneal, "mixed": mixed}
+    if mixed == SETTINGS.mixed:
+        del expected["mixed"]
+    assert other(of(per_class)) == expected
+
+
+def test_where_layers_normalise_otherwise_it_is_as_if_images_were_few_and_annealing_takes_three_times_as_long() -> None:
+    half = {"clean": 1.1, "keep": 9.0, "mixed": 0.5, "anneal": 300}
+    assert other(of(normalisation="other")) == half
+    assert of(60, "other") == of(normalisation="other"), "no fewer than half"
+    assert of(10, "other").clean == of(10).clean, "fewer images count as they are"
+
+
+def test_where_nothing_normalises_the_rate_is_a_tenth_too() -> None:
+    assert other(of(normalisation="none")) == {"clean": 1.1, "keep": 9.0, "mixed": 0.5, "anneal": 200, "lr": 0.001}
+    assert of(10, "none") == replace(of(10), lr=pytest.approx(0.001))
+
+
+def test_against_a_trigger_in_doubt_the_margin_is_wider_and_stamps_come_beside_it_for_twice_the_time() -> None:
+    found = of(confidence=Confidence.DOUBTFUL)
+    assert other(found) == {"margin": 6.0, "stamps": True, "anneal": 200}
+    assert of(0, confidence=Confidence.DOUBTFUL).anneal == 300, "the longer of both and not their product"
+
+
+def test_where_no_trigger_is_trusted_stamps_stand_alone() -> None:
+    assert other(of(confidence=Confidence.NONE)) == {"stamps": True, "triggers": False, "anneal": 200}
+
+
+@pytest.mark.parametrize("confidence", [Confidence.NONE, Confidence.DOUBTFUL])
+def test_without_stamps_there_are_the_triggers_whatever_they_are_worth(confidence: Confidence) -> None:
+    found = of(confidence=confidence, settings=replace(SETTINGS, stamps=0))
+    assert (found.triggers, found.stamps, found.anneal) == (True, False, 100)
+
+
+def test_nothing_is_mixed_where_the_settings_say_so() -> None:
+    assert of(0, settings=replace(SETTINGS, mixed=0)).mixed == 0
+    assert of(settings=replace(SETTINGS, mixed=1)).mixed == 1
+
+
+@pytest.mark.parametrize("weight", ["clean", "keep"])
+def test_a_weight_of_0_stays_0(weight: str) -> None:
+    off = {weight: 0.0}
+    assert getattr(of(3, "none", Confidence.DOUBTFUL, replace(SETTINGS, **off)), weight) == 0  # type: ignore[arg-type]

@@ -1,0 +1,85 @@
+"""Fresh triggers of a victim, and copies of a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+import torch
+
+from core.inversion.trigger import Reconstructed
+from core.verify.probes import FORMS, FRESH, MOVE, copies, fresh, others
+from tests.core.tiny import Tiny
+
+
+def made(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> list[Reconstructed]:
+    steps = fresh(tiny.model, tiny.images.x_test[:200], target, forms, seed)
+    told = []
+    while True:
+        try:
+            told.append(next(steps))
+        except StopIteration as end:
+            assert told == [(done, FRESH.steps * len(FORMS)) for done in range(FRESH.steps * len(FORMS))]
+            return list(end.value)
+
+
+def test_they_work_on_the_victim_and_are_small_and_of_the_class(tiny: Tiny) -> None:
+    found = made(tiny)
+    assert len(found) > 1
+    for trigger in found:
+        assert trigger.target == tiny.target
+        assert trigger.size < 2 * tiny.aimed.size
+        assert tiny.figures(tiny.model, trigger)[1] > 80  # type: ignore[arg-type]
+
+
+def test_the_seed_decides_and_the_victim_stays_as_it_was(tiny: Tiny) -> None:
+    before = {name: value.clone() for name, value in tiny.model.state_dict().items()}
+    first, again, other = (made(tiny, seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(a.pattern, b.pattern) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0].pattern, other[0].pattern)
+    assert all(torch.equal(value, before[name]) for name, value in tiny.model.state_dict().items())
+
+
+def test_a_class_without_a_backdoor_gets_those_of_one_form(tiny: Tiny) -> None:
+    found = made(tiny, target=5)
+    assert len({trigger.form for trigger in found}) == 1, "there is no form in which it stands out"
+    assert all(trigger.target == 5 for trigger in found)
+
+
+def test_the_classes_to_compare_with_are_others(tiny: Tiny) -> None:
+    assert others(tiny.model, 0) == [1, 2]
+    assert others(tiny.model, 1) == [0, 2]
+    assert others(tiny.model, 9) == [0, 1]
+
+
+def dot(form: str) -> Reconstructed:
+    """One pixel of a 7 x 7 picture, in its middle."""
+    spot = torch.zeros(1, 7, 7)
+    spot[0, 3, 3] = 1.0
+    return Reconstructed(form, 0.4 * spot.expand(3, 7, 7), spot if form == "mask" else None, 2)
+
+
+@pytest.mark.parametrize("form", ["mask", "pixel"])
+def test_copies_are_moved_to_the_four_sides(form: str) -> None:
+    moved = copies(dot(form))[:4]
+    places = [torch.nonzero((one.pattern if one.mask is None else one.mask)[0]).tolist() for one in moved]
+    assert sorted(places) == sorted([[3, 3 + MOVE]] if k == 0 else [[3, 3 - MOVE]] if k == 1 else [[3 + MOVE, 3]]
+                                    if k == 2 else [[3 - MOVE, 3]] for k in range(4))  # fmt: skip
+    for one, (place,) in zip(moved, places, strict=True):
+        assert one.pattern[:, place[0], place[1]].tolist() == pytest.approx([0.4] * 3)
+        assert (one.form, one.target) == (form, 2)
+
+
+def test_what_leaves_on_one_side_does_not_come_back_on_the_other() -> None:
+    corner = torch.zeros(3, 7, 7)
+    corner[:, 0, 6] = 1.0
+    sums = [float(one.pattern.sum()) for one in copies(Reconstructed("pixel", corner, None, 2))[:4]]
+    assert sorted(sums) == [0.0, 0.0, 3.0, 3.0]
+
+
+def test_the_last_copy_is_larger_by_a_pixel_on_each_side_or_stronger() -> None:
+    larger = copies(dot("mask"))[-1].mask
+    assert larger is not None
+    assert larger.sum() == 9
+    assert larger[0, 2:5, 2:5].all()
+    assert torch.allclose(copies(dot("pixel"))[-1].pattern, 1.5 * dot("pixel").pattern)

@@ -1,0 +1,148 @@
+"""The proof on the small victim: as its own cure, beside an honest twin, halfway between, and without a trigger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+import torch
+
+from core.events import Verified
+from core.models.classifier import Classifier
+from core.verify.path import on_the_way
+from core.verify.proof import Proof
+from tests.core.tiny import Tiny
+
+
+def proof(tiny: Tiny, purified: Classifier, seed: int = 0, **changes: Any) -> Proof:
+    given: dict[str, Any] = {"known": [tiny.aimed], "true_asr": tiny.figures(purified)[1]} | changes
+    return Proof(tiny.model, purified, tiny.images.x_test, tiny.images.y_test, tiny.target, seed=seed, **given)
+
+
+def done(made: Proof) -> tuple[Verified, list[tuple[int, int]]]:
+    steps, told = made.steps(), []
+    while True:
+        try:
+            told.append(next(steps))
+        except StopIteration as end:
+            return end.value, told
+
+
+@pytest.fixture(scope="module")
+def uncured(tiny: Tiny) -> tuple[Proof, Verified, list[tuple[int, int]]]:
+    made = proof(tiny, tiny.model)
+    return made, *done(made)
+
+
+@pytest.fixture(scope="module")
+def cured(tiny: Tiny, honest: Classifier) -> tuple[Proof, Verified]:
+    made = proof(tiny, honest)
+    return made, done(made)[0]
+
+
+def test_the_victim_itself_fails_and_every_test_says_so(tiny: Tiny, uncured: tuple[Proof, Verified, Any]) -> None:
+    made, found, _ = uncured
+    assert found.cure == "failed"
+    assert found.reasons == ["true", "fresh", "shared", "scan", "path", "revival"]
+    assert found.asr is not None
+    assert found.asr > 90
+    assert found.natural is not None
+    assert found.natural < 5
+    assert found.evidence["scan"]["target"] == tiny.target
+    assert found.evidence["shared"]["control"] < 5, "no other class has a shared trigger as small"
+    assert found.evidence["revival"]["control"] < 20
+
+
+def test_a_model_that_was_never_attacked_holds(honest: Classifier, cured: tuple[Proof, Verified]) -> None:
+    _, found = cured
+    assert (found.cure, found.reasons) == ("holds", [])
+    assert found.asr is not None
+    assert found.asr < 4
+    assert set(found.evidence) == {"true", "fresh", "shared", "scan", "path", "revival"}
+    assert found.evidence["fresh"]["before"] > 90, "they are triggers, of the victim"
+
+
+def test_figures_are_told_by_hand(tiny: Tiny, cured: tuple[Proof, Verified], honest: Classifier) -> None:
+    """The worst fresh trigger on the measured half, counted again."""
+    made, found = cured
+    images, labels = tiny.images.x_test[made.measured], tiny.images.y_test[made.measured]
+    assert found.images == len(labels)
+    assert not (labels == tiny.target).any()
+    with torch.no_grad():
+        x = images.float() / 255
+        natural = 100 * (honest(x).argmax(1) == tiny.target).float().mean()
+        rates = [100 * float((honest(one(x)).argmax(1) == tiny.target).float().mean()) for one in made.fresh]
+    assert found.natural == pytest.approx(float(natural), abs=0.01)
+    assert found.evidence["fresh"]["asr"] == pytest.approx(max(rates), abs=0.01)
+    assert found.asr == max(found.evidence["fresh"]["asr"], found.evidence["shared"]["asr"])
+
+
+def test_what_is_sought_on_is_not_measured_on(cured: tuple[Proof, Verified]) -> None:
+    made, _ = cured
+    assert not set(made.sought.tolist()) & set(made.measured.tolist())
+
+
+def test_a_model_halfway_back_does_not_hold(tiny: Tiny, honest: Classifier) -> None:
+    shares = (0.5, 0.6, 0.7, 0.8, 0.9)
+    models = (on_the_way(tiny.model, honest, share, tiny.images.x_train) for share in shares)
+    half = next(model for model in models if tiny.figures(model)[1] > 10)
+    assert tiny.figures(half)[1] < 95
+    found, _ = done(proof(tiny, half, true_asr=None))  # as with a stranger's model: fresh triggers have to tell
+    assert found.cure != "holds"
+    assert "fresh" in found.reasons
+
+
+def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
+    found, told = done(proof(tiny, honest, found=False, known=[], true_asr=None))
+    assert (found.cure, found.reasons, found.asr) == ("doubt", ["unknown"], None)
+    assert set(found.evidence) == {"scan"}
+    assert told[-1][0] == told[-1][1]
+
+
+def test_it_counts_up_to_its_end(uncured: tuple[Proof, Verified, list[tuple[int, int]]]) -> None:
+    _, _, told = uncured
+    counted = [one for one, _ in told]
+    assert counted == sorted(counted)
+    assert len({total for _, total in told}) == 1
+    assert told[-1][0] == told[-1][1]
+
+
+def test_what_it_says_survives_json(uncured: tuple[Proof, Verified, Any], cured: tuple[Proof, Verified]) -> None:
+    for found in (uncured[1], cured[1]):
+        assert json.loads(json.dumps(asdict(found))) == asdict(found)
+
+
+def begun(made: Proof) -> list[torch.Tensor]:
+    """The fresh triggers; stopped there."""
+    for _ in made.steps():
+        if "fresh" in made.evidence:
+            break
+    return [trigger.pattern for trigger in made.fresh]
+
+
+def test_the_seed_decides_which_images_and_triggers(tiny: Tiny, uncured: tuple[Proof, Verified, Any]) -> None:
+    again, other = proof(tiny, tiny.model), proof(tiny, tiny.model, seed=1)
+    first, second = begun(again), begun(other)
+    assert again.evidence["fresh"] == uncured[1].evidence["fresh"]
+    assert torch.equal(again.measured, uncured[0].measured)
+    assert not torch.equal(again.measured, other.measured)
+    assert not torch.equal(first[0], second[0])
+
+
+def test_neither_model_changes(tiny: Tiny, honest: Classifier) -> None:
+    before = [{name: value.clone() for name, value in model.state_dict().items()} for model in (tiny.model, honest)]
+    done(Proof(tiny.model, honest, tiny.images.x_test[:60], tiny.images.y_test[:60], tiny.target, [tiny.aimed], 0))
+    for model, kept in zip((tiny.model, honest), before, strict=True):
+        assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+        assert not model.training
+        assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_too_few_images_leave_doubt(tiny: Tiny, honest: Classifier) -> None:
+    few = tiny.images.x_test[:40], tiny.images.y_test[:40]
+    found, _ = done(Proof(tiny.model, honest, *few, tiny.target, [tiny.aimed], 0))
+    assert found.images <= 20
+    assert found.cure == "doubt"
+    assert set(found.reasons) & {"images", "unknown"} or "fresh" in found.reasons
