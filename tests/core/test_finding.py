@@ -14,8 +14,8 @@ from torch import Tensor
 from core import finding, outcome, pipeline
 from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
 from core.inversion import unlearned
-from core.inversion.verdict import Verdict
 from core.inversion.trigger import Confidence
+from core.inversion.verdict import Verdict
 from core.run_state import PUSH, State
 from core.runs import steering
 from core.runs.record import Run
