@@ -18,10 +18,11 @@ from core.inversion.trigger import Confidence
 
 PLENTY = 100  # clean images a class from which on their labels say enough
 FEW_CLEAN, FEW_KEEP = 0.1, 2.0  # times their weights these terms have where there are next to no images
-FEW_ANNEAL = 2.0  # how much longer the annealing is there, times its steps
+FEW_ANNEAL = 1.0  # how much longer the annealing is there, times its steps
 UNBATCHED = 0.5  # without batch norm: as if images were at least so few
 PLAIN_RATE = 0.1  # of the learning rate, where no layer normalises
 WIDER = 1.5  # the margin against a trigger in doubt
+LONGER_STAMPS = 1.5  # the annealing, where stamps are trained against
 
 Normalisation = Literal["batch", "other", "none"]
 
@@ -58,7 +59,7 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
     if normalisation != "batch":
         few = max(few, UNBATCHED)
     stamps = settings.stamps > 0 and confidence is not Confidence.SURE
-    longer = max(1 + FEW_ANNEAL * few, 2.0 if stamps else 1.0)
+    longer = max(1 + FEW_ANNEAL * few, LONGER_STAMPS if stamps else 1.0)
     if normalisation == "other":
         longer = 1 + FEW_ANNEAL
     return Plan(

@@ -43,7 +43,7 @@ def cured(tiny: Tiny, honest: Classifier) -> tuple[Proof, Verified]:
 
 
 def test_the_victim_itself_fails_and_every_test_says_so(tiny: Tiny, uncured: tuple[Proof, Verified, Any]) -> None:
-    made, found, _ = uncured
+    _, found, _ = uncured
     assert found.cure == "failed"
     assert found.reasons == ["true", "fresh", "shared", "scan", "path", "revival"]
     assert found.asr is not None
