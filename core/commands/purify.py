@@ -9,7 +9,6 @@ from typing import Any
 from core import paths, victims
 from core.commands.terminal import RunBars, table
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
-from core.report.evidence import taken_back
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
 from core.runs import record, supervisor, worker
 from core.runs.files import strict_json
@@ -20,7 +19,7 @@ from core.words import Words
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
     "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
-    "asr_after", "cure", "cure_reasons", "proof", "back", "stamps", "arch", "normalize", "seconds", "device",
+    "asr_after", "cure", "cure_reasons", "proof", "stamps", "arch", "normalize", "seconds", "device",
 )  # fmt: skip
 VERDICTS = {
     "strong": "Strong signs of a backdoor.",
@@ -122,10 +121,8 @@ def summary(run: Run) -> str:
     seconds = result.get("seconds") or {}
     spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
     lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
-    words, estimated = Words("en"), result.get("asr_kind") == "estimated"
-    lines += [words(key, **values) for key, values in taken_back(result.get("back"), estimated)]
     if not run.spec.scan_only:
-        lines += _cure(run, read(result), words)
+        lines += _cure(run, read(result), Words("en"))
     if result.get("ba_held") is False:
         lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
     if (run.folder / "model.safetensors").exists():

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.events import Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step
+from core.events import Failed, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step, Verified
 from core.victims import card_of, load_victim
 from tests.core.whole_runs import STAGES, VICTIM, Done, do
 
@@ -57,6 +57,28 @@ def test_the_attack_is_found_and_removed(whole: Done) -> None:
     assert result["ba_after"] > result["ba_before"] - 5
     assert result["dissolution_before"] < 20
     assert result["dissolution_after"] > 60
+
+
+def test_the_cure_is_proved_before_it_is_told(whole: Done) -> None:
+    kinds = [type(event) for event in whole.events]
+    (verified,) = whole.of(Verified)
+    assert kinds.index(Step) < kinds.index(Verified) < len(kinds) - 1 - kinds[::-1].index(Measured)
+    assert whole.result["cure"] == verified.cure
+    assert whole.result["cure_reasons"] == verified.reasons
+    assert whole.result["proof"] == verified.evidence
+    assert verified.evidence["true"]["asr"] == whole.result["asr_after"]
+    assert verified.evidence["fresh"]["before"] > 50
+    assert 0 < verified.images < 300, "half of the test images are kept for the triggers"
+
+
+def test_the_fresh_triggers_are_on_record_and_none_is_the_scans(whole: Done) -> None:
+    (verified,) = whole.of(Verified)
+    fresh, scans = whole.run.triggers("fresh"), whole.run.triggers()
+    assert fresh is not None
+    assert scans is not None
+    assert verified.trigger == "fresh.npz"
+    assert set(fresh.targets.tolist()) == {card_of(VICTIM).target}
+    assert all(np.abs(one - other).max() > 0.01 for one in fresh.patterns for other in scans.patterns)
 
 
 def test_the_result_has_what_other_programs_read(whole: Done) -> None:

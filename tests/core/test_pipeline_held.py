@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from core.events import Verified
 from tests.core.whole_runs import do
 
 
 def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
-    ruined = do(root, map=False, settings={"lr": 3.0, "average": 0, "epochs": 1, "anneal": 5})
+    ruined = do(root, map=False, settings={"lr": 3.0, "moved": 1e9, "average": 0, "epochs": 1, "anneal": 5})
     assert ruined.status == "done"
     assert ruined.result["ba_held"] is False
     assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
     assert not (ruined.run.folder / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("accept", ["", "not-cured"])
+def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(root: Path, accept: str) -> None:
+    """Nearly nothing is trained, so the backdoor stays."""
+    barely = {"lr": 1e-7, "epochs": 1, "anneal": 1, "rounds": 0, "restarts": 0}
+    done = do(root, map=False, settings=barely, accept=accept)
+    (verified,) = done.of(Verified)
+    assert verified.cure == done.result["cure"] == "failed"
+    assert {"true", "fresh"} <= set(verified.reasons)
+    assert done.result["asr_after"] > 90
+    assert done.result["ba_held"] is True
+    assert (done.run.folder / "model.safetensors").exists() == bool(accept)
+    if accept:
+        card = json.loads((done.run.folder / "card.json").read_text())
+        assert (card["cure"], card["cure_reasons"]) == ("failed", verified.reasons)

@@ -39,7 +39,7 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
         "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "evidence": {"gap": 3.1},
         "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None,
         "cure": "holds", "cure_reasons": [], "proof": {"true": {"asr": 0.3}},
-        "back": 0.05, "stamps": None, "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0},
+        "stamps": None, "arch": "small", "normalize": "half", "seconds": {"load": 0.5, "scan": 9.0},
         "device": "cpu", "out": str(tmp_path / "mine"),
     }  # fmt: skip
 
@@ -112,19 +112,6 @@ def test_a_strangers_model_is_told_with_what_it_was_taken_for(
     told_first = "Network small, input scaling half (99.4 % of"
     for told in (told_first, "next: mnist (99.0 %)", "Weights under net.", "used: 500\n"):
         assert told in out
-
-
-def test_a_long_way_back_is_told(
-    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert cli.main(stranger) == 0
-    assert "way back" not in capsys.readouterr().out
-    monkeypatch.setitem(RESULT, "back", 0.6)
-    monkeypatch.setitem(RESULT, "asr_kind", "estimated")
-    assert cli.main(stranger) == 0
-    out = capsys.readouterr().out
-    assert "taken 60 % of the way back" in out
-    assert "the estimate does not see that" in out
 
 
 def test_what_copies_fell_back_on_is_a_reason_for_caution(
