@@ -26,7 +26,7 @@ from core.models.evaluate import answers
 from core.verify import path, probes, revival
 from core.verify.grade import grade
 
-MEASURED = 1000  # test images of other classes that attack success is taken on, at most
+MEASURED, GLANCE = 1000, 250  # test images of other classes that attack success is taken on, at most; and for a glance
 SOUGHT = 500  # that triggers are reconstructed on
 WORKS = 50.0  # percent: a trigger that turns fewer on the victim says nothing about the purified model
 SHARED = Effort(steps=60, images=12, attack_rate=0.9, works=0.0)
@@ -72,13 +72,19 @@ class Proof:
         self.fresh: list[Reconstructed] = []
         self.made: list[Reconstructed] = []
 
-    def asr(self, model: Classifier, trigger: Callable[[Tensor], Tensor] | None, target: int | None = None) -> float:
-        """Percent of the measured images that the model answers with the target class; NaN where there are none."""
-        target = self.target if target is None else target
-        if not len(self.measured):
+    def asr(
+        self,
+        model: Classifier,
+        trigger: Callable[[Tensor], Tensor] | None,
+        target: int | None = None,
+        most: int = MEASURED,
+    ) -> float:
+        """Percent of ``most`` measured images that the model answers with the class; NaN where there are none."""
+        target, chosen = self.target if target is None else target, self.measured[:most]
+        if not len(chosen):
             return float("nan")
-        labels = self.labels[self.measured]
-        return attack_success_rate(answers(model, self.images[self.measured], trigger).cpu(), labels, target)
+        asked = answers(model, self.images[chosen], trigger).cpu()
+        return attack_success_rate(asked, self.labels[chosen], target)
 
     def steps(self) -> Steps:
         """Makes the tests one after the other; yields what is done and what there is to do; returns ``Verified``."""
@@ -121,16 +127,19 @@ class Proof:
             return None
         forms = {trigger.form for trigger in self.known}
         self.made = yield from probes.fresh(self.victim, self.images[self.sought], self.target, forms, self.seed + SEED)
-        rates = []
+        working: list[tuple[float, float, Reconstructed]] = []
         for trigger in (one for made in self.made for one in (made, *probes.copies(made))):
-            before = self.asr(self.victim, trigger)
+            before = self.asr(self.victim, trigger, most=GLANCE)
             if before >= WORKS:
-                rates.append((self.asr(self.purified, trigger), before, trigger))
-        if not rates:
+                working.append((self.asr(self.purified, trigger, most=GLANCE), before, trigger))
+        if not working:
             return None
-        rates.sort(key=lambda row: (-row[0], -row[1]))
-        self.fresh = [trigger for *_, trigger in rates]
-        return {"asr": round(rates[0][0], 2), "before": round(max(row[1] for row in rates), 2), "triggers": len(rates)}
+        working.sort(key=lambda row: (-row[0], -row[1]))
+        self.fresh = [trigger for *_, trigger in working]
+        # a glance finds the worst, and all images say how bad they are
+        asr = max(self.asr(self.purified, trigger) for trigger in self.fresh[:WORST])
+        before = max(row[1] for row in working)
+        return {"asr": round(asr, 2), "before": round(before, 2), "triggers": len(working)}
 
     def _shared(self) -> Steps:
         """A trigger hardly larger than the victim's that works on both, beside the same for other classes."""
