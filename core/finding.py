@@ -105,7 +105,7 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
                 found += end.value
                 break
             state.steering.check()
-            if done % 10 == 0:
+            if done and done % 10 == 0:
                 share = (number + done / total) / len(forms)
                 yield clock.progress("scan", SCAN + round(MORE * share), SCAN + MORE)
     if found:

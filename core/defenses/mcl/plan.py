@@ -22,6 +22,7 @@ FEW_ANNEAL = 1.0  # how much longer the annealing is there, times its steps
 UNBATCHED = 0.5  # without batch norm: as if images were at least so few
 PLAIN_RATE = 0.1  # of the learning rate, where no layer normalises
 WIDER = 1.5  # the margin against a trigger in doubt
+STAMPS_KEEP = 0.25  # of the weight of the victim's answers beside stamps: what is not known may be among them
 LONGER_STAMPS = 1.5  # the annealing, where stamps are trained against
 
 Normalisation = Literal["batch", "other", "none"]
@@ -66,9 +67,17 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
         lr=settings.lr * (PLAIN_RATE if normalisation == "none" else 1.0),
         anneal=round(settings.anneal * longer),
         clean=settings.clean * (1 + (FEW_CLEAN - 1) * few),
-        keep=settings.keep * (1 + (FEW_KEEP - 1) * few),
-        mixed=0.0 if settings.mixed == 0 else max(settings.mixed, few),
+        keep=settings.keep * (1 + (FEW_KEEP - 1) * few) * (STAMPS_KEEP if stamps else 1.0),
+        mixed=_mixed(settings, few, confidence if stamps else Confidence.SURE),
         margin=settings.margin * (WIDER if confidence is Confidence.DOUBTFUL else 1.0),
         triggers=confidence is not Confidence.NONE or not stamps,
         stamps=stamps,
     )
+
+
+def _mixed(settings: MCLSettings, few: float, confidence: Confidence) -> float:
+    """Mixed images look like triggers of some kind, and what the victim answers to them is kept: so there are none
+    beside a trigger in doubt, and only as many as images are missing where none is known."""
+    if settings.mixed == 0 or confidence is Confidence.DOUBTFUL:
+        return 0.0
+    return few if confidence is Confidence.NONE else max(settings.mixed, few)

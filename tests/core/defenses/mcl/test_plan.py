@@ -40,10 +40,10 @@ def test_with_plenty_of_images_batch_norm_and_a_sure_trigger_the_settings_hold(p
 @pytest.mark.parametrize(
     ("per_class", "clean", "keep", "anneal", "mixed"),
     [
-        (0.0, 0.2, 15.0, 300, 1.0),  # a tenth, five times, three times
-        (50.0, 1.1, 9.0, 200, 0.5),  # halfway
-        (90.0, 1.82, 4.2, 120, 0.25),  # the settings ask for more mixed ones than are missing
-        (6.0, 2 * (1 - 0.9 * 0.94), 3 * (1 + 4 * 0.94), 288, 0.94),
+        (0.0, 0.2, 6.0, 200, 1.0),  # a tenth, twice, twice
+        (50.0, 1.1, 4.5, 150, 0.5),  # halfway
+        (90.0, 1.82, 3.3, 110, 0.25),  # the settings ask for more mixed ones than are missing
+        (6.0, 2 * (1 - 0.9 * 0.94), 3 * (1 + 0.94), 194, 0.94),
     ],
 )
 def test_few_labels_weigh_less_the_victims_answers_more_and_annealing_takes_longer(
@@ -55,26 +55,32 @@ def test_few_labels_weigh_less_the_victims_answers_more_and_annealing_takes_long
     assert other(of(per_class)) == expected
 
 
-def test_where_layers_normalise_otherwise_it_is_as_if_images_were_few_and_annealing_takes_three_times_as_long() -> None:
-    half = {"clean": 1.1, "keep": 9.0, "mixed": 0.5, "anneal": 300}
+def test_where_layers_normalise_otherwise_it_is_as_if_images_were_few_and_annealing_takes_twice_as_long() -> None:
+    half = {"clean": 1.1, "keep": 4.5, "mixed": 0.5, "anneal": 200}
     assert other(of(normalisation="other")) == half
     assert of(60, "other") == of(normalisation="other"), "no fewer than half"
     assert of(10, "other").clean == of(10).clean, "fewer images count as they are"
 
 
 def test_where_nothing_normalises_the_rate_is_a_tenth_too() -> None:
-    assert other(of(normalisation="none")) == {"clean": 1.1, "keep": 9.0, "mixed": 0.5, "anneal": 200, "lr": 0.001}
+    assert other(of(normalisation="none")) == {"clean": 1.1, "keep": 4.5, "mixed": 0.5, "anneal": 150, "lr": 0.001}
     assert of(10, "none") == replace(of(10), lr=pytest.approx(0.001))
 
 
-def test_against_a_trigger_in_doubt_the_margin_is_wider_and_stamps_come_beside_it_for_twice_the_time() -> None:
+def test_against_a_trigger_in_doubt_the_margin_is_wider_and_stamps_come_beside_it_for_longer() -> None:
     found = of(confidence=Confidence.DOUBTFUL)
-    assert other(found) == {"margin": 6.0, "stamps": True, "anneal": 200}
-    assert of(0, confidence=Confidence.DOUBTFUL).anneal == 300, "the longer of both and not their product"
+    assert other(found) == {"margin": 6.0, "stamps": True, "anneal": 150, "keep": 0.75, "mixed": 0.0}
+    assert of(0, confidence=Confidence.DOUBTFUL).anneal == 200, "the longer of both and not their product"
 
 
 def test_where_no_trigger_is_trusted_stamps_stand_alone() -> None:
-    assert other(of(confidence=Confidence.NONE)) == {"stamps": True, "triggers": False, "anneal": 200}
+    assert other(of(confidence=Confidence.NONE)) == {
+        "stamps": True,
+        "triggers": False,
+        "anneal": 150,
+        "keep": 0.75,
+        "mixed": 0.0,
+    }
 
 
 @pytest.mark.parametrize("confidence", [Confidence.NONE, Confidence.DOUBTFUL])

@@ -23,7 +23,7 @@ EITHER = pytest.mark.parametrize("confidence", [NONE, DOUBTFUL])
 def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, confidence: Confidence) -> None:
     ba, asr = tiny.figures(tiny.model)
     assert asr > 95
-    purifier = doubtful(tiny, confidence=confidence)
+    purifier = doubtful(tiny, replace(SHORT, anneal=50), confidence=confidence)
     for _ in purifier.steps():
         pass
     ba_after, asr_after = tiny.figures(purifier.result(best=True))
@@ -90,12 +90,12 @@ def test_the_class_a_stamp_turned_the_victim_to_is_ahead_and_no_other(tiny: Tiny
 def test_against_stamps_all_clean_images_are_trained_on_for_a_fixed_number_of_steps(tiny: Tiny) -> None:
     purifier = doubtful(tiny)
     assert len(purifier.x) == len(tiny.x)
-    anneal = round((1 + 2 * (1 - 60 / 1000)) * SHORT.anneal)  # six images a class
-    assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == LEAST_STEPS + anneal == 98
+    anneal = round((2 - 60 / 1000) * SHORT.anneal)  # six images a class
+    assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == LEAST_STEPS + anneal == 79
     assert purifier.learning_rate(LEAST_STEPS - 1) == SHORT.lr
-    assert purifier.learning_rate(LEAST_STEPS + anneal // 2) == pytest.approx(SHORT.lr / 2)
+    assert purifier.learning_rate(LEAST_STEPS + anneal // 2) == pytest.approx(SHORT.lr / 2, rel=0.1)
     steps = list(purifier.steps())
-    assert len(steps) == 98
+    assert len(steps) == 79
     assert all(step.check is None for step in steps)
 
 
