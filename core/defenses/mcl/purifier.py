@@ -44,6 +44,7 @@ from core.models.fold import folded
 from core.stamps import KINDS, shares, stamped, turned
 
 LEAST_STEPS = 40  # before the annealing, if the attack does not go
+STAMPED_STEPS = 80  # before the annealing, where no trigger says when the attack goes
 FIRST = 64  # images whose gradient the learning rate is found with
 LOOK, RESULT = 256, 4000  # clean images that batch-norm statistics are taken from: for a look, for the result
 WATCHED = 500  # clean images that show which kinds of stamps turn them
@@ -91,7 +92,7 @@ class Purifier(Training):
         super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
         self.clean0, self.logits0 = look(victim, self.x)
         self.labels = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
-        self.longest = LEAST_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, LEAST_STEPS)
+        self.longest = STAMPED_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, LEAST_STEPS)
         self.annealing_from: int | None = None
         self.rounds = 0
         self.averaged = self.weights()

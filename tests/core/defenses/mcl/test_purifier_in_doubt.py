@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.defenses.mcl import purifier as place
-from core.defenses.mcl.purifier import LEAST_STEPS, Purifier
+from core.defenses.mcl.purifier import STAMPED_STEPS, Purifier
 from core.inversion.trigger import Confidence
 from core.stamps import KINDS, turned
 from tests.core.defenses.mcl.purifiers import QUICK, SHORT, doubtful, make, shown
@@ -91,11 +91,11 @@ def test_against_stamps_all_clean_images_are_trained_on_for_a_fixed_number_of_st
     purifier = doubtful(tiny)
     assert len(purifier.x) == len(tiny.x)
     anneal = round((2 - 60 / 1000) * SHORT.anneal)  # six images a class
-    assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == LEAST_STEPS + anneal == 79
-    assert purifier.learning_rate(LEAST_STEPS - 1) == SHORT.lr
-    assert purifier.learning_rate(LEAST_STEPS + anneal // 2) == pytest.approx(SHORT.lr / 2, rel=0.1)
+    assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == STAMPED_STEPS + anneal == 119
+    assert purifier.learning_rate(STAMPED_STEPS - 1) == purifier.rate
+    assert purifier.learning_rate(STAMPED_STEPS + anneal // 2) == pytest.approx(purifier.rate / 2, rel=0.1)
     steps = list(purifier.steps())
-    assert len(steps) == 79
+    assert len(steps) == 119
     assert all(step.check is None for step in steps)
 
 
