@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,10 +30,17 @@ SMALLER = 0.67  # times the smallest trigger of the others: a form in which the 
 STRONGER = 1.5  # times what is added
 MOVE = 2  # pixels
 
-Progress = Generator[tuple[int, int], None, list[Reconstructed]]
+
+class Fresh(NamedTuple):
+    """``triggers``: those that work. ``honest``: by form, the L1 size in pixels of other classes' smallest trigger."""
+
+    triggers: list[Reconstructed]
+    honest: dict[str, float]
 
 
-def fresh(victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int) -> Progress:
+def fresh(
+    victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int
+) -> Generator[tuple[int, int], None, Fresh]:
     """Triggers of one class, reconstructed anew, in the forms in which they are smaller than other classes' are.
 
     A trigger as large as that of an honest class is no rest of a backdoor, whatever it does.
@@ -48,18 +56,19 @@ def fresh(victim: Classifier, images: Tensor, target: int, forms: Iterable[str],
         steps done and steps in all.
 
     Returns:
-        those that work; of the form that shows the class best where none shows it.
+        the triggers that work; those of the form that shows the class best where none shows it.
     """
     steps, warps = FRESH.steps * len(FORMS), 72 if "warp" in forms else 0
     targets = [target] * STARTS + others(victim, target)
     by_form: list[tuple[float, list[Reconstructed]]] = []
+    honest: dict[str, float] = {}
     for number, form in enumerate(FORMS):
         one = restarts(victim, images, form, targets, FRESH, seed + 31 * number)
         made = yield from _shifted(one, number * FRESH.steps, steps + warps)
         own = [trigger for trigger in made if trigger.target == target]
-        honest = min((trigger.size for trigger in made if trigger.target != target), default=math.inf)
+        honest[form] = min((trigger.size for trigger in made if trigger.target != target), default=math.inf)
         if own:
-            by_form.append((min(trigger.size for trigger in own) / honest, own))
+            by_form.append((min(trigger.size for trigger in own) / honest[form], own))
     found = [trigger for share, own in by_form if share <= SMALLER for trigger in own]
     if not found and by_form and not warps:
         found = min(by_form, key=lambda row: row[0])[1]
@@ -67,7 +76,7 @@ def fresh(victim: Classifier, images: Tensor, target: int, forms: Iterable[str],
         for done, _, warp in nearest(victim, images, target, seed + 101):
             yield steps + done, steps + warps
             found += [warp] if warp else []
-    return found
+    return Fresh(found, honest)
 
 
 def others(victim: Classifier, target: int) -> list[int]:
@@ -75,7 +84,9 @@ def others(victim: Classifier, target: int) -> list[int]:
     return [label for label in range(victim.num_classes) if label != target][:OTHERS]
 
 
-def _shifted(steps: Progress, before: int, total: int) -> Progress:
+def _shifted(
+    steps: Generator[tuple[int, int], None, list[Reconstructed]], before: int, total: int
+) -> Generator[tuple[int, int], None, list[Reconstructed]]:
     while True:
         try:
             done, _ = next(steps)

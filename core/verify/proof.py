@@ -71,6 +71,7 @@ class Proof:
         self.measured = away[:MEASURED]
         self.fresh: list[Reconstructed] = []
         self.made: list[Reconstructed] = []
+        self.honest: dict[str, float] = {}
 
     def asr(
         self,
@@ -126,7 +127,8 @@ class Proof:
         if not self.found:
             return None
         forms = {trigger.form for trigger in self.known}
-        self.made = yield from probes.fresh(self.victim, self.images[self.sought], self.target, forms, self.seed + SEED)
+        images, seed = self.images[self.sought], self.seed + SEED
+        self.made, self.honest = yield from probes.fresh(self.victim, images, self.target, forms, seed)
         working: list[tuple[float, float, Reconstructed]] = []
         for trigger in (one for made in self.made for one in (made, *probes.copies(made))):
             before = self.asr(self.victim, trigger, most=GLANCE)
@@ -164,14 +166,19 @@ class Proof:
         return {"asr": round(best, 2), "control": round(control, 2)}
 
     def _scan(self) -> Steps:
-        """A new scan of the purified model, all classes and every form."""
+        """A new scan of the purified model, all classes and every form.
+
+        A class may stand out for no other reason than that the purification made all others harder to reach; it counts
+        where its trigger is smaller than what any honest class of the victim needed.
+        """
         for done, total, found in scan(self.purified, self.images[self.sought], seed=self.seed + SEED):
             if found is None:
                 yield done, total
         assert found is not None
-        verdict = judge(found)
-        return {"verdict": verdict.grade, "target": found.target, "suspicion": verdict.facts["suspicion"],
-                "gap": verdict.facts["gap"]}  # fmt: skip
+        verdict, main = judge(found), found.main
+        size, honest = float(main.sizes[found.target]), self.honest.get(main.form, math.inf)
+        named = verdict.grade if size <= probes.SMALLER * honest else "none"
+        return {"verdict": named, "target": found.target, "suspicion": verdict.facts["suspicion"]}
 
     def _path(self) -> Steps:
         """Attack success along the line to the victim, the worse of the worst triggers."""

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from core.inversion.trigger import Reconstructed
-from core.verify.probes import FORMS, FRESH, MOVE, copies, fresh, others
+from core.verify.probes import FORMS, FRESH, MOVE, Fresh, copies, fresh, others
 from tests.core.tiny import Tiny
 
 
-def made(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> list[Reconstructed]:
+def sought(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> Fresh:
     steps = fresh(tiny.model, tiny.images.x_test[:200], target, forms, seed)
     told = []
     while True:
@@ -20,7 +20,11 @@ def made(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: in
             told.append(next(steps))
         except StopIteration as end:
             assert told == [(done, FRESH.steps * len(FORMS)) for done in range(FRESH.steps * len(FORMS))]
-            return list(end.value)
+            return Fresh(*end.value)
+
+
+def made(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> list[Reconstructed]:
+    return sought(tiny, forms, seed, target).triggers
 
 
 def test_they_work_on_the_victim_and_are_small_and_of_the_class(tiny: Tiny) -> None:
@@ -38,6 +42,13 @@ def test_the_seed_decides_and_the_victim_stays_as_it_was(tiny: Tiny) -> None:
     assert all(torch.equal(a.pattern, b.pattern) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0].pattern, other[0].pattern)
     assert all(torch.equal(value, before[name]) for name, value in tiny.model.state_dict().items())
+
+
+def test_other_classes_need_larger_ones(tiny: Tiny) -> None:
+    found = sought(tiny)
+    assert found.honest.keys() == set(FORMS)
+    smallest = min(trigger.size for trigger in found.triggers if trigger.form == "mask")
+    assert found.honest["mask"] > 1.5 * smallest
 
 
 def test_a_class_without_a_backdoor_gets_those_of_one_form(tiny: Tiny) -> None:
