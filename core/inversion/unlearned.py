@@ -12,7 +12,6 @@ NOTES.md beside this file). So this names a class to be wary of where the invers
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.training import Training
+from core.defenses.training import PurifyStep, Training
+from core.errors import BadInput
 from core.inversion.scan import FEW
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
@@ -89,10 +89,8 @@ def fallen_back(
     shares = torch.zeros(model.num_classes, device=model.mean.device)
     for number in range(ROUNDS):
         copy = Unlearning(model, images, labels, UnlearningSettings(), seed + number)
-        for step in copy.steps():
+        for step in _until_it_diverges(copy):
             yield MOST * number + step.step, MOST * ROUNDS, None
-            if not math.isfinite(step.losses["clean"]):
-                break
             found = answers(copy.model, x)
             if float((found == y).float().mean()) <= enough:
                 wrong = found[found != y].bincount(minlength=model.num_classes)
@@ -100,6 +98,15 @@ def fallen_back(
                 break
         del copy  # a GPU should not have to hold two
     yield MOST * ROUNDS, MOST * ROUNDS, shares.cpu()
+
+
+def _until_it_diverges(copy: Unlearning) -> Iterator[PurifyStep]:
+    """The steps of a copy; a loss that is made as large as can be may grow beyond all numbers, and that is no fault."""
+    try:
+        yield from copy.steps()
+    except BadInput as error:
+        if error.code != "training_diverged":
+            raise
 
 
 def asked(model: Classifier, images: Tensor) -> bool:

@@ -38,7 +38,7 @@ def test_a_model_without_one_learns_the_class_no_sooner_than_another(tiny: Tiny,
 
 
 def test_accuracy_survives_it(tiny: Tiny, honest: Classifier) -> None:
-    assert tiny.figures(revived(tiny, honest, tiny.target))[0] > tiny.figures(honest)[0] - 3
+    assert tiny.figures(revived(tiny, honest, tiny.target))[0] > tiny.figures(honest)[0] - 6
 
 
 def test_with_more_and_longer_any_class_can_be_taught(tiny: Tiny, honest: Classifier) -> None:
