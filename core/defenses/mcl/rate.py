@@ -45,7 +45,7 @@ def bearable(model: Classifier, loss: Callable[[], Tensor], images: Tensor, most
     with torch.no_grad():
         for parameter, source in zip(moved.net.parameters(), model.net.parameters(), strict=True):
             if source.grad is not None:
-                parameter -= TRIAL * most * source.grad
+                parameter.sub_(source.grad, alpha=TRIAL * most)
     model.zero_grad(set_to_none=True)
     after = look(moved, images[:IMAGES])[1].log_softmax(1)
     divergence = float(F.kl_div(after, before, log_target=True, reduction="batchmean"))
