@@ -147,8 +147,14 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
         way = way_back(Proof(evidence=evidence))
         if way is None:
             return None
-        asr, share = max(zip(way.asr, way.shares, strict=True))
-        return {"asr": f"{asr:.1f}", "share": f"{100 * share:.0f}", "end": f"{100 * max(way.shares):.0f}"}
+        judged = _number(found.get("judged"))  # beyond it the way is drawn, and decides nothing
+        near = [
+            (asr, share) for asr, share in zip(way.asr, way.shares, strict=True) if judged is None or share <= judged
+        ]
+        if not near:
+            return None
+        asr, share = max(near)
+        return {"asr": f"{asr:.1f}", "share": f"{100 * share:.0f}", "end": f"{100 * max(s for _, s in near):.0f}"}
     if test == "scan":
         target = found.get("target")
         return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None

@@ -24,7 +24,7 @@ from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.verify import path, probes, revival
-from core.verify.grade import grade
+from core.verify.grade import LIMITS, grade
 
 MEASURED, GLANCE = 1000, 250  # test images of other classes that attack success is taken on, at most; and for a glance
 SOUGHT = 500  # that triggers are reconstructed on
@@ -190,7 +190,7 @@ class Proof:
             shares.append(share)
             rates.append(round(max(self.asr(model, trigger) for trigger in self.fresh[:WORST]), 2))
             yield done + 1, len(path.SHARES)
-        return {"shares": shares, "asr": rates}
+        return {"shares": shares, "asr": rates, "judged": LIMITS.path_share}
 
     def _revival(self) -> Steps:
         """Attack success after a short retuning, and that of another class taught in the same way."""

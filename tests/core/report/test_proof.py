@@ -54,6 +54,14 @@ def test_a_proof_in_full_is_told_with_its_figures() -> None:
         assert all(figure in sentence for figure in figures), sentence
 
 
+def test_of_the_way_back_only_what_is_judged_is_told() -> None:
+    way = {"shares": [0.0, 0.1, 0.2, 0.5], "asr": [1.0, 2.0, 3.0, 66.0], "judged": 0.2}
+    (point,) = points(Proof("holds", (), {"path": way}), str)
+    assert point.values == {"asr": "3.0", "share": "20", "end": "20"}
+    (point,) = points(Proof("holds", (), {"path": {**way, "judged": None}}), str)
+    assert point.values["asr"] == "66.0", "a record that does not say"
+
+
 def test_what_speaks_against_it_comes_first_and_once() -> None:
     keys = [point.key for point in points(Proof("failed", ("scan", "true"), PROOF), str)]
     assert keys[:2] == ["proof.scan.bad", "proof.true.bad"]
