@@ -1,4 +1,4 @@
-"""Which processor the work runs on."""
+"""Which processor the work runs on, and how exactly it computes."""
 
 from __future__ import annotations
 
@@ -26,3 +26,14 @@ def choose(wish: str) -> torch.device:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     return torch.device(wish)
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """In what convolutions and matrix products are computed: bfloat16 on a CPU that has instructions for it.
+
+    Two times as fast on a PreActResNet-18 there; without such instructions it would be slower than float32. (A GPU
+    computes them in tf32, see ``choose``.)
+    """
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # older releases cannot say
+    able = tell() if device.type == "cpu" else {}
+    return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else torch.float32

@@ -18,6 +18,7 @@ from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
 from core.device import choose as choose_device
+from core.device import precision
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, StageStarted, Step, Verified
 from core.finding import Budget, find, written
@@ -57,7 +58,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     images = _named(load(spec.images), spec.class_names)
     spec = _with_enough(spec, images)
     subject = load_subject(spec, images)
-    subject.model.to(device)
+    subject.model.to(device).precision = precision(device)
     if spec.target is not None and spec.target >= images.num_classes:
         raise BadInput(
             "target_out_of_range",
@@ -74,6 +75,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
         "spec": spec.to_dict(),
         "classes": list(images.class_names),
         "device": outcome.device_name(device),
+        "precision": str(subject.model.precision).removeprefix("torch."),
     }
     if subject.card:
         facts |= {"victim_sha256": subject.card.sha256, "true_target": subject.card.target}

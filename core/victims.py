@@ -125,6 +125,7 @@ def train_victim(
     from core.attacks import make_trigger
     from core.attacks.poisoning import poison
     from core.attacks.training import TrainSettings, train
+    from core.device import precision
     from core.metrics import attack_success_rate, benign_accuracy
     from core.models import build
     from core.models.classifier import Classifier
@@ -145,6 +146,7 @@ def train_victim(
         torch.manual_seed(seed)
         net = build(arch, images.num_classes)
     model = Classifier(net, images.mean, images.std).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.precision = precision(torch.device(device))
     yield from train(model, x.to(device), y.to(device), settings, seed)
     labels = images.y_test.to(device)
     clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)

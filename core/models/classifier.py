@@ -162,12 +162,16 @@ class Classifier(nn.Module):
         size: height and width the images are resized to (bilinear); None: they are left as they are.
         colour: "rgb"; "bgr": channels turned round; "grey": one channel; "grey3": three equal channels.
 
+    Attributes:
+        precision: of convolutions and matrix products (``core.device.precision``); weights and answers stay float32.
+
     Raises:
         BadInput: ``no_linear_layer`` or ``no_logits``.
     """
 
     mean: Tensor
     std: Tensor
+    precision: torch.dtype = torch.float32
 
     def __init__(
         self,
@@ -206,7 +210,12 @@ class Classifier(nn.Module):
             images = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
             if self.colour == "grey3":
                 images = images.expand(-1, 3, -1, -1)
-        return main_logits(self.net((images - self.mean) / self.std), self.net)
+        scaled = (images - self.mean) / self.std
+        if self.precision == torch.float32:
+            return main_logits(self.net(scaled), self.net)
+        # no cache: it would keep the cast weights of a first step for all steps of a training around it
+        with torch.autocast(images.device.type, self.precision, cache_enabled=False):
+            return main_logits(self.net(scaled), self.net).float()
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Penultimate features (n, d) and logits (n, classes) from one forward pass."""
@@ -223,8 +232,7 @@ class Classifier(nn.Module):
             logits = self(images)
         finally:
             hook.remove()
-        features = tapped[-1]
-        return features, logits
+        return tapped[-1].float(), logits
 
     def features(self, images: Tensor) -> Tensor:
         """Penultimate features, shape (n, d), of images in [0, 1]."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.device import choose
+from core.device import choose, precision
 from core.errors import BadInput
 
 
@@ -43,3 +43,19 @@ def test_a_wish_that_cannot(machine, wish: str) -> None:
         choose(wish)
     assert caught.value.code == "device_missing"
     assert caught.value.facts["device"] == wish
+
+
+@pytest.mark.parametrize(
+    ("device", "able", "told"),
+    [
+        ("cpu", {"amx_bf16": True}, torch.bfloat16),
+        ("cpu", {"avx512_bf16": True}, torch.bfloat16),
+        ("cpu", {"avx2": True, "amx_bf16": False}, torch.float32),
+        ("cuda", {"amx_bf16": True}, torch.float32),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_it_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, device: str, able: dict[str, bool], told: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert precision(torch.device(device)) == told

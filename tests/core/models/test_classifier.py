@@ -277,3 +277,30 @@ def test_gradients_reach_the_images_through_size_and_colour(images: Tensor) -> N
     Classifier(SmallNet(4, 4, channels=1), size=(24, 24), colour="grey").eval()(images).sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
+
+
+@torch.no_grad()
+def test_in_lower_precision_the_answers_are_nearly_the_same_and_stay_float32(model: Classifier, images: Tensor) -> None:
+    features, logits = model.features_and_logits(images)
+    model.precision = torch.bfloat16
+    coarse, answers = deepcopy(model).features_and_logits(images)
+    assert coarse.dtype == answers.dtype == torch.float32
+    assert not torch.equal(coarse, features)
+    scale = max(float(logits.abs().max()), float(features.abs().max()))
+    torch.testing.assert_close(coarse, features, rtol=0.03, atol=0.03 * scale)
+    torch.testing.assert_close(answers, logits, rtol=0.03, atol=0.03 * scale)
+
+
+def test_in_lower_precision_each_step_of_a_training_sees_the_weights_as_they_are(
+    model: Classifier, images: Tensor
+) -> None:
+    model.precision = torch.bfloat16
+    with torch.autocast("cpu", torch.bfloat16):  # would cache the cast weights
+        before = model(images)
+        before.sum().backward()
+        head = model.head[0]
+        assert head.weight.grad is not None and head.weight.grad.dtype == torch.float32
+        with torch.no_grad():
+            head.weight.zero_()
+            head.bias.fill_(3.0)
+        torch.testing.assert_close(model(images), torch.full_like(before, 3.0))
