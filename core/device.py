@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from core.errors import BadInput
@@ -35,5 +38,5 @@ def precision(device: torch.device) -> torch.dtype:
     computes them in tf32, see ``choose``.)
     """
     tell = getattr(torch.cpu, "get_capabilities", dict)  # older releases cannot say
-    able = tell() if device.type == "cpu" else {}
+    able: Mapping[str, Any] = tell() if device.type == "cpu" else {}
     return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else torch.float32

@@ -7,6 +7,7 @@ from math import isfinite
 
 import torch
 
+from core.defenses import DEFENCES
 from core.events import Event, Scanned, StageStarted
 from core.inversion.restarts import Effort, restarts
 from core.inversion.scan import Scan, scan
@@ -14,6 +15,7 @@ from core.inversion.trigger import Confidence, Reconstructed
 from core.inversion.unlearned import asked, clear, fallen_back
 from core.inversion.verdict import Verdict, judge
 from core.inversion.warped import nearest, warped
+from core.returning import Returning
 from core.run_state import PUSH, Clock, State
 from core.runs.arrays import TriggerFile
 
@@ -90,24 +92,22 @@ def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Gene
 
 def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
     """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor."""
-    times = getattr(state.settings, "restarts", 0)
-    if state.spec.scan_only or not times or not state.triggers or state.triggers[0].confidence is not Confidence.SURE:
+    if not DEFENCES[state.spec.defence].needs_triggers or state.spec.scan_only or not state.triggers:
+        return
+    times = state.settings.restarts
+    if not times or state.triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
     forms = [trigger.form for trigger in state.triggers if trigger.form != "warp"]
     for number, form in enumerate(forms):
         seed, targets = state.spec.seed + 1 + number, [state.triggers[0].target] * times
-        steps = restarts(state.subject.model, images, form, targets, EFFORT, seed)
-        while True:
-            try:
-                done, total = next(steps)
-            except StopIteration as end:
-                found += end.value
-                break
+        steps = Returning(restarts(state.subject.model, images, form, targets, EFFORT, seed))
+        for done, total in steps:
             state.steering.check()
             if done and done % 10 == 0:
                 share = (number + done / total) / len(forms)
                 yield clock.progress("scan", SCAN + round(MORE * share), SCAN + MORE)
+        found += steps.result
     if found:
         written(state, found, Confidence.SURE, "restarts")
         state.recall_triggers()

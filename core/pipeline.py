@@ -25,6 +25,7 @@ from core.finding import Budget, find, written
 from core.frames import FrameTaker
 from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
+from core.returning import Returning
 from core.run_state import Clock, Kept, State
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -283,17 +284,13 @@ def _proof(
         true_asr=after.asr if after.asr_kind == "true" else None,
         found=known or signs,
     )
-    steps, told = proof.steps(), 0
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            verified: Verified = end.value
-            break
+    steps, told = Returning(proof.steps()), 0
+    for done, total in steps:
         state.steering.check()
         if done >= told + total // 60:
             told = done
             yield clock.progress("verify", done, total)
+    verified: Verified = steps.result
     if proof.fresh:
         verified = replace(verified, trigger=written(state, proof.fresh[:FRESH_KEPT], Confidence.SURE, "fresh"))
     return verified, next(iter(proof.fresh), None)

@@ -19,7 +19,8 @@ class Method(NamedTuple):
 
     ``place``: module and class, or what makes one, which takes (victim, images, labels, triggers, settings, seed).
     ``presets``: names of its settings, the recommended one first. ``needs_triggers``: it works with reconstructed
-    triggers, so that a scan comes first. The module has ``settings_for`` as well.
+    triggers, so that a scan comes first, and its settings say how many ``restarts`` it wants of each. The module has
+    ``settings_for`` as well.
     """
 
     place: str

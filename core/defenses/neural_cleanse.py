@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,7 @@ from core.models.classifier import Classifier
 class UnlearningSettings(TuningSettings):
     """Those of fine-tuning, and ``share``: of the images of a batch that carry the trigger, 0-1."""
 
+    restarts: ClassVar[int] = 0  # one trigger is used
     lr: float = 0.01
     share: float = 0.2
 

@@ -51,6 +51,7 @@ class Facts:
         first, last: frames of the map that can be read; the same one twice where there is but one.
         seconds: of work, by stage.
         weights: the file the model came in; ``results``: those handed out.
+        precision: of convolutions and matrix products, as torch calls it; "" in a record without.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Facts:
     versions: dict[str, str] = field(default_factory=dict)
     commit: str | None = None
     device: str = ""
+    precision: str = ""
     arch: str | None = None
     normalize: str | None = None
     failure: str | None = None
@@ -177,6 +179,7 @@ def gather(run: Run) -> Facts:
         versions={str(name): str(version) for name, version in _dict(data.get("versions")).items()},
         commit=data.get("git_commit"),
         device=str(result.get("device") or data.get("device") or spec.device),
+        precision=str(data.get("precision") or ""),
         arch=result.get("arch") or spec.arch or (card.arch if card else None),
         normalize=result.get("normalize") or spec.normalize,
         failure=_dict(data.get("failure")).get("code"),

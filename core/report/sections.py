@@ -268,6 +268,8 @@ def _machine(say: Wording) -> str | None:
         return None
     device = say.facts.device
     name = str(machine.get("cpu") or "CPU") if device in ("cpu", "auto") else device
+    if say.facts.precision:
+        name = f"{name} ({say.facts.precision})"
     return say(
         "report.p.machine_text",
         device=name, cores=machine.get("cores", "–"), memory=machine.get("memory_gb", "–"),

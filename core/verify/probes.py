@@ -21,6 +21,7 @@ from core.inversion.restarts import Effort, restarts
 from core.inversion.trigger import Reconstructed
 from core.inversion.warped import nearest
 from core.models.classifier import Classifier
+from core.returning import Returning
 
 FORMS = ("mask", "pixel", "smooth")
 FRESH = Effort(steps=60, images=12, attack_rate=0.97)
@@ -87,12 +88,10 @@ def others(victim: Classifier, target: int) -> list[int]:
 def _shifted(
     steps: Generator[tuple[int, int], None, list[Reconstructed]], before: int, total: int
 ) -> Generator[tuple[int, int], None, list[Reconstructed]]:
-    while True:
-        try:
-            done, _ = next(steps)
-        except StopIteration as end:
-            return list(end.value)
+    work = Returning(steps)
+    for done, _ in work:
         yield before + done, total
+    return work.result
 
 
 def copies(trigger: Reconstructed) -> list[Reconstructed]:

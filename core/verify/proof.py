@@ -23,6 +23,7 @@ from core.inversion.verdict import judge
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
+from core.returning import Returning
 from core.verify import path, probes, revival
 from core.verify.grade import LIMITS, grade
 
@@ -93,15 +94,11 @@ class Proof:
         total, before = 100 * sum(weight for _, weight in weights), 0
         self.natural = round(self.asr(self.purified, None), 2)
         for name, weight in weights:
-            work: Steps = getattr(self, f"_{name}")()
-            while True:
-                try:
-                    done, of = next(work)
-                except StopIteration as end:
-                    if end.value is not None:
-                        self.evidence[name] = end.value
-                    break
+            work = Returning[tuple[int, int], Any](getattr(self, f"_{name}")())
+            for done, of in work:
                 yield before + round(100 * weight * done / of), total
+            if work.result is not None:
+                self.evidence[name] = work.result
             before += 100 * weight
         yield total, total
         return self._verified()
@@ -150,11 +147,8 @@ class Proof:
             return None
         most = LARGER * max(one.size for one in self.made if one.form == form)
         targets = [self.target] * probes.STARTS + probes.others(self.victim, self.target)
-        images = self.images[self.sought]
-        made = yield from shared(self.victim, self.purified, images, form, targets, SHARED, self.seed + SEED + 1)
         best, control, found = 0.0, 0.0, None
-        for trigger in made:
-            rate = min(self.asr(model, trigger, trigger.target) for model in (self.victim, self.purified))
+        for trigger, rate in (yield from self._on_both(form, targets, 1)):
             if trigger.size > most or math.isnan(rate):
                 continue
             if trigger.target != self.target:
@@ -168,17 +162,34 @@ class Proof:
     def _scan(self) -> Steps:
         """A new scan of the purified model, all classes and every form.
 
-        A class may stand out for no other reason than that the purification made all others harder to reach; it counts
-        where its trigger is smaller than what any honest class of the victim needed.
+        A class may stand out for no other reason than that the purification made all others harder to reach. It counts
+        where a trigger of it works on the victim too, and is smaller than what any honest class of the victim needed.
         """
+        more = SHARED.steps
         for done, total, found in scan(self.purified, self.images[self.sought], seed=self.seed + SEED):
             if found is None:
-                yield done, total
+                yield done, total + more
         assert found is not None
         verdict, main = judge(found), found.main
         size, honest = float(main.sizes[found.target]), self.honest.get(main.form, math.inf)
-        named = verdict.grade if size <= probes.SMALLER * honest else "none"
-        return {"verdict": named, "target": found.target, "suspicion": verdict.facts["suspicion"]}
+        if verdict.grade != "none" and size <= probes.SMALLER * honest:
+            made = Returning(self._on_both(main.form, [found.target] * probes.STARTS, 2))
+            for done, _ in made:
+                yield total + done, total + more
+            size = min((one.size for one, rate in made.result if rate >= WORKS), default=math.inf)
+        counts = size <= probes.SMALLER * honest
+        return {"verdict": verdict.grade if counts else "none", "target": found.target,
+                "suspicion": verdict.facts["suspicion"]}  # fmt: skip
+
+    def _on_both(
+        self, form: str, targets: list[int], seed: int
+    ) -> Generator[tuple[int, int], None, list[tuple[Reconstructed, float]]]:
+        """Triggers sought on victim and purified model together, and the attack success on the worse of them."""
+        made = yield from shared(
+            self.victim, self.purified, self.images[self.sought], form, targets, SHARED, self.seed + SEED + seed
+        )
+        models = (self.victim, self.purified)
+        return [(one, min(self.asr(model, one, one.target) for model in models)) for one in made]
 
     def _path(self) -> Steps:
         """Attack success along the line to the victim, the worse of the worst triggers."""

@@ -11,6 +11,7 @@ from core.inversion.restarts import Effort
 from core.inversion.shared import shared
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
+from core.returning import returned
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
 STARTS = 2  # of each form
@@ -32,11 +33,5 @@ def still_working(
     for form in dict.fromkeys(trigger.form for trigger in triggers if trigger.form != "warp"):
         most = LARGER * max(trigger.size for trigger in triggers if trigger.form == form)
         steps = shared(victim, model, images, form, [triggers[0].target] * STARTS, EFFORT, seed)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                made: list[Reconstructed] = end.value
-                break
-        found += [replace(one, confidence=triggers[0].confidence) for one in made if one.size <= most]
+        found += [replace(one, confidence=triggers[0].confidence) for one in returned(steps) if one.size <= most]
     return found

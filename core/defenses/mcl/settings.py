@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class PublishedSettings:
         most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.
     """
 
+    restarts: ClassVar[int] = 0  # one trigger is used
     contrast: float = 1.0
     tau: float = 0.5
     lr: tuple[float, ...] = (0.1, 0.01, 0.001)

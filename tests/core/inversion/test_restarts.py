@@ -11,6 +11,7 @@ import torch
 from core.inversion.restarts import Effort, restarts
 from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
+from core.returning import Returning
 from tests.core.tiny import Tiny
 
 EFFORT = Effort()
@@ -19,14 +20,10 @@ EFFORT = Effort()
 def made(
     tiny: Tiny, form: str, targets: Sequence[int] = (3, 3), effort: Effort = EFFORT, seed: int = 0
 ) -> list[Reconstructed]:
-    steps = restarts(tiny.model, tiny.x, form, targets, effort, seed)
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            assert told == [(done, effort.steps) for done in range(effort.steps)]
-            return list(end.value)
+    steps = Returning(restarts(tiny.model, tiny.x, form, targets, effort, seed))
+    told = list(steps)
+    assert told == [(done, effort.steps) for done in range(effort.steps)]
+    return steps.result
 
 
 @pytest.mark.parametrize("form", ["mask", "pixel", "smooth"])

@@ -12,6 +12,7 @@ from core.inversion.restarts import Effort
 from core.inversion.shared import Both, shared
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
+from core.returning import Returning
 from tests.core.tiny import Tiny
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
@@ -20,14 +21,10 @@ EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
 def found(
     tiny: Tiny, model: Classifier, form: str = "mask", targets: Sequence[int] = (3, 3), effort: Effort = EFFORT
 ) -> list[Reconstructed]:
-    steps = shared(tiny.model, model, tiny.x, form, targets, effort, 0)
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            assert told == [(done, effort.steps) for done in range(effort.steps)]
-            return list(end.value)
+    steps = Returning(shared(tiny.model, model, tiny.x, form, targets, effort, 0))
+    told = list(steps)
+    assert told == [(done, effort.steps) for done in range(effort.steps)]
+    return steps.result
 
 
 @pytest.mark.parametrize("form", ["mask", "pixel"])

@@ -299,7 +299,8 @@ def test_in_lower_precision_each_step_of_a_training_sees_the_weights_as_they_are
         before = model(images)
         before.sum().backward()
         head = model.head[0]
-        assert head.weight.grad is not None and head.weight.grad.dtype == torch.float32
+        assert head.weight.grad is not None
+        assert head.weight.grad.dtype == torch.float32
         with torch.no_grad():
             head.weight.zero_()
             head.bias.fill_(3.0)

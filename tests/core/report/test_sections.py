@@ -108,6 +108,8 @@ def test_particulars_name_method_files_machine_and_commit(part: Part) -> None:
         "ab" * 32, "model.safetensors", "Test CPU, cores: 2, 8.0 GB", "torch 2.15.0", "commit c0ffeec0ffee",
     ):  # fmt: skip
         assert fact in text, fact
+    run.update(precision="bfloat16")
+    assert "Test CPU (bfloat16), cores: 2" in sections.particulars(Wording(gather(run), Words("en")))
 
 
 def test_changed_settings_and_other_defences_are_told(part: Part) -> None:

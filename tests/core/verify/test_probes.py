@@ -8,19 +8,16 @@ import pytest
 import torch
 
 from core.inversion.trigger import Reconstructed
+from core.returning import Returning
 from core.verify.probes import FORMS, FRESH, MOVE, Fresh, copies, fresh, others
 from tests.core.tiny import Tiny
 
 
 def sought(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> Fresh:
-    steps = fresh(tiny.model, tiny.images.x_test[:200], target, forms, seed)
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            assert told == [(done, FRESH.steps * len(FORMS)) for done in range(FRESH.steps * len(FORMS))]
-            return Fresh(*end.value)
+    steps = Returning(fresh(tiny.model, tiny.images.x_test[:200], target, forms, seed))
+    told = list(steps)
+    assert told == [(done, FRESH.steps * len(FORMS)) for done in range(FRESH.steps * len(FORMS))]
+    return steps.result
 
 
 def made(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> list[Reconstructed]:

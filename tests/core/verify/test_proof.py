@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import torch
 
 from core.events import Verified
 from core.models.classifier import Classifier
+from core.returning import Returning
 from core.verify.path import on_the_way
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny
@@ -22,12 +23,9 @@ def proof(tiny: Tiny, purified: Classifier, seed: int = 0, **changes: Any) -> Pr
 
 
 def done(made: Proof) -> tuple[Verified, list[tuple[int, int]]]:
-    steps, told = made.steps(), []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            return end.value, told
+    steps = Returning(made.steps())
+    told = list(steps)
+    return steps.result, told
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +90,23 @@ def test_a_model_halfway_back_does_not_hold(tiny: Tiny, honest: Classifier) -> N
     found, _ = done(proof(tiny, half, true_asr=None))  # as with a stranger's model: fresh triggers have to tell
     assert found.cure != "holds"
     assert "fresh" in found.reasons
+
+
+def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
+    other = replace(tiny.aimed, target=5)  # what was found and cured is nothing
+    found, _ = done(Proof(tiny.model, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, [other], seed=0))
+    assert found.evidence["scan"] | {"suspicion": 0} == {"verdict": "strong", "target": tiny.target, "suspicion": 0}
+    assert "scan" in found.reasons
+
+
+def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_backdoor(
+    tiny: Tiny, honest: Classifier
+) -> None:
+    other = replace(tiny.aimed, target=5)
+    found, _ = done(Proof(honest, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, [other], seed=0))
+    assert found.evidence["scan"]["target"] == tiny.target
+    assert found.evidence["scan"]["suspicion"] > 2
+    assert found.evidence["scan"]["verdict"] == "none"
 
 
 def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
