@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.data.imageset import as_float
+from core.defenses.rate import bearable
 from core.models.classifier import Classifier
 
 
@@ -26,7 +27,10 @@ class RevivalSettings:
     clean: clean images beside them.
     epochs: passes over both.
     batch: images a step.
-    lr, momentum: of SGD.
+    lr: of SGD, at most.
+    moved: divergence, nats, by which the first step may move the answers on clean images (``core.defenses.rate``).
+        At one rate for all, a wide network learns any trigger from so few images, and nothing is told apart.
+    momentum: of SGD.
     """
 
     poisoned: int = 5
@@ -34,6 +38,7 @@ class RevivalSettings:
     epochs: int = 5
     batch: int = 20
     lr: float = 0.005
+    moved: float = 0.014
     momentum: float = 0.9
 
 
@@ -67,12 +72,17 @@ def retuned(
     x[: len(bad)] = trigger(x[: len(bad)])
     y = torch.cat([torch.full((len(bad),), target), labels[good].cpu()]).to(device)
     copy = deepcopy(model).eval().requires_grad_(True)
-    optimiser = torch.optim.SGD(copy.parameters(), settings.lr, settings.momentum)
+
+    def loss(chosen: Tensor) -> Tensor:
+        return F.cross_entropy(copy(x[chosen].contiguous(memory_format=torch.channels_last)), y[chosen])
+
+    everything = torch.arange(len(x), device=device)
+    lr = bearable(copy, lambda: loss(everything), x[len(bad) :], settings.lr, settings.moved) if len(good) else 0.0
+    optimiser = torch.optim.SGD(copy.parameters(), lr, settings.momentum)
     for _ in range(settings.epochs):
         for chosen in torch.randperm(len(x), generator=generator).to(device).split(settings.batch):
-            loss = F.cross_entropy(copy(x[chosen].contiguous(memory_format=torch.channels_last)), y[chosen])
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss(chosen).backward()
             torch.nn.utils.clip_grad_norm_(copy.parameters(), 1.0)
             optimiser.step()
     return copy

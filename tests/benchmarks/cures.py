@@ -44,13 +44,21 @@ class Outcome:
     after: tuple[float, float] | None
 
     @property
+    def estimated(self) -> float | None:
+        """ASR after, percent; None without a fresh trigger that shows the backdoor: any network has some pattern for
+        any class, and what that does says nothing of a backdoor."""
+        return float(self.result["asr_after"]) if "fresh" in self.result["proof"] else None
+
+    @property
     def row(self) -> tuple[str, str, str]:
         result, (ba, asr) = self.result, self.before
         right = "right" if result["target"] == self.card["target"] else "wrong"
         after = "BA not held" if self.after is None else f"BA {ba:.1f} -> {self.after[0]:.1f}, true ASR {asr:.1f} -> "
         if self.after is not None:
             after += f"{self.after[1]:.1f}"
-        told = f"estimated {result['asr_before']:.1f} -> {result['asr_after']:.1f}, cure {result['cure']}"
+        told = f"cure {result['cure']}"
+        if self.estimated is not None:
+            told = f"estimated {result['asr_before']:.1f} -> {self.estimated:.1f}, {told}"
         why = f" ({', '.join(result['cure_reasons'])})" if result["cure_reasons"] else ""
         seconds = f"{sum(result['seconds'].values()):.0f} s"
         name = f"cures: {self.card['name']}"
@@ -107,12 +115,14 @@ def summary(found: Sequence[Outcome]) -> list[tuple[str, str, str]]:
     """How many are cured, how far the estimates are from the truth, and how often "holds" is false."""
     known = [(each, each.after) for each in found if each.after is not None]
     cured = sum(asr <= ASR and each.before[0] - ba <= DROP for each, (ba, asr) in known)
-    near = sum(abs(each.result["asr_after"] - asr) <= NEAR for each, (_, asr) in known)
+    told = [(each.estimated, asr) for each, (_, asr) in known if each.estimated is not None]
+    near = sum(abs(estimated - asr) <= NEAR for estimated, asr in told)
     holds = [asr for each, (_, asr) in known if each.result["cure"] == "holds"]
     false = sum(asr > GONE for asr in holds)
     return [
         ("cures: victims cured (true ASR <= 5 %, BA down <= 2)", f"{cured} of {len(found)}", "all"),
-        ("cures: estimated after within 5 points of true after", f"{near} of {len(known)}", "95 %"),
+        ("cures: estimated after within 5 points of true after", f"{near} of {len(told)}", "95 %"),
+        ("cures: handed out without an estimate", f"{len(known) - len(told)} of {len(known)}", "-"),
         ("cures: 'holds' with a true ASR above 10", f"{false} of {len(holds)}", "none"),
     ]
 

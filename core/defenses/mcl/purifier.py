@@ -33,9 +33,9 @@ from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.held_out import HeldOut
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.plan import Normalisation, plan
-from core.defenses.mcl.rate import bearable
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
+from core.defenses.rate import bearable
 from core.defenses.training import Check, Training
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
@@ -100,6 +100,7 @@ class Purifier(Training):
         if held:
             self.held.measure(victim)
         first = torch.arange(min(FIRST, len(self.x)), device=device)
+        self.model.train()
         self.rate = bearable(self.model, lambda: self._loss(first), self.x, self.plan.lr, settings.moved)
 
     def _held(self, labels: Tensor, settings: MCLSettings) -> int:

@@ -1,4 +1,4 @@
-"""The learning rate that this network bears, found before the attack is touched.
+"""The learning rate that a network bears, found before a training begins.
 
 How far a step moves what a network answers differs by orders of magnitude from one network to the next at the same
 rate. So the rate is taken from the answers themselves, as in a trust region (Schulman et al., "Trust Region Policy
@@ -28,8 +28,8 @@ def bearable(model: Classifier, loss: Callable[[], Tensor], images: Tensor, most
     """The learning rate, at most ``most``.
 
     Args:
-        model: at its start; left as it was, its batch-norm statistics too.
-        loss: of the first batch, of ``model`` in training mode.
+        model: at its start; left in evaluation mode and otherwise as it was, its batch-norm statistics too.
+        loss: of the first batch, of ``model`` in the mode that it is to be trained in.
         images: clean, float, (n, 3, h, w).
         most: the highest rate there is to be.
         limit: nats, mean over the images.
@@ -37,7 +37,6 @@ def bearable(model: Classifier, loss: Callable[[], Tensor], images: Tensor, most
     state = {name: value.detach().clone() for name, value in model.net.state_dict().items()}
     before = look(model, images[:IMAGES])[1].log_softmax(1)
     model.zero_grad(set_to_none=True)
-    model.train()
     loss().backward()
     model.eval()
     model.net.load_state_dict(state)

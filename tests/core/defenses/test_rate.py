@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.mcl.rate import bearable
+from core.defenses.rate import bearable
 from core.models.classifier import Classifier
 from tests.core.tiny import Tiny
 
@@ -23,7 +23,7 @@ def images(tiny: Tiny) -> Tensor:
 def found(tiny: Tiny, model: Classifier, most: float, times: float = 1.0) -> float:
     x = images(tiny)
     wrong = (tiny.y + 1) % 10
-    return bearable(model, lambda: times * F.cross_entropy(model(x), wrong), x, most, LIMIT)
+    return bearable(model.train(), lambda: times * F.cross_entropy(model(x), wrong), x, most, LIMIT)
 
 
 def moved(tiny: Tiny, model: Classifier, rate: float) -> float:
