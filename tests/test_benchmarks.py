@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+import torch
 
-from tests.benchmarks import costs
+from core.attacks import make_trigger
+from core.attacks.training import TrainSettings
+from core.data import load
+from core.metrics import attack_success_rate, benign_accuracy
+from core.models.evaluate import answers
+from core.models.weights import classifier, read_weights
+from tests.benchmarks import backdoored, costs
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -20,3 +29,20 @@ def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     found = costs.rows(steps=1, warm=1)
     assert len(found) >= 2
     assert all(" ms (" in measured for _, measured, _ in found)
+
+
+def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path: Path) -> None:
+    images, quick = load("digits"), TrainSettings(epochs=4, batch=64)
+    base = backdoored.clean(images, "small", 0, tmp_path, 600, quick)
+    again = backdoored.clean(images, "small", 0, tmp_path, 600, replace(quick, epochs=0))  # kept: nothing to train
+    assert all(torch.equal(value, base.state_dict()[name]) for name, value in again.state_dict().items())
+    before = benign_accuracy(answers(base, images.x_test), images.y_test)
+    recipe = backdoored.Recipe("small", "badnets", 1, 3, rate=0.2, epochs=8, images=600, settings={"look": "grid"})
+    card = backdoored.make(recipe, images, base, tmp_path)
+    weights = read_weights(tmp_path / f"{card.name}.safetensors")
+    model = classifier(weights, card.arch, card.classes, card.mean, card.std)
+    trigger = make_trigger(card.attack, images.size, **card.attack_settings)
+    attacked = answers(model, images.x_test, trigger)
+    assert attack_success_rate(attacked, images.y_test, 3) > 50
+    assert benign_accuracy(answers(model, images.x_test), images.y_test) > before - 15
+    assert card.asr == pytest.approx(attack_success_rate(attacked, images.y_test, 3), abs=2)

@@ -31,6 +31,7 @@ from tests.benchmarks.watch import environment, watch
 
 PATIENCE = 3600.0  # seconds
 IMAGES = 3000  # test images for the true figures: within a point of all of them
+CLEAN = "clean"  # in place of an attack, on the card of a network that has none
 DROP, ASR, NEAR, GONE = 2.0, 5.0, 5.0, 10.0  # asked for, percentage points and percent
 
 
@@ -73,19 +74,30 @@ def victims() -> list[Path]:
 
 def rows(names: Sequence[str] = (), seed: int = 0, **settings: float) -> list[tuple[str, str, str]]:
     """(figure, measured, asked for) of the victims there are, or of those named. ``settings`` go to the defence."""
-    found, skipped = [], []
+    found, others = [], []
     for path in victims():
         card = json.loads(path.read_text())
         if names and card["name"] not in names:
             continue
         try:
+            if card["attack"] == CLEAN:
+                others.append(alarm(path, card, seed))
+                continue
             outcome = examine(path, card, seed, settings)
         except BadInput as error:  # images that are not on this machine
-            skipped.append((f"cures: {card['name']}", f"skipped: {error.message}", "-"))
+            others.append((f"cures: {card['name']}", f"skipped: {error.message}", "-"))
             continue
         found.append(outcome)
         print(" | ".join(outcome.row), file=sys.stderr, flush=True)
-    return [outcome.row for outcome in found] + skipped + (summary(found) if found else [])
+    return [outcome.row for outcome in found] + others + (summary(found) if found else [])
+
+
+def alarm(path: Path, card: dict[str, Any], seed: int) -> tuple[str, str, str]:
+    """The row of a clean network: what a scan alone says of it."""
+    with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
+        weights = str(path.with_suffix(".safetensors"))
+        run, _, _ = watch(Spec(weights=weights, images=card["data"], map=False, seed=seed, scan_only=True), PATIENCE)
+        return f"cures: {card['name']}", f"signs of a backdoor: {run.data['result']['verdict']}", "none"
 
 
 def examine(path: Path, card: dict[str, Any], seed: int, settings: dict[str, float]) -> Outcome:
