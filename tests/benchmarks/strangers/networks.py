@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from core.models import build
 
 
-def _started(layer: nn.Module) -> nn.Module:
+def _started(layer: nn.Conv2d | nn.Linear) -> nn.Module:
     """Without batch norm, torch's own first weights are too small to learn from."""
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
     return layer
 
 

@@ -53,9 +53,9 @@ class Recipe:
         return self.kind == "none"
 
 
-_C = {"data": "cifar10", "arch": "vgg-small", "base": "c-vgg-base", "images": 10_000, "epochs": 2}
-_G = {"data": "gtsrb", "arch": "vgg-small", "base": "g-vgg-base", "images": 13_000, "epochs": 2}
-_W = {
+_C: dict[str, Any] = {"data": "cifar10", "arch": "vgg-small", "base": "c-vgg-base", "images": 10_000, "epochs": 2}
+_G: dict[str, Any] = {"data": "gtsrb", "arch": "vgg-small", "base": "g-vgg-base", "images": 13_000, "epochs": 2}
+_W: dict[str, Any] = {
     "data": "cifar10",
     "arch": "wrn16-1",
     "base": "c-wrn-base",
@@ -64,18 +64,32 @@ _W = {
     "epochs": 3,
     "wrapped": "state_dict+module",
 }
-_WG = _W | {"data": "gtsrb", "base": "g-wrn-base", "images": 13_000, "scaling": "gtsrb"}
-_P = {"arch": "plain", "epochs": 2, "lr": 0.02, "wrapped": "plain"}
-_PG = _P | {"data": "gtsrb", "base": "g-plain-base", "images": 13_000, "scaling": "half"}
-_PC = _P | {"data": "cifar10", "base": "c-plain-base", "images": 10_000, "scaling": "cifar10"}
-_R = {"arch": "resnet20", "epochs": 2, "wrapped": "state_dict+module"}
-_RG = _R | {"data": "gtsrb", "base": "g-res-base", "images": 13_000, "scaling": "imagenet"}
-_RC = _R | {"data": "cifar10", "base": "c-res-base", "images": 10_000, "scaling": "cifar10"}
-_O = {"arch": "grouped", "data": "cifar10", "base": "c-grouped-base", "images": 16_000, "epochs": 3, "scaling": "half"}
-_M = {"arch": "mobile", "data": "gtsrb", "base": "g-mobile-base", "images": 13_000, "epochs": 2, "scaling": "imagenet"}
-_S = {"arch": "small", "images": 12_000, "epochs": 10, "lr": 0.1, "wrapped": "plain", "scaling": "half"}
-_SG = _S | {"data": "gtsrb", "images": 13_000}
-_SC = _S | {"data": "cifar10"}
+_WG: dict[str, Any] = _W | {"data": "gtsrb", "base": "g-wrn-base", "images": 13_000, "scaling": "gtsrb"}
+_P: dict[str, Any] = {"arch": "plain", "epochs": 2, "lr": 0.02, "wrapped": "plain"}
+_PG: dict[str, Any] = _P | {"data": "gtsrb", "base": "g-plain-base", "images": 13_000, "scaling": "half"}
+_PC: dict[str, Any] = _P | {"data": "cifar10", "base": "c-plain-base", "images": 10_000, "scaling": "cifar10"}
+_R: dict[str, Any] = {"arch": "resnet20", "epochs": 2, "wrapped": "state_dict+module"}
+_RG: dict[str, Any] = _R | {"data": "gtsrb", "base": "g-res-base", "images": 13_000, "scaling": "imagenet"}
+_RC: dict[str, Any] = _R | {"data": "cifar10", "base": "c-res-base", "images": 10_000, "scaling": "cifar10"}
+_O: dict[str, Any] = {
+    "arch": "grouped",
+    "data": "cifar10",
+    "base": "c-grouped-base",
+    "images": 16_000,
+    "epochs": 3,
+    "scaling": "half",
+}
+_M: dict[str, Any] = {
+    "arch": "mobile",
+    "data": "gtsrb",
+    "base": "g-mobile-base",
+    "images": 13_000,
+    "epochs": 2,
+    "scaling": "imagenet",
+}
+_S: dict[str, Any] = {"arch": "small", "images": 12_000, "epochs": 10, "lr": 0.1, "wrapped": "plain", "scaling": "half"}
+_SG: dict[str, Any] = _S | {"data": "gtsrb", "images": 13_000}
+_SC: dict[str, Any] = _S | {"data": "cifar10"}
 
 RECIPES: tuple[Recipe, ...] = (
     # honest bases; the WRN and VGG bases are themselves clean models of the set
