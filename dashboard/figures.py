@@ -31,6 +31,9 @@ def map_figure(
 ) -> go.Figure:
     """The feature map: one trace of clean points, then one of triggered points, which wear a ring.
 
+    The ring is in the colour of the attack. The live view gives it that of ``layout.meta.freed`` where the model's
+    answer is not the attacker's: a map of a cured model must not look like one of an infection that has spread.
+
     In three dimensions the rings are a trace of their own, the third: there plotly.js draws outlines hair-thin.
 
     Args:
@@ -101,6 +104,7 @@ def _map_layout(dims: int) -> dict[str, Any]:
         "hovermode": "closest",
         "showlegend": False,
         "uirevision": "map",
+        "meta": {"misled": ATTACK, "freed": CLEAN},
     }
     if dims == 3:
         bare |= {"showbackground": False, "showspikes": False}

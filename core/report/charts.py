@@ -121,12 +121,14 @@ def _size(size: float | None) -> float:
     return float("inf") if size is None or not np.isfinite(size) else float(size)
 
 
-def feature_map(coords: np.ndarray, triggered: np.ndarray, box: tuple[np.ndarray, float], label: str) -> Markup:
-    """A map: dots for clean images, rings for those with the trigger.
+def feature_map(
+    coords: np.ndarray, triggered: np.ndarray, misled: np.ndarray, box: tuple[np.ndarray, float], label: str
+) -> Markup:
+    """A map: dots for clean images, rings for those with the trigger, heavy ones where it misleads the model.
 
     Args:
         coords: (n, 2) or (n, 3); seen from the front.
-        triggered: bool (n,).
+        triggered, misled: bool (n,).
         box: of ``bounds``; the same one for maps that are to be compared.
     """
     middle, scale = box
@@ -134,12 +136,15 @@ def feature_map(coords: np.ndarray, triggered: np.ndarray, box: tuple[np.ndarray
     places = np.nan_to_num(places, nan=-99.0, posinf=-99.0, neginf=-99.0).astype(int)
     dots = "".join(f"M{x} {y}h0" for x, y in places[~triggered])
     ring = f"a{RING} {RING} 0 1 0 {2 * RING} 0a{RING} {RING} 0 1 0 -{2 * RING} 0"
-    rings = "".join(f"M{x - RING} {y}{ring}" for x, y in places[triggered])
+    heavy, light = (
+        "".join(f"M{x - RING} {y}{ring}" for x, y in places[rows]) for rows in (triggered & misled, triggered & ~misled)
+    )
     return _svg(
         *MAP,
         label,
         el("path", d=dots, stroke=CLEAN, stroke_width=8, stroke_linecap="round", opacity=0.6),
-        el("path", d=rings, stroke=ATTACK, stroke_width=2.5, fill=ATTACK, fill_opacity=0.12),
+        el("path", d=light, stroke=CLEAN, stroke_width=1.4, fill="none"),
+        el("path", d=heavy, stroke=ATTACK, stroke_width=2.5, fill=ATTACK, fill_opacity=0.12),
         cls="map",
     )
 
@@ -167,12 +172,12 @@ def facing(coords: np.ndarray) -> np.ndarray:
 
 
 def mark(kind: str) -> Markup:
-    """The mark of a legend: "clean" or "triggered"."""
-    shape = (
-        el("circle", cx=5, cy=5, r=2.4, fill=CLEAN)
-        if kind == "clean"
-        else el("circle", cx=5, cy=5, r=3.6, fill="none", stroke=ATTACK, stroke_width=1.3)
-    )
+    """The mark of a legend: "clean", "misled" or "freed"."""
+    shape = {
+        "clean": el("circle", cx=5, cy=5, r=2.4, fill=CLEAN),
+        "misled": el("circle", cx=5, cy=5, r=3.6, fill=ATTACK, fill_opacity=0.12, stroke=ATTACK, stroke_width=1.3),
+        "freed": el("circle", cx=5, cy=5, r=3.6, fill="none", stroke=CLEAN, stroke_width=0.7),
+    }[kind]
     return el("svg", shape, cls="mark", viewBox="0 0 10 10", aria_hidden="true")
 
 

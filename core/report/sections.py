@@ -143,12 +143,12 @@ def maps(run: Run, say: Wording) -> Markup:
     drawn = []
     for place, ((event, frame), coords) in enumerate(zip(frames, turned, strict=True)):
         caption = _caption(say, place, event, frame.answers[samples.triggered])
-        drawn.append(
-            el("figure", charts.feature_map(coords, samples.triggered, box, caption), el("figcaption", caption))
-        )
+        misled = frame.answers == (-1 if say.facts.target is None else say.facts.target)
+        picture = charts.feature_map(coords, samples.triggered, misled, box, caption)
+        drawn.append(el("figure", picture, el("figcaption", caption)))
     legend = el(
         "p",
-        join(*(el("span", charts.mark(kind), say(f"report.map.{kind}")) for kind in ("clean", "triggered"))),
+        join(*(el("span", charts.mark(kind), say(f"report.map.{kind}")) for kind in ("clean", "misled", "freed"))),
         cls="legend",
     )
     notes = [say("report.map.note", projection=say.words.name("projection", say.facts.spec.projection))]

@@ -222,17 +222,20 @@ def _maps(entries: Sequence[Entry], attack: str | None) -> None:
 def pictures(shown: tuple[tuple[str, int], ...]) -> list[str]:
     """The maps of these frames (a run's folder, a frame's number) as data URIs, on one scale."""
     runs = [Run(folder) for folder, _ in shown]
-    coords = []
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
     for run, (_, index) in zip(runs, shown, strict=True):
         try:
-            coords.append(run.frame(index).coords)
+            frame = run.frame(index)
+            seen.append((frame.coords, frame.answers))
         except (BadInput, OSError):  # being written, or gone
-            coords.append(np.zeros((0, 2)))
-    box = figures.box_of(coords)
+            seen.append((np.zeros((0, 2)), np.zeros(0, int)))
+    box = figures.box_of([coords for coords, _ in seen])
     uris = []
-    for run, places in zip(runs, coords, strict=True):
-        samples = run.samples
+    for run, (coords, answers) in zip(runs, seen, strict=True):
+        samples, data = run.samples, run.data
         assert samples is not None
-        labels, triggered = samples.label[: len(places)], samples.triggered[: len(places)]
-        uris.append(figures.as_uri(figures.small_map(places, labels, triggered, box)))
+        target = data.get("true_target", data.get("target"))
+        misled = answers == (-1 if target is None else target)
+        labels, triggered = samples.label[: len(coords)], samples.triggered[: len(coords)]
+        uris.append(figures.as_uri(figures.small_map(coords, labels, triggered, misled, box)))
     return uris

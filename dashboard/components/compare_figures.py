@@ -205,13 +205,20 @@ def box_of(places: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
 
 
 def small_map(
-    coords: np.ndarray, labels: np.ndarray, triggered: np.ndarray, box: tuple[np.ndarray, float], size: int = 440
+    coords: np.ndarray,
+    labels: np.ndarray,
+    triggered: np.ndarray,
+    misled: np.ndarray,
+    box: tuple[np.ndarray, float],
+    size: int = 440,
 ) -> np.ndarray:
     """A map as a picture, uint8 (size, size, 4), on no ground: classes by colour, triggered points ringed on top.
 
+    The ring is in the colour of the attack where the trigger misleads the model, and in that of the clean elsewhere.
+
     Args:
         coords: (n, 2) or (n, 3), of which the first two count.
-        labels: true classes, (n,). triggered: bool, (n,).
+        labels: true classes, (n,). triggered, misled: bool, (n,).
         box: of ``box_of``, the same for all maps that stand side by side.
         size: pixels a side.
     """
@@ -223,7 +230,7 @@ def small_map(
     draw = ImageDraw.Draw(image)
     inner = (size - 2 * edge) * scale
     marks = class_marks(int(labels.max()) + 1 if len(labels) else 0)
-    for number in np.argsort(triggered, kind="stable"):
+    for number in np.argsort(triggered.astype(int) + (triggered & misled), kind="stable"):
         if not np.isfinite(coords[number, :2]).all():
             continue
         x, y = (coords[number, :2] - low) / side
@@ -231,7 +238,7 @@ def small_map(
         radius = 3.2 * scale if triggered[number] else 2.2 * scale
         draw.ellipse(
             (x - radius, y - radius, x + radius, y + radius), fill=marks[labels[number]].colour,
-            outline=ATTACK if triggered[number] else None, width=round(1.1 * scale),
+            outline=(ATTACK if misled[number] else CLEAN) if triggered[number] else None, width=round(1.1 * scale),
         )  # fmt: skip
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 

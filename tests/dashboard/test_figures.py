@@ -21,6 +21,7 @@ def test_points_are_known_by_id_and_triggered_ones_are_ringed():
     assert list(triggered.x) == [6, 8]
     assert triggered.marker.line.color == ATTACK
     assert clean.marker.line.color != ATTACK
+    assert map_figure(LABELS, TRIGGERED, NAMES).layout.meta == {"misled": ATTACK, "freed": CLEAN}
     assert triggered.marker.line.width > 1 > clean.marker.line.width
 
 

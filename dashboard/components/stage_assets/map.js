@@ -1,6 +1,7 @@
 /** The feature map: plotly.js holds the points, an SVG above it the outline of the cluster. */
 
 import { outlines, pathOf } from "./outline.js";
+import { targetOf } from "./decode.js";
 import { mixed, themed, withAlpha } from "./theme.js";
 
 const AIR = 0.07; // around the points, as a share of their spread
@@ -52,6 +53,7 @@ export class FeatureMap {
   #take(payload) {
     this.payload = payload;
     this.flat = payload.dims === 2;
+    this.target = targetOf(payload);
     const ids = [...payload.labels.keys()];
     const triggered = ids.filter((k) => payload.triggered[k]);
     this.rows = [ids.filter((k) => !payload.triggered[k]), triggered, ...(this.flat ? [] : [triggered])]; // as figures.py
@@ -184,27 +186,26 @@ export class FeatureMap {
 
   /** Colours and shapes, sent only when they change. */
   #style(frame) {
-    const key = [this.mode, this.mode === "answer" ? frame : "", this.isolated, this.selection && this.selection.join()].join("|");
+    const rings = this.#rings();
+    const chosenIds = this.selection && this.selection.join();
+    const key = [this.mode, this.mode === "answer" ? frame : "", this.isolated, chosenIds, rings.join("")].join("|");
     if (key === this.styled) return {};
     this.styled = key;
-    const { marks, figures } = this.payload;
+    const { marks } = this.payload;
     const classes = this.mode === "answer" ? this.shown.answers : this.payload.labels;
     const chosen = this.selection && new Set(this.selection);
     const lit = (k) => (this.isolated === null || classes[k] === this.isolated) && (!chosen || chosen.has(k));
     const colours = marks.map(([hex]) => [this.#dim(hex), hex]);
     const all = this.isolated === null && !chosen;
-    const edge = (trace) => {
-      const plain = trace ? figures.map.data[trace].marker.line.color : this.theme.edge;
-      const dim = trace ? this.#dim(plain) : EDGE_DIM;
-      return all ? plain : this.rows[trace].map((k) => (lit(k) ? plain : dim));
-    };
+    const edges = all ? this.theme.edge : this.rows[0].map((k) => (lit(k) ? this.theme.edge : EDGE_DIM));
+    const ringed = rings.map((hex, at) => (lit(this.rows[1][at]) ? hex : this.#dim(hex)));
     const fills = (ids) => ids.map((k) => colours[classes[k]][lit(k) ? 1 : 0]);
     const shapes = new Set(marks.map(([, shape]) => shape)).size > 1;
     const symbols = (ids) => (shapes ? ids.map((k) => marks[classes[k]][1]) : "circle");
-    if (!this.flat) return this.#style3d(fills, symbols, lit);
+    if (!this.flat) return this.#style3d(fills, symbols, ringed);
     return {
       "marker.color": this.rows.map(fills),
-      "marker.line.color": [edge(0), edge(1)],
+      "marker.line.color": [edges, ringed],
       "marker.symbol": this.rows.map(symbols),
     };
   }
@@ -213,15 +214,21 @@ export class FeatureMap {
     return this.flat ? withAlpha(hex, DIM) : mixed(hex, this.theme.ground, DIM);
   }
 
-  #style3d(fills, symbols, lit) {
+  #style3d(fills, symbols, rings) {
     const [clean, triggered] = this.rows;
-    const ring = this.payload.figures.map.data[2].marker.color;
-    const rings = triggered.map((k) => (lit(k) ? ring : this.#dim(ring)));
     return {
       "marker.color": [fills(clean), fills(triggered), rings],
-      "marker.line.color": [ring, ring, rings], // the first two have no line
+      "marker.line.color": [this.theme.edge, this.theme.edge, rings], // the first two have no line
       "marker.symbol": [symbols(clean), symbols(triggered), "circle-open"],
     };
+  }
+
+  /** The ring of each triggered point: the attack's colour as long as the model gives the attacker's answer. */
+  #rings() {
+    const { labels, figures } = this.payload;
+    const { misled, freed } = figures.map.layout.meta;
+    const wrong = (k) => labels[k] !== this.target && this.shown.answers[k] === this.target;
+    return this.rows[1].map((k) => (wrong(k) ? misled : freed));
   }
 
   /** The layout change that lets the window grow with the data, a part of the way at each drawing. */

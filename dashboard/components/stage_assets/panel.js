@@ -63,7 +63,7 @@ export class Panel {
 
   /** One chip per class; `onPick(class)` isolates it. */
   setLegend(payload, onPick) {
-    const key = JSON.stringify([payload.classes, payload.texts.triggered]);
+    const key = JSON.stringify([payload.classes, payload.texts.misled]);
     if (key === this.legendKey) return;
     this.legendKey = key;
     const chips = payload.classes.map((name, k) => {
@@ -78,11 +78,15 @@ export class Panel {
       item.append(chip);
       return item;
     });
-    const ring = document.createElement("li");
-    ring.className = "dsv-ring-key";
-    ring.innerHTML = '<svg viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/></svg>';
-    ring.append(payload.texts.triggered);
-    this.el.legend.replaceChildren(...chips, ring);
+    const rings = ["misled", "freed"].map((state) => {
+      const item = document.createElement("li");
+      item.className = "dsv-ring-key";
+      item.dataset.state = state;
+      item.innerHTML = '<svg viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/></svg>';
+      item.append(payload.texts[state]);
+      return item;
+    });
+    this.el.legend.replaceChildren(...chips, ...rings);
   }
 
   markLegend({ texts, classes }, isolated) {

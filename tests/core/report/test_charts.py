@@ -62,18 +62,27 @@ def places(svg: str) -> np.ndarray:
 def test_a_map_has_a_dot_or_a_ring_for_every_point_inside_its_frame() -> None:
     coords = np.random.default_rng(0).normal(size=(50, 2)) * 1000
     triggered = np.arange(50) % 5 == 0
-    svg = charts.feature_map(coords, triggered, charts.bounds(coords), "")
+    svg = charts.feature_map(coords, triggered, triggered, charts.bounds(coords), "")
     assert drawn(svg) == (40, 10)
     assert (places(svg) > 0).all()
     assert (places(svg) < charts.MAP).all()
 
 
+def test_a_ring_is_in_the_colour_of_the_attack_only_where_the_trigger_misleads() -> None:
+    coords = np.random.default_rng(0).normal(size=(50, 2))
+    triggered, misled = np.arange(50) % 2 == 0, np.arange(50) % 5 == 0  # 25 with the trigger, 5 of them misled
+    svg = charts.feature_map(coords, triggered, misled, charts.bounds(coords), "")
+    rings = {stroke: path.count("0 1 0 -") for path, stroke in re.findall(r'd="([^"]*)" stroke="([^"]*)"', svg)}
+    assert rings == {charts.ATTACK: 5, charts.CLEAN: 20}
+    assert drawn(svg) == (25, 25)
+
+
 def test_maps_in_one_box_keep_their_scale_and_y_points_up() -> None:
     small, large = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 0.0], [10.0, 10.0]])
     box, clean = charts.bounds(small, large), np.zeros(2, bool)
-    near, far = (np.ptp(places(charts.feature_map(coords, clean, box, "")), axis=0) for coords in (small, large))
+    near, far = (np.ptp(places(charts.feature_map(coords, clean, clean, box, "")), axis=0) for coords in (small, large))
     assert far == pytest.approx(10 * near, abs=6)
-    low, high = places(charts.feature_map(large, clean, box, ""))
+    low, high = places(charts.feature_map(large, clean, clean, box, ""))
     assert high[0] > low[0]
     assert high[1] < low[1]
 
@@ -82,13 +91,13 @@ def test_two_thousand_points_are_small_and_twenty_thousand_bearable() -> None:
     coords = np.random.default_rng(0).normal(size=(20_000, 2))
     triggered = np.arange(20_000) % 4 == 0
     box = charts.bounds(coords)
-    assert len(charts.feature_map(coords[:2000], triggered[:2000], box, "")) < 50_000
-    assert len(charts.feature_map(coords, triggered, box, "")) < 500_000
+    assert len(charts.feature_map(coords[:2000], triggered[:2000], triggered[:2000], box, "")) < 50_000
+    assert len(charts.feature_map(coords, triggered, ~triggered, box, "")) < 500_000
 
 
 def test_points_that_are_nowhere_do_not_spoil_the_others() -> None:
     coords = np.array([[0.0, 0.0], [np.nan, 1.0], [1.0, 1.0], [np.inf, 0.0]])
-    svg = charts.feature_map(coords, np.zeros(4, bool), charts.bounds(coords), "")
+    svg = charts.feature_map(coords, *np.zeros((2, 4), bool), charts.bounds(coords), "")
     assert ((places(svg)[[0, 2]] > 0) & (places(svg)[[0, 2]] < charts.MAP)).all()
     assert charts.bounds(np.full((3, 2), np.nan))[1] == 1.0
 

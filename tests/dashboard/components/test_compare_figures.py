@@ -88,7 +88,8 @@ def test_all_maps_have_one_scale_and_it_is_a_square() -> None:
 
 def test_a_small_map_shows_points_where_they_are_and_rings_the_triggered_ones() -> None:
     coords = np.array([[0.0, 0.0], [10.0, 10.0], [np.nan, 0.0]])
-    image = small_map(coords, np.array([0, 1, 1]), np.array([False, True, False]), box_of([coords]), size=100)
+    labels, triggered = np.array([0, 1, 1]), np.array([False, True, False])
+    image = small_map(coords, labels, triggered, triggered, box_of([coords]), size=100)
     assert image.shape == (100, 100, 4)
     assert image[50, 50, 3] == 0, "no ground"
     assert image[91:94, 7:10, 3].max() == 255, "low left, as coordinates rise upwards"
@@ -96,11 +97,14 @@ def test_a_small_map_shows_points_where_they_are_and_rings_the_triggered_ones() 
     orange = np.abs(ring[:, :3].astype(int) - (0xD5, 0x5E, 0)).sum(1) < 60
     assert (orange & (ring[:, 3] > 200)).any()
     assert not (np.abs(image[80:, :20, :3].astype(int) - (0xD5, 0x5E, 0)).sum(2) < 60).any()
+    cured = small_map(coords, labels, triggered, ~triggered, box_of([coords]), size=100)
+    assert not (np.abs(cured[..., :3].astype(int) - (0xD5, 0x5E, 0)).sum(2) < 60).any(), "nothing alarms any more"
+    assert (np.abs(cured[:20, 80:, :3].astype(int) - (0, 0x72, 0xB2)).sum(2) < 60).any()
 
 
 def test_a_picture_survives_as_a_data_uri() -> None:
     coords = np.random.default_rng(0).normal(size=(50, 2))
-    image = small_map(coords, np.zeros(50, int), np.zeros(50, bool), box_of([coords]), size=60)
+    image = small_map(coords, np.zeros(50, int), *np.zeros((2, 50), bool), box_of([coords]), size=60)
     head, _, body = as_uri(image).partition(",")
     assert head == "data:image/png;base64"
     assert Image.open(io.BytesIO(base64.b64decode(body))).size == (60, 60)
