@@ -33,10 +33,10 @@ MOVE = 2  # pixels
 
 
 class Fresh(NamedTuple):
-    """``triggers``: those that work. ``honest``: by form, the L1 size in pixels of other classes' smallest trigger."""
+    """``triggers``: of the class, those that work. ``others``: other classes', in all forms."""
 
     triggers: list[Reconstructed]
-    honest: dict[str, float]
+    others: list[Reconstructed]
 
 
 def fresh(
@@ -57,27 +57,28 @@ def fresh(
         steps done and steps in all.
 
     Returns:
-        the triggers that work; those of the form that shows the class best where none shows it.
+        the triggers that work; none where no form shows the class.
     """
     steps, warps = FRESH.steps * len(FORMS), 72 if "warp" in forms else 0
     targets = [target] * STARTS + others(victim, target)
-    by_form: list[tuple[float, list[Reconstructed]]] = []
-    honest: dict[str, float] = {}
+    found: list[Reconstructed] = []
+    beside: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
         one = restarts(victim, images, form, targets, FRESH, seed + 31 * number)
         made = yield from _shifted(one, number * FRESH.steps, steps + warps)
-        own = [trigger for trigger in made if trigger.target == target]
-        honest[form] = min((trigger.size for trigger in made if trigger.target != target), default=math.inf)
-        if own:
-            by_form.append((min(trigger.size for trigger in own) / honest[form], own))
-    found = [trigger for share, own in by_form if share <= SMALLER for trigger in own]
-    if not found and by_form and not warps:
-        found = min(by_form, key=lambda row: row[0])[1]
+        own, rest = ([one for one in made if (one.target == target) is wanted] for wanted in (True, False))
+        if _smallest(own) <= SMALLER * _smallest(rest):
+            found += own
+        beside += rest
     if warps:
         for done, _, warp in nearest(victim, images, target, seed + 101):
             yield steps + done, steps + warps
             found += [warp] if warp else []
-    return Fresh(found, honest)
+    return Fresh(found, beside)
+
+
+def _smallest(triggers: Iterable[Reconstructed]) -> float:
+    return min((trigger.size for trigger in triggers), default=math.inf)
 
 
 def others(victim: Classifier, target: int) -> list[int]:

@@ -72,7 +72,7 @@ class Proof:
         self.measured = away[:MEASURED]
         self.fresh: list[Reconstructed] = []
         self.made: list[Reconstructed] = []
-        self.honest: dict[str, float] = {}
+        self.sizes: list[tuple[str, int, float]] = []  # form, class and size of triggers of either model
 
     def asr(
         self,
@@ -90,7 +90,7 @@ class Proof:
 
     def steps(self) -> Steps:
         """Makes the tests one after the other; yields what is done and what there is to do; returns ``Verified``."""
-        weights = [("true", 0), ("fresh", 4), ("shared", 3), ("scan", 6), ("path", 1), ("revival", 1)]
+        weights = [("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("path", 1), ("revival", 1)]
         total, before = 100 * sum(weight for _, weight in weights), 0
         self.natural = round(self.asr(self.purified, None), 2)
         for name, weight in weights:
@@ -120,14 +120,20 @@ class Proof:
         return None if self.true_asr is None else {"asr": self.true_asr}
 
     def _fresh(self) -> Steps:
-        """Fresh triggers of the victim, and copies of them: those that work on it, the worst for the purified first."""
+        """Fresh triggers of the victim, and copies of them: those that work on it, the worst for the purified first.
+
+        They have to be smaller than what other classes need, on the victim and on the purified model.
+        """
         if not self.found:
             return None
         forms = {trigger.form for trigger in self.known}
         images, seed = self.images[self.sought], self.seed + SEED
-        self.made, self.honest = yield from probes.fresh(self.victim, images, self.target, forms, seed)
+        self.made, others = yield from probes.fresh(self.victim, images, self.target, forms, seed)
+        self.sizes += [(one.form, one.target, one.size) for one in others]
         working: list[tuple[float, float, Reconstructed]] = []
         for trigger in (one for made in self.made for one in (made, *probes.copies(made))):
+            if not self._small(trigger):
+                continue
             before = self.asr(self.victim, trigger, most=GLANCE)
             if before >= WORKS:
                 working.append((self.asr(self.purified, trigger, most=GLANCE), before, trigger))
@@ -153,33 +159,44 @@ class Proof:
                 continue
             if trigger.target != self.target:
                 control = max(control, rate)
-            elif rate > best:
+            elif rate > best and self._small(trigger):
                 best, found = rate, trigger
         if found and best > max(control, self.evidence["fresh"]["asr"]):
             self.fresh.insert(0, found)
         return {"asr": round(best, 2), "control": round(control, 2)}
 
-    def _scan(self) -> Steps:
-        """A new scan of the purified model, all classes and every form.
-
-        A class may stand out for no other reason than that the purification made all others harder to reach. It counts
-        where a trigger of it works on the victim too, and is smaller than what any honest class of the victim needed.
-        """
-        more = SHARED.steps
+    def _search(self) -> Steps:
+        """A new scan of the purified model, all classes and every form."""
         for done, total, found in scan(self.purified, self.images[self.sought], seed=self.seed + SEED):
             if found is None:
-                yield done, total + more
+                yield done, total
         assert found is not None
-        verdict, main = judge(found), found.main
-        size, honest = float(main.sizes[found.target]), self.honest.get(main.form, math.inf)
-        if verdict.grade != "none" and size <= probes.SMALLER * honest:
-            made = Returning(self._on_both(main.form, [found.target] * probes.STARTS, 2))
-            for done, _ in made:
-                yield total + done, total + more
-            size = min((one.size for one, rate in made.result if rate >= WORKS), default=math.inf)
-        counts = size <= probes.SMALLER * honest
-        return {"verdict": verdict.grade if counts else "none", "target": found.target,
-                "suspicion": verdict.facts["suspicion"]}  # fmt: skip
+        self.seen = found
+        self.sizes += [(form.form, *row) for form in found.forms for row in enumerate(form.sizes.tolist())]
+        return None
+
+    def _small(self, trigger: Reconstructed) -> bool:
+        """Whether a trigger is smaller than what any other class needs on either model; of a warp nobody can say."""
+        honest = (
+            size
+            for form, label, size in self.sizes
+            if form == trigger.form and label not in (self.target, trigger.target) and not math.isnan(size)
+        )
+        return trigger.form == "warp" or trigger.size <= probes.SMALLER * min(honest, default=math.inf)
+
+    def _scan(self) -> Steps:
+        """The class that the new scan names.
+
+        It may stand out for no other reason than that the purification made all others harder to reach. It counts where
+        a trigger of it works on the victim too, and is smaller than what other classes need.
+        """
+        verdict, main = judge(self.seen), self.seen.main
+        named = verdict.grade
+        if named != "none":
+            made = yield from self._on_both(main.form, [self.seen.target] * probes.STARTS, 2)
+            if not any(rate >= WORKS and self._small(one) for one, rate in made):
+                named = "none"
+        return {"verdict": named, "target": self.seen.target, "suspicion": verdict.facts["suspicion"]}
 
     def _on_both(
         self, form: str, targets: list[int], seed: int
