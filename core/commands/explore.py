@@ -11,6 +11,7 @@ from core.commands.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
 from core.explore.jobs import told
+from core.runs import hashes
 from core.runs.files import strict_json
 from core.runs.record import Run
 
@@ -54,6 +55,7 @@ def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     from core.explore.maps import make_map
 
     with told(run, f"{method}-{dims}") as report:
+        hashes.check(run)
         coords = make_map(run, method, dims, report)
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
 

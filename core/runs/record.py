@@ -65,7 +65,8 @@ class Run(RunArrays):
 
         ``format``, ``id``, ``created`` (ISO 8601, UTC), ``queued`` (when a worker was last asked for), ``status`` as
         last written (``Run.status`` is the truth), ``spec``, ``worker`` ({pid, started} or None), ``machine``,
-        ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``result`` (figures, when done), ``failure``
+        ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``inputs`` and ``outputs`` (SHA-256 by kind, see
+        ``core.runs.hashes``; absent in older records), ``result`` (figures, when done), ``failure``
         ({code, message, facts} or None), ``recording`` (True: shipped), maybe ``title``; and where runs follow one
         another (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of the run that this
         one waits for.

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import decode, files, load
+from core.data import decode, files, layout, load
 from core.errors import BadInput
 
 
@@ -176,7 +176,7 @@ def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(folder))
 
     fill(tmp_path, ["a", "b"])
-    monkeypatch.setattr(files, "_images", closed)
+    monkeypatch.setattr(layout, "images_in", closed)
     error = code_of(tmp_path)
     assert error.code == "folder_not_readable"
     assert (error.facts["path"], error.facts["reason"]) == (str(tmp_path / "a"), "Permission denied")
