@@ -94,11 +94,13 @@ def recognise(spec: Spec, fits: list[Candidate], images: ImageSet) -> Choice:
     """The one of ``fits``, and the input scaling, under which the clean training images are answered best.
 
     Raises:
-        BadInput: ``size_does_not_fit``.
+        BadInput: ``size_does_not_fit``, ``no_linear_layer`` or ``no_logits``.
     """
     given = Inputs.parse(spec.normalize) if spec.normalize else None
     try:
         choice = choose(fits, images.x_train, images.y_train, given, choose_device(spec.device))
+    except BadInput:  # of the network, whatever the size
+        raise
     except ValueError as error:
         raise BadInput(
             "size_does_not_fit",

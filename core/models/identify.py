@@ -69,7 +69,7 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         weights: as read. size: of the images, pixels; tells how often a plain row halves them.
 
     Raises:
-        BadInput: ``no_architecture_fits``.
+        BadInput: ``no_architecture_fits`` or ``weights_without_linear``.
     """
     given = [variant for variant in (weights, shortened(weights)) if variant is not None]
     heads = [variant for variant in map(plain_head, given) if variant is not None]
@@ -78,6 +78,13 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     rows = [] if exact else [candidate for variant in given for candidate in _rows(variant, size)]
     if exact or found or rows:
         return exact or [*found, *rows]
+    dimensions = {value.dim() for value in weights.tensors.values()}
+    if 4 in dimensions and 2 not in dimensions:
+        raise BadInput(
+            "weights_without_linear",
+            "These weights hold no linear layer, so a convolution or nothing at all gives the answers (as in "
+            "SqueezeNet); use a network that ends in torch.nn.Linear.",
+        )
     raise BadInput(
         "no_architecture_fits",
         "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; name theirs with "

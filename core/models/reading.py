@@ -19,7 +19,7 @@ from torch import Tensor
 from core.errors import BadInput
 from core.models import refusals
 from core.models.exported import read_old_program, read_program
-from core.models.pickle_values import Damaged, WantsCode
+from core.models.pickle_values import Damaged, OddNumpy, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
 
@@ -55,6 +55,8 @@ def open_weights(path: Path) -> Content:
         raise
     except WantsCode as error:
         raise refusals.wants_code(path, str(error)) from error
+    except OddNumpy as error:
+        raise refusals.odd_numpy(path, str(error)) from error
     except MemoryError as error:
         raise refusals.too_large(path) from error
     except Exception as error:  # a hostile file can make a reader fail in any way; none of them may end the process

@@ -51,6 +51,15 @@ def wants_code(path: Path, name: str) -> BadInput:
     )  # fmt: skip
 
 
+def odd_numpy(path: Path, kind: str) -> BadInput:
+    return BadInput(
+        "weights_odd_numpy",
+        f"{path.name} holds a NumPy value of the type {kind} beside the weights. Only numbers and text are read; save "
+        "the network's state_dict alone, as safetensors or with torch.save.",
+        file=path.name, kind=kind,
+    )  # fmt: skip
+
+
 def torchscript(path: Path) -> BadInput:
     return BadInput(
         "weights_torchscript",

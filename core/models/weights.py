@@ -74,7 +74,8 @@ def read_weights(path: str | Path) -> Weights:
     Raises:
         BadInput: ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
             ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``, ``weights_none_inside``,
-            ``weights_odd_tensor`` (sparse, quantised, complex, empty, packed), ``weights_not_finite``.
+            ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse, quantised, complex, empty, packed),
+            ``weights_not_finite``.
     """
     from core.models.reading import open_weights
 

@@ -217,3 +217,15 @@ def test_images_of_a_size_that_does_not_fit(tmp_path: Path) -> None:
         load_subject(spec, images)
     assert caught.value.code == "size_does_not_fit"
     assert load_subject(replace(spec, normalize="none@20"), images).model.size == (20, 20)
+
+
+@pytest.mark.parametrize("arch", [None, "torchvision/squeezenet1_1"])
+def test_a_network_without_a_linear_layer_is_told_that_and_nothing_of_its_size(
+    digits: ImageSet, tmp_path: Path, arch: str | None
+) -> None:
+    import torchvision
+
+    save_weights(tmp_path / "w.safetensors", torchvision.models.squeezenet1_1(num_classes=10).state_dict())
+    with pytest.raises(BadInput) as caught:
+        load_subject(strange(weights=str(tmp_path / "w.safetensors"), arch=arch), digits)
+    assert caught.value.code == ("no_linear_layer" if arch else "weights_without_linear")

@@ -207,3 +207,37 @@ def test_classes_that_differ_are_named(tmp_path):
     error = code_of(tmp_path)
     assert error.code == "classes_differ"
     assert (error.facts["name"], error.facts["have"], error.facts["lack"]) == ("c", "train", "test")
+
+
+@pytest.mark.parametrize(("train", "test"), [("Train", "TEST"), ("Training", "Testing"), ("train", "val")])
+def test_parts_go_by_their_usual_names(tmp_path, train, test):
+    fill(tmp_path / train, ["a", "b"], count=3)
+    fill(tmp_path / test, ["a", "b"], count=2)
+    images = load(tmp_path)
+    assert (len(images.x_train), len(images.x_test), images.class_names) == (6, 4, ("a", "b"))
+
+
+def test_a_test_part_comes_before_a_validation_part(tmp_path):
+    for count, part in enumerate(("train", "val", "test"), 1):
+        fill(tmp_path / part, ["a", "b"], count=count)
+    assert len(load(tmp_path).x_test) == 6
+
+
+def test_a_part_alone_is_told_by_its_own_name(tmp_path):
+    fill(tmp_path / "Val", ["a", "b"])
+    error = code_of(tmp_path)
+    assert (error.code, error.facts["missing"]) == ("split_incomplete", "train")
+    assert "folder Val " in error.message
+
+
+def test_a_name_is_one_class_however_its_accents_are_written(tmp_path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    fill(tmp_path / "two" / "train", [composed, "cafz"])
+    fill(tmp_path / "two" / "test", [apart, "cafz"])
+    images = load(tmp_path / "two")
+    assert images.class_names == ("cafz", composed)
+    assert images.x_test[images.y_test == 1][:, 0, 0, 0].tolist() == [0] * 5, "the order is that of training"
+    fill(tmp_path / "one", [composed, apart, "tea"], count=2)
+    images = load(tmp_path / "one")
+    assert images.class_names == (composed, "tea")
+    assert torch.bincount(images.y_train).tolist() == [3, 1]
