@@ -115,7 +115,7 @@ def result(
         "proof": verified.evidence if verified else {},
         "stamps": state.stamps,
         "given_up": bool(state.given_up),
-        "seconds": state.seconds,
+        "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
         "device": device_name(state.device),
         "arch": state.subject.arch,
         "normalize": state.subject.normalize,

@@ -12,7 +12,7 @@ from core.errors import BadInput
 from core.explore import place
 from core.explore.jobs import told
 from core.runs import hashes
-from core.runs.files import strict_json
+from core.runs.files import require_room, strict_json
 from core.runs.record import Run
 
 LOOK_AGAIN = 0.1  # seconds
@@ -21,6 +21,7 @@ LOOK_AGAIN = 0.1  # seconds
 def explore(arguments: argparse.Namespace) -> int:
     """Features, neighbours and suspicion; or another map; or saliency."""
     run = find(arguments.run)
+    require_room(place.folder_of(run), place.NEEDED)
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
     elif arguments.map:

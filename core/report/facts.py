@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from core import victims
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Cure, Event, Frame, Measured, Scanned, StageStarted, Stamps, Verified
+from core.events import Cure, Event, Frame, Measured, Scanned, Stamps, Verified, seconds_by_stage
 from core.intervals import Interval, wilson
 from core.report.proof import Proof, read
 from core.runs import hashes
@@ -224,15 +224,7 @@ def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) ->
     """Seconds of work by stage: as the run itself reported them at its end, else from the times of its events."""
     if reported:
         return {str(stage): float(seconds) for stage, seconds in reported.items()}
-    found: dict[str, float] = {}
-    stage, last = None, 0.0
-    for moment, event in events:
-        if stage is not None:  # a resumed run's clock may start again; time never runs backwards
-            found[stage] = found.get(stage, 0.0) + max(0.0, moment - last)
-        last = moment
-        if isinstance(event, StageStarted):
-            stage = event.stage
-    return found
+    return seconds_by_stage(events)
 
 
 def _input(run: Run, spec: Spec, card: Card | None, data: dict[str, Any]) -> Hashed | None:

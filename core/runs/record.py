@@ -27,7 +27,7 @@ from core.errors import BadInput
 from core.events import Event
 from core.runs import process
 from core.runs.arrays import RunArrays
-from core.runs.files import EventReader, write_atomic, write_json
+from core.runs.files import MB, EventReader, require_room, write_atomic, write_json
 from core.runs.spec import Spec
 
 FORMAT = 1
@@ -181,7 +181,8 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
         title: shown instead of the model's name.
 
     Raises:
-        BadInput: what ``Spec.validate`` finds; ``out_not_empty``; ``folder_not_writable``.
+        BadInput: what ``Spec.validate`` finds; ``out_not_empty``; ``folder_not_writable``,
+            ``place_not_writable``.
     """
     spec.validate()
     root = root or paths.runs_folder()
@@ -196,6 +197,7 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
                 f"The folder {home} is not empty; a run needs a new or an empty folder.",
                 path=str(home),
             )
+        require_room(home, _needed(spec))
         stamp = moment.isoformat(timespec="milliseconds")
         data: dict[str, Any] = {
             "format": FORMAT, "id": identifier, "created": stamp, "queued": stamp, "status": "queued",
@@ -203,6 +205,10 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
             "classes": [], "target": None, "result": None, "failure": None, "recording": False,
         }  # fmt: skip
         write_json(home / "run.json", data | ({"title": title} if title else {}))
+    except BadInput:
+        with contextlib.suppress(OSError):  # only if it is empty
+            home.rmdir()
+        raise
     except OSError as error:
         raise BadInput(
             "folder_not_writable",
@@ -215,6 +221,14 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
             root.mkdir(parents=True, exist_ok=True)
             (root / identifier).symlink_to(home, target_is_directory=True)
     return Run(home)
+
+
+def _needed(spec: Spec) -> int:
+    """Bytes that a run will write, roughly: the map, checkpoints, and the result in two formats."""
+    weights = 0
+    with contextlib.suppress(OSError):
+        weights = os.path.getsize(paths.expanded(str(spec.weights))) if spec.weights else 0
+    return 4 * MB if spec.scan_only else 16 * MB + 4 * weights
 
 
 def open(run: str | Path, root: Path | None = None) -> Run:
