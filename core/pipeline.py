@@ -77,6 +77,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     facts: dict[str, Any] = {
         "spec": spec.to_dict(),
         "inputs": taken.hashes,
+        "notes": [fact.message for fact in images.notes],
         "classes": list(images.class_names),
         "device": outcome.device_name(device),
         "precision": str(subject.model.precision).removeprefix("torch."),

@@ -12,12 +12,13 @@ from core.attacks.trigger import Trigger
 from core.data.imageset import ImageSet
 from core.device import choose as choose_device
 from core.errors import BadInput
+from core.found import Found
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
 from core.models.inputs import COARSE, Choice, Tried, choose, make
 from core.models.own_class import own_candidate
-from core.models.weights import Found, Weights, classifier, read_weights
+from core.models.weights import Weights, classifier, read_weights
 from core.runs.spec import Inputs, Spec
 from core.victims import Card, card_of, trigger_of
 
@@ -60,12 +61,12 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
         _same_classes(card.classes, images)
         model = classifier(weights, card.arch, card.classes, card.mean, card.std)
         trigger = trigger_of(card, images.size)
-        return Subject(model, weights, card.arch, card.data, card, trigger, found=weights.found)
+        return Subject(model, weights, card.arch, card.data, card, trigger, found=(*weights.found, *images.notes))
     choice = recognise(spec, networks(spec, weights, images), images)
     if not said_all(spec):
         check_answers(choice, images)
     best = choice.tried[0]
-    found = (*choice.candidate.weights.found, *choice.candidate.found)
+    found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
     return Subject(
         choice.model, choice.candidate.weights, choice.candidate.arch, choice.inputs.name, accuracy=best.accuracy,
         tried=choice.tried, found=found,

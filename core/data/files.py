@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.decode import decode, mixed_sizes
+from core.data.decode import Seen, decode
 from core.data.imageset import ImageSet
-from core.data.layout import layout
+from core.data.layout import Layout, layout
 from core.data.npz import load_npz
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
+from core.found import Found
 from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 _AT_A_TIME = 256
+MOST_ENDINGS = 8  # named in a sentence
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -46,8 +49,9 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
 
     Classes are numbered in the order of their names, or of their numbers where all names are numbers (torchvision's
     ``ImageFolder`` sorts these as text: 1, 10, 2; names as long as one another sort alike either way). A folder
-    without ``train`` and ``test`` is split, 80 % of each class for training. Reading takes memory for the set twice,
-    see :func:`core.data.decode.check_set_size`.
+    without ``train`` and ``test`` (or other names for these) is split, 80 % of each class for training. What is left
+    out or read otherwise than it lies there is told in ``ImageSet.notes``. Reading takes memory for the set twice, see
+    :func:`core.data.decode.check_set_size`.
 
     Args:
         path: the folder.
@@ -60,33 +64,51 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         OSError: a folder may not be opened.
     """
     name = _shown(absolute(path).name)
-    parts = layout(path)
-    if len(parts) == 1:
-        classes, files, labels = parts[0]
-        y = torch.tensor(labels)
-        train, test = stratified_split(y, classes, TRAIN_SHARE, seed)
-        x = decode(files, name, progress=progress)
-        shown = tuple(map(_shown, classes))
-        return ImageSet(name, _channels_first(x, train), y[train], _channels_first(x, test), y[test], shown)
-
-    (classes, train_files, train_labels), (_, test_files, test_labels) = parts
-    total = len(train_files) + len(test_files)
-
-    def tell(offset: int) -> Progress | None:
-        return None if progress is None else lambda done, _: progress(offset + done, total)
-
-    x_train = decode(train_files, name, progress=tell(0), whole=total)
-    x_test = decode(test_files, name, progress=tell(len(train_files)))
-    if x_train.shape[1:3] != x_test.shape[1:3]:
-        raise mixed_sizes(str(test_files[0]), x_test.shape[1:3], x_train.shape[1:3])
+    found = layout(path)
+    first = found.parts[0]
+    files = [file for part in found.parts for file in part.files]
+    y = torch.tensor([label for part in found.parts for label in part.labels])
+    if len(found.parts) == 1:
+        train, test = stratified_split(y, first.classes, TRAIN_SHARE, seed)
+    else:
+        train, test = torch.arange(len(files)).tensor_split([len(first.files)])
+    seen = Seen()
+    x = decode(files, name, progress=progress, seen=seen)
     return ImageSet(
         name=name,
-        x_train=_channels_first(x_train, torch.arange(len(x_train))),
-        y_train=torch.tensor(train_labels),
-        x_test=_channels_first(x_test, torch.arange(len(x_test))),
-        y_test=torch.tensor(test_labels),
-        class_names=tuple(map(_shown, classes)),
+        x_train=_channels_first(x, train),
+        y_train=y[train],
+        x_test=_channels_first(x, test),
+        y_test=y[test],
+        class_names=tuple(map(_shown, first.classes)),
+        notes=tuple(_notes(found, seen)),
     )
+
+
+def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
+    """What was left out of a folder, or read otherwise than it lies there."""
+    others = sum((part.others for part in found.parts), Counter[str]())
+    if count := others.total():
+        kinds = ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(others.items())[:MOST_ENDINGS])
+        total = count + sum(len(part.files) for part in found.parts)
+        text = f"{count} of {total} files in the class folders are no images that are read, and were left out: {kinds}."
+        yield Found("left_out", text, {"count": count, "total": total, "kinds": kinds})
+    if found.unused:
+        names = ", ".join(map(_shown, found.unused[:MOST_ENDINGS]))
+        yield Found("unused", f"Folders beside those of training and test were left out: {names}.", {"names": names})
+    if count := found.loose:
+        yield Found("loose", f"{count} images beside the class folders were left out.", {"count": count})
+    if count := sum(part.below for part in found.parts):
+        text = f"{count} images in folders below their class's were counted as the class's."
+        yield Found("below", text, {"count": count})
+    if count := len(seen.turned):
+        yield Found("turned", f"{count} images were turned upright, as their EXIF data says.", {"count": count})
+    if count := len(seen.paged):
+        yield Found("paged", f"{count} TIFF files hold several pages; of each, the first was read.", {"count": count})
+    if seen.deep and seen.bits < 16:
+        most, count = max(seen.most), len(seen.deep)
+        text = f"{count} pictures of 16 bits hold no value above {most}, and were read as pictures of {seen.bits} bits."
+        yield Found("bits", text, {"count": count, "most": most, "bits": seen.bits})
 
 
 def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:

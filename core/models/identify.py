@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from core.errors import BadInput
+from core.found import Found
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
 from core.models.classifier import last_linear
 from core.models.index import COUNTERS, HEADS, Shapes, canonical, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
 from core.models.sequential import build_row, parse, structures
-from core.models.weights import Found, Weights, fill
+from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.found import Found
 from core.models import build
 from core.models.classifier import Classifier
 from core.models.index import COUNTERS
@@ -18,15 +19,6 @@ from core.models.refusals import not_finite, odd_tensor
 from core.models.unwrap import Unwrapped, common_prefix
 
 AVERAGED_COUNT = "n_averaged"
-
-
-@dataclass(frozen=True)
-class Found:
-    """Something worth saying about a file. ``code``: the catalogue's ``found.<code>``; ``message``: in English."""
-
-    code: str
-    message: str
-    facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

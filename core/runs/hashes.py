@@ -242,7 +242,7 @@ def _changed(run: Run, kind: str) -> BadInput:
 
 
 def _files(path: Path) -> list[Path]:
-    return [file for part in layout(path) for file in part.files]
+    return [file for part in layout(path).parts for file in part.files]
 
 
 def _card(spec: Spec) -> victims.Card | None:
