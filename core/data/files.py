@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,14 @@ from core.data.npz import load_npz
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
 from core.found import Found
+from core.intervals import wilson
 from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 _AT_A_TIME = 256
 MOST_ENDINGS = 8  # named in a sentence
+UNEQUAL = 5  # times as many images of one class as of another: said
+FEW_TEST = 200  # images: fewer are said
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -32,9 +36,9 @@ def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSe
         BadInput: what these raise; ``folder_not_readable``.
     """
     if not os.path.isdir(path):
-        return load_npz(path, seed)
+        return _sized(load_npz(path, seed))
     try:
-        return load_folder(path, seed, progress)
+        return _sized(load_folder(path, seed, progress))
     except OSError as error:
         raise BadInput(
             "folder_not_readable",
@@ -83,6 +87,33 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         class_names=tuple(map(_shown, first.classes)),
         notes=tuple(_notes(found, seen)),
     )
+
+
+def _sized(images: ImageSet) -> ImageSet:
+    """The set with notes on what figures taken on it can say."""
+    counts = torch.bincount(images.y_train, minlength=images.num_classes)
+    least, most = int(counts.argmin()), int(counts.argmax())
+    notes = list(images.notes)
+    if counts[most] > UNEQUAL * counts[least]:
+        small, large = images.class_names[least], images.class_names[most]
+        text = (
+            f"The classes are unequal, from {counts[least]} training images ({small}) to {counts[most]} ({large}): "
+            f"accuracy says mostly how {large} is read, and little of {small}."
+        )
+        facts: dict[str, str | int | float] = {
+            "least": int(counts[least]),
+            "small": small,
+            "most": int(counts[most]),
+            "large": large,
+        }
+        notes.append(Found("unequal", text, facts))
+    if (count := len(images.y_test)) < FEW_TEST:
+        interval = wilson(90.0, count)
+        assert interval is not None
+        low, high = round(interval.low), round(interval.high)
+        text = f"There are only {count} test images: where 90 % of them are right, chance allows for {low} to {high} %."
+        notes.append(Found("few_test", text, {"count": count, "low": low, "high": high}))
+    return replace(images, notes=tuple(notes))
 
 
 def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
