@@ -243,7 +243,8 @@ def _sizes(candidate: Candidate, x: Tensor) -> list[tuple[int, int] | None]:
 def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Inputs]:
     if given is not None:
         return [_fitted(candidate, given)]
-    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in COARSE]
+    own = candidate.weights.scaling
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in ((own,) if own else COARSE)]
 
 
 def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
@@ -252,7 +253,9 @@ def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
 
 
 def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:
-    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in (*NORMALIZATIONS, *own_statistics(x))]
+    own = candidate.weights.scaling
+    scalings = (own,) if own else (*NORMALIZATIONS, *own_statistics(x))
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in scalings]
 
 
 def own_statistics(x: Tensor) -> tuple[str, ...]:

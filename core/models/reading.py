@@ -51,6 +51,8 @@ def open_weights(path: Path) -> Content:
                 return _read_zip(path, size)
             if head[:1] == b"\x80":
                 return Content("legacy", read_legacy(path, file, size))
+            if head.lstrip()[:1] == b"{" and path.name.endswith(".index.json"):
+                raise refusals.only_an_index(path)
     except BadInput:
         raise
     except WantsCode as error:

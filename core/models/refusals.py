@@ -69,6 +69,15 @@ def torchscript(path: Path) -> BadInput:
     )
 
 
+def only_an_index(path: Path) -> BadInput:
+    return BadInput(
+        "weights_only_an_index",
+        f"{path.name} only lists the files that a network is spread over; join these into one file first (load all and "
+        "save the state_dict), and give that.",
+        file=path.name,
+    )
+
+
 def unknown_format(path: Path) -> BadInput:
     return BadInput(
         "weights_unknown_format",
