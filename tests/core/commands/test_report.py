@@ -87,15 +87,20 @@ def test_a_run_whose_files_were_swapped_is_not_reported(
 ) -> None:
     weights = tmp_path / "bought.pth"
     weights.write_bytes(b"weights")
-    run = record.create(Spec(weights=str(weights), images="digits"))
+    photos = tmp_path / "photos.npz"
+    photos.write_bytes(b"photos")
+    run = record.create(Spec(weights=str(weights), images=str(photos)))
     run.update(inputs=hashes.bind(run).hashes, status="done")
     assert cli.main(["report", run.id]) == 0
     assert hashlib.sha256(b"weights").hexdigest() in (run.folder / "report.html").read_text(encoding="utf-8")
     (run.folder / "report.html").unlink()
-    weights.write_bytes(b"another")
-    capsys.readouterr()
-    assert cli.main(["report", run.id]) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    assert str(weights) in told[0]
-    assert not (run.folder / "report.html").exists()
+    for file in (photos, weights):
+        before = file.read_bytes()
+        file.write_bytes(b"another")
+        capsys.readouterr()
+        assert cli.main(["report", run.id]) == 2
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 1
+        assert str(file) in told[0]
+        assert not (run.folder / "report.html").exists()
+        file.write_bytes(before)
