@@ -20,6 +20,7 @@ from core.options import (
     BAD_INPUT,
     DONE,
     EXIT_CODES,
+    FAILED,
     INTERRUPTED,
     Help,
     Parser,
@@ -30,6 +31,7 @@ from core.options import (
     budget,
     names,
 )
+from core.runs.files import NOT_WRITTEN
 from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
 from core.words import LANGUAGES
 
@@ -56,6 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # "| head" has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN:
+            raise
+        print(f"{error.filename or 'A file'} could not be written: {error.strerror}.", file=sys.stderr)
+        return FAILED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -156,7 +163,12 @@ def _add_purify(commands: Any) -> None:
     _add_model(command)
     command.add_argument("--defence", default=Spec.defence, metavar="NAME", help=f"the method: {', '.join(DEFENCES)}")
     command.add_argument("--preset", default=Spec.preset, metavar="NAME", help=f"its settings: {', '.join(PRESETS)}")
-    add_settings(command, "--set", "a setting of the defence, such as epochs=2; repeat for more")
+    add_settings(
+        command,
+        "--set",
+        "a setting of the defence, such as lr=0.005; repeat for more. epochs is an upper bound: mcl ends earlier where "
+        "the attack is gone",
+    )
     command.add_argument(
         "--projection", default=Spec.projection, metavar="NAME", help=f"method: {', '.join(PROJECTIONS)}"
     )
@@ -185,7 +197,7 @@ def _add_compare(commands: Any) -> None:
         "Every defence gets the same clean images and seed. Each is a run of its own, which the dashboard and\n"
         "python -m core runs show too. One attack and one seed say little about other models.\n\n" + EXIT_CODES,
     )  # fmt: skip
-    _add_model(command)
+    _add_model(command, one_run=False)
     command.add_argument(
         "--defences",
         type=names,
@@ -209,8 +221,8 @@ def _add_scan(commands: Any) -> None:
     command.set_defaults(map=False)
 
 
-def _add_model(command: argparse.ArgumentParser) -> None:
-    """What ``purify`` and ``scan`` share; the names are those of ``Spec``."""
+def _add_model(command: argparse.ArgumentParser, one_run: bool = True) -> None:
+    """What ``purify``, ``scan`` and ``compare`` share; the names are those of ``Spec``."""
     command.add_argument(
         "weights", nargs="?", metavar="WEIGHTS", help="safetensors or PyTorch file, or the name of a shipped victim"
     )
@@ -239,7 +251,8 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "WEIGHTS no fewer than 500 images, or all there are)",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
-    command.add_argument("--out", type=Path, metavar="RUN", help="folder for the run, new or empty; else one is made")
+    out = "folder for the run, new or empty; else one is made" if one_run else argparse.SUPPRESS  # is refused by name
+    command.add_argument("--out", type=Path, metavar="RUN", help=out)
     add_seed(command, "of everything that is drawn at random")
     add_device(command)
     add_json(command)

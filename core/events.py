@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
@@ -166,6 +167,19 @@ KINDS: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (StageStarted, Progress, Measured, Scanned, Frame, Step, Verified, Finished, Failed, Steered)
 }
+
+
+def seconds_by_stage(told: Iterable[tuple[float, Event]]) -> dict[str, float]:
+    """Seconds of work by stage, from the moments of a run's events; pauses and gaps between workers are in none."""
+    found: dict[str, float] = {}
+    stage, last = None, 0.0
+    for moment, event in told:
+        if stage is not None:  # a resumed run's clock may start again; time never runs backwards
+            found[stage] = found.get(stage, 0.0) + max(0.0, moment - last)
+        last = moment
+        if isinstance(event, StageStarted):
+            stage = event.stage
+    return found
 
 
 def to_json(event: Event) -> dict[str, Any]:

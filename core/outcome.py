@@ -68,7 +68,10 @@ def hand_out(state: State, model: Classifier, after: Measured, verified: Verifie
         "cure": verified.cure, "cure_reasons": verified.reasons, "proof": verified.evidence,
     }  # fmt: skip
     source = subject.card.weights if subject.card else Path(str(state.spec.weights))
-    write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source=source)
+    noted = (state.run.data.get("inputs") or {}).get("weights")  # as it was read: another may lie there by now
+    came_from = subject.card.sha256 if subject.card else noted
+    card = write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source, came_from)
+    state.run.update(outputs={name: entry["sha256"] for name, entry in card["output"].items()})
 
 
 def _numbers(scaling: torch.Tensor) -> list[float]:
@@ -112,7 +115,7 @@ def result(
         "proof": verified.evidence if verified else {},
         "stamps": state.stamps,
         "given_up": bool(state.given_up),
-        "seconds": state.seconds,
+        "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
         "device": device_name(state.device),
         "arch": state.subject.arch,
         "normalize": state.subject.normalize,

@@ -27,6 +27,7 @@ from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
 from core.returning import Returning
 from core.run_state import Clock, Kept, State
+from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
@@ -56,9 +57,11 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     clock = Clock(steering)
     yield StageStarted("load")
     device = choose_device(spec.device)
+    taken = hashes.bind(run)
     images = _named(load(spec.images), spec.class_names)
     spec = _with_enough(spec, images)
     subject = load_subject(spec, images)
+    taken.require_same()
     subject.model.to(device).precision = precision(device)
     if spec.target is not None and spec.target >= images.num_classes:
         raise BadInput(
@@ -74,6 +77,8 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     budget = images.x_train[chosen], images.y_train[chosen]
     facts: dict[str, Any] = {
         "spec": spec.to_dict(),
+        "inputs": taken.hashes,
+        "notes": [fact.message for fact in images.notes],
         "classes": list(images.class_names),
         "device": outcome.device_name(device),
         "precision": str(subject.model.precision).removeprefix("torch."),

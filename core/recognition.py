@@ -69,7 +69,7 @@ def inspect(spec: Spec, progress: Progress, told: Told, pictures: Path | None = 
     told({"candidates": [_candidate(fit) for fit in fits]})
     progress("scaling", 0, 0)
     choice = recognise(spec, fits, images)
-    told(_chosen(choice) | {"objection": None if said_all(spec) else _objection(choice, images)})
+    told(_chosen(choice, images) | {"objection": None if said_all(spec) else _objection(choice, images)})
 
 
 def _unpacked(images: str, progress: Progress) -> tuple[str, int]:
@@ -122,8 +122,8 @@ def _candidate(fit: Candidate) -> dict[str, Any]:
     return {"arch": fit.arch, "classes": fit.classes, "channels": fit.channels}
 
 
-def _chosen(choice: Choice) -> dict[str, Any]:
-    found = (*choice.candidate.weights.found, *choice.candidate.found)
+def _chosen(choice: Choice, images: ImageSet) -> dict[str, Any]:
+    found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
     return {
         "arch": choice.candidate.arch, "normalize": choice.inputs.name, "accuracy": choice.tried[0].accuracy,
         "tried": [_row(tried) for tried in choice.tried[:MOST_ROWS]], "found": [asdict(fact) for fact in found],

@@ -10,7 +10,7 @@ import torch
 
 from core.data.imageset import ImageSet
 from core.defenses import DEFENCES
-from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps
+from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps, seconds_by_stage
 from core.frames import FrameTaker
 from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
@@ -33,7 +33,8 @@ class State:
 
     ``restarts``: those reconstructed from other starts, for the purification alone. ``stamps``: whether the
     purification took random stamps, in place of triggers ("alone") or with them ("beside"). ``kept``: what comes of
-    it, where that is known before the end.
+    it, where that is known before the end. ``seconds``: of each stage; ``earlier``: those of the workers before this
+    one.
     """
 
     run: Run
@@ -49,6 +50,7 @@ class State:
     before: Measured | None = None
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    earlier: dict[str, float] = field(default_factory=dict)
     steps: int = 0
     stamps: Stamps | None = None
     kept: Kept | None = None
@@ -88,7 +90,9 @@ class State:
 
     def recall(self) -> None:
         """What an earlier worker of this run has already found out."""
-        for _, event in self.run.events():
+        events = self.run.events()
+        self.earlier = seconds_by_stage(events)
+        for _, event in events:
             if isinstance(event, Measured) and event.when == "before":
                 self.before = event
             elif isinstance(event, Scanned):

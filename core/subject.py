@@ -12,12 +12,14 @@ from core.attacks.trigger import Trigger
 from core.data.imageset import ImageSet
 from core.device import choose as choose_device
 from core.errors import BadInput
+from core.found import Found
+from core.models.balance import are_unequal, pick, weights
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
 from core.models.inputs import COARSE, Choice, Tried, choose, make
 from core.models.own_class import own_candidate
-from core.models.weights import Found, Weights, classifier, read_weights
+from core.models.weights import Weights, classifier, read_weights
 from core.runs.spec import Inputs, Spec
 from core.victims import Card, card_of, trigger_of
 
@@ -60,12 +62,12 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
         _same_classes(card.classes, images)
         model = classifier(weights, card.arch, card.classes, card.mean, card.std)
         trigger = trigger_of(card, images.size)
-        return Subject(model, weights, card.arch, card.data, card, trigger, found=weights.found)
+        return Subject(model, weights, card.arch, card.data, card, trigger, found=(*weights.found, *images.notes))
     choice = recognise(spec, networks(spec, weights, images), images)
     if not said_all(spec):
         check_answers(choice, images)
     best = choice.tried[0]
-    found = (*choice.candidate.weights.found, *choice.candidate.found)
+    found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
     return Subject(
         choice.model, choice.candidate.weights, choice.candidate.arch, choice.inputs.name, accuracy=best.accuracy,
         tried=choice.tried, found=found,
@@ -94,11 +96,13 @@ def recognise(spec: Spec, fits: list[Candidate], images: ImageSet) -> Choice:
     """The one of ``fits``, and the input scaling, under which the clean training images are answered best.
 
     Raises:
-        BadInput: ``size_does_not_fit``.
+        BadInput: ``size_does_not_fit``, ``no_linear_layer`` or ``no_logits``.
     """
     given = Inputs.parse(spec.normalize) if spec.normalize else None
     try:
         choice = choose(fits, images.x_train, images.y_train, given, choose_device(spec.device))
+    except BadInput:  # of the network, whatever the size
+        raise
     except ValueError as error:
         raise BadInput(
             "size_does_not_fit",
@@ -134,15 +138,18 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
         BadInput: ``near_chance``, ``classes_sorted_as_text`` or ``classes_renumbered``.
     """
     best = choice.tried[0]
-    step = max(1, len(images.x_train) // max(500, 10 * images.num_classes))
-    labels = images.y_train[::step]
-    chance = torch.bincount(labels, minlength=images.num_classes).max().item() / len(labels)
-    least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.images) ** 0.5))
+    unequal, most = are_unequal(images.y_train), max(500, 10 * images.num_classes)
+    step = max(1, len(images.x_train) // most)
+    chosen = pick(images.y_train, most, True) if unequal else torch.arange(0, len(images.x_train), step)
+    labels = images.y_train[chosen]
+    weight = weights(labels, unequal)
+    chance = torch.zeros(images.num_classes, dtype=torch.float64).index_add_(0, labels, weight).max().item()
+    least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.judged) ** 0.5))
     if best.accuracy >= max(least, RENUMBERED):
         return
-    predicted = _knowing(choice, images, step)
+    predicted = _knowing(choice, images, chosen)
     as_text = sorted_as_text(images.class_names)[labels]
-    sorted_right = 100 * (predicted.cpu() == as_text.cpu()).double().mean().item()
+    sorted_right = 100 * (weight * (predicted.cpu() == as_text.cpu())).sum().item()
     numbers = all(name.isdecimal() for name in images.class_names)
     if numbers and sorted_right >= max(RENUMBERED, 1.5 * best.accuracy):
         raise BadInput(
@@ -153,7 +160,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
             "(c1, c2, c10), which are then sorted as text, or renumber the labels.",
             accuracy=round(best.accuracy, 1), renumbered=round(sorted_right, 1),
         )  # fmt: skip
-    right, order = renumbered(predicted, labels, images.num_classes)
+    right, order = renumbered(predicted, labels, images.num_classes, weight)
     if right >= max(RENUMBERED, 1.5 * best.accuracy):
         moved = [(images.class_names[k], int(order[k])) for k in range(images.num_classes) if order[k] != k][:5]
         pairs = ", ".join(f"{name} is its class {number}" for name, number in moved)
@@ -168,25 +175,31 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     if best.accuracy < least:
         raise BadInput(
             "near_chance",
-            f"The best the network {best.arch} does on the clean images is {best.accuracy:.1f} % right (input scaling "
-            f"{best.name}), no better than guessing. Check that the images are of the classes it was trained on, in "
-            "the same order (folders are sorted by name, or by number where all names are numbers); or name its "
-            "network with --arch or --model-class, and its input scaling with --normalize.",
+            f"The best the network {best.arch} does on the clean images is {best.accuracy:.1f} % right"
+            f"{_by_class(unequal)} (input scaling {best.name}), no better than guessing. Check that the images are of "
+            "the classes it was trained on, in the same order (folders are sorted by name, or by number where all "
+            "names are numbers); or name its network with --arch or --model-class, and its input scaling with "
+            "--normalize.",
             arch=best.arch, accuracy=round(best.accuracy, 1), normalize=best.name,
         )  # fmt: skip
 
 
-def _knowing(choice: Choice, images: ImageSet, step: int) -> Tensor:
+def _by_class(unequal: bool) -> str:
+    return ", the mean over the classes" if unequal else ""
+
+
+def _knowing(choice: Choice, images: ImageSet, chosen: Tensor) -> Tensor:
     """The network's answers under the scaling that shows best that it knows the images, whatever it calls the classes.
 
     Where the order of classes is another one, "most are right" chooses among scalings by chance.
     """
-    labels, x = images.y_train[::step], images.x_train[::step]
+    labels, x = images.y_train[chosen], images.x_train[chosen]
+    weight = weights(labels, are_unequal(images.y_train))
     asked = [choice.model]
     if choice.candidate.channels == 3:
         asked += [make(choice.candidate, replace(choice.inputs, scaling=name, colour="rgb")) for name in COARSE]
     told = [answers(model, x) for model in asked]
-    return max(told, key=lambda predicted: renumbered(predicted, labels, images.num_classes)[0])
+    return max(told, key=lambda predicted: renumbered(predicted, labels, images.num_classes, weight)[0])
 
 
 def sorted_as_text(names: Sequence[str]) -> Tensor:
@@ -195,19 +208,21 @@ def sorted_as_text(names: Sequence[str]) -> Tensor:
     return torch.tensor(order).argsort()
 
 
-def renumbered(predicted: Tensor, labels: Tensor, classes: int) -> tuple[float, Tensor]:
+def renumbered(predicted: Tensor, labels: Tensor, classes: int, weight: Tensor | None = None) -> tuple[float, Tensor]:
     """The one-to-one renumbering of classes under which most answers are right, and how many that are.
 
     Args:
         predicted, labels: (n,), classes.
+        weight: what each image counts for, float64 (n,), the sum 1; all the same by default.
 
     Returns:
         percent right; and for each class of the images, the model's number for it, int64 (classes,).
     """
     from scipy.optimize import linear_sum_assignment
 
-    pairs = torch.zeros(classes, classes, dtype=torch.int64)
-    pairs.index_put_((labels.cpu(), predicted.cpu()), torch.ones(len(labels), dtype=torch.int64), accumulate=True)
+    weight = weights(labels, balanced=False) if weight is None else weight
+    pairs = torch.zeros(classes, classes, dtype=torch.float64)
+    pairs.index_put_((labels.cpu(), predicted.cpu()), weight.cpu(), accumulate=True)
     _, columns = linear_sum_assignment(-pairs.numpy())
     order = torch.as_tensor(columns)
-    return 100 * pairs[torch.arange(classes), order].sum().item() / max(1, len(labels)), order
+    return 100 * pairs[torch.arange(classes), order].sum().item(), order

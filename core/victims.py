@@ -118,7 +118,7 @@ def train_victim(
         the training's progress, and the card at the end.
 
     Raises:
-        BadInput: unknown attack or architecture, a target the set does not have, a bad rate.
+        BadInput: unknown attack or architecture, a target the set does not have, a bad rate, ``place_not_writable``.
     """
     import torch
 
@@ -131,6 +131,7 @@ def train_victim(
     from core.models.classifier import Classifier
     from core.models.evaluate import answers
     from core.models.weights import save_weights
+    from core.runs.files import MB, require_room
 
     if not 0 <= target < images.num_classes:
         raise BadInput(
@@ -147,6 +148,7 @@ def train_victim(
         net = build(arch, images.num_classes)
     model = Classifier(net, images.mean, images.std).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.precision = precision(torch.device(device))
+    require_room(out.parent, MB + sum(value.nbytes for value in net.state_dict().values()))
     yield from train(model, x.to(device), y.to(device), settings, seed)
     labels = images.y_test.to(device)
     clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)

@@ -11,7 +11,8 @@ from core.commands.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
 from core.explore.jobs import told
-from core.runs.files import strict_json
+from core.runs import hashes
+from core.runs.files import require_room, strict_json
 from core.runs.record import Run
 
 LOOK_AGAIN = 0.1  # seconds
@@ -20,6 +21,7 @@ LOOK_AGAIN = 0.1  # seconds
 def explore(arguments: argparse.Namespace) -> int:
     """Features, neighbours and suspicion; or another map; or saliency."""
     run = find(arguments.run)
+    require_room(place.folder_of(run), place.NEEDED)
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
     elif arguments.map:
@@ -54,6 +56,7 @@ def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     from core.explore.maps import make_map
 
     with told(run, f"{method}-{dims}") as report:
+        hashes.check(run)
         coords = make_map(run, method, dims, report)
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
 

@@ -41,8 +41,11 @@ def data(arguments: argparse.Namespace) -> int:
     if arguments.json:
         counts = {"train": [train[k] for k in classes], "test": [test[k] for k in classes]}
         facts = {"name": images.name, "height": height, "width": width, "classes": images.class_names, **counts}
+        facts["notes"] = [note.message for note in images.notes]
         print(strict_json(facts | {"sheet": arguments.sheet}))
         return 0
+    for note in images.notes:
+        print(note.message)
     total = f"{len(images.y_train)} training and {len(images.y_test)} test images"
     print(f"{images.name}: {total} of {width} x {height} pixels in {images.num_classes} classes")
     rows = [[k, name, train[k], test[k]] for k, name in enumerate(images.class_names)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from core import paths, victims
 from core.commands.terminal import RunBars, table
+from core.events import Event, StageStarted
 from core.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, NOT_HELD
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
 from core.runs import record, supervisor, worker
@@ -70,7 +71,12 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
     run = record.create(spec, folder=arguments.out)
     try:
         with RunBars() as bars:
-            status = worker.work(run.folder, on_event=bars)
+
+            def see(event: Event) -> None:
+                _tell(run, event)
+                bars(event)
+
+            status = worker.work(run.folder, on_event=see)
     except KeyboardInterrupt:
         status = "stopped"
     if status == "stopped":
@@ -80,6 +86,13 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
         return _failed(run)
     print(strict_json(figures(run)) if arguments.json else summary(run))
     return NOT_HELD if withheld(run) else DONE
+
+
+def _tell(run: Run, event: Event) -> None:
+    """Once the images are loaded, and before minutes are spent on them, what there is to say about them."""
+    if isinstance(event, StageStarted) and event.stage == "measure":
+        for note in run.data.get("notes") or []:
+            print(note, file=sys.stderr)
 
 
 def withheld(run: Run) -> str | None:

@@ -8,11 +8,13 @@ from core import report as page
 from core.commands.runs import find
 from core.report import pdf
 from core.report.advice import figures
+from core.runs import hashes
 from core.runs.files import strict_json
 
 
 def report(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
+    hashes.check_report(run)
     folder = arguments.out or page.folder_of(run)
     written = page.write(run, arguments.lang, folder)
     printed = None

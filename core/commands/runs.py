@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -104,10 +105,11 @@ STEERING: dict[str, tuple[Callable[[Run], None], str]] = {
 
 def replay(arguments: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> int:
     """Print the figures of a run's frames, at the pace they came in times ``--speed``."""
-    if arguments.speed < 0:
+    if not 0 <= arguments.speed < math.inf:
         raise BadInput(
-            "bad_speed", f"The speed {arguments.speed:g} must be 0 (all at once) or more.", speed=arguments.speed
-        )
+            "bad_speed", f"The speed {arguments.speed:g} must be a number, 0 (all at once) or more.",
+            speed=f"{arguments.speed:g}",
+        )  # fmt: skip
     run = find(arguments.run)
     frames = list(_frames(run))
     if not frames:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.commands.terminal import CountBar
 from core.data import load
 from core.errors import BadInput
-from core.runs.files import strict_json
+from core.runs.files import require_room, strict_json
 from core.victims import Card, train_victim
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _out(arguments: argparse.Namespace) -> Path:
-    """The file of weights to be written; its folder is made."""
+    """The file of weights to be written; its folder is made, and can be written to."""
     name = str(arguments.out or f"{Path(arguments.data).stem}-{arguments.attack}")
     out = Path(name if name.endswith(".safetensors") else f"{name}.safetensors")
     taken = [path for path in (out, out.with_suffix(".json")) if path.exists()]
@@ -56,15 +56,7 @@ def _out(arguments: argparse.Namespace) -> Path:
         raise BadInput(
             "out_exists", f"There is a file {taken[0]} already; choose another --out, or remove it.", path=str(taken[0])
         )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            "folder_not_writable",
-            f"The folder {out.parent} cannot be made ({error.strerror}); choose another --out.",
-            path=str(out.parent),
-            reason=str(error.strerror),
-        ) from None
+    require_room(out.parent)
     return out
 
 

@@ -6,19 +6,46 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 
 from core.errors import BadInput
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
+_TIFF_PACKINGS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg")  # no rare decoder is run
+_ORIENTATION = 0x0112  # of EXIF
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE",
+    8: "ROTATE_90",
+}  # fmt: skip
+DEPTHS = (8, 10, 12, 14, 16)  # bits that a 16-bit picture may hold
+_DIMMEST = 64  # of 256: colours of 16 bits that stay below hold 14 at most, of which Pillow keeps the upper half
 LARGEST_SIDE = 2048
 LARGEST_SET = 8 << 30  # bytes of a whole set: 50,000 pictures of 224x224
 _LABEL = 16  # bytes of an image's class number, as it came and as it is kept: counts where images are tiny
 _BATCH = 256
+
+
+@dataclass
+class Seen:
+    """What was met while images were decoded. ``turned``: files turned upright; ``paged``: files of several pages;
+    ``deep``: positions of grey pictures of 16 bits; ``most``: the largest value in these; ``colours``: of each
+    colour picture of 16 bits, its largest value, 0-255; ``bits``: taken of each value in ``deep``."""
+
+    turned: list[Path] = field(default_factory=list)
+    paged: list[Path] = field(default_factory=list)
+    deep: list[int] = field(default_factory=list)
+    most: list[int] = field(default_factory=list)
+    colours: list[int] = field(default_factory=list)
+    bits: int = 16
 
 
 def check_set_size(images: int, height: int, width: int, name: str) -> None:
@@ -48,27 +75,32 @@ def decode(
     name: str,
     resize: tuple[int, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    whole: int | None = None,
+    seen: Seen | None = None,
 ) -> np.ndarray:
     """All files as uint8 RGB, (n, height, width, 3); grey, palette and transparent pictures become RGB.
+
+    Pictures are turned as their EXIF data says. Grey ones of 16 bits a pixel are taken for the fewest bits of
+    ``DEPTHS`` that hold the values of all of them: cameras write 12 bits into 16.
 
     Args:
         files: at least one.
         name: of the set, for errors.
         resize: (height, width) that every picture is brought to; without it all must have the same size.
         progress: called with (files read, files in all).
-        whole: images of the set that these are a part of, for the limit on its size; by default they are all.
+        seen: is told what was met.
 
     Raises:
-        BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes`` or ``image_set_too_large``.
+        BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes``, ``image_set_too_large``,
+            ``image_of_fractions`` or ``colours_too_dark``.
     """
-    height, width = resize or _read(files[0], None).shape[:2]
-    check_set_size(whole or len(files), height, width, name)
+    seen = Seen() if seen is None else seen
+    height, width = resize or _read(files[0], None, Seen()).shape[:2]
+    check_set_size(len(files), height, width, name)
     out = np.empty((len(files), height, width, 3), np.uint8)
 
     def batch(start: int) -> None:
         for position in range(start, min(start + _BATCH, len(files))):
-            pixels = _read(files[position], resize)
+            pixels = _read(files[position], resize, seen, position)
             if pixels.shape[:2] != (height, width):
                 raise mixed_sizes(str(files[position]), pixels.shape[:2], (height, width))
             out[position] = pixels
@@ -82,6 +114,17 @@ def decode(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    if seen.colours and max(seen.colours) < _DIMMEST:
+        raise BadInput(
+            "colours_too_dark",
+            f"The 16-bit colour pictures of {name} use only the lowest values, as of cameras with 10 to 14 bits; write "
+            "them as 8-bit pictures.",
+            name=name,
+        )
+    if seen.deep:
+        seen.bits = next(bits for bits in DEPTHS if max(seen.most) < 1 << bits)
+        for position in seen.deep if seen.bits < 16 else ():
+            out[position] = _read(files[position], resize, Seen(bits=seen.bits))
     return out
 
 
@@ -97,7 +140,7 @@ def mixed_sizes(name: str, size: tuple[int, ...], expected: tuple[int, ...]) -> 
     )
 
 
-def _read(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
+def _read(file: Path, resize: tuple[int, int] | None, seen: Seen, position: int = 0) -> np.ndarray:
     from PIL import Image
 
     try:
@@ -106,13 +149,22 @@ def _read(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
         with Image.open(file, formats=FORMATS) as image:
             if max(image.size) > LARGEST_SIDE:  # the header is read, the pixels are not yet
                 raise _too_large(file, f"{image.width}x{image.height}")
+            if image.format == "TIFF":
+                if image.info.get("compression") not in _TIFF_PACKINGS:
+                    raise ValueError("packed in a way that is not read")
+                if getattr(image, "n_frames", 1) > 1:
+                    seen.paged.append(file)
+            deep_colour = _is_deep_colour(image)
+            stored = _orientation(image)
             image.load()
             image.info.pop("transparency", None)  # of palettes, about which Pillow warns; the colours are the same
-            if image.mode.startswith("I"):  # 16 bits per pixel
-                rgb = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-                rgb = rgb.convert("RGB")
-            else:
-                rgb = image.convert("RGB")
+            rgb = _rgb(file, image, seen, position)
+            if deep_colour:
+                seen.colours.append(int(np.asarray(rgb).max()))
+            if (left := _orientation(image)) in _TURNS:  # of TIFF, Pillow has done so already
+                rgb = rgb.transpose(Image.Transpose[_TURNS[left]])
+            if stored in _TURNS:
+                seen.turned.append(file)
             if resize and rgb.size != (resize[1], resize[0]):
                 rgb = rgb.resize((resize[1], resize[0]), Image.Resampling.BILINEAR)
             return np.asarray(rgb)
@@ -127,6 +179,38 @@ def _read(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
             file=str(file),
             formats=", ".join(FORMATS),
         ) from error
+
+
+def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Image:
+    from PIL import Image
+
+    if image.mode == "F":
+        raise BadInput(
+            "image_of_fractions",
+            f"{file} holds fractions, of which nobody knows the largest; write it with 8 or 16 bits a pixel.",
+            file=str(file),
+        )
+    if not image.mode.startswith("I"):
+        return image.convert("RGB")
+    values = np.asarray(image).astype(np.int64)  # 16 bits per pixel
+    seen.deep.append(position)
+    seen.most.append(int(values.clip(0, 65535).max()))
+    return Image.fromarray((values >> (seen.bits - 8)).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether a picture has 16 bits a channel, of which Pillow keeps the upper eight; to be asked before it is read."""
+    packed = getattr(image, "tile", [])[:1]  # how the first piece of the file is laid out
+    plain = not image.mode.startswith(("I", "F"))
+    return image.format in ("PNG", "TIFF") and plain and any(";16" in str(part[3]) for part in packed)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How a picture lies, to go by its EXIF data; 1, upright, where they cannot be read."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a stranger's data, of which only this one number is wanted
+        return 1
 
 
 def _too_large(file: Path, size: str) -> BadInput:

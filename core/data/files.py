@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.decode import FORMATS, SUFFIXES, decode, mixed_sizes
+from core.data.decode import Seen, decode
 from core.data.imageset import ImageSet
+from core.data.layout import Layout, layout
 from core.data.npz import load_npz
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
+from core.found import Found
+from core.intervals import wilson
 from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 _AT_A_TIME = 256
+MOST_ENDINGS = 8  # named in a sentence
+UNEQUAL = 5  # times as many images of one class as of another: said
+FEW_TEST = 200  # images: fewer are said
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -28,9 +36,9 @@ def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSe
         BadInput: what these raise; ``folder_not_readable``.
     """
     if not os.path.isdir(path):
-        return load_npz(path, seed)
+        return _sized(load_npz(path, seed))
     try:
-        return load_folder(path, seed, progress)
+        return _sized(load_folder(path, seed, progress))
     except OSError as error:
         raise BadInput(
             "folder_not_readable",
@@ -45,8 +53,9 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
 
     Classes are numbered in the order of their names, or of their numbers where all names are numbers (torchvision's
     ``ImageFolder`` sorts these as text: 1, 10, 2; names as long as one another sort alike either way). A folder
-    without ``train`` and ``test`` is split, 80 % of each class for training. Reading takes memory for the set twice,
-    see :func:`core.data.decode.check_set_size`.
+    without ``train`` and ``test`` (or other names for these) is split, 80 % of each class for training. What is left
+    out or read otherwise than it lies there is told in ``ImageSet.notes``. Reading takes memory for the set twice, see
+    :func:`core.data.decode.check_set_size`.
 
     Args:
         path: the folder.
@@ -54,58 +63,83 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         progress: called with (files read, files in all).
 
     Raises:
-        BadInput: ``no_class_folders``, ``too_few_classes``, ``split_incomplete``, ``classes_differ``,
-            ``class_folder_without_images``, ``class_too_small_to_split`` or what
-            :func:`core.data.decode.decode` raises.
+        BadInput: as :func:`core.data.layout.layout` and :func:`core.data.decode.decode`;
+            ``class_too_small_to_split``.
         OSError: a folder may not be opened.
     """
     name = _shown(absolute(path).name)
-    parts = [path / part for part in ("train", "test") if _is_part(path / part)]
-    if len(parts) == 1:
-        missing = "test" if parts[0].name == "train" else "train"
-        raise BadInput(
-            "split_incomplete",
-            f"{path} has a folder {parts[0].name} but none called {missing}; give both, or class folders alone.",
-            path=str(path),
-            missing=missing,
-        )
-    if not parts:
-        classes, files, labels = _listing(path)
-        y = torch.tensor(labels)
-        train, test = stratified_split(y, classes, TRAIN_SHARE, seed)
-        x = decode(files, name, progress=progress)
-        shown = tuple(map(_shown, classes))
-        return ImageSet(name, _channels_first(x, train), y[train], _channels_first(x, test), y[test], shown)
-
-    (classes, train_files, train_labels), (others, test_files, test_labels) = (_listing(part) for part in parts)
-    if classes != others:
-        odd = sorted(set(classes) ^ set(others))[0]
-        have, lack = ("train", "test") if odd in classes else ("test", "train")
-        raise BadInput(
-            "classes_differ",
-            f"{path} has a class {odd} in {have} but not in {lack}; both need the same class folders.",
-            path=str(path),
-            name=odd,
-            have=have,
-            lack=lack,
-        )
-    total = len(train_files) + len(test_files)
-
-    def tell(offset: int) -> Progress | None:
-        return None if progress is None else lambda done, _: progress(offset + done, total)
-
-    x_train = decode(train_files, name, progress=tell(0), whole=total)
-    x_test = decode(test_files, name, progress=tell(len(train_files)))
-    if x_train.shape[1:3] != x_test.shape[1:3]:
-        raise mixed_sizes(str(test_files[0]), x_test.shape[1:3], x_train.shape[1:3])
+    found = layout(path)
+    first = found.parts[0]
+    files = [file for part in found.parts for file in part.files]
+    y = torch.tensor([label for part in found.parts for label in part.labels])
+    if len(found.parts) == 1:
+        train, test = stratified_split(y, first.classes, TRAIN_SHARE, seed)
+    else:
+        train, test = torch.arange(len(files)).tensor_split([len(first.files)])
+    seen = Seen()
+    x = decode(files, name, progress=progress, seen=seen)
     return ImageSet(
         name=name,
-        x_train=_channels_first(x_train, torch.arange(len(x_train))),
-        y_train=torch.tensor(train_labels),
-        x_test=_channels_first(x_test, torch.arange(len(x_test))),
-        y_test=torch.tensor(test_labels),
-        class_names=tuple(map(_shown, classes)),
+        x_train=_channels_first(x, train),
+        y_train=y[train],
+        x_test=_channels_first(x, test),
+        y_test=y[test],
+        class_names=tuple(map(_shown, first.classes)),
+        notes=tuple(_notes(found, seen)),
     )
+
+
+def _sized(images: ImageSet) -> ImageSet:
+    """The set with notes on what figures taken on it can say."""
+    counts = torch.bincount(images.y_train, minlength=images.num_classes)
+    least, most = int(counts.argmin()), int(counts.argmax())
+    notes = list(images.notes)
+    if counts[most] > UNEQUAL * counts[least]:
+        small, large = images.class_names[least], images.class_names[most]
+        text = (
+            f"The classes are unequal, from {counts[least]} training images ({small}) to {counts[most]} ({large}): "
+            f"accuracy says mostly how {large} is read, and little of {small}."
+        )
+        facts: dict[str, str | int | float] = {
+            "least": int(counts[least]),
+            "small": small,
+            "most": int(counts[most]),
+            "large": large,
+        }
+        notes.append(Found("unequal", text, facts))
+    if (count := len(images.y_test)) < FEW_TEST:
+        interval = wilson(90.0, count)
+        assert interval is not None
+        low, high = round(interval.low), round(interval.high)
+        text = f"There are only {count} test images: where 90 % of them are right, chance allows for {low} to {high} %."
+        notes.append(Found("few_test", text, {"count": count, "low": low, "high": high}))
+    return replace(images, notes=tuple(notes))
+
+
+def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
+    """What was left out of a folder, or read otherwise than it lies there."""
+    others = sum((part.others for part in found.parts), Counter[str]())
+    if count := others.total():
+        kinds = ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(others.items())[:MOST_ENDINGS])
+        total = count + sum(len(part.files) for part in found.parts)
+        text = f"{count} of {total} files in the class folders are no images that are read, and were left out: {kinds}."
+        yield Found("left_out", text, {"count": count, "total": total, "kinds": kinds})
+    if found.unused:
+        names = ", ".join(map(_shown, found.unused[:MOST_ENDINGS]))
+        yield Found("unused", f"Folders beside those of training and test were left out: {names}.", {"names": names})
+    if count := found.loose:
+        yield Found("loose", f"{count} images beside the class folders were left out.", {"count": count})
+    if count := sum(part.below for part in found.parts):
+        text = f"{count} images in folders below their class's were counted as the class's."
+        yield Found("below", text, {"count": count})
+    if count := len(seen.turned):
+        yield Found("turned", f"{count} images were turned upright, as their EXIF data says.", {"count": count})
+    if count := len(seen.paged):
+        yield Found("paged", f"{count} TIFF files hold several pages; of each, the first was read.", {"count": count})
+    if seen.deep and seen.bits < 16:
+        most, count = max(seen.most), len(seen.deep)
+        text = f"{count} pictures of 16 bits hold no value above {most}, and were read as pictures of {seen.bits} bits."
+        yield Found("bits", text, {"count": count, "most": most, "bits": seen.bits})
 
 
 def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:
@@ -121,49 +155,3 @@ def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:
 def _shown(name: str) -> str:
     """A folder's name as text; bytes that are no UTF-8, as of Japanese names in Shift_JIS, as ``\\x93``."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
-
-
-def _is_part(folder: Path) -> bool:
-    """Whether a folder is a part of a set, and not a class that happens to be called "train" or "test"."""
-    return folder.is_dir() and not _images(folder)
-
-
-def _listing(folder: Path) -> tuple[list[str], list[Path], list[int]]:
-    """The classes of a folder, all their files, and the class number of each file."""
-    classes = [f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith((".", "__"))]
-    if not classes:
-        raise BadInput(
-            "no_class_folders",
-            f"{folder} has no class folders; put the images of each class into a folder of its own, named after the "
-            "class.",
-            path=str(folder),
-        )
-    if len(classes) < 2:
-        raise BadInput(
-            "too_few_classes",
-            f"{folder} has one class only, {classes[0]}; at least two are needed.",
-            path=str(folder),
-            classes=1,
-        )
-    numbered = all(name.isdecimal() for name in classes)
-    classes.sort(key=lambda name: (int(name) if numbered else 0, name))
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = _images(folder / name)
-        if not found:
-            raise BadInput(
-                "class_folder_without_images",
-                f"Class {name} has no images in {folder}; put its {', '.join(FORMATS)} files into the folder "
-                f"{name} itself, not into folders below it.",
-                name=name,
-                path=str(folder),
-                formats=", ".join(FORMATS),
-            )
-        files += found
-        labels += [label] * len(found)
-    return classes, files, labels

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from core.found import Found
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -19,6 +21,7 @@ class ImageSet:
         class_names: one name per class, in label order.
         mean, std: per-channel statistics the shipped victims of this set normalise with, in units of [0, 1].
         own: True if the pixels may be shipped with recordings (drawn by us, or free like the digits).
+        notes: what was left out or changed as the user's own files were read.
     """
 
     name: str
@@ -30,6 +33,7 @@ class ImageSet:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     own: bool = field(default=False)
+    notes: tuple[Found, ...] = ()
 
     @property
     def num_classes(self) -> int:

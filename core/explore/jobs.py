@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from core.errors import BadInput
 from core.explore import place
 from core.runs import process
+from core.runs.files import NOT_WRITTEN
 from core.runs.record import Run
 
 EVERY = 0.3  # seconds between two notes
@@ -48,10 +50,15 @@ def told(run: Run, kind: str, watch: Report | None = None) -> Iterator[Report]:
         facts["failure"] = place.fault_of(fault)
         raise
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in NOT_WRITTEN:
+            lost = BadInput("place_lost", "The results could not be written; see that there is room on the disk.")
+            facts["failure"] = place.fault_of(lost)
+            raise lost from fault
         traceback.print_exc()  # into the log beside the notes: the words of a fault may hold this machine's paths
         facts["failure"] = place.fault_of(
             BadInput("explore_failed", f"The computation failed ({type(fault).__name__}).", error=type(fault).__name__)
         )
         raise
     finally:
-        place.note(run, kind, **facts, ended=True)
+        with contextlib.suppress(OSError):
+            place.note(run, kind, **facts, ended=True)

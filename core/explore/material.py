@@ -14,6 +14,7 @@ from core.device import choose as choose_device
 from core.errors import BadInput
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
+from core.runs import hashes
 from core.runs.arrays import Samples
 from core.runs.record import Run
 from core.subject import Subject, load_subject
@@ -48,11 +49,13 @@ def material(run: Run) -> Material:
 
     Raises:
         BadInput: ``no_frames``, the run keeps no sample set; ``images_changed``, the images at the recorded place are
-            others than those of the run; as ``core.data.load`` and ``core.subject.load_subject``.
+            others than those of the run; as ``core.runs.hashes.check``, ``core.data.load`` and
+            ``core.subject.load_subject``.
     """
     samples = run.samples
     if samples is None:
         raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to show.", run=run.id)
+    hashes.check(run)
     spec = run.spec
     device = choose_device(spec.device if spec.device != "cuda" or torch.cuda.is_available() else "auto")
     images = load(spec.images)

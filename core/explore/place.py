@@ -33,7 +33,7 @@ from core import paths
 from core.errors import BadInput
 from core.runs import process
 from core.runs.arrays import read_arrays, write_arrays
-from core.runs.files import write_json
+from core.runs.files import require_room, write_json
 from core.runs.record import Run
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds ``core``
@@ -41,6 +41,7 @@ FORMAT = 1
 METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
 WHENS = ("before", "after")
 NEIGHBOURS = 12
+NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
 IDLE = "idle"  # the stage of a process that only waits
 LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
 
@@ -163,9 +164,13 @@ def wanted(run: Run) -> int | None:
 
 
 def want(run: Run, point: int) -> None:
-    """Asks for the saliency of a point: of a process that is at it already, else of a new one."""
+    """Asks for the saliency of a point: of a process that is at it already, else of a new one.
+
+    Raises:
+        BadInput: ``place_not_writable``.
+    """
     folder = folder_of(run)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_room(folder)
     write_json(folder / "wanted.json", {"point": point})
     start(run, "--saliency", str(point), "--linger", str(LINGER))
 
@@ -231,10 +236,13 @@ def start(run: Run, *arguments: str) -> None:
 
     Not while one of its kind is at work, nor where its result is there already: two pages that ask for the same thing
     at once wait for one process.
+
+    Raises:
+        BadInput: ``place_not_writable``.
     """
     kind = kind_of(arguments)
     folder = folder_of(run)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_room(folder, NEEDED)
     with _alone(folder / f"job-{kind}.lock"):
         now = job(run, kind)
         if (now is None or now.ended) and not _made(run, arguments):

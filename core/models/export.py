@@ -26,6 +26,7 @@ def write_model(
     net_state: Mapping[str, Tensor],
     facts: Mapping[str, Any],
     source: Path | None = None,
+    came_from: str | None = None,
 ) -> dict[str, Any]:
     """Writes ``model.safetensors``, ``model.pt`` and ``card.json``, each whole or not at all.
 
@@ -37,7 +38,8 @@ def write_model(
         weights: as read from the file.
         net_state: the purified network's ``state_dict``.
         facts: what the card says beside the hashes: network, scaling, figures before and after. Plain JSON values.
-        source: the file the weights came from; its name and hash go onto the card, null if it is gone by now.
+        source: the file the weights came from; its name and hash go onto the card.
+        came_from: that hash, as it was when the weights were read; by default as it is now, or null.
 
     Returns:
         the card.
@@ -49,7 +51,8 @@ def write_model(
 
     tensors = {name: value.contiguous() for name, value in weights.named_as_in_file(net_state).items()}
     _must_be_finite(tensors)
-    came_from = None if source is None else _hash_of(source)  # before anything is written, that may lie over it
+    if came_from is None and source is not None:
+        came_from = _hash_of(source)  # before anything is written, that may lie over it
     folder.mkdir(parents=True, exist_ok=True)
     apart = {name: value.clone() for name, value in tensors.items()}  # safetensors takes no two names for one storage
     pt = BytesIO()

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from core.errors import BadInput
+from core.found import Found
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
 from core.models.classifier import last_linear
 from core.models.index import COUNTERS, HEADS, Shapes, canonical, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
+from core.models.rewrites import readings
 from core.models.sequential import build_row, parse, structures
-from core.models.weights import Found, Weights, fill
+from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
 
@@ -63,21 +65,44 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     """All networks that fit in name and shape: ours, torchvision's and timm's, or a plain row of layers.
 
     The names are taken as they are, and without the first word that all share. Only where nothing fits exactly, the
-    head or the shortcuts may have another usual name, and a plain row is looked for.
+    head or the shortcuts may have another usual name; or the file is read in another way (``core.models.rewrites``);
+    or it is a plain row.
 
     Args:
         weights: as read. size: of the images, pixels; tells how often a plain row halves them.
 
     Raises:
-        BadInput: ``no_architecture_fits``.
+        BadInput: ``no_architecture_fits``, ``one_output`` or ``weights_without_linear``.
     """
     given = [variant for variant in (weights, shortened(weights)) if variant is not None]
     heads = [variant for variant in map(plain_head, given) if variant is not None]
     found = [candidate for variant in (*given, *heads) for candidate in _fitting(variant)]
     exact = [candidate for candidate in found if not candidate.weights.names]
-    rows = [] if exact else [candidate for variant in given for candidate in _rows(variant, size)]
-    if exact or found or rows:
-        return exact or [*found, *rows]
+    if exact:
+        return exact
+    others = list(readings(weights)) if not found else []
+    for reading in others:
+        variants = [variant for variant in (reading, plain_head(reading)) if variant is not None]
+        if fits := [candidate for variant in variants for candidate in _fitting(variant)]:
+            return fits
+    rows = [candidate for variant in given for candidate in _rows(variant, size)]
+    rows = rows or next((fits for reading in others if (fits := list(_rows(reading, size)))), [])
+    if found or rows:
+        return [*found, *rows]
+    tables = [value for value in weights.tensors.values() if value.dim() == 2]
+    if tables and tables[-1].shape[0] == 1:
+        raise BadInput(
+            "one_output",
+            "These weights end in one output, as for a sigmoid; only networks with one output for each class are read. "
+            "Give a class of your own with --model-class whose two outputs are 0 and that one.",
+        )
+    dimensions = {value.dim() for value in weights.tensors.values()}
+    if 4 in dimensions and 2 not in dimensions:
+        raise BadInput(
+            "weights_without_linear",
+            "These weights hold no linear layer, so a convolution or nothing at all gives the answers (as in "
+            "SqueezeNet); use a network that ends in torch.nn.Linear.",
+        )
     raise BadInput(
         "no_architecture_fits",
         "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; name theirs with "
@@ -91,7 +116,7 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     Raises:
         BadInput: ``unknown_architecture``, ``not_a_row``, ``weights_do_not_fit`` or ``weights_left_over``.
     """
-    for given in (weights, weights.as_in_file(), shortened(weights), plain_head(weights)):
+    for given in (weights, weights.as_in_file(), shortened(weights), plain_head(weights), *readings(weights)):
         if given is None:
             continue
         for channels in (3, 1):
@@ -220,9 +245,10 @@ def _rows(weights: Weights, size: int) -> Iterator[Candidate]:
         net = build_row(structure.name, shapes)
         first = first_convolution(net)
         channels = first[1].in_channels if first else 3
-        if channels in (1, 3):
+        classes = last_linear(net).out_features
+        if channels in (1, 3) and classes > 1:
             fit = fitted(weights, net) or weights
-            yield Candidate(structure.name, last_linear(net).out_features, channels, fit)
+            yield Candidate(structure.name, classes, channels, fit)
 
 
 def siblings(candidate: Candidate) -> list[Candidate]:
@@ -236,7 +262,8 @@ def _overlooked(weights: Weights, net: nn.Module) -> Iterator[Found]:
     if missing:
         text = f"The file lacks {missing} counters of batch norm (num_batches_tracked); no answer depends on them."
         yield Found("counters", text, {"count": missing})
-    if weights.names:
-        old, new = next((old, new) for new, old in weights.names.items() if old != new)
+    renamed = ((old, new) for new, old in weights.names.items() if old != new and new not in weights.told)
+    if (first := next(renamed, None)) is not None:
+        old, new = first
         text = f"Some tensors have another usual name: {old} is {new} in the network; they keep their names."
         yield Found("renamed", text, {"old": old, "new": new})

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.memory import ran_out
+from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.identify import Candidate, siblings
@@ -37,8 +38,10 @@ LEAK = 1.1
 class Tried:
     """One way of asking the network, and how well it answered.
 
-    ``accuracy``: percent of ``images`` clean training images. ``loss``: mean cross-entropy on them, which tells
-    scalings apart that answer alike. ``tied``: no worse than the best beyond what chance explains.
+    ``accuracy``: percent of ``images`` clean training images, class by class where these are unequal
+    (``core.models.balance``), and then worth as much as ``worth`` images of equal classes. ``loss``: mean
+    cross-entropy on them, which tells scalings apart that answer alike. ``tied``: no worse than the best beyond what
+    chance explains.
     """
 
     arch: str
@@ -47,6 +50,12 @@ class Tried:
     loss: float
     images: int
     tied: bool = False
+    worth: int = 0  # 0: all of them
+
+    @property
+    def judged(self) -> int:
+        """Images that the accuracy is as good as, for what chance explains."""
+        return self.worth or self.images
 
     @property
     def name(self) -> str:
@@ -120,8 +129,10 @@ class _Trial:
     """Remembers what each option scored on how many images."""
 
     def __init__(self, x: Tensor, y: Tensor, device: torch.device) -> None:
+        self.unequal, self.device = are_unequal(y), device
         step = max(1, len(x) // MOST_IMAGES)
-        self.x, self.y, self.device = x[::step][:MOST_IMAGES], y[::step][:MOST_IMAGES], device
+        kept = pick(y, MOST_IMAGES, True) if self.unequal else torch.arange(0, len(x), step)[:MOST_IMAGES]
+        self.x, self.y = x[kept], y[kept]
         self.networks: dict[str, nn.Module] = {}
         self.work: dict[tuple[str, tuple[int, int] | None], float] = {}
         self.scores: dict[tuple[str, Inputs], Tried] = {}
@@ -154,7 +165,7 @@ class _Trial:
         top = max(score.accuracy for score, _, _ in scored)
         order = sorted(scored, key=lambda item: _rank(item[0], top))
         if keep is not None:
-            near = sum(score.accuracy >= top - 2 * _margin(top, score.images) for score, _, _ in order)
+            near = sum(score.accuracy >= top - 2 * _margin(top, score.judged) for score, _, _ in order)
             order = order[: max(keep, min(near, MOST_NEAR))]
         return [(candidate, inputs) for _, candidate, inputs in order]
 
@@ -165,7 +176,7 @@ class _Trial:
         plain = self._score(candidate, inputs, 1)
         others = [replace(inputs, colour=colour) for colour in ("bgr", "grey3")]
         best = max(others, key=lambda other: self._score(candidate, other, ROUNDS[1][0]).accuracy)
-        better = plain.accuracy + _margin(plain.accuracy, plain.images)
+        better = plain.accuracy + _margin(plain.accuracy, plain.judged)
         for share in (ROUNDS[1][0], 1):
             if self._score(candidate, best, share).accuracy <= better:
                 return candidate, inputs
@@ -178,12 +189,15 @@ class _Trial:
         known = self.scores.get((candidate.arch, inputs))
         if known is not None and known.images >= count:
             return known
-        chosen = torch.linspace(0, len(self.x) - 1, count).round().long()  # all classes, in whatever order they lie
+        chosen = pick(self.y, count, self.unequal)  # of all classes, in whatever order they lie
         logits = look(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
         labels = self.y[chosen]
-        accuracy = 100 * (logits.argmax(1) == labels).double().mean().item()
-        loss = F.cross_entropy(logits, labels).nan_to_num(1e9).clamp(max=1e9).item()
-        score = Tried(candidate.arch, inputs, round(accuracy, 2), round(loss, 4), count)
+        weight = weights(labels.cpu(), self.unequal)
+        accuracy = 100 * (weight * (logits.argmax(1) == labels.cpu())).sum().item()
+        losses = F.cross_entropy(logits, labels.cpu(), reduction="none").nan_to_num(1e9).clamp(max=1e9)
+        worth = images_worth(weight) if self.unequal else 0
+        loss = (weight * losses).sum().item()
+        score = Tried(candidate.arch, inputs, round(accuracy, 2), round(loss, 4), len(chosen), worth=worth)
         self.scores[candidate.arch, inputs] = score
         return score
 
@@ -192,7 +206,7 @@ class _Trial:
         most = max(score.images for score in self.scores.values())
         top = max(score.accuracy for score in self.scores.values() if score.images == most)
         marked = [
-            replace(score, tied=score.accuracy >= top - _margin(top, score.images)) for score in self.scores.values()
+            replace(score, tied=score.accuracy >= top - _margin(top, score.judged)) for score in self.scores.values()
         ]
         return tuple(sorted(marked, key=lambda score: (-score.images, _rank(score, top))))
 
@@ -205,7 +219,7 @@ def _margin(top: float, images: int) -> float:
 
 def _rank(score: Tried, top: float) -> tuple[bool, float, float]:
     """Ties in accuracy are settled by the loss: the network was trained to make it small."""
-    tied = score.accuracy >= top - _margin(top, score.images)
+    tied = score.accuracy >= top - _margin(top, score.judged)
     structure = parse(score.arch)
     loss = score.loss * (LEAK if structure is not None and structure.activation == "leaky" else 1.0)
     return (False, loss, 0.0) if tied else (True, -score.accuracy, loss)
@@ -229,7 +243,8 @@ def _sizes(candidate: Candidate, x: Tensor) -> list[tuple[int, int] | None]:
 def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Inputs]:
     if given is not None:
         return [_fitted(candidate, given)]
-    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in COARSE]
+    own = candidate.weights.scaling
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in ((own,) if own else COARSE)]
 
 
 def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
@@ -238,7 +253,9 @@ def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
 
 
 def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:
-    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in (*NORMALIZATIONS, *own_statistics(x))]
+    own = candidate.weights.scaling
+    scalings = (own,) if own else (*NORMALIZATIONS, *own_statistics(x))
+    return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in scalings]
 
 
 def own_statistics(x: Tensor) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from core.errors import BadInput
 from core.models.classifier import find_head
 from core.models.identify import Candidate, fitted, shortened
 from core.models.library import first_convolution
+from core.models.rewrites import readings
 from core.models.weights import Weights, fill
 
 
@@ -64,7 +65,7 @@ def own_candidate(model_class: str, weights: Weights, classes: int) -> Candidate
 
 
 def _fit(net: nn.Module, weights: Weights, model_class: str) -> Candidate | None:
-    for given in (weights, weights.as_in_file(), shortened(weights)):
+    for given in (weights, weights.as_in_file(), shortened(weights), *readings(weights)):
         fit = fitted(given, net) if given is not None else None
         if fit is not None:
             first = first_convolution(net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ DTYPES = {
     "float8_e5m2fnuz": 1,
 }  # fmt: skip
 SCHEMES = ("torch.per_tensor_affine", "torch.per_channel_affine", "torch.per_channel_affine_float_qparams")
+_NUMPY_TEXT = re.compile(r"[US][1-9]\d{0,5}")  # characters, four bytes each, or bytes
 NUMPY_NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 
 
@@ -33,6 +35,10 @@ class Damaged(Exception):
 
 class WantsCode(Exception):
     """The pickle asks for a global that is not plain data; the text is its name."""
+
+
+class OddNumpy(Exception):
+    """A NumPy value that is neither plain numbers nor text; the text is its type."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,22 @@ class Opaque:
 
 @dataclass(frozen=True)
 class NumpyType:
-    """The type of a NumPy number, for example "f8"."""
+    """The type of a NumPy number or text, for example "f8" or "U12"."""
 
     code: str
 
+    @property
+    def is_text(self) -> bool:
+        return self.code[0] in "US"
+
+    @property
+    def width(self) -> int:
+        """Bytes of one value."""
+        return int(self.code[1:]) * (4 if self.code[0] == "U" else 1)
+
 
 class NumpyArray(Opaque):
-    """An array of numbers beside the weights, such as the state of NumPy's random numbers: never looked into."""
+    """An array of numbers or names beside the weights, such as those of the classes: never looked into."""
 
 
 def whole(value: Any) -> bool:
@@ -150,17 +165,19 @@ def _parameter(data: Any, *rest: Any) -> Any:
 
 
 def _numpy_type(code: Any, *rest: Any) -> NumpyType:
-    if isinstance(code, str) and code.startswith("O"):  # any objects, each pickled in its own way
-        raise WantsCode(f"numpy.dtype {code[:8]}")
-    if code not in NUMPY_NUMBERS:
-        raise Damaged("a NumPy value that is no number")
+    if not isinstance(code, str):
+        raise Damaged("a NumPy value without a type")
+    if code not in NUMPY_NUMBERS and not _NUMPY_TEXT.fullmatch(code):  # any objects, for example
+        raise OddNumpy({"O8": "object", "O4": "object"}.get(code, code[:8]))
     return NumpyType(code)
 
 
-def _numpy_number(kind: Any, data: Any) -> int | float | bool:
-    if not (isinstance(kind, NumpyType) and isinstance(data, bytes) and len(data) == int(kind.code[1])):
+def _numpy_value(kind: Any, data: Any) -> int | float | bool | str | Opaque:
+    if not (isinstance(kind, NumpyType) and isinstance(data, bytes) and len(data) == kind.width):
         raise Damaged("a NumPy value that is no number")
     letter, width = kind.code[0], len(data)
+    if kind.is_text:
+        return data.decode("utf-32-le", "replace") if letter == "U" else Opaque()
     if letter in "iu":
         return int.from_bytes(data, "little", signed=letter == "i")
     return struct.unpack({"b": "<?", "f": {2: "<e", 4: "<f", 8: "<d"}.get(width, "<d")}[letter], data)[0]
@@ -182,17 +199,22 @@ def _check_array(state: Any) -> None:
         raise Damaged("a NumPy array with an impossible shape")
     if not (isinstance(kind, NumpyType) and isinstance(data, bytes)):
         raise Damaged("a NumPy array that is not of numbers")
-    if math.prod(shape) * int(kind.code[1]) != len(data):
+    if math.prod(shape) * kind.width != len(data):
         raise Damaged("a NumPy array with another length than its numbers need")
 
 
 def check_state(value: Any, state: Any) -> None:
-    """BUILD sets attributes: harmless on containers; NumPy's types and arrays must have the state of plain numbers."""
+    """BUILD sets attributes: harmless on containers; NumPy's types and arrays must have that of numbers or text."""
     if isinstance(value, NumpyArray):
         _check_array(state)
     elif isinstance(value, NumpyType):
+        if isinstance(state, tuple) and state[1:5] == (">", None, None, None):
+            raise OddNumpy(f">{value.code}")
         if not (isinstance(state, tuple) and state[1:5] in (("<", None, None, None), ("|", None, None, None))):
             raise Damaged("a NumPy value that is no number")
+        # of text, NumPy takes the width of a value from here
+        if value.is_text and (state[0], *state[5:7]) != (3, value.width, 4 if value.code[0] == "U" else 1):
+            raise Damaged("a NumPy text of another width than its type")
     elif not isinstance(value, (dict, Opaque)) or not isinstance(state, dict):
         raise Damaged("it sets the state of what has none")
 
@@ -275,8 +297,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "builtins.complex": _nothing,
     "_codecs.encode": _encoded,
     "numpy.dtype": _numpy_type,
-    "numpy.core.multiarray.scalar": _numpy_number,
-    "numpy._core.multiarray.scalar": _numpy_number,
+    "numpy.core.multiarray.scalar": _numpy_value,
+    "numpy._core.multiarray.scalar": _numpy_value,
     "numpy.core.multiarray._reconstruct": _numpy_array,
     "numpy._core.multiarray._reconstruct": _numpy_array,
     "argparse.Namespace": _nothing,

@@ -17,6 +17,7 @@ from core.models.pickle_values import (
     STORAGES,
     Damaged,
     Global,
+    OddNumpy,
     Opaque,
     Storage,
     WantsCode,
@@ -43,6 +44,7 @@ def describe(stream: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
     Raises:
         Damaged: it is no pickle, asks for a tensor outside its storage, or is endless.
         WantsCode: it names a global other than those of plain tensors and containers.
+        OddNumpy: it holds NumPy values that are neither numbers nor text.
     """
     machine = _Machine()
     try:
@@ -51,7 +53,7 @@ def describe(stream: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
                 raise Damaged(f"it has more than {MOST_OPCODES} instructions")
             machine.step(opcode.name, argument)
         return machine.result(), machine.storages
-    except (Damaged, WantsCode):
+    except (Damaged, WantsCode, OddNumpy):
         raise
     except Exception as error:  # a damaged pickle can fail in any opcode; all of that means the same
         raise Damaged(f"{type(error).__name__} in its list of tensors") from error

@@ -19,7 +19,7 @@ from torch import Tensor
 from core.errors import BadInput
 from core.models import refusals
 from core.models.exported import read_old_program, read_program
-from core.models.pickle_values import Damaged, WantsCode
+from core.models.pickle_values import Damaged, OddNumpy, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
 
@@ -51,10 +51,14 @@ def open_weights(path: Path) -> Content:
                 return _read_zip(path, size)
             if head[:1] == b"\x80":
                 return Content("legacy", read_legacy(path, file, size))
+            if head.lstrip()[:1] == b"{" and path.name.endswith(".index.json"):
+                raise refusals.only_an_index(path)
     except BadInput:
         raise
     except WantsCode as error:
         raise refusals.wants_code(path, str(error)) from error
+    except OddNumpy as error:
+        raise refusals.odd_numpy(path, str(error)) from error
     except MemoryError as error:
         raise refusals.too_large(path) from error
     except Exception as error:  # a hostile file can make a reader fail in any way; none of them may end the process

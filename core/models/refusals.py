@@ -51,11 +51,29 @@ def wants_code(path: Path, name: str) -> BadInput:
     )  # fmt: skip
 
 
+def odd_numpy(path: Path, kind: str) -> BadInput:
+    return BadInput(
+        "weights_odd_numpy",
+        f"{path.name} holds a NumPy value of the type {kind} beside the weights. Only numbers and text are read; save "
+        "the network's state_dict alone, as safetensors or with torch.save.",
+        file=path.name, kind=kind,
+    )  # fmt: skip
+
+
 def torchscript(path: Path) -> BadInput:
     return BadInput(
         "weights_torchscript",
         f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; save the "
         "network's state_dict, as safetensors or with torch.save.",
+        file=path.name,
+    )
+
+
+def only_an_index(path: Path) -> BadInput:
+    return BadInput(
+        "weights_only_an_index",
+        f"{path.name} only lists the files that a network is spread over; join these into one file first (load all and "
+        "save the state_dict), and give that.",
         file=path.name,
     )
 

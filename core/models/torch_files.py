@@ -123,7 +123,7 @@ def _read(path: Path, opened_file: Callable[[], IO[bytes]], content: Any, size: 
 
 
 def _bystanders() -> list[Any]:
-    """Plain values that often stand beside the weights: NumPy numbers and arrays of them, the parsed arguments.
+    """Plain values that often stand beside the weights: NumPy's numbers and text, arrays of them, the parsed arguments.
 
     ``describe`` lets no other use of them through.
     """
@@ -132,7 +132,7 @@ def _bystanders() -> list[Any]:
     import numpy as np
 
     calls = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.empty(0).__reduce__()[0]}
-    types = {type(np.dtype(code)) for code in NUMPY_NUMBERS}
+    types = {type(np.dtype(code)) for code in (*NUMPY_NUMBERS, "U1", "S1")}
     modules = ("numpy.core.multiarray", "numpy._core.multiarray")
     named = [(call, f"{module}.{name}") for module in modules for name, call in calls.items()]
     return [argparse.Namespace, np.dtype, np.ndarray, *types, *named]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,22 +12,16 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.found import Found
 from core.models import build
 from core.models.classifier import Classifier
 from core.models.index import COUNTERS
 from core.models.refusals import not_finite, odd_tensor
+from core.models.rewrites import TakenApart
 from core.models.unwrap import Unwrapped, common_prefix
 
 AVERAGED_COUNT = "n_averaged"
-
-
-@dataclass(frozen=True)
-class Found:
-    """Something worth saying about a file. ``code``: the catalogue's ``found.<code>``; ``message``: in English."""
-
-    code: str
-    message: str
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+_SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})\.")  # as Hugging Face names the parts of a large file
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,10 @@ class Weights:
     ``tensors``: in the order, with the types of the file, names without ``prefix``. ``prefix``: what every name
     began with in the file ("module." or ""). ``found``: what there is to say about the file. ``names``: where a
     tensor goes by another name than in the file, the file's name (without the prefix). ``aside``: tensors that are
-    the network's wrapper's, by their names in the file; they go out as they came.
+    the network's wrapper's, by their names in the file; they go out as they came. ``apart``: of those that the file
+    has in two parts (``core.models.rewrites``), by the name they are put together under. ``scaling``: of the input,
+    as ``--normalize`` takes it, where the file holds a layer for it. ``told``: those of ``names`` that ``found`` has
+    accounted for.
     """
 
     tensors: dict[str, Tensor]
@@ -44,6 +42,9 @@ class Weights:
     found: tuple[Found, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     aside: Mapping[str, Tensor] = field(default_factory=dict)
+    apart: Mapping[str, TakenApart] = field(default_factory=dict)
+    scaling: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def renamed(self, names: Mapping[str, str]) -> Weights:
         """The same tensors in the same order, by new names; ``names``: new to those they have now."""
@@ -52,9 +53,13 @@ class Weights:
         return replace(self, tensors={new[name]: value for name, value in self.tensors.items()}, names=in_file)
 
     def as_in_file(self) -> Weights:
-        """The same tensors under the very names of the file, prefix and all."""
+        """The same tensors under the very names of the file, prefix and all; of what is in parts, the whole."""
         tensors = {self.prefix + self.names.get(name, name): value for name, value in self.tensors.items()}
-        return replace(self, tensors={**self.aside, **tensors}, prefix="", names={}, aside={})
+        apart = {
+            self.prefix + place: replace(taken, parts={self.prefix + part: old for part, old in taken.parts.items()})
+            for place, taken in self.apart.items()
+        }
+        return replace(self, tensors={**self.aside, **tensors}, prefix="", names={}, aside={}, apart=apart)
 
     def named_as_in_file(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``tensors`` under the names, in the order and with the types of the file they came from.
@@ -62,10 +67,13 @@ class Weights:
         A tensor of the file that ``tensors`` does not have stays as it was; one that the file does not have is left
         out: a class that loads the file with ``strict=True`` loads the result as well.
         """
-        return {name: value.detach() for name, value in self.aside.items()} | {
-            self.prefix + self.names.get(name, name): tensors.get(name, value).detach().to("cpu", value.dtype)
-            for name, value in self.tensors.items()
-        }
+        found = {name: value.detach() for name, value in self.aside.items()}
+        for name, value in self.tensors.items():
+            place, new = self.names.get(name, name), tensors.get(name, value).detach().to("cpu", value.dtype)
+            taken = self.apart.get(place)
+            parts = taken.apart(new) if taken else {place: new}
+            found |= {self.prefix + part: tensor for part, tensor in parts.items()}
+        return found
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -73,8 +81,9 @@ def read_weights(path: str | Path) -> Weights:
 
     Raises:
         BadInput: ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
-            ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``, ``weights_none_inside``,
-            ``weights_odd_tensor`` (sparse, quantised, complex, empty, packed), ``weights_not_finite``.
+            ``weights_only_an_index``, ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``,
+            ``weights_want_code``, ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse,
+            quantised, complex, empty, packed), ``weights_not_finite``.
     """
     from core.models.reading import open_weights
 
@@ -86,6 +95,13 @@ def read_weights(path: str | Path) -> Weights:
             "a .pt2 archive).",
             path=str(path),
         )
+    if (part := _SHARD.search(path.name)) and int(part[2]) > 1:
+        raise BadInput(
+            "weights_sharded",
+            f"{path.name} is one of {int(part[2])} files that together are a network; join them into one file first "
+            "(load all and save the state_dict), and give that.",
+            file=path.name, count=int(part[2]),
+        )  # fmt: skip
     content = open_weights(path)
     tensors = content.unwrapped.tensors
     for name, value in tensors.items():

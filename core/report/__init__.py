@@ -12,6 +12,7 @@ from core import paths
 from core.report.facts import Facts, gather
 from core.report.files import save
 from core.report.wording import Wording
+from core.runs import hashes
 from core.runs.record import Run
 from core.words import Words
 
@@ -27,10 +28,11 @@ def html(run: Run, language: str = "en", zone: tzinfo | None = None) -> str:
         zone: in which the run's date is told; that of this computer by default.
 
     Raises:
-        BadInput: as ``Run``.
+        BadInput: as ``Run`` and ``core.runs.hashes.check_report``, whose images are not looked at here.
     """
     from core.report.page import build
 
+    hashes.check_report(run, images=False)
     return build(run, gather(run), Words(language, zone))
 
 
@@ -60,6 +62,6 @@ def write(run: Run, language: str = "en", folder: Path | None = None) -> Path:
         folder: made if it is not there; ``folder_of(run)`` by default.
 
     Raises:
-        BadInput: as ``Run``, or ``report_not_written``.
+        BadInput: as ``html``, or ``report_not_written``.
     """
     return save((folder or folder_of(run)) / file_name(language), html(run, language).encode())

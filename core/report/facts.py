@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from core import victims
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Cure, Event, Frame, Measured, Scanned, StageStarted, Stamps, Verified
+from core.events import Cure, Event, Frame, Measured, Scanned, Stamps, Verified, seconds_by_stage
 from core.intervals import Interval, wilson
 from core.report.proof import Proof, read
+from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
@@ -26,11 +24,10 @@ GRADES = ("strong", "some", "none")
 
 
 class Hashed(NamedTuple):
-    """A file's name and its SHA-256, None if it is not known; ``now``: taken now, as the run noted none."""
+    """A file's name and its SHA-256 as the run noted it; None if it noted none."""
 
     file: str
     sha256: str | None
-    now: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,55 +227,25 @@ def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) ->
     """Seconds of work by stage: as the run itself reported them at its end, else from the times of its events."""
     if reported:
         return {str(stage): float(seconds) for stage, seconds in reported.items()}
-    found: dict[str, float] = {}
-    stage, last = None, 0.0
-    for moment, event in events:
-        if stage is not None:  # a resumed run's clock may start again; time never runs backwards
-            found[stage] = found.get(stage, 0.0) + max(0.0, moment - last)
-        last = moment
-        if isinstance(event, StageStarted):
-            stage = event.stage
-    return found
+    return seconds_by_stage(events)
 
 
 def _input(run: Run, spec: Spec, card: Card | None, data: dict[str, Any]) -> Hashed | None:
-    """The model's file: its hash as the run noted it, else as the file is now."""
-    noted = _dict(_handed_out(run).get("input"))
+    """The model's file and its hash as the run noted it: what lies there by now is another matter."""
+    taken = _dict(data.get("inputs")).get("weights")
+    if taken and spec.weights:
+        return Hashed(Path(spec.weights).name, str(taken))
+    noted = _dict(hashes.card_of_result(run).get("input"))
     if noted.get("sha256"):
         return Hashed(str(noted.get("file")), str(noted["sha256"]))
     if spec.victim:
         name = card.weights.name if card else spec.victim
         return Hashed(name, data.get("victim_sha256") or (card.sha256 if card else None))
-    if not spec.weights:
-        return None
-    path = Path(spec.weights)
-    return Hashed(path.name, _sha256(path), now=True)
+    return Hashed(Path(spec.weights).name, None) if spec.weights else None
 
 
 def _results(run: Run) -> Iterable[Hashed]:
-    for name in ("model.safetensors", "model.pt"):
-        if (found := _sha256(run.folder / name)) is not None:
-            yield Hashed(name, found)
-
-
-def _handed_out(run: Run) -> dict[str, Any]:
-    """The card beside the purified weights; empty where there is none."""
-    try:
-        return _dict(json.loads((run.folder / "card.json").read_bytes()))
-    except (OSError, ValueError):
-        return {}
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        stat = path.stat()
-        return _hash(path, stat.st_mtime_ns, stat.st_size)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=64)
-def _hash(path: Path, changed: int, size: int) -> str:
-    """Of a file in this state: a page that asks at every turn hashes a large one once."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    noted = hashes.outputs(run)
+    for name in hashes.HANDED_OUT:
+        if (run.folder / name).is_file():
+            yield Hashed(name, noted.get(name))

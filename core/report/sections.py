@@ -288,5 +288,4 @@ def _versions(say: Wording) -> str | None:
 def _hash(say: Wording, file: Hashed) -> list[str | Markup]:
     if file.sha256 is None:
         return [say("report.p.no_hash", file=file.file)]
-    name = say("report.p.hashed_now", file=file.file) if file.now else file.file
-    return [f"{name} ", el("code", f"SHA-256 {file.sha256}")]
+    return [f"{file.file} ", el("code", f"SHA-256 {file.sha256}")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -273,16 +274,24 @@ class RunArrays:
         (self.folder / "checkpoints" / "last.json").unlink(missing_ok=True)
 
     def read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors, on the CPU, and the ``meta`` of the last checkpoint; None if there is none."""
+        """The tensors, on the CPU, and the ``meta`` of the last checkpoint; None if there is none that is whole.
+
+        A disk that filled up, or lost power, may leave one cut short: the work since the stage's start is done again.
+        """
         folder = self.folder / "checkpoints"
         try:
             pointer = json.loads((folder / "last.json").read_bytes())
             content = (folder / Path(pointer["tensors"]).name).read_bytes()
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
-        return load(content), pointer["meta"]
+        try:
+            return load(content), pointer["meta"]
+        except (SafetensorError, KeyError) as error:
+            print(f"the checkpoint {pointer['tensors']} is damaged and left aside: {error}", file=sys.stderr)
+            return None
 
 
 def sprite_of(images: Any) -> bytes:

@@ -7,17 +7,23 @@ that became NaN must not read as a loss that was never measured. Strict JSON, fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
 from core import events
+from core.errors import BadInput
 from core.events import Event
 
 TEMPORARY = ".tmp-"  # part of the name of files that are still being written
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk is full or read-only
+MB = 2**20
+_TRIAL = 4096  # bytes: where a quota is used up, an empty file can still be made
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -33,6 +39,32 @@ def write_atomic(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def require_room(folder: Path, size: int = MB) -> None:
+    """Before work begins whose result goes into ``folder``: makes it, and sees that files can be written there.
+
+    Args:
+        size: bytes that will be needed.
+
+    Raises:
+        BadInput: ``place_not_writable``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".room{TEMPORARY}{secrets.token_hex(4)}"
+        write_atomic(trial, bytes(_TRIAL))
+        trial.unlink()
+        if shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        needed = max(1, -(-size // MB))
+        raise BadInput(
+            "place_not_writable",
+            f"The folder {folder} cannot take the {needed} MB that will be written ({error.strerror}); make room "
+            "there, or choose another one.",
+            path=str(folder), size=needed, reason=str(error.strerror),
+        ) from None  # fmt: skip
 
 
 def sweep(folder: Path) -> None:

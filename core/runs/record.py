@@ -27,7 +27,7 @@ from core.errors import BadInput
 from core.events import Event
 from core.runs import process
 from core.runs.arrays import RunArrays
-from core.runs.files import EventReader, write_atomic, write_json
+from core.runs.files import MB, EventReader, require_room, write_atomic, write_json
 from core.runs.spec import Spec
 
 FORMAT = 1
@@ -65,7 +65,8 @@ class Run(RunArrays):
 
         ``format``, ``id``, ``created`` (ISO 8601, UTC), ``queued`` (when a worker was last asked for), ``status`` as
         last written (``Run.status`` is the truth), ``spec``, ``worker`` ({pid, started} or None), ``machine``,
-        ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``result`` (figures, when done), ``failure``
+        ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``inputs`` and ``outputs`` (SHA-256 by kind, see
+        ``core.runs.hashes``; absent in older records), ``result`` (figures, when done), ``failure``
         ({code, message, facts} or None), ``recording`` (True: shipped), maybe ``title``; and where runs follow one
         another (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of the run that this
         one waits for.
@@ -180,7 +181,8 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
         title: shown instead of the model's name.
 
     Raises:
-        BadInput: what ``Spec.validate`` finds; ``out_not_empty``; ``folder_not_writable``.
+        BadInput: what ``Spec.validate`` finds; ``out_not_empty``; ``folder_not_writable``,
+            ``place_not_writable``.
     """
     spec.validate()
     root = root or paths.runs_folder()
@@ -195,6 +197,7 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
                 f"The folder {home} is not empty; a run needs a new or an empty folder.",
                 path=str(home),
             )
+        require_room(home, _needed(spec))
         stamp = moment.isoformat(timespec="milliseconds")
         data: dict[str, Any] = {
             "format": FORMAT, "id": identifier, "created": stamp, "queued": stamp, "status": "queued",
@@ -202,6 +205,10 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
             "classes": [], "target": None, "result": None, "failure": None, "recording": False,
         }  # fmt: skip
         write_json(home / "run.json", data | ({"title": title} if title else {}))
+    except BadInput:
+        with contextlib.suppress(OSError):  # only if it is empty
+            home.rmdir()
+        raise
     except OSError as error:
         raise BadInput(
             "folder_not_writable",
@@ -214,6 +221,14 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
             root.mkdir(parents=True, exist_ok=True)
             (root / identifier).symlink_to(home, target_is_directory=True)
     return Run(home)
+
+
+def _needed(spec: Spec) -> int:
+    """Bytes that a run will write, roughly: the map, checkpoints, and the result in two formats."""
+    weights = 0
+    with contextlib.suppress(OSError):
+        weights = os.path.getsize(paths.expanded(str(spec.weights))) if spec.weights else 0
+    return 4 * MB if spec.scan_only else 16 * MB + 4 * weights
 
 
 def open(run: str | Path, root: Path | None = None) -> Run:

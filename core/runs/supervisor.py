@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from core.errors import BadInput
-from core.runs import process, record
+from core.runs import hashes, process, record
 from core.runs.process import RunLock, already_running
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -62,7 +62,8 @@ def resume(run: Run) -> None:
     """Let a paused run go on; give a lost, stopped or failed one a new worker, which goes on from the last checkpoint.
 
     Raises:
-        BadInput: ``run_already_running``; ``run_not_resumable``, it is done or a recording.
+        BadInput: ``run_already_running``; ``run_not_resumable``, it is done or a recording; as
+            ``core.runs.hashes.check``: its files are not those that it began with.
     """
     status = run.status
     if status in ("queued", "running", "paused") and run.control == "pause":
@@ -72,6 +73,7 @@ def resume(run: Run) -> None:
         raise already_running(run.id)
     if status == "done" or run.is_recording:
         raise BadInput("run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id)
+    hashes.check(run)
     with RunLock(run.folder, PATIENCE):
         if run.status not in record.ENDED:  # it has just been given another worker
             raise already_running(run.id)

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from core import report
+from core.errors import BadInput
 from core.report import pdf
 from core.report.wording import Item, Wording
+from core.runs import hashes
 from core.runs.record import Run
-from dashboard.i18n import language, t
+from dashboard.i18n import error, language, t
 
 CSS = Path(__file__).with_suffix(".css")
 
@@ -33,6 +35,12 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
         key: of the widgets; another one for every run on a page.
         compact: one button only (HTML), for a row of a list.
     """
+    try:
+        if not compact:  # a list of runs does not read the files of each
+            hashes.check_report(run, images=False)
+    except BadInput as fault:
+        st.error(error(fault.code, fault.message, fault.facts), icon=":material/error:")
+        return
     to, zone = language(), _zone()  # here: what makes the file runs where there is no visitor
     browser = None if compact else _browser()
     name = f"{run.spec.name}-{run.id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import BadInput
-from core.runs import supervisor
+from core.runs import hashes, supervisor
 from core.runs.record import Run
 from dashboard import data, i18n
 from dashboard.components import inspected
@@ -97,6 +97,10 @@ def download(run: Run, file: str, label: str, *, primary: bool = False) -> bool:
     path = run.folder / file
     if not path.exists():
         return False
+    fault = hashes.result_fault(run) if file in hashes.HANDED_OUT else None
+    if fault is not None:
+        st.error(i18n.error(fault.code, fault.message, fault.facts), icon=ICONS["failed"])
+        return True
     st.download_button(
         label,
         data=path.read_bytes,  # read when pressed, not at every rerun

@@ -111,8 +111,7 @@ def _room(run_id: str, waiting: bool) -> None:
     _obey(run, explore.room("explore_room", explore.pack(payload)), len(payload.labels))
     first = place.job(run, "base")
     failed = first is not None and first.ended and bool(first.failure) and "features" not in lacks
-    if failed and st.button(t("act.retry"), key="explore_retry", icon=":material/refresh:"):
-        place.start(run)
+    if failed and st.button(t("act.retry"), key="explore_retry", icon=":material/refresh:") and _started(run):
         st.rerun()
     if _waits(run) != waiting:
         st.rerun()
@@ -125,14 +124,32 @@ def _obey(run: Run, asked: dict[str, Any] | None, points: int) -> None:
     if asked is None or not order or asked.get("run") != run.id or moment == st.session_state.get("explore_asked"):
         return
     st.session_state["explore_asked"] = moment
-    if asked["kind"] == "map":
-        place.start(run, *order)
-    else:
-        point = int(asked["id"])
-        st.session_state.setdefault("explore_saliency", {})[run.id] = point
-        if place.saliency(run, point) is None:
-            place.want(run, point)
+    try:
+        if asked["kind"] == "map":
+            place.start(run, *order)
+        else:
+            point = int(asked["id"])
+            st.session_state.setdefault("explore_saliency", {})[run.id] = point
+            if place.saliency(run, point) is None:
+                place.want(run, point)
+    except BadInput as fault:
+        _refused(fault)
+        return
     st.rerun()
+
+
+def _started(run: Run) -> bool:
+    """Sets the first computation going; False, and told why, where its results could not be kept."""
+    try:
+        place.start(run)
+    except BadInput as fault:
+        _refused(fault)
+        return False
+    return True
+
+
+def _refused(fault: BadInput) -> None:
+    st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
 
 
 def _found() -> explore_data.Found:
@@ -147,7 +164,7 @@ def _begin(run: Run, able: bool, found: explore_data.Found) -> None:
         return
     before = place.job(run, "base")
     if before is None or (before.ended and not before.failure):
-        place.start(run)
+        _started(run)
 
 
 def _facts(lack: explore_data.Lack) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -107,3 +108,24 @@ def test_defaults_are_shown_where_they_say_something(capsys: pytest.CaptureFixtu
     assert "(default: 0.05, " in out
     for empty in ("default: None", "default: {}", "default: True", "default: False"):
         assert empty not in out
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_fills_up_in_the_work_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: int
+) -> None:
+    def refused(arguments: object) -> int:
+        raise OSError(fault, os.strerror(fault), "victim.safetensors")
+
+    monkeypatch.setattr("core.commands.runs.runs", refused)
+    assert cli.main(["runs"]) == 1
+    assert capsys.readouterr().err == f"victim.safetensors could not be written: {os.strerror(fault)}.\n"
+
+
+def test_what_a_comparison_refuses_is_not_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["compare", "--help"])
+    assert "--out" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["purify", "--help"])
+    assert "--out" in capsys.readouterr().out

@@ -19,6 +19,7 @@ from core.events import (
     Step,
     Verified,
     from_json,
+    seconds_by_stage,
     to_json,
 )
 
@@ -63,3 +64,12 @@ def test_two_steps_do_not_share_their_losses() -> None:
 
 def test_the_stages_are_told_in_the_order_in_which_they_come() -> None:
     assert STAGES == ("load", "measure", "scan", "purify", "verify")
+
+
+def test_seconds_of_a_stage_add_up_over_the_workers_of_a_run() -> None:
+    told = [
+        (0.0, StageStarted("load")), (2.0, StageStarted("scan")), (9.0, Progress("scan", 1, 2)),
+        (9.0, StageStarted("load")), (10.0, StageStarted("scan")), (13.0, StageStarted("purify")),
+    ]  # fmt: skip
+    assert seconds_by_stage(told) == {"load": 3.0, "scan": 10.0}
+    assert seconds_by_stage([]) == {}

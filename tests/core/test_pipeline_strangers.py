@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.events import Frame, Measured, Scanned, StageStarted
+from core.events import Event, Frame, Measured, Scanned, StageStarted
+from core.runs import steering
+from core.runs.record import Run
 from core.runs.spec import Inputs, statistics
 from core.victims import card_of, load_victim
-from tests.core.whole_runs import STAGES, VICTIM, Done, do
+from tests.core.whole_runs import STAGES, VICTIM, Done, do, go_on
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,33 @@ def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defenc
     assert done.status == "done"
     assert len(done.of(Scanned)) == 1
     assert done.result["asr_kind"] == "estimated"
+
+
+def test_a_run_that_goes_on_with_another_model_ends_there(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+    path = tmp_path / "theirs.safetensors"
+    path.write_bytes(card_of(VICTIM).weights.read_bytes())
+
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == "measure":
+            run.tell("stop")
+
+    first = do(root, stop, victim=None, weights=str(path), map=False, scan_only=True)
+    assert first.status == "stopped"
+    assert first.run.data["inputs"] == {"weights": card_of(VICTIM).sha256}
+    path.write_bytes(card_of("digits-blended").weights.read_bytes())
+    first.run.tell("run")
+    second = go_on(first.run)
+    assert second.status == "failed"
+    assert second.run.data["failure"]["code"] == "weights_changed"
+    assert second.of(Measured) == []
+
+
+def test_what_was_handed_out_is_on_record(strange: Done) -> None:
+    card = json.loads((strange.run.folder / "card.json").read_text())
+    data = strange.run.data
+    assert data["outputs"] == {name: entry["sha256"] for name, entry in card["output"].items()}
+    assert data["inputs"] == {"weights": card["input"]["sha256"]}
+    assert data["outputs"]["model.pt"] == hashlib.sha256((strange.run.folder / "model.pt").read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.events import Scanned
+from core.events import Scanned, StageStarted
 from core.run_state import Clock, State
 from core.runs.spec import Spec
 from core.victims import card_of
@@ -67,3 +67,11 @@ def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count(monkeyp
     steering.paused_seconds = 20.0
     assert clock.progress("scan", 1, 4).seconds_left == 30.0
     assert clock.progress("scan", 0, 4).seconds_left is None
+
+
+def test_what_earlier_workers_took_is_recalled() -> None:
+    told = [(0.0, StageStarted("load")), (2.0, StageStarted("purify")), (9.5, StageStarted("load"))]
+    found = state(Spec())
+    found.run = SimpleNamespace(events=lambda: told)  # type: ignore[assignment]
+    found.recall()
+    assert found.earlier == {"load": 2.0, "purify": 7.5}

@@ -217,3 +217,32 @@ def test_images_of_a_size_that_does_not_fit(tmp_path: Path) -> None:
         load_subject(spec, images)
     assert caught.value.code == "size_does_not_fit"
     assert load_subject(replace(spec, normalize="none@20"), images).model.size == (20, 20)
+
+
+@pytest.mark.parametrize("arch", [None, "torchvision/squeezenet1_1"])
+def test_a_network_without_a_linear_layer_is_told_that_and_nothing_of_its_size(
+    digits: ImageSet, tmp_path: Path, arch: str | None
+) -> None:
+    import torchvision
+
+    save_weights(tmp_path / "w.safetensors", torchvision.models.squeezenet1_1(num_classes=10).state_dict())
+    with pytest.raises(BadInput) as caught:
+        load_subject(strange(weights=str(tmp_path / "w.safetensors"), arch=arch), digits)
+    assert caught.value.code == ("no_linear_layer" if arch else "weights_without_linear")
+
+
+def test_one_large_class_does_not_decide_on_the_refusal(digits: ImageSet) -> None:
+    """With 99 % of the images in it, no network could do clearly better than to answer it always."""
+    members = [torch.nonzero(digits.y_train == k).flatten() for k in range(10)]
+    chosen = torch.cat([members[3].repeat(20), *(part[:3] for k, part in enumerate(members) if k != 3)])
+    images = replace(digits, x_train=digits.x_train[chosen], y_train=digits.y_train[chosen])
+    subject = load_subject(strange(), images)
+    assert subject.accuracy is not None
+    assert subject.accuracy > 90
+    blind = replace(images, x_train=torch.zeros_like(images.x_train))  # all are answered with one class
+    always = int(answers(subject.model, blind.x_train[:1])[0])
+    swapped = {3: always, always: 3}
+    labels = torch.tensor([swapped.get(label, label) for label in images.y_train.tolist()])
+    with pytest.raises(BadInput, match="the mean over the classes") as caught:
+        load_subject(strange(), replace(blind, y_train=labels))
+    assert caught.value.code == "near_chance"

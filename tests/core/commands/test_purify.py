@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import cli
 from core.errors import BadInput
+from core.events import Event, StageStarted
 from core.runs import record
-from tests.core.commands.made_up import RESULT, only_run, raising, use
+from core.runs.record import Run
+from tests.core.commands.made_up import RESULT, only_run, pipeline, raising, use
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -263,3 +267,20 @@ def test_an_out_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert cli.main(["purify", "--out", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_what_there_is_to_say_of_the_images_is_said_before_the_work(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def noted(run: Run, steering: Any) -> Iterator[Event]:
+        run.update(notes=["3 of 9 files were left out."])
+        yield StageStarted("measure")
+        told.append(capsys.readouterr().err)
+        yield from pipeline(run, steering)
+
+    use(monkeypatch, noted)
+    assert cli.main(["scan", "--json"]) == 0
+    assert told == ["3 of 9 files were left out.\n"]
+    assert json.loads(capsys.readouterr().out)["verdict"] == "strong"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from core import cli, paths, report
 from core.report import pdf
-from core.runs import record
+from core.runs import hashes, record
+from core.runs.spec import Spec
 
 
 @pytest.fixture
@@ -78,3 +80,27 @@ def test_without_a_browser_the_page_is_written_all_the_same(
     assert cli.main(["report", "signs-badnets", "--pdf", "--out", str(tmp_path)]) == 2
     assert "install Chromium" in capsys.readouterr().err
     assert (tmp_path / "report.html").exists()
+
+
+def test_a_run_whose_files_were_swapped_is_not_reported(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "bought.pth"
+    weights.write_bytes(b"weights")
+    photos = tmp_path / "photos.npz"
+    photos.write_bytes(b"photos")
+    run = record.create(Spec(weights=str(weights), images=str(photos)))
+    run.update(inputs=hashes.bind(run).hashes, status="done")
+    assert cli.main(["report", run.id]) == 0
+    assert hashlib.sha256(b"weights").hexdigest() in (run.folder / "report.html").read_text(encoding="utf-8")
+    (run.folder / "report.html").unlink()
+    for file in (photos, weights):
+        before = file.read_bytes()
+        file.write_bytes(b"another")
+        capsys.readouterr()
+        assert cli.main(["report", run.id]) == 2
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 1
+        assert str(file) in told[0]
+        assert not (run.folder / "report.html").exists()
+        file.write_bytes(before)

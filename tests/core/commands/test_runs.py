@@ -95,6 +95,16 @@ def test_replay_prints_each_frame_once_at_the_pace_it_came(capsys: pytest.Captur
     assert "true ASR" in out[0]
 
 
+@pytest.mark.parametrize("speed", ["nan", "inf", "-1"])
+def test_a_speed_that_is_none_is_refused(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["purify", "--json"])
+    capsys.readouterr()
+    assert cli.main(["replay", "last", "--speed", speed]) == 2
+    told = capsys.readouterr()
+    assert speed in told.err
+    assert told.out == ""
+
+
 @pytest.mark.parametrize(("command", "code"), [("replay last --speed -1", 2), ("replay last", 2)])
 def test_nothing_to_replay_is_said(command: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, raising(ZeroDivisionError()))

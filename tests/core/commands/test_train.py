@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from core import cli
 from core.attacks import ATTACKS
 from core.attacks.training import TrainSettings
 from core.commands.train import _settings
+from core.runs.files import MB
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -38,6 +41,20 @@ def test_train_writes_weights_and_a_card_and_refuses_to_overwrite_them(
     assert cli.main(command) == 2
     assert "already" in capsys.readouterr().err
     assert Path(f"{out}.safetensors").read_bytes() == before
+
+
+def test_room_for_the_weights_is_looked_for_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began: list[object] = []
+    monkeypatch.setattr("core.attacks.training.train", lambda *order: began.append(order) or iter(()))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * MB))
+    command = ["train", "--data", "digits", "--out", str(tmp_path / "victim"), "--device", "cpu"]
+    assert cli.main([*command, "--arch", "preact-resnet18"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert began == []
+    assert cli.main([*command, "--arch", "small"]) == 0
+    assert len(began) == 1
 
 
 @pytest.mark.parametrize(

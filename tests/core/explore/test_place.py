@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core import cli
 from core.errors import BadInput
 from core.explore import jobs, place
 from core.runs import process
@@ -72,6 +76,25 @@ def test_a_failure_is_on_record(own_run: Run, fault: Exception, code: str) -> No
     with pytest.raises(type(fault)), jobs.told(own_run, "base"):
         raise fault
     assert place.job(own_run, "base").failure["code"] == code  # type: ignore[union-attr]
+
+
+def test_a_disk_that_fills_up_is_no_fault_of_ours(own_run: Run) -> None:
+    with pytest.raises(BadInput) as caught, jobs.told(own_run, "base"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.code == "place_lost"
+
+
+def test_nothing_is_begun_where_its_result_has_no_room(
+    own_run: Run, started: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    for begin in (lambda: place.start(own_run), lambda: place.want(own_run, 1)):
+        with pytest.raises(BadInput) as caught:
+            begin()
+        assert caught.value.code == "place_not_writable"
+    assert started == []
+    assert cli.main(["explore", own_run.id]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_fault_of_ours_is_kept_without_the_paths_it_names(own_run: Run, capfd: pytest.CaptureFixture[str]) -> None:

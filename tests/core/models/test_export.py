@@ -113,6 +113,8 @@ def test_an_input_that_is_gone_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "in").unlink()
     card = write_model(tmp_path / "out", weights, {"a": torch.zeros(2, 3)}, {}, tmp_path / "in")
     assert (card["input"]["file"], card["input"]["sha256"]) == ("in", None)
+    card = write_model(tmp_path / "out", weights, {"a": torch.zeros(2, 3)}, {}, tmp_path / "in", "ab" * 32)
+    assert card["input"]["sha256"] == "ab" * 32, "as it was when the weights were read"
     assert json.loads((tmp_path / "out" / "card.json").read_text()) == card
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["card.json", "model.pt", "model.safetensors"]
 

@@ -236,3 +236,23 @@ def test_multiplications_are_counted() -> None:
     assert multiplications(model, X[:1]) == 12 * 12 * 8 * 27 + 8 * 36 * CLASSES
     assert multiplications(model, X[:1, :, :8]) == 0
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_where_classes_are_unequal_a_scaling_is_judged_class_by_class() -> None:
+    """A network that calls bright pictures the rare class, and a scaling under which it never does."""
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    with torch.no_grad():
+        net[2].weight.copy_(torch.tensor([[0.0] * 3, [10.0] * 3]))
+        net[2].bias.copy_(torch.tensor([0.0, -27.0]))  # the rare class where the scaled brightness is above 0.9
+    y = torch.arange(420) % 42 // 41  # 1 in 42
+    bright = torch.where(y == 1, 204, 51)
+    bright[torch.arange(0, 420, 10)] = 204  # some of the others are, too
+    x = bright[:, None, None, None].expand(-1, 3, 8, 8).to(torch.uint8)
+    weights = Weights(net.state_dict())
+    best = choose([Candidate("toy", 2, 3, weights, made=net)], x, y)
+    assert best.tried[0].accuracy == pytest.approx(95, abs=1.5)
+    assert best.tried[0].worth < 2 * int(y.sum()) + 20
+    never = next(tried for tried in best.tried if tried.name == "half-mean")
+    assert never.accuracy == 50
+    right = (best.model(x.float() / 255).argmax(1) == y)[y == 1]
+    assert right.all(), "plainly counted, never to call any so would be right more often"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
-from core.models.pickle_values import Damaged, NumpyArray, Opaque
+from core.models.pickle_values import Damaged, NumpyArray, OddNumpy, Opaque
 from core.models.pickled import describe
 from core.models.weights import read_weights
 
@@ -184,3 +184,36 @@ def test_an_array_of_numbers_is_passed_over() -> None:
 def test_an_array_that_is_none(content: bytes) -> None:
     with pytest.raises(Damaged):
         described(b"\x80\x02" + content + b".")
+
+
+def text(code: bytes, width: int, align: int = 4) -> bytes:
+    """A type of text, as NumPy writes it: its code, and the width that NumPy would believe."""
+    size = bytes([len(code)])
+    state = b"(K\x03X\x01\x00\x00\x00<NNNK" + bytes([width, 0x4B, align]) + b"K\x08tb"
+    return b"cnumpy\ndtype\nX" + size + b"\x00\x00\x00" + code + b"\x89\x88\x87R" + state
+
+
+@pytest.mark.parametrize(("code", "width", "align"), [(b"U1", 4, 4), (b"S4", 4, 1)])
+def test_an_array_of_text_is_passed_over(code: bytes, width: int, align: int) -> None:
+    state = b"(K\x01K\x01\x85" + text(code, width, align) + b"\x89C\x04a\x00\x00\x00tb"
+    assert isinstance(described(b"\x80\x02" + ARRAY + state + b"."), NumpyArray)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text(b"U1", 200),  # wider than its type
+        text(b"U1", 4, 1),
+        text(b"S4", 5, 1),
+        ARRAY + b"(K\x01K\x02\x85" + text(b"U1", 4) + b"\x89C\x04a\x00\x00\x00tb",  # two, of one's bytes
+    ],
+)
+def test_text_that_is_none(content: bytes) -> None:
+    with pytest.raises(Damaged):
+        described(b"\x80\x02" + content + b".")
+
+
+@pytest.mark.parametrize("code", [b"U0", b"O8", b"M8", b"U9999999"])
+def test_a_type_that_is_neither_numbers_nor_text(code: bytes) -> None:
+    with pytest.raises(OddNumpy):
+        described(b"\x80\x02" + text(code, 0) + b".")

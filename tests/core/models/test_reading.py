@@ -379,11 +379,28 @@ def test_arrays_instead_of_tensors_are_no_network(tmp_path: Path) -> None:
     assert "named tensors" in refused(tmp_path / "a.pth", "weights_none_inside")
 
 
-def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
+def test_text_of_numpy_is_no_code(tmp_path: Path) -> None:
+    """As checkpoints keep the names of their classes."""
     import numpy as np
 
-    torch.save({"a": torch.ones(2), "b": np.array([{}], dtype=object)}, tmp_path / "a.pth")
-    assert "numpy" in refused(tmp_path / "a.pth", "weights_want_code")
+    beside = {"classes": np.array(["cat", "犬"]), "bytes": np.array([b"ab", b"c"]), "name": np.str_("é")}
+    for new in (True, False):
+        torch.save({"model": {"a": torch.ones(2)}, **beside}, tmp_path / "a.pt", _use_new_zipfile_serialization=new)
+        found = open_weights(tmp_path / "a.pt").unwrapped
+        assert list(found.tensors) == ["a"]
+        assert found.beside == {"classes": None, "bytes": None, "name": "é"}
+
+
+def test_other_values_of_numpy_are_refused_by_their_type(tmp_path: Path) -> None:
+    import numpy as np
+
+    values = {
+        "object": np.array([{}], dtype=object), "M8": np.datetime64("2026-01-01"), "c16": np.array([1j]),
+        ">f4": np.ones(2, ">f4"), "V4": np.zeros(2, [("a", "<i4")]),
+    }  # fmt: skip
+    for kind, value in values.items():
+        torch.save({"a": torch.ones(2), "b": value}, tmp_path / "a.pth")
+        assert f"type {kind} " in refused(tmp_path / "a.pth", "weights_odd_numpy")
 
 
 def test_tensors_of_the_optimiser_may_be_anything(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -75,25 +74,27 @@ def test_a_strangers_files_are_named_and_hashed_and_their_place_is_kept_quiet(ma
     assert facts.title == "bought.pth"
     assert facts.images == "secret-photos"
     assert facts.card is None
-    assert facts.weights == ("bought.pth", hashlib.sha256(b"weights").hexdigest(), True)
-    weights.write_bytes(b"other weights")  # the run noted nothing, so the report says when the hash was taken
-    assert gather(run).weights == ("bought.pth", hashlib.sha256(b"other weights").hexdigest(), True)
+    assert facts.weights == ("bought.pth", None), "the run noted none, and another file may lie there by now"
     (run.folder / "card.json").write_text(json.dumps({"input": {"file": "bought.pth", "sha256": "cd" * 32}}))
-    assert gather(run).weights == ("bought.pth", "cd" * 32, False)
+    assert gather(run).weights == ("bought.pth", "cd" * 32)
+    run.update(inputs={"weights": "ef" * 32})
+    assert gather(run).weights == ("bought.pth", "ef" * 32), "as it was when it was read"
 
 
 def test_files_that_are_gone_or_damaged_are_no_fault(make_run: Make, tmp_path: Path) -> None:
     run = make_run(spec=Spec(weights=str(tmp_path / "gone.pth"), images="signs"))
     (run.folder / "card.json").write_text("{")
     facts = gather(run)
-    assert facts.weights == ("gone.pth", None, True)
+    assert facts.weights == ("gone.pth", None)
     assert facts.results == ()
 
 
-def test_what_was_handed_out_is_hashed(make_run: Make) -> None:
+def test_what_was_handed_out_goes_by_the_hash_it_was_handed_out_with(make_run: Make) -> None:
     run = make_run()
     (run.folder / "model.safetensors").write_bytes(b"purified")
-    assert gather(run).results == (("model.safetensors", hashlib.sha256(b"purified").hexdigest(), False),)
+    assert gather(run).results == (("model.safetensors", None),)
+    run.update(outputs={"model.safetensors": "ab" * 32, "model.pt": "cd" * 32})
+    assert gather(run).results == (("model.safetensors", "ab" * 32),)
 
 
 def test_a_run_of_a_victim_that_is_not_shipped_any_more(make_run: Make) -> None:

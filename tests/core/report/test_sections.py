@@ -132,8 +132,9 @@ def test_files_that_are_not_there_are_accounted_for(part: Part, how: dict, says:
     assert says in sections.particulars(part(**how)[1])
 
 
-def test_a_hash_of_today_is_called_that(part: Part, tmp_path: Path) -> None:
+def test_no_hash_of_today_stands_for_one_that_was_not_noted(part: Part, tmp_path: Path) -> None:
     (tmp_path / "a.pth").write_bytes(b"weights")
     text = sections.particulars(part(spec=Spec(weights=str(tmp_path / "a.pth"), images="signs"))[1])
-    assert "hash taken for this report" in text
+    assert "its hash was not recorded" in text
+    assert "SHA-256" not in text
     assert str(tmp_path) not in text

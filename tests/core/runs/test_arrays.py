@@ -104,6 +104,16 @@ def test_large_images_or_many_are_made_smaller(
     assert Image.open(run.thumbs).width == 50 * expected
 
 
+@pytest.mark.parametrize("left", [0, 40, -1])
+def test_a_checkpoint_that_was_cut_short_is_none(run: Run, left: int) -> None:
+    run.write_checkpoint({"w": torch.ones(20)}, {"step": 1})
+    (file,) = (run.folder / "checkpoints").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:left])
+    assert run.read_checkpoint() is None
+    (run.folder / "checkpoints" / "last.json").write_text("[]")
+    assert run.read_checkpoint() is None
+
+
 def test_a_checkpoint_comes_back_and_replaces_the_one_before(run: Run) -> None:
     shared = torch.arange(6.0)
     run.write_checkpoint({"w": torch.zeros(2)}, {"step": 1})

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from core.errors import BadInput
 from core.events import Finished, Progress, Steered, Step
-from core.runs.files import EventReader, EventWriter, dump_json, strict_json, sweep, write_atomic, write_json
+from core.runs.files import (
+    MB,
+    EventReader,
+    EventWriter,
+    dump_json,
+    require_room,
+    strict_json,
+    sweep,
+    write_atomic,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +170,36 @@ def test_a_reader_beside_a_writer_misses_and_doubles_nothing(tmp_path: Path) -> 
         seen += [event.done for _, event in reader.read()]  # type: ignore[attr-defined]
     writer.join()
     assert seen == list(range(total))
+
+
+def test_room_is_looked_for_and_nothing_is_left(tmp_path: Path) -> None:
+    require_room(tmp_path / "new" / "place")
+    assert os.listdir(tmp_path / "new" / "place") == []
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_that_takes_nothing_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(BadInput) as caught:
+        require_room(tmp_path)
+    assert caught.value.code == "place_not_writable"
+    assert caught.value.facts == {"path": str(tmp_path), "size": 1, "reason": os.strerror(fault)}
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_with_too_little_room_is_told_how_much_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * MB))
+    require_room(tmp_path, 5 * MB)
+    with pytest.raises(BadInput, match="6 MB") as caught:
+        require_room(tmp_path, 5 * MB + 1)
+    assert caught.value.facts["reason"] == os.strerror(errno.ENOSPC)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput):
+        require_room(tmp_path / "file" / "below")

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +17,7 @@ from core import paths
 from core.errors import BadInput
 from core.events import Progress
 from core.runs import process, record
-from core.runs.files import EventWriter
+from core.runs.files import MB, EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -197,3 +198,19 @@ def test_events_from_a_number_on(spec: Spec) -> None:
             log.append(done / 2, Progress("load", done, 4))
     assert run.events(3) == [(1.5, Progress("load", 3, 4))]
     assert len(run.events()) == 4
+
+
+def test_a_run_is_not_begun_where_its_result_has_no_room(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "w.pth").write_bytes(bytes(3 * MB))
+    own = replace(spec, victim=None, weights=str(tmp_path / "w.pth"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=20 * MB))
+    record.create(replace(own, scan_only=True))
+    for folder in (None, tmp_path / "run"):
+        with pytest.raises(BadInput) as caught:
+            record.create(own, folder=folder)
+        assert code_of(caught) == "place_not_writable"
+        assert caught.value.facts["size"] == 28
+    assert not (tmp_path / "run").exists()
+    assert len(record.list_runs()) == 1

@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import BadInput
 from core.events import Finished, Frame, Steered
-from core.runs import process, record, supervisor
+from core.runs import hashes, process, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -80,6 +80,24 @@ def test_stop_keeps_what_there_is_and_resume_goes_on(halfway: Run, until: Until)
     finish(halfway, until)
     assert halfway.status == "done"
     assert frames(halfway) == list(range(FRAMES))
+
+
+def test_a_run_does_not_go_on_with_another_model(halfway: Run, until: Until, tmp_path: Path) -> None:
+    supervisor.stop(halfway)
+    until(lambda: halfway.status == "stopped")
+    weights = tmp_path / "w.pth"
+    weights.write_bytes(b"weights")
+    data = halfway.data["spec"] | {"victim": None, "weights": str(weights)}
+    halfway.update(spec=data, inputs={"weights": hashes.of_file(weights)})
+    weights.write_bytes(b"another")
+    with pytest.raises(BadInput) as refused:
+        supervisor.resume(halfway)
+    assert code_of(refused) == "weights_changed"
+    assert halfway.status == "stopped"
+    weights.write_bytes(b"weights")
+    supervisor.resume(halfway)
+    finish(halfway, until)
+    assert halfway.status == "done"
 
 
 def test_a_paused_run_can_be_stopped(halfway: Run, until: Until) -> None:

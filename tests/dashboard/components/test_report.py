@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import report
 from core.report import pdf
+from core.runs import hashes
 from core.runs.record import Run
 from dashboard.components import report as component
 from tests.dashboard.conftest import story, words
@@ -102,3 +103,19 @@ def test_the_checklist_has_the_figures_of_the_run_and_no_markup_of_the_users(ope
     assert escape(hostile) in shown
     assert "1.3\u00a0%" in shown
     assert shown.count('class="applies"') == 1
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_swapped_result_is_neither_reported_nor_handed_out(open_page: Open, make_run: Make, lang: str) -> None:
+    run = make_run("one", "done", story())
+    result = run.folder / "model.safetensors"
+    result.write_bytes(b"purified")
+    run.update(outputs={result.name: hashes.of_file(result)})
+    assert len(open_page("purify", lang, run="one").get("download_button")) == 3
+    result.write_bytes(b"another")
+    app = open_page("purify", lang, run="one")
+    assert not app.exception
+    assert app.get("download_button") == []
+    told = {error.value for error in app.error}
+    assert len(told) == 1
+    assert "SHA-256" in told.pop()

@@ -1,0 +1,273 @@
+"""Binds a run to its files: SHA-256 of what it read, kept in its record, and compared whenever that is used again.
+
+``inputs`` in ``run.json`` holds those of the weights, of the images and of the file of ``--model-class``; the images
+that Dissolve knows by name have none. ``outputs`` holds those of the weights handed out. A record without them, of
+an older version, is bound to nothing and opens as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core import victims
+from core.data import IMAGE_SETS
+from core.data.layout import layout
+from core.errors import BadInput
+from core.runs import record
+from core.runs.record import Run
+from core.runs.spec import Spec
+
+HANDED_OUT = ("model.safetensors", "model.pt")
+Stamp = tuple[str, int, int, int]  # path, size, time of change, number of the file
+
+
+def of_file(path: Path | str) -> str:
+    """Of a file, in hexadecimal; read once in each state, for a page that asks at every turn.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _hash(*_stamp(Path(path)))
+
+
+def of_images(path: Path | str) -> str:
+    """Of a folder of class folders, or of an ``.npz``: of all that decides what is loaded, and of nothing else.
+
+    Of a folder that is each image's place below it and its content, in the order in which they are loaded.
+
+    Raises:
+        BadInput: as ``core.data.layout.layout``.
+        OSError: a file or folder cannot be read.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return of_file(path)
+    files = _files(path)
+    whole = hashlib.sha256()
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for file, content in zip(files, pool.map(_content, files), strict=True):
+            whole.update(os.fsencode(file.relative_to(path)) + b"\0" + content)
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """``hashes`` of the inputs of a run, by kind, and the state that each file was in."""
+
+    run: Run
+    hashes: dict[str, str]
+    stamps: tuple[Stamp, ...]
+
+    def require_same(self) -> None:
+        """To be called when all has been read: what was read is what was hashed.
+
+        Raises:
+            BadInput: ``changed_while_read``.
+        """
+        for stamp in self.stamps:
+            path = Path(stamp[0])
+            with contextlib.suppress(OSError):
+                if _stamp(path) == stamp:
+                    continue
+            raise BadInput(
+                "changed_while_read",
+                f"The file {path} changed while it was read; start again when it is whole.",
+                path=str(path),
+            )
+
+
+def bind(run: Run) -> Taken:
+    """The hashes of a run's inputs, taken before they are read; those that are not there are left to the reader.
+
+    Raises:
+        BadInput: ``weights_changed``, ``images_changed`` or ``model_class_changed``, where the run, or another of its
+            comparison, was made from other files; as ``core.data.layout.layout``.
+    """
+    hashes: dict[str, str] = {}
+    stamps: list[Stamp] = []
+    for kind, path in _inputs(run.spec).items():
+        with contextlib.suppress(OSError):
+            stamps += [_stamp(file) for file in (_files(path) if path.is_dir() else [path])]
+            hashes[kind] = of_images(path) if kind == "images" else of_file(path)
+    for noted in _noted(run):
+        for kind, found in hashes.items():
+            if noted.get(kind, found) != found:
+                raise _changed(run, kind)
+    return Taken(run, hashes, tuple(stamps))
+
+
+def check(run: Run) -> None:
+    """Before a run is gone on with, or its models are looked at: its inputs and results are there and unchanged.
+
+    Raises:
+        BadInput: as ``bind`` and ``result_fault``; ``input_gone``.
+    """
+    noted = _dict(run.data.get("inputs"))
+    for kind, path in _inputs(run.spec).items():
+        if kind in noted and _now(run, kind, path) != noted[kind]:
+            raise _changed(run, kind)
+    card = _card(run.spec)
+    if card is not None and run.data.get("victim_sha256", card.sha256) != card.sha256:
+        raise _changed(run, "weights")
+    if (fault := result_fault(run)) is not None:
+        raise fault
+
+
+def check_report(run: Run, images: bool = True) -> None:
+    """Before a run is reported: what lies where its files lay is what the report speaks of, or is gone.
+
+    The run's own result may lie where the model lay: that is what a purification is for.
+
+    Args:
+        images: whether they are looked at too; of many that takes a while.
+
+    Raises:
+        BadInput: as ``check``, save for what is gone.
+    """
+    noted = _dict(run.data.get("inputs"))
+    for kind, path in _inputs(run.spec).items():
+        if kind not in noted or (kind == "images" and not images) or not path.exists():
+            continue
+        now = _now(run, kind, path)
+        if now != noted[kind] and not (kind == "weights" and now in outputs(run).values()):
+            raise _changed(run, kind)
+    if (fault := result_fault(run)) is not None:
+        raise fault
+
+
+def result_fault(run: Run) -> BadInput | None:
+    """``result_changed`` where weights in the run's folder are not those that it handed out; None where they are."""
+    for name, noted in outputs(run).items():
+        path = run.folder / name
+        with contextlib.suppress(OSError):  # gone: nobody can take it for the result
+            if of_file(path) != noted:
+                return BadInput(
+                    "result_changed",
+                    f"The file {path} is not the one that the run {run.id} handed out (SHA-256 {noted[:12]}...); do "
+                    "not use it: put the right one back, or purify the model again.",
+                    path=str(path), run=run.id, sha256=noted[:12],
+                )  # fmt: skip
+    return None
+
+
+def outputs(run: Run) -> dict[str, str]:
+    """The hashes of the weights that a run handed out, by file; from the card beside them in an older record."""
+    noted = run.data.get("outputs")
+    if not isinstance(noted, dict):
+        card = _dict(card_of_result(run).get("output"))
+        noted = {name: _dict(entry).get("sha256") for name, entry in card.items()}
+    return {name: noted[name] for name in HANDED_OUT if isinstance(noted.get(name), str)}
+
+
+def card_of_result(run: Run) -> dict[str, Any]:
+    """The card beside the purified weights; empty where there is none."""
+    try:
+        return _dict(json.loads((run.folder / "card.json").read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _inputs(spec: Spec) -> dict[str, Path]:
+    """The user's own files, by kind. A shipped victim is known by its card."""
+    given = {
+        "weights": spec.weights,
+        "images": None if spec.images in IMAGE_SETS else spec.images,
+        "model_class": spec.model_class and spec.model_class.rpartition(":")[0],
+    }
+    return {kind: Path(path) for kind, path in given.items() if path}
+
+
+def _noted(run: Run) -> Iterator[dict[str, Any]]:
+    """What the run, and those that it is compared with, were made from."""
+    data = run.data
+    yield _dict(data.get("inputs"))
+    if data.get("group"):
+        for other in record.list_runs(run.folder.parent, recordings=False):
+            with contextlib.suppress(BadInput):  # gone since it was listed
+                if other.data.get("group") == data["group"]:
+                    yield _dict(other.data.get("inputs"))
+
+
+def _now(run: Run, kind: str, path: Path) -> str | None:
+    """The hash as it is now; None where it can be no image set any more.
+
+    Raises:
+        BadInput: ``input_gone``.
+    """
+    try:
+        return of_images(path) if kind == "images" else of_file(path)
+    except OSError as error:
+        raise BadInput(
+            "input_gone",
+            f"The file or folder {path}, which the run {run.id} was made from, cannot be read ({error.strerror}); put "
+            "it back.",
+            path=str(path), run=run.id, reason=str(error.strerror),
+        ) from None  # fmt: skip
+    except BadInput:
+        return None
+
+
+def _changed(run: Run, kind: str) -> BadInput:
+    spec = run.spec
+    if kind == "images":
+        return BadInput(
+            "images_changed",
+            f"The images at {spec.images} are others than those of the run {run.id}; put the same images there again.",
+            path=spec.images, run=run.id,
+        )  # fmt: skip
+    if kind == "model_class":
+        path = str(_inputs(spec)["model_class"])
+        return BadInput(
+            "model_class_changed",
+            f"The file {path} with your class is another one than that of the run {run.id}; put the same file there "
+            "again, or start a new run.",
+            path=path, run=run.id,
+        )  # fmt: skip
+    path = str(spec.weights or spec.victim)
+    return BadInput(
+        "weights_changed",
+        f"The weights {path} are others than those of the run {run.id}; put the same file there again, or start a new "
+        "run.",
+        path=path, run=run.id,
+    )  # fmt: skip
+
+
+def _files(path: Path) -> list[Path]:
+    return [file for part in layout(path).parts for file in part.files]
+
+
+def _card(spec: Spec) -> victims.Card | None:
+    try:
+        return victims.card_of(spec.victim) if spec.victim else None
+    except BadInput:  # a victim that is not shipped any more
+        return None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.stat()
+    return str(path), found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():  # to open a pipe would be to wait for ever; the reader of images names it
+        return b""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@lru_cache(maxsize=64)
+def _hash(path: str, size: int, changed: int, number: int) -> str:
+    return _content(Path(path)).hex()

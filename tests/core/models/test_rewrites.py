@@ -1,0 +1,195 @@
+"""Checkpoints as training frameworks write them: read, said so, and handed out in the form they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize, prune
+
+from core.errors import BadInput
+from core.models.export import write_model
+from core.models.identify import Candidate, candidates, named
+from core.models.small import SmallNet
+from core.models.weights import Weights, read_weights
+
+State = dict[str, Tensor]
+
+
+def net() -> SmallNet:
+    torch.manual_seed(0)
+    return SmallNet(4).eval()
+
+
+def state() -> State:
+    return {name: value.clone() for name, value in net().state_dict().items()}
+
+
+def under(prefix: str) -> State:
+    return {prefix + name: value for name, value in state().items()}
+
+
+def inner(word: str) -> State:
+    """The names of one block with a wrapper in the middle."""
+    first = next(name.split(".")[0] for name in state())
+    return {
+        name.replace(f"{first}.", f"{first}.{word}.", 1) if name.startswith(f"{first}.") else name: value
+        for name, value in state().items()
+    }
+
+
+SCALE = {"mean": torch.tensor([0.49, 0.48, 0.45]), "std": torch.tensor([0.2, 0.2, 0.2])}
+KINDS: dict[str, Callable[[], State]] = {
+    "loss beside": lambda: under("model.") | {"criterion.weight": torch.ones(4)},
+    "metrics beside": lambda: under("model.") | {"val_acc.tp": torch.zeros(4, dtype=torch.long)},
+    "metrics beside the plain network": lambda: state() | {"val_acc.tp": torch.zeros(4), "loss.weight": torch.ones(4)},
+    "a layer compiled": lambda: inner("_orig_mod"),
+    "DataParallel around a part": lambda: inner("module"),
+    "FSDP and checkpointing": lambda: inner("_fsdp_wrapped_module._checkpoint_wrapped_module"),
+    "an average in the same dictionary": lambda: under("ema_model.") | under("model."),
+    "a flat average": lambda: under("model.") | {f"model_ema.{n.replace('.', '')}": v for n, v in state().items()},
+    "a scaling around": lambda: {f"0.{name}": value for name, value in SCALE.items()} | under("1."),
+    "a scaling beside": lambda: dict(SCALE) | state(),
+    "all at once": lambda: {
+        **{f"net.{name}": value for name, value in inner("module").items()}, "train_loss.total": torch.ones(()),
+        **{f"normalize.{name}": value.view(1, 3, 1, 1) for name, value in SCALE.items()},
+    },
+}  # fmt: skip
+
+
+def read(content: State, tmp_path: Path) -> tuple[Weights, Candidate]:
+    torch.save(content, tmp_path / "in.pth")
+    weights = read_weights(tmp_path / "in.pth")
+    best = candidates(weights, 32)[0]
+    assert named(best.arch, weights, 4).weights.tensors.keys() == best.weights.tensors.keys()
+    return weights, best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_read_and_handed_out_in_the_form_it_came(kind: str, tmp_path: Path) -> None:
+    content = KINDS[kind]()
+    _, best = read(content, tmp_path)
+    assert best.arch == "small"
+    made = best.network()
+    x = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), net()(x))
+    purified = {name: value + 1 if value.is_floating_point() else value for name, value in made.state_dict().items()}
+    write_model(tmp_path / "out", best.weights, purified, {})
+    given = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
+    assert given.keys() == content.keys()
+    changed = {name for name, value in content.items() if not torch.equal(given[name], value)}
+    assert len(changed) == sum(value.is_floating_point() for value in made.state_dict().values())
+    read_again = candidates(read_weights(tmp_path / "out" / "model.pt"), 32)[0].network().state_dict()
+    assert all(torch.equal(read_again[name], value) for name, value in purified.items())
+
+
+def codes(best: Candidate) -> list[str]:
+    return [fact.code for fact in (*best.weights.found, *best.found)]
+
+
+def test_what_was_put_aside_is_named(tmp_path: Path) -> None:
+    _, best = read(KINDS["loss beside"](), tmp_path)
+    (fact,) = [fact for fact in best.weights.found if fact.code == "aside"]
+    assert "criterion.weight" in fact.message
+    assert codes(best) == ["file", "inside", "aside"]
+
+
+def test_an_average_is_left_and_that_it_is_not_purified_is_said(tmp_path: Path) -> None:
+    content = KINDS["an average in the same dictionary"]()
+    content |= {name: value + 1 for name, value in content.items() if name.startswith("ema_model.")}
+    _, best = read(content, tmp_path)
+    assert torch.equal(next(iter(best.weights.tensors.values())), next(iter(state().values())))
+    assert "copy_aside" in codes(best)
+
+
+@pytest.mark.parametrize("times", [1.0, 255.0])
+def test_the_scaling_is_read_from_the_file(times: float, tmp_path: Path) -> None:
+    content = {f"0.{name}": times * value for name, value in SCALE.items()} | under("1.")
+    _, best = read(content, tmp_path)
+    assert best.weights.scaling == "0.490000,0.480000,0.450000/0.200000,0.200000,0.200000"
+    assert "scaling_inside" in codes(best)
+
+
+def test_a_file_that_fits_as_it_stands_is_left_as_it_is(tmp_path: Path) -> None:
+    weights, best = read(state(), tmp_path)
+    assert best.weights is weights
+
+
+# weights in two parts
+
+
+def pruned(model: nn.Module) -> None:
+    layer = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+    prune.l1_unstructured(layer, "weight", amount=0.5)
+
+
+def normed(model: nn.Module) -> None:
+    layer = next(module for module in model.modules() if isinstance(module, nn.Linear))
+    parametrizations.weight_norm(layer)
+    assert parametrize.is_parametrized(layer)
+
+
+def normed_as_before(model: nn.Module) -> None:
+    for layer in [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]:
+        nn.utils.weight_norm(layer)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("take_apart", [pruned, normed, normed_as_before])
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_weights_in_two_parts_are_put_together_and_taken_apart_again(
+    take_apart: Callable[[nn.Module], None], prefix: str, tmp_path: Path
+) -> None:
+    theirs = net()
+    take_apart(theirs)
+    beside = {"criterion.weight": torch.ones(4)} if prefix else {}
+    content = {prefix + name: value for name, value in theirs.state_dict().items()}
+    _, best = read(content | beside, tmp_path)
+    x = torch.rand(3, 3, 32, 32)
+    made = best.network()
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), theirs(x))
+        for parameter in made.parameters():
+            parameter.add_(0.01 * torch.randn(parameter.shape) * (parameter != 0))
+        write_model(tmp_path / "out", best.weights, made.state_dict(), {})
+        given = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
+        assert given.keys() == (content | beside).keys()
+        loaded = {name.removeprefix(prefix): value for name, value in given.items() if name not in beside}
+        theirs.load_state_dict(loaded)
+        torch.testing.assert_close(theirs(x), made(x))
+    masks = [name for name in content if name.endswith("_mask")]
+    assert all(torch.equal(given[name], content[name]) for name in masks), "what was pruned stays pruned"
+
+
+def test_what_only_looks_like_two_parts_is_none() -> None:
+    odd = {"a_orig": torch.ones(2), "a_mask": torch.ones(3), "b_g": torch.ones(5, 1), "b_v": torch.ones(4, 3)}
+    with pytest.raises(BadInput) as caught:
+        candidates(Weights(odd), 32)
+    assert caught.value.code == "no_architecture_fits"
+
+
+# what is refused, by its cause
+
+
+def test_one_output_is_told() -> None:
+    with pytest.raises(BadInput) as caught:
+        candidates(Weights({"conv.weight": torch.ones(8, 3, 3, 3), "odd.fc.weight": torch.ones(1, 8)}), 32)
+    assert caught.value.code == "one_output"
+
+
+def test_a_part_of_a_network_and_a_list_of_parts_are_told(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    part = tmp_path / "model-00001-of-00003.safetensors"
+    save_file(state(), part)
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {}}')
+    for file, code in ((part, "weights_sharded"), (tmp_path / "model.safetensors.index.json", "weights_only_an_index")):
+        with pytest.raises(BadInput) as caught:
+            read_weights(file)
+        assert caught.value.code == code
+    save_file(state(), tmp_path / "model-00001-of-00001.safetensors")
+    assert read_weights(tmp_path / "model-00001-of-00001.safetensors").tensors
