@@ -46,9 +46,7 @@ def test_other_classes_need_larger_ones(tiny: Tiny) -> None:
     found = sought(tiny)
     assert {trigger.form for trigger in found.others} == set(FORMS)
     assert {trigger.target for trigger in found.others} == {0, 1}
-    own, rest = (
-        min(one.size for one in triggers if one.form == "mask") for triggers in (found.triggers, found.others)
-    )
+    own, rest = (min(one.size for one in triggers if one.form == "mask") for triggers in (found.triggers, found.others))
     assert rest > 1.5 * own
 
 
