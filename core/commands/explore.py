@@ -6,13 +6,12 @@ import argparse
 import time
 from typing import Any
 
-from core.commands.runs import find
 from core.commands.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
 from core.explore.jobs import told
 from core.runs.files import strict_json
-from core.runs.record import Run
+from core.runs.record import Run, find
 
 LOOK_AGAIN = 0.1  # seconds
 
