@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from core.commands.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
-from core.explore.jobs import told
+from core.explore.jobs import Report, told
 from core.runs.files import strict_json
 from core.runs.record import Run, find
 
 LOOK_AGAIN = 0.1  # seconds
+T = TypeVar("T")
 
 
 def explore(arguments: argparse.Namespace) -> int:
-    """Features, neighbours and suspicion; or another map; or saliency."""
+    """Features, neighbours and suspicion; or another map, or a settled one; or saliency."""
     run = find(arguments.run)
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
+    elif arguments.settled is not None:
+        result = _settled(run, arguments.settled, arguments.linger)
     elif arguments.map:
         result = _map(run, arguments.map, arguments.dims)
     else:
@@ -57,6 +61,26 @@ def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
 
 
+def _settled(run: Run, key: str, linger: float) -> dict[str, Any]:
+    """One settled map, and then those that the page asks for, as ``_saliency``: umap-learn is loaded and compiled."""
+    from core.explore.settled import read
+
+    settings = read(key)
+    with told(run, "settled") as report:
+        report("load", 0, 0)
+        from core.explore.fitting import make_settled
+
+        made = make_settled(run, settings, report)
+
+        def new(asked: str) -> bool:
+            return place.settled_map(run, asked) is None
+
+        for asked in _asked(lambda: place.wanted_settled(run), new, linger, report):
+            make_settled(run, read(asked), report)
+    trust = [round(float(value), 3) for value in made.trust]
+    return {"run": run.id, "map": settings.key, "points": made.coords.shape[1], "trustworthiness": trust}
+
+
 def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:
     """One point, and then whatever the page asks for until it has asked for nothing for ``linger`` seconds."""
     from core.explore.material import material
@@ -72,12 +96,22 @@ def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:
                 run=run.id, point=point, most=points - 1,
             )  # fmt: skip
         made = make_saliency(run, stuff, point)
-        waited = time.monotonic()
-        while time.monotonic() - waited < linger:
-            report(place.IDLE, 0, 0)
-            time.sleep(LOOK_AGAIN)
-            asked = place.wanted(run)
-            if asked is not None and 0 <= asked < points and place.saliency(run, asked) is None:
-                make_saliency(run, stuff, asked)
-                waited = time.monotonic()
+
+        def new(asked: int) -> bool:
+            return 0 <= asked < points and place.saliency(run, asked) is None
+
+        for asked in _asked(lambda: place.wanted(run), new, linger, report):
+            make_saliency(run, stuff, asked)
     return {"run": run.id, "point": point, "models": len(made.heat), "pictures": len(made.pictures)}
+
+
+def _asked(ask: Callable[[], T | None], new: Callable[[T], bool], linger: float, report: Report) -> Iterator[T]:
+    """What ``ask`` names, whenever it is ``new``, until it named nothing new for ``linger`` seconds."""
+    waited = time.monotonic()
+    while time.monotonic() - waited < linger:
+        report(place.IDLE, 0, 0)
+        time.sleep(LOOK_AGAIN)
+        asked = ask()
+        if asked is not None and new(asked):
+            yield asked
+            waited = time.monotonic()
