@@ -22,14 +22,15 @@ from core.explore.settled import (
 from core.runs.record import Run
 from dashboard.i18n import t
 
+OPEN = "settled"
 WANTED = "explore_settled"
 
 
 def choose(run: Run, where: DeltaGenerator) -> None:
     """The button, and the form that opens under it."""
     usual = Settled()
-    box = where.popover(t("settled.open"), icon=":material/tune:", key="settled")
-    box.markdown(t("settled.lead"))
+    box = where.popover(t("settled.open"), icon=":material/tune:", key=OPEN, on_change="rerun")
+    box.caption(t("settled.lead"))
     with box.form("settled_form", border=False):
         left, right = st.columns(2)
         dims = left.segmented_control(
@@ -58,9 +59,14 @@ def choose(run: Run, where: DeltaGenerator) -> None:
         seed = right.number_input(
             t("settled.seed"), 0, MOST_SEED, usual.seed, step=1, key="settled_seed", help=t("settled.seed.text")
         )
-        if st.form_submit_button(t("settled.draw"), type="primary", key="settled_draw"):
+        if st.form_submit_button(t("settled.draw"), type="primary", key="settled_draw", on_click=_close):
             kinds = (densmap, supervised or usual.supervised, int(seed or 0) if seeded else None)
             want(run, Settled(dims or usual.dims, neighbors, distance, metric or usual.metric, *kinds))
+
+
+def _close() -> None:
+    """The form goes, so that the map it hides is seen."""
+    st.session_state[OPEN] = False
 
 
 def want(run: Run, settings: Settled) -> None:

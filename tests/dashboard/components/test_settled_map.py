@@ -48,6 +48,7 @@ def test_the_form_asks_for_the_map_with_its_settings(
     assert started == [("one", "--settled", asked.key, "--linger", str(place.LINGER))]
     assert place.wanted_settled(run) == asked.key
     assert app.session_state[WANTED]["one"]["id"] == asked.id
+    assert not app.session_state["settled"], "the form goes, so that the map is seen"
 
 
 @pytest.mark.parametrize(("lang", "stop"), [("en", ". "), ("ja", "。")])
