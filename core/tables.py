@@ -135,7 +135,7 @@ class Tables:
         parts = [_places(coords, self.samples.index) for coords in found.coords]
         return pd.concat(dict(zip(whens, parts, strict=True)), names=["when"])
 
-    def _names(self, classes: np.ndarray) -> pd.Categorical:
+    def _names(self, classes: np.ndarray) -> pd.Categorical[str]:
         """The names of classes given by number; the number itself where a class has no name."""
         known = [str(name) for name in self.run.data.get("classes") or ()]
         most = max(len(known), int(classes.max(initial=-1)) + 1)

@@ -45,9 +45,10 @@ def points_table(payload: RoomPayload, map_id: str) -> pd.DataFrame:
         table[f"confidence_{when}"] = np.asarray(frame.confidence)
     for score in payload.scores:
         table[f"{METHODS[score.method]}_{score.when}"] = np.round(score.values.astype(float), 3)
+    name = map_id.partition(":")[0]  # of a settled map without its settings, which stand in the file's name
     for when, coords in _ends(payload, map_id).items():
         for axis, column in zip(AXES, coords.T, strict=False):
-            table[f"{map_id}_{when}_{axis}"] = np.round(column.astype(float), 5)
+            table[f"{name}_{when}_{axis}"] = np.round(column.astype(float), 5)
     return table
 
 

@@ -123,6 +123,7 @@ class Explorer {
     for (const tool of ["lasso", "box", "move"]) el[tool].setAttribute("aria-pressed", String(this.maps[0].tool === tool));
     el.both.disabled = room.last === 0;
     el.map.value = this.wanted || map.id;
+    el.map.title = el.map.selectedOptions[0] ? el.map.selectedOptions[0].textContent : ""; // settings can be long
     el.colour.value = room.mode;
     this.#dress();
     this.#time();

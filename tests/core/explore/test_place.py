@@ -65,6 +65,24 @@ def test_what_was_reported_is_on_record(own_run: Run) -> None:
     assert place.job(own_run, "base").ended  # type: ignore[union-attr]
 
 
+def test_the_time_that_is_left_is_reckoned_from_where_the_work_began(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left() -> float | None:
+        return place.job(own_run, "settled").left  # type: ignore[union-attr]
+
+    moments = iter([0.0, 100.0, 110.0, 500.0, 504.0])  # the start, and one for each report
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(moments))
+    with jobs.told(own_run, "settled") as report:
+        report("load", 0, 0)
+        report("map", 1, 4)  # loading took 100 seconds, a quarter of the map 10
+        assert left() == 30
+        report("load", 0, 0)  # asked for another one later
+        assert left() is None
+        report("map", 1, 2)
+        assert left() == 4
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [(BadInput("no_frames", "None."), "no_frames"), (OSError("x"), "explore_failed")]
 )
