@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from core.commands.terminal import CountBar
@@ -23,6 +24,8 @@ def explore(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
+    elif arguments.place is not None:
+        result = _place(run, arguments.settled or "", arguments.place)
     elif arguments.settled is not None:
         result = _settled(run, arguments.settled, arguments.linger)
     elif arguments.map:
@@ -79,6 +82,27 @@ def _settled(run: Run, key: str, linger: float) -> dict[str, Any]:
             make_settled(run, read(asked), report)
     trust = [round(float(value), 3) for value in made.trust]
     return {"run": run.id, "map": settings.key, "points": made.coords.shape[1], "trustworthiness": trust}
+
+
+def _place(run: Run, key: str, picture: Path) -> dict[str, Any]:
+    """A picture of the visitor's own on a settled map, which is drawn first if need be."""
+    from core.explore.fitting import make_settled
+    from core.explore.placing import place_picture
+    from core.explore.settled import read
+
+    settings = read(key)
+    with told(run, "place") as report:
+        if place.settled_map(run, settings.key) is None and not settings.densmap:
+            make_settled(run, settings, report)
+        made = place_picture(run, settings, picture, report)
+    names = run.data.get("classes") or []
+    result: dict[str, Any] = {"run": run.id, "map": settings.key}
+    for at, when in enumerate(place.WHENS[: len(made.coords)]):
+        answer = int(made.answers[at])
+        result[f"place_{when}"] = [round(float(value), 4) for value in made.coords[at]]
+        result[f"answer_{when}"] = names[answer] if answer < len(names) else answer
+        result[f"confidence_{when}"] = round(float(made.confidence[at]), 1)
+    return result
 
 
 def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:

@@ -171,6 +171,8 @@ def _facts(lack: explore_data.Lack) -> dict[str, str]:
 def _job(job: place.Job) -> dict[str, Any]:
     """A computation in words."""
     kind = "map" if "-" in job.kind else job.kind
+    if kind == "settled" and job.stage == "load" and not job.ended:
+        kind = "settled_load"
     name = i18n.t(f"explore.job.{kind}")
     if job.ended:
         return {"kind": job.kind, "words": f"{name}: {_fault(job.failure)}", "share": None, "fault": True}

@@ -121,7 +121,7 @@ def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page
     page.get_by_role("radio", name=words("settled.metric.cosine")).click()
     page.get_by_role("button", name=words("settled.draw")).click()
     expect(page.get_by_role("button", name=words("settled.draw"))).to_be_hidden()
-    expect(part(page, "jobs")).to_contain_text(words("explore.job.settled"))
+    expect(part(page, "jobs")).to_contain_text(words("explore.job.settled_load"))
     expect(room(page)).to_have_attribute("data-map", re.compile("^settled:.*metric=cosine"), timeout=2 * COMPUTED)
     part(page, "both").click()
     for name in ("a", "b"):

@@ -126,7 +126,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("term.{}.text", TERMS),
         ("story.scene.{}", story.TEXT_KEYS),
         ("explore.room.{}", explore.TEXT_KEYS),
-        ("explore.job.{}", ("base", "map", "saliency", "settled")),
+        ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
         ("settled.metric.{}", METRICS),
         ("settled.supervised.{}", SUPERVISIONS),
         ("explore.missing.{}", ("images", "pictures", "going", "weights", "own_class", "after")),
