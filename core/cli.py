@@ -303,12 +303,20 @@ def _add_explore(commands: Any) -> None:
         "examples:\n"
         "  python -m core explore last                           features, neighbours, suspicion\n"
         "  python -m core explore signs-badnets --map tsne       another projection of them\n"
+        "  python -m core explore signs-badnets --settled metric=cosine,seed=none   a map by umap-learn\n"
+        "  python -m core explore signs-badnets --settled dims=2 --place sign.png   your picture on that map\n"
         "  python -m core explore signs-badnets --saliency 12    where the models look in image 12 of the map\n"
         "Works on shipped recordings too; their results are kept in the cache.",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN", help="id, folder, or last")
     command.add_argument("--map", metavar="NAME", help=f"project the features again: {', '.join(PROJECTIONS)}")
     command.add_argument("--dims", type=int, default=2, metavar="N", help="dimensions of that map, 2 or 3")
+    command.add_argument(
+        "--settled", nargs="?", const="", metavar="NAME=VALUE,...",
+        help="draw a map to its end with umap-learn: dims, n_neighbors, min_dist, metric (euclidean, cosine), "
+        "densmap (yes, no), supervised (none, class, answer), seed (a number, or none)",
+    )  # fmt: skip
+    command.add_argument("--place", type=Path, metavar="FILE", help="where a picture of yours lies on that map")
     command.add_argument("--saliency", type=int, metavar="POINT", help="where the models look in one image of the map")
     command.add_argument(
         "--linger", type=float, default=0, metavar="S", help="wait S seconds for the page to ask for another image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,17 @@ import numpy as np
 
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.explore import place
+from core.explore import place, settled
+from core.explore.settled import Settled
 from core.runs.record import Run
 from dashboard import data, images
-from dashboard.components.explore import Layout, RoomPayload, Saliency, Score
+from dashboard.components.explore import Handout, Layout, RoomPayload, Saliency, Score
+from dashboard.explore_table import csv_of
 from dashboard.stage_data import RunCache, read
 
 OFFERS = tuple((method, dims) for dims in (2, 3) for method in ("umap", "tsne", "pca"))
+SETTLED = (Settled(dims=2), Settled(dims=3))  # offered by the list of maps; others by their settings
+KEPT = 8  # settled maps that the room lists, the newest
 GOING = ("queued", "running", "paused")
 
 
@@ -30,11 +35,12 @@ class Found:
     base: place.Base | None = None
     stamp: Any = None
     maps: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    settled: dict[str, place.SettledMap] = field(default_factory=dict)
 
     def begin(self, run: Run) -> None:
         if self.folder != str(run.folder):
             self.folder = str(run.folder)
-            self.base, self.stamp, self.maps = None, None, {}
+            self.base, self.stamp, self.maps, self.settled = None, None, {}, {}
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ def payload(
     missing: Mapping[str, str],
     jobs: Sequence[Mapping[str, Any]],
     point: int | None = None,
+    wanted: Mapping[str, Any] | None = None,
+    handout: Handout | None = None,
 ) -> RoomPayload:
     """The room's payload for a run as it stands now; only what is new since the last call is read.
 
@@ -92,7 +100,7 @@ def payload(
         run: with at least one frame.
         found: kept by the caller between calls.
         title, texts, terms, class_names: in the reader's language.
-        missing, jobs: see ``RoomPayload``.
+        missing, jobs, wanted, handout: see ``RoomPayload``.
         point: whose saliency is shown, if it is there.
 
     Raises:
@@ -106,6 +114,8 @@ def payload(
     spec, base = run.spec, base_of(run, found)
     dims = frames[0].coords.shape[1]
     layouts, offers = _layouts(run, found, spec.projection, dims)
+    drawn, to_draw = _settled(run, found, settled.of(wanted or {}))
+    computes = base is not None and "features" not in missing
     thumbs = _thumbs(run, base)
     return RoomPayload(
         run=run.id,
@@ -122,8 +132,12 @@ def payload(
         method=spec.projection,
         dims=dims,
         target=found.frames.target if found.frames.target is not None else run.data.get("target"),
-        layouts=layouts,
-        offers=offers if base is not None and "features" not in missing else [],
+        layouts=[*drawn, *layouts],
+        offers=offers if computes else [],
+        settled=to_draw if computes else [],
+        wanted=wanted,
+        handout=handout,
+        trust=[_known(found.frames.events[k].trustworthiness) for k in range(len(frames))],
         whens=base.whens if base else (),
         neighbours=base.near if base else None,
         scores=_scores(base) if base else (),
@@ -131,7 +145,7 @@ def payload(
         sprite=_sprite(thumbs, len(samples.label)),
         saliency=_saliency(run, point, base),
         jobs=jobs,
-        able=base is not None and "features" not in missing and not spec.model_class,
+        able=computes and not spec.model_class,
         missing=missing,
         live=live,
     )
@@ -143,7 +157,7 @@ def base_of(run: Run, found: Found) -> place.Base | None:
     path = place.folder_of(run) / "base.npz"
     now = (path.stat().st_mtime_ns if path.exists() else None, place.source_of(run))
     if now != found.stamp:
-        found.stamp, found.base, found.maps = now, place.base(run), {}
+        found.stamp, found.base, found.maps, found.settled = now, place.base(run), {}, {}
     return found.base
 
 
@@ -157,6 +171,29 @@ def _layouts(run: Run, found: Found, method: str, dims: int) -> tuple[list[Layou
             found.maps[offer] = coords
     there = [Layout(*offer, found.maps[offer]) for offer in others if offer in found.maps]
     return there, [offer for offer in others if offer not in found.maps]
+
+
+def _settled(run: Run, found: Found, wanted: Settled | None) -> tuple[list[Layout], list[Settled]]:
+    """The settled maps that are there, the newest first, and those that can be drawn: ours and the one asked for."""
+    if found.base is None:
+        return [], []
+    layouts = []
+    for key in place.settled_keys(run)[:KEPT]:
+        settings = settled.of({"id": settled.PREFIX + key})
+        if settings is None:
+            continue
+        if key not in found.settled and (made := place.settled_map(run, key)) is not None:
+            found.settled[key] = made
+        if key in found.settled:
+            coords, trust = found.settled[key]
+            layouts.append(Layout("settled", settings.dims, coords, settings, trust.tolist()))
+    there = [layout.settled for layout in layouts]
+    offered = dict.fromkeys((*SETTLED, wanted) if wanted else SETTLED)
+    return layouts, [settings for settings in offered if settings not in there]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _scores(base: place.Base) -> list[Score]:
@@ -213,6 +250,7 @@ def orders(asked: Mapping[str, Any] | None, points: int) -> list[str]:
     kinds: dict[str, Callable[[], list[str]]] = {
         "map": lambda: ["--map", str(asked["method"]), "--dims", str(int(asked["dims"]))],  # type: ignore[index]
         "saliency": lambda: ["--saliency", str(int(asked["id"]))],  # type: ignore[index]
+        "settled": lambda: ["--settled", settings.key] if (settings := settled.of(asked or {})) else [],
     }
     try:
         kind = str(asked["kind"]) if asked else ""
@@ -223,3 +261,15 @@ def orders(asked: Mapping[str, Any] | None, points: int) -> list[str]:
         return kinds[kind]() if kind in kinds else []
     except (KeyError, TypeError, ValueError):
         return []
+
+
+def handout(payload: RoomPayload, asked: Mapping[str, Any]) -> Handout | None:
+    """The CSV that a reader asks for: of the ``ids`` that are selected, or (``whole``) of all points, with the places
+    on ``map``; None where that cannot be read."""
+    try:
+        name, whole = str(asked["map"]), bool(asked["whole"])
+        selected, moment = [int(point) for point in asked["ids"]], int(asked["moment"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    file = re.sub(r"[^\w.-]+", "-", f"{payload.run}-{name}-{'points' if whole else 'selection'}")
+    return Handout(moment, f"{file}.csv", csv_of(payload, name, selected, whole))

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
-from core.commands.runs import find
 from core.commands.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
-from core.explore.jobs import told
+from core.explore.jobs import Report, told
 from core.runs import hashes
 from core.runs.files import require_room, strict_json
-from core.runs.record import Run
+from core.runs.record import Run, find
 
 LOOK_AGAIN = 0.1  # seconds
+T = TypeVar("T")
 
 
 def explore(arguments: argparse.Namespace) -> int:
-    """Features, neighbours and suspicion; or another map; or saliency."""
+    """Features, neighbours and suspicion; or another map, or a settled one; or saliency."""
     run = find(arguments.run)
     require_room(place.folder_of(run), place.NEEDED)
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
+    elif arguments.place is not None:
+        result = _place(run, arguments.settled or "", arguments.place)
+    elif arguments.settled is not None:
+        result = _settled(run, arguments.settled, arguments.linger)
     elif arguments.map:
         result = _map(run, arguments.map, arguments.dims)
     else:
@@ -61,6 +67,49 @@ def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
 
 
+def _settled(run: Run, key: str, linger: float) -> dict[str, Any]:
+    """One settled map, and then those that the page asks for, as ``_saliency``: umap-learn is loaded and compiled."""
+    from core.explore.settled import read
+
+    settings = read(key)
+    with told(run, "settled") as report:
+        report("load", 0, 0)
+        hashes.check(run)
+        from core.explore.fitting import make_settled
+
+        made = make_settled(run, settings, report)
+
+        def new(asked: str) -> bool:
+            return place.settled_map(run, asked) is None
+
+        for asked in _asked(lambda: place.wanted_settled(run), new, linger, report):
+            make_settled(run, read(asked), report)
+    trust = [round(float(value), 3) for value in made.trust]
+    return {"run": run.id, "map": settings.key, "points": made.coords.shape[1], "trustworthiness": trust}
+
+
+def _place(run: Run, key: str, picture: Path) -> dict[str, Any]:
+    """A picture of the visitor's own on a settled map, which is drawn first if need be."""
+    from core.explore.fitting import make_settled
+    from core.explore.placing import place_picture
+    from core.explore.settled import read
+
+    settings = read(key)
+    with told(run, "place") as report:
+        hashes.check(run)
+        if place.settled_map(run, settings.key) is None and not settings.densmap:
+            make_settled(run, settings, report)
+        made = place_picture(run, settings, picture, report)
+    names = run.data.get("classes") or []
+    result: dict[str, Any] = {"run": run.id, "map": settings.key}
+    for at, when in enumerate(place.WHENS[: len(made.coords)]):
+        answer = int(made.answers[at])
+        result[f"place_{when}"] = [round(float(value), 4) for value in made.coords[at]]
+        result[f"answer_{when}"] = names[answer] if answer < len(names) else answer
+        result[f"confidence_{when}"] = round(float(made.confidence[at]), 1)
+    return result
+
+
 def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:
     """One point, and then whatever the page asks for until it has asked for nothing for ``linger`` seconds."""
     from core.explore.material import material
@@ -76,12 +125,22 @@ def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:
                 run=run.id, point=point, most=points - 1,
             )  # fmt: skip
         made = make_saliency(run, stuff, point)
-        waited = time.monotonic()
-        while time.monotonic() - waited < linger:
-            report(place.IDLE, 0, 0)
-            time.sleep(LOOK_AGAIN)
-            asked = place.wanted(run)
-            if asked is not None and 0 <= asked < points and place.saliency(run, asked) is None:
-                make_saliency(run, stuff, asked)
-                waited = time.monotonic()
+
+        def new(asked: int) -> bool:
+            return 0 <= asked < points and place.saliency(run, asked) is None
+
+        for asked in _asked(lambda: place.wanted(run), new, linger, report):
+            make_saliency(run, stuff, asked)
     return {"run": run.id, "point": point, "models": len(made.heat), "pictures": len(made.pictures)}
+
+
+def _asked(ask: Callable[[], T | None], new: Callable[[T], bool], linger: float, report: Report) -> Iterator[T]:
+    """What ``ask`` names, whenever it is ``new``, until it named nothing new for ``linger`` seconds."""
+    waited = time.monotonic()
+    while time.monotonic() - waited < linger:
+        report(place.IDLE, 0, 0)
+        time.sleep(LOOK_AGAIN)
+        asked = ask()
+        if asked is not None and new(asked):
+            yield asked
+            waited = time.monotonic()

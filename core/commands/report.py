@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from core import report as page
-from core.commands.runs import find
 from core.report import pdf
 from core.report.advice import figures
 from core.runs import hashes
 from core.runs.files import strict_json
+from core.runs.record import find
 
 
 def report(arguments: argparse.Namespace) -> int:

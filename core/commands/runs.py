@@ -14,19 +14,9 @@ from core.errors import BadInput
 from core.events import Frame, Progress, StageStarted
 from core.runs import record, supervisor
 from core.runs.files import strict_json
-from core.runs.record import Run
+from core.runs.record import Run, find
 
 LONGEST_WAIT = 5.0  # seconds between two lines of a replay, however long the run took there
-
-
-def find(name: str) -> Run:
-    """The run of this id or in this folder; "last" is the newest that is no recording."""
-    if name != "last":
-        return record.open(name)
-    runs = record.list_runs(recordings=False)
-    if not runs:
-        raise BadInput("run_not_found", "There is no run yet; start one with: python -m core purify", run=name)
-    return runs[0]
 
 
 def runs(arguments: argparse.Namespace) -> int:

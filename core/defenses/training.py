@@ -95,7 +95,7 @@ class TuningSettings:
     batch: int = 64
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    clip: float = 0.05
+    clip: float = 0.1
     shift: int = 2
     most_drop: float = 2.0
 

@@ -30,10 +30,12 @@ def told(run: Run, kind: str, watch: Report | None = None) -> Iterator[Report]:
     written = 0.0
 
     def report(stage: str, done: float, total: float) -> None:
-        nonlocal written
+        nonlocal begun, written
         if watch:
             watch(stage, done, total)
         now = time.monotonic()
+        if not done:  # what came before, or the work on something else, says nothing of how long this takes
+            begun = now
         spent = now - begun
         fresh = facts.get("stage") != stage
         facts.update(

@@ -11,14 +11,11 @@ from core.projection import make_projector
 from core.runs.record import Run
 
 
-def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
-    """Computes and writes the map; the second frame goes on from the first, so that points can be followed.
-
-    Returns:
-        float32 (models, n, dims).
+def explored(run: Run) -> place.Base:
+    """What the run was explored with.
 
     Raises:
-        BadInput: ``explore_first``, the features were not computed yet; as ``core.projection.make_projector``.
+        BadInput: ``explore_first``, that was not computed yet.
     """
     base = place.base(run)
     if base is None:
@@ -27,6 +24,19 @@ def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
             f"The features of the run {run.id} are not there yet; compute them with: python -m core explore {run.id}",
             run=run.id,
         )
+    return base
+
+
+def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
+    """Computes and writes the map; the second frame goes on from the first, so that points can be followed.
+
+    Returns:
+        float32 (models, n, dims).
+
+    Raises:
+        BadInput: as ``explored`` and ``core.projection.make_projector``.
+    """
+    base = explored(run)
     projector = make_projector(method, dims, run.spec.seed)
     report("map", 0, len(base.features))
     frames = []

@@ -3,8 +3,9 @@
 ======================= ===============================================================================================
 ``base.npz``            ``Base``: features, neighbours and suspicion before and after
 ``map-umap-3.npz``      ``coords`` float32 (models, n, dims): another projection, likewise ``map-tsne-2.npz`` and so on
+``map-settled-....npz`` ``SettledMap``, by the settings it was drawn with (``core.explore.settled``)
 ``saliency-17.npz``     ``Saliency`` of point 17 and its twin
-``wanted.json``         ``point`` whose saliency was asked for last
+``wanted.json``         ``point`` whose saliency was asked for last; ``wanted-settled.json``: ``key`` of the settled map
 ``job-<kind>.json``     the latest process of a kind: who it is, how far it is, what went wrong
 ======================= ===============================================================================================
 
@@ -83,6 +84,14 @@ class Map(NamedTuple):
     coords: np.ndarray
 
 
+class SettledMap(NamedTuple):
+    """``coords`` float32 (models, n, dims); ``trust`` float32 (models,), trustworthiness of each, 0-1: by Euclidean
+    distance whatever the map's own, so that it can be compared with the live map's."""
+
+    coords: np.ndarray
+    trust: np.ndarray
+
+
 @dataclass(frozen=True)
 class Job:
     """A process as it stands: ``done`` of ``total``, ``left`` seconds or None, ``failure`` as in ``BadInput``."""
@@ -151,6 +160,21 @@ def map_of(run: Run, method: str, dims: int) -> np.ndarray | None:
     return None if found is None else found.coords
 
 
+def settled_name(key: str) -> str:
+    return f"map-settled-{key}"
+
+
+def settled_map(run: Run, key: str) -> SettledMap | None:
+    """The map of these settings (``Settled.key``)."""
+    return read_arrays(folder_of(run) / f"{settled_name(key)}.npz", SettledMap)
+
+
+def settled_keys(run: Run) -> list[str]:
+    """The settings of the settled maps that were drawn, the newest first."""
+    ages = [(path.stat().st_mtime_ns, path.stem) for path in folder_of(run).glob(f"{settled_name('*')}.npz")]
+    return [name.removeprefix(settled_name("")) for _, name in sorted(ages, reverse=True)]
+
+
 def saliency(run: Run, point: int) -> Saliency | None:
     return read_arrays(folder_of(run) / f"saliency-{point}.npz", Saliency)
 
@@ -175,6 +199,22 @@ def want(run: Run, point: int) -> None:
     start(run, "--saliency", str(point), "--linger", str(LINGER))
 
 
+def wanted_settled(run: Run) -> str | None:
+    """The key of the settled map that was asked for last."""
+    try:
+        return str(json.loads((folder_of(run) / "wanted-settled.json").read_bytes())["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def want_settled(run: Run, key: str) -> None:
+    """Asks for a settled map: of a process that has umap-learn loaded already, else of a new one."""
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "wanted-settled.json", {"key": key})
+    start(run, "--settled", key, "--linger", str(LINGER))
+
+
 def forget(run: Run) -> None:
     """Removes results that were made of other features: other maps, saliency."""
     for pattern in ("map-*.npz", "saliency-*.npz"):
@@ -194,10 +234,11 @@ def write(run: Run, name: str, arrays: Any) -> Path:
 
 
 def kind_of(arguments: Sequence[str]) -> str:
-    """The kind of a process by its arguments: "base", "umap-3" or "saliency"."""
+    """The kind of a process by its arguments: "base", "umap-3", "settled" or "saliency"."""
     words = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    if "--saliency" in words:
-        return "saliency"
+    for kind in ("saliency", "settled"):
+        if f"--{kind}" in words:
+            return kind
     return f"{words['--map']}-{words['--dims']}" if "--map" in words else "base"
 
 
@@ -262,6 +303,8 @@ def _made(run: Run, arguments: Sequence[str]) -> bool:
     words = dict(zip(arguments[::2], arguments[1::2], strict=False))
     if "--saliency" in words:
         return saliency(run, int(words["--saliency"])) is not None
+    if "--settled" in words:
+        return settled_map(run, words["--settled"]) is not None
     if "--map" in words:
         return map_of(run, words["--map"], int(words["--dims"])) is not None
     return base(run) is not None

@@ -245,6 +245,20 @@ def open(run: str | Path, root: Path | None = None) -> Run:
     return Run(run or "?")
 
 
+def find(name: str) -> Run:
+    """As ``open``; "last" is the newest run that is no recording.
+
+    Raises:
+        BadInput: as ``Run``; ``run_not_found``, there is no run yet.
+    """
+    if name != "last":
+        return open(name)
+    runs = list_runs(recordings=False)
+    if not runs:
+        raise BadInput("run_not_found", "There is no run yet; start one with: python -m core purify", run=name)
+    return runs[0]
+
+
 def list_runs(root: Path | None = None, recordings: bool = True) -> list[Run]:
     """All runs that can be read, the newest first.
 

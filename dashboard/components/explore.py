@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.explore.settled import Settled
 from dashboard.components.stage import ASSETS as STAGE_ASSETS
 from dashboard.components.stage import FrameLike, quantise
 from dashboard.palette import class_marks
@@ -34,7 +35,8 @@ MAGIC = b"DSX1"
 
 TEXT_KEYS = (
     *("room_label", "map_label", "gallery"),
-    *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca"),
+    *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca", "map_settled"),
+    *("trust", "trust_live"),
     *("colour_name", "colour_true", "colour_answer", "colour_confidence", "colour_ac", "colour_ss"),
     *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
@@ -51,17 +53,39 @@ TEXT_KEYS = (
     *("saliency_name", "saliency_ask", "saliency_words", "saliency_note"),
 )
 """What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
-TERMS = ("activation_clustering", "spectral_signatures", "precision", "recall", "neighbours", "saliency")
+TERMS = (
+    *("activation_clustering", "spectral_signatures", "precision", "recall", "neighbours", "saliency"),
+    "trustworthiness",
+)
 """What ``RoomPayload.terms`` must hold; sentences name them as in ``dashboard.glossary``."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Another map than the run's own: ``coords`` float32 (frames, n, dims), before and, if there is one, after."""
+    """Another map than the run's own: ``coords`` float32 (frames, n, dims), before and, if there is one, after.
+
+    ``settled``: the settings of a settled map (``method`` is then "settled"); ``trust``: trustworthiness of each
+    frame, 0-1, where it is known.
+    """
 
     method: str
     dims: int
     coords: np.ndarray
+    settled: Settled | None = None
+    trust: Sequence[float] = ()
+
+    @property
+    def id(self) -> str:
+        return self.settled.id if self.settled else f"{self.method}-{self.dims}"
+
+
+@dataclass(frozen=True)
+class Handout:
+    """A file that the reader asked for at ``moment``, which the browser saves under ``name``, once."""
+
+    moment: int
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -103,13 +127,16 @@ class RoomPayload:
         method, dims: of the run's own map.
         class_names, texts: in the reader's language; terms: name and sentence of each of ``TERMS``.
         target: the class the trigger leads to.
-        layouts: other maps; offers: (method, dims) that can be computed.
+        layouts: other maps; offers: (method, dims) that can be computed; settled: settled maps that can be.
+        wanted: ``id`` of the map that the reader asked for outside the room, and ``moment``, another one each time.
+        trust: trustworthiness of each of the run's own frames, 0-1, None where it is not known.
         whens: of which models the full features are known, of "before" and "after".
         neighbours: int32 (whens, n, k), the nearest others.
         scores: suspicions.
         thumbs: the sprite of all points as a WebP file, b"" where there is none; sprite: its ``rows`` and the
             ``width`` and ``height`` of a picture.
         saliency: of the last image it was asked for.
+        handout: the file that was asked for last.
         jobs: what is being computed or went wrong: ``kind``, ``words``, ``share`` (0-1 or None), ``fault``.
         able: whether saliency and other maps can be computed.
         missing: sentences on what is not there, by "pictures", "features" and "after".
@@ -132,12 +159,16 @@ class RoomPayload:
     target: int | None = None
     layouts: Sequence[Layout] = ()
     offers: Sequence[tuple[str, int]] = ()
+    settled: Sequence[Settled] = ()
+    wanted: Mapping[str, Any] | None = None
+    trust: Sequence[float | None] = ()
     whens: Sequence[str] = ()
     neighbours: np.ndarray | None = None
     scores: Sequence[Score] = ()
     thumbs: bytes = b""
     sprite: Mapping[str, int] | None = None
     saliency: Saliency | None = None
+    handout: Handout | None = None
     jobs: Sequence[Mapping[str, Any]] = ()
     able: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -208,6 +239,7 @@ def pack(payload: RoomPayload) -> bytes:
     blank = np.zeros(0, np.uint8)
     add("salHeat", payload.saliency.heat if payload.saliency else blank)
     add("salPixels", payload.saliency.pictures if payload.saliency else blank)
+    add("handoutBytes", np.frombuffer(payload.handout.content if payload.handout else b"", np.uint8))
     header = _header(payload) | {
         "low": low.tolist(), "scale": scale.tolist(), "wide": wide is np.uint16, "sections": sections,
         "near": near.shape[2],
@@ -220,16 +252,20 @@ def pack(payload: RoomPayload) -> bytes:
 
 
 def _header(payload: RoomPayload) -> dict[str, Any]:
-    layouts = [{"id": f"{payload.method}-{payload.dims}", "method": payload.method, "dims": payload.dims, "own": True,
-                "frames": len(payload.frames), "start": 0}]  # fmt: skip
+    layouts = [
+        _map(payload.method, payload.dims)
+        | {"own": True, "frames": len(payload.frames), "start": 0, "trust": list(payload.trust)}
+    ]
     start = 0
     for layout in payload.layouts:
+        trust = [float(value) for value in layout.trust]
         layouts.append(
-            {"id": f"{layout.method}-{layout.dims}", "method": layout.method, "dims": layout.dims, "own": False,
-             "frames": len(layout.coords), "start": start}
-        )  # fmt: skip
+            _map(layout.method, layout.dims, layout.settled)
+            | {"own": False, "frames": len(layout.coords), "start": start, "trust": trust}
+        )
         start += layout.coords.size
-    offers = [{"id": f"{method}-{dims}", "method": method, "dims": dims} for method, dims in payload.offers]
+    offers = [_map("settled", settings.dims, settings) for settings in payload.settled]
+    offers += [_map(method, dims) for method, dims in payload.offers]
     sprite = None
     if payload.sprite and payload.thumbs:
         digest = hashlib.blake2b(payload.thumbs, digest_size=8).hexdigest()
@@ -253,6 +289,7 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
         "terms": {name: list(payload.terms[name]) for name in TERMS},
         "layouts": layouts,
         "offers": offers,
+        "wanted": dict(payload.wanted) if payload.wanted else None,
         "whens": list(payload.whens),
         "scores": [
             {"method": score.method, "when": score.when, "precision": score.precision, "recall": score.recall,
@@ -261,11 +298,18 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
         ],
         "sprite": sprite,
         "saliency": saliency,
+        "handout": {"moment": payload.handout.moment, "name": payload.handout.name} if payload.handout else None,
         "jobs": [dict(job) for job in payload.jobs],
         "able": payload.able,
         "missing": dict(payload.missing),
         "live": payload.live,
     }  # fmt: skip
+
+
+def _map(method: str, dims: int, settled: Settled | None = None) -> dict[str, Any]:
+    """A map's identity; ``facts``: the settings that tell it from others of its kind."""
+    name = settled.id if settled else f"{method}-{dims}"
+    return {"id": name, "method": method, "dims": dims, "facts": settled.changed if settled else ""}
 
 
 def _check(payload: RoomPayload) -> None:

@@ -9,15 +9,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BadInput
-from core.explore import place
+from core.explore import place, settled
 from core.runs.record import Run
 from dashboard import data, explore_data, glossary, i18n, images
-from dashboard.components import explore, fetch, frame
+from dashboard.components import explore, fetch, frame, settled_map
 from dashboard.i18n import t
 from dashboard.words import duration, images_name, run_title, when
 
 POLL_SECONDS = 0.8
 CHOICE = "explore_run"
+HANDOUT = "explore_handout"
 
 
 def page() -> None:
@@ -30,6 +31,8 @@ def page() -> None:
         return
     run = there[_choose(there, head)]
     st.session_state["run"] = run.id
+    if explore_data.base_of(run, _found()) is not None and "features" not in explore_data.lacks(run, _found()):
+        settled_map.choose(run, head)
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     st.fragment(_room, run_every=POLL_SECONDS if _waits(run) else None)(run.id, _waits(run))
@@ -70,7 +73,8 @@ def _name(run: Run) -> str:
 def _waits(run: Run) -> bool:
     """Whether something of this run is being computed, so that the page has to look again by itself."""
     going = run.status in data.GOING and not run.is_recording
-    return going or any(job.at_work for job in place.jobs(run)) or _wanted(run) is not None
+    at_work = any(job.at_work for job in place.jobs(run))
+    return going or at_work or _wanted(run) is not None or settled_map.awaited(run)
 
 
 def _wanted(run: Run) -> int | None:
@@ -104,11 +108,13 @@ def _room(run_id: str, waiting: bool) -> None:
             missing=missing,
             jobs=[_job(job) for job in place.jobs(run) if job.at_work or job.failure],
             point=point,
+            wanted=settled_map.wanted(run),
+            handout=st.session_state.get(HANDOUT, {}).get(run.id),
         )
     except BadInput as fault:
         st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
         return
-    _obey(run, explore.room("explore_room", explore.pack(payload)), len(payload.labels))
+    _obey(run, explore.room("explore_room", explore.pack(payload)), payload)
     first = place.job(run, "base")
     failed = first is not None and first.ended and bool(first.failure) and "features" not in lacks
     if failed and st.button(t("act.retry"), key="explore_retry", icon=":material/refresh:") and _started(run):
@@ -117,16 +123,24 @@ def _room(run_id: str, waiting: bool) -> None:
         st.rerun()
 
 
-def _obey(run: Run, asked: dict[str, Any] | None, points: int) -> None:
+def _obey(run: Run, asked: dict[str, Any] | None, payload: explore.RoomPayload) -> None:
     """Sets going what the reader asked for in the room, once."""
-    order = explore_data.orders(asked, points)
     moment = (asked or {}).get("moment")
-    if asked is None or not order or asked.get("run") != run.id or moment == st.session_state.get("explore_asked"):
+    if asked is None or asked.get("run") != run.id or moment == st.session_state.get("explore_asked"):
+        return
+    if asked.get("kind") == "csv":
+        st.session_state["explore_asked"] = moment
+        st.session_state[HANDOUT] = {run.id: explore_data.handout(payload, asked)}
+        st.rerun()
+    order = explore_data.orders(asked, len(payload.labels))
+    if not order:
         return
     st.session_state["explore_asked"] = moment
     try:
         if asked["kind"] == "map":
             place.start(run, *order)
+        elif asked["kind"] == "settled":
+            settled_map.want(run, settled.read(order[1]))
         else:
             point = int(asked["id"])
             st.session_state.setdefault("explore_saliency", {})[run.id] = point
@@ -174,6 +188,8 @@ def _facts(lack: explore_data.Lack) -> dict[str, str]:
 def _job(job: place.Job) -> dict[str, Any]:
     """A computation in words."""
     kind = "map" if "-" in job.kind else job.kind
+    if kind == "settled" and job.stage == "load" and not job.ended:
+        kind = "settled_load"
     name = i18n.t(f"explore.job.{kind}")
     if job.ended:
         return {"kind": job.kind, "words": f"{name}: {_fault(job.failure)}", "share": None, "fault": True}

@@ -113,6 +113,23 @@ def test_saliency_and_another_map_are_computed_when_asked_for(page: Page) -> Non
     expect(part(page, "saliency").locator("canvas")).to_have_count(4, timeout=COMPUTED)
 
 
+def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page: Page, tmp_path: Path) -> None:
+    page.goto(address("/explore", run=RECORDING))
+    expect(room(page)).to_have_attribute("data-ready", "true")
+    expect(part(page, "trust-a")).to_contain_text(re.compile(r"0\.9\d\d"))  # the live map's
+    page.get_by_role("button", name=words("settled.open")).click(timeout=COMPUTED)  # once the features are there
+    page.get_by_role("radio", name=words("settled.metric.cosine")).click()
+    page.get_by_role("button", name=words("settled.draw")).click()
+    expect(page.get_by_role("button", name=words("settled.draw"))).to_be_hidden()
+    expect(part(page, "jobs")).to_contain_text(words("explore.job.settled_load"))
+    expect(room(page)).to_have_attribute("data-map", re.compile("^settled:.*metric=cosine"), timeout=2 * COMPUTED)
+    part(page, "both").click()
+    for name in ("a", "b"):
+        expect(part(page, f"trust-{name}")).to_contain_text(re.compile(r"0\.9\d\d.*0\.9\d\d"))
+    rows = list(csv.DictReader(taken(page, "csv_all", tmp_path).read_text("utf-8-sig").splitlines()))
+    assert len({row[next(name for name in row if name.endswith("after_y"))] for row in rows}) > POINTS / 2
+
+
 def test_the_room_fits_a_phone(visitor: Callable[..., Page]) -> None:
     page = visitor(width=390, height=844, locale="ja-JP")  # in English: test_accessibility
     page.goto(address("/explore", run=RECORDING))

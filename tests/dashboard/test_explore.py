@@ -95,6 +95,14 @@ def test_images_that_are_not_here_are_asked_for(
 
 
 @BOTH
+def test_what_takes_the_first_settled_map_so_long_is_told(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "language", lambda: lang)
+    for stage, key in (("load", "explore.job.settled_load"), ("map", "explore.job.settled")):
+        told = explore._job(place.Job("settled", stage=stage, done=1, total=2, left=3))["words"]
+        assert told.startswith(catalogue(lang)[key])
+
+
+@BOTH
 def test_why_a_computation_failed_is_told_without_a_path_of_this_machine(
     lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

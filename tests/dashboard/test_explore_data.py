@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from core.errors import BadInput
 from core.events import StageStarted
 from core.explore import place
+from core.explore.settled import Settled
 from core.runs.record import Run
 from dashboard import explore_data, glossary, i18n
 from dashboard.components.explore import TERMS, TEXT_KEYS, RoomPayload
@@ -110,6 +112,34 @@ def test_saliency_is_shown_of_the_point_that_was_asked_for(make_run: Make) -> No
     ]  # fmt: skip
 
 
+def test_settled_maps_are_listed_with_their_trustworthiness_and_offered_until_drawn(make_run: Make) -> None:
+    run, found = make_run("one", "done"), Found()
+    assert not payload(run, found).settled, "the features come first"
+    explored(run)
+    wide = Settled(n_neighbors=40)
+    assert list(payload(run, found, wanted={"id": wide.id, "moment": 1}).settled) == [Settled(), Settled(dims=3), wide]
+    made = place.SettledMap(np.ones((1, 6, 2), np.float32), np.array([0.75], np.float32))
+    place.write(run, place.settled_name(wide.key), made)
+    place.write(run, place.settled_name("dims=9"), made)  # of a version that knows more
+    shown = payload(run, found, wanted={"id": wide.id, "moment": 1})
+    assert [(layout.method, layout.settled, list(layout.trust)) for layout in shown.layouts] == [
+        ("settled", wide, [0.75])
+    ]
+    assert list(shown.settled) == [Settled(), Settled(dims=3)]
+    assert list(shown.trust) == [0.9, 0.9]  # of the frames
+
+
+def test_of_many_settled_maps_the_newest_are_listed(make_run: Make) -> None:
+    run = make_run("one", "done")
+    explored(run)
+    all_ = [Settled(seed=seed) for seed in range(explore_data.KEPT + 2)]
+    for moment, settings in enumerate(all_):
+        made = place.SettledMap(np.ones((1, 6, 2), np.float32), np.ones(1, np.float32))
+        path = place.write(run, place.settled_name(settings.key), made)
+        os.utime(path, (moment, moment))
+    assert [layout.settled for layout in payload(run).layouts] == all_[:1:-1]
+
+
 def test_a_run_without_frames_is_refused_and_not_offered(make_run: Make) -> None:
     run = make_run("one", "done", [StageStarted("measure")])
     assert not explore_data.explorable(run)
@@ -147,6 +177,10 @@ def test_code_of_the_visitor_is_not_executed_by_opening_a_page(make_run: Make) -
     [
         ({"kind": "map", "method": "tsne", "dims": 3}, ["--map", "tsne", "--dims", "3"]),
         ({"kind": "saliency", "id": 5}, ["--saliency", "5"]),
+        ({"kind": "settled", "id": Settled(3).id}, ["--settled", Settled(3).key]),
+        ({"kind": "settled", "id": "settled:dims=9"}, []),
+        ({"kind": "settled", "id": "../dims=2"}, []),
+        ({"kind": "settled"}, []),
         ({"kind": "map", "method": "--out", "dims": 3}, []),
         ({"kind": "map", "method": "tsne", "dims": 4}, []),
         ({"kind": "map"}, []),
@@ -158,3 +192,19 @@ def test_code_of_the_visitor_is_not_executed_by_opening_a_page(make_run: Make) -
 )
 def test_only_what_the_page_offers_can_be_asked_for(asked: dict[str, object] | None, expected: list[str]) -> None:
     assert explore_data.orders(asked, 6) == expected
+
+
+def test_csv_is_handed_out_under_the_name_of_run_and_map(make_run: Make) -> None:
+    shown = payload(make_run("one", "done"))
+    asked = {"kind": "csv", "map": "umap-2", "ids": [1, 4], "whole": False, "moment": 7, "run": "one"}
+    given = explore_data.handout(shown, asked)
+    assert given is not None
+    assert (given.moment, given.name) == (7, "one-umap-2-selection.csv")
+    assert given.content.count(b"\r\n") == 3
+    whole = explore_data.handout(shown, asked | {"whole": True, "map": "../settled:a=1"})
+    assert whole is not None
+    assert whole.name == "one-..-settled-a-1-points.csv"
+    assert whole.content.count(b"\r\n") == 7
+    for damaged in ({"ids": None}, {"ids": ["x"]}, {"moment": None}):
+        assert explore_data.handout(shown, asked | damaged) is None
+    assert explore_data.handout(shown, {"kind": "csv"}) is None

@@ -1,4 +1,4 @@
-/** What can be taken away: points as CSV, the map as PNG and as SVG. Made here, handed to nobody. */
+/** What can be taken away of a map: PNG and SVG, made here. CSV is made of the tables in Python (explore_table.py). */
 
 import { outline } from "./shapes.js";
 
@@ -11,37 +11,6 @@ export function save(name, content, kind) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-/** Points as CSV with a header; with the mark that tells spreadsheets it is UTF-8. */
-export function csv(room, ids, maps) {
-  const { payload } = room;
-  const whens = room.last > 0 ? [["before", 0], ["after", room.last]] : [["before", 0]];
-  const columns = [
-    ["point", (k) => k], ["test_image", (k) => payload.index[k]], ["class", (k) => payload.labels[k]],
-    ["class_name", (k) => payload.classes[payload.labels[k]]], ["triggered", (k) => payload.triggered[k]],
-    ["twin", (k) => (payload.twin[k] < 0 ? "" : payload.twin[k])], ["selected", (k) => room.selected[k]],
-  ];
-  for (const [when, frame] of whens) {
-    columns.push([`answer_${when}`, (k) => room.answer(k, frame)], [`answer_name_${when}`, (k) => payload.classes[room.answer(k, frame)]]);
-    columns.push([`confidence_${when}`, (k) => room.confidence(k, frame)]);
-  }
-  for (const { method, when } of payload.scores) {
-    columns.push([`${{ ac: "activation_clustering", ss: "spectral_signatures" }[method]}_${when}`, (k) => room.score(k, method, when).toFixed(3)]);
-  }
-  for (const { map, stop, when } of maps) {
-    const places = room.places(map, stop);
-    ["x", "y", "z"].slice(0, map.dims).forEach((axis, d) => columns.push([`${map.id}_${when}_${axis}`, (k) => places[k * map.dims + d].toFixed(5)]));
-  }
-  const lines = [columns.map(([name]) => name), ...ids.map((k) => columns.map(([, value]) => value(k)))];
-  return "\ufeff" + lines.map((line) => line.map(quoted).join(",")).join("\r\n") + "\r\n";
-}
-
-/** No cell of a user's class name may be read as a formula. */
-function quoted(value) {
-  const text = String(value);
-  if (typeof value === "string" && /^[=+@\t\r]|^-\D/.test(text)) return `"'${text.replaceAll('"', '""')}"`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** The maps side by side with titles and legend, as SVG: every point a path of its own. */

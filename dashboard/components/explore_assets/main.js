@@ -1,9 +1,10 @@
 /** The room where feature space is taken apart: ties maps, legend, gallery and the chosen image together. */
 
 import { Detail, factsOf } from "./detail.js";
+import { save } from "./export.js";
 import { Gallery, place, pointWords } from "./gallery.js";
 import { Legend, mark } from "./legend.js";
-import { fillPage, scaleWords, showTip, takeAway } from "./page.js";
+import { fillPage, scaleWords, showTip, takeAway, trustWords } from "./page.js";
 import { themeOf, unpack } from "./payload.js";
 import { PointMap } from "./points.js";
 import { Room, SCORES } from "./room.js";
@@ -51,6 +52,11 @@ class Explorer {
     const fresh = !old || old.run !== payload.run || old.points !== payload.points;
     if (fresh) this.#begin(payload);
     else this.#goOn(old, payload);
+    this.#want(fresh ? null : old.wanted, payload.wanted);
+    if (payload.handout && payload.handout.moment === this.handout) {
+      this.handout = null;
+      save(payload.handout.name, payload.handoutBytes, "text/csv;charset=utf-8");
+    }
     this.legend.fill(payload);
     fillPage(this.el, this.root, payload);
     this.#refresh();
@@ -75,12 +81,21 @@ class Explorer {
     this.room.take(payload);
     this.boxes = new Map();
     const there = payload.layouts.find((map) => map.id === this.wanted);
-    const busy = payload.jobs.some((job) => job.kind === this.wanted && !job.fault);
+    const kind = this.wanted && this.wanted.startsWith("settled") ? "settled" : this.wanted;
+    const busy = payload.jobs.some((job) => job.kind === kind && !job.fault);
     this.map = payload.layouts.find((map) => map.id === this.map.id) || payload.layouts[0];
     if (there) this.#layout(there.id);
     if (there || (this.waited && !busy)) this.wanted = null; // it is there, or it failed
     this.waited = busy;
     if (following && payload.live) this.stop = this.position = this.stops.length - 1;
+  }
+
+  /** The map that was asked for outside the room is shown, now or when it is there. */
+  #want(before, now) {
+    if (!now || (before && before.moment === now.moment)) return;
+    this.wanted = null;
+    if (this.payload.layouts.some((map) => map.id === now.id)) this.#layout(now.id);
+    else this.wanted = now.id;
   }
 
   get stops() {
@@ -108,9 +123,11 @@ class Explorer {
     for (const tool of ["lasso", "box", "move"]) el[tool].setAttribute("aria-pressed", String(this.maps[0].tool === tool));
     el.both.disabled = room.last === 0;
     el.map.value = this.wanted || map.id;
+    el.map.title = el.map.selectedOptions[0] ? el.map.selectedOptions[0].textContent : ""; // settings can be long
     el.colour.value = room.mode;
     this.#dress();
     this.#time();
+    this.#trust();
     this.legend.count(room.counts(frame), total, texts);
     this.legend.scale(room.mode, scaleWords(room, frame), payload.terms);
     el["legend-name"].textContent = texts[room.mode === "answer" ? "legend_answer" : "legend_true"];
@@ -163,6 +180,11 @@ class Explorer {
     return fill(frame === this.room.last && !this.payload.live ? texts.title_after : texts.title_step, { step: steps[frame] });
   }
 
+  #trust() {
+    const stops = this.both ? [0, Math.round(this.position)] : [Math.round(this.position)];
+    stops.forEach((stop, at) => trustWords(this.el[`trust-${at ? "b" : "a"}`], this.payload, this.map, stop, this.stops[stop]));
+  }
+
   #time() {
     const { el, stops, payload } = this;
     el.time.hidden = stops.length < 2;
@@ -207,15 +229,22 @@ class Explorer {
   }
 
   #ask(order) {
-    this.tell("ask", { ...order, run: this.payload.run, moment: Date.now() });
+    const moment = Date.now();
+    this.tell("ask", { ...order, run: this.payload.run, moment });
+    return moment;
+  }
+
+  #export(name) {
+    if (!name.startsWith("csv")) return void takeAway(name, this);
+    this.handout = this.#ask({ kind: "csv", map: this.map.id, ids: this.room.ids, whole: name === "csv_all" });
   }
 
   #layout(id) {
     const map = this.payload.layouts.find((entry) => entry.id === id);
     if (!map) {
-      const [method, dims] = id.split("-");
+      const { method, dims } = this.payload.offers.find((offer) => offer.id === id);
       this.wanted = id;
-      return this.#ask({ kind: "map", method, dims: Number(dims) });
+      return this.#ask(method === "settled" ? { kind: "settled", id } : { kind: "map", method, dims });
     }
     const { frame } = this;
     this.map = map;
@@ -269,7 +298,7 @@ class Explorer {
       if (el.find.value) this.#select(this.room.find(el.find.value, this.frame), "replace");
       el.find.value = "";
     });
-    for (const name of EXPORTS) el[name].addEventListener("click", () => ((el.export.open = false), takeAway(name, this)));
+    for (const name of EXPORTS) el[name].addEventListener("click", () => ((el.export.open = false), this.#export(name)));
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       el.export.open = false;

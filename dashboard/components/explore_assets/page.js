@@ -1,7 +1,7 @@
 /** What stands on the page besides pictures and points: choices, jobs, the scale's words; and what is taken away. */
 
-import { csv, png, save, svg } from "./export.js";
-import { METHODS } from "./terms.js";
+import { png, save, svg } from "./export.js";
+import { explain, METHODS } from "./terms.js";
 import { setWords } from "./view.js";
 import { figure, fill } from "./words.js";
 
@@ -12,7 +12,8 @@ export function fillPage(el, root, payload) {
   el.map.replaceChildren(...[...payload.layouts, ...payload.offers].map((map) => {
     const node = document.createElement("option");
     node.value = map.id;
-    const name = fill(texts.map_kind, { method: texts[`map_${map.method}`], dims: map.dims });
+    const kind = fill(texts.map_kind, { method: texts[`map_${map.method}`], dims: map.dims });
+    const name = map.facts ? `${kind} · ${map.facts}` : kind;
     node.textContent = map.own ? fill(texts.map_own, { name }) : map.frames ? name : fill(texts.map_offer, { name });
     return node;
   }));
@@ -37,6 +38,14 @@ function jobLine(job) {
   if (job.share !== null) Object.assign(bar, { max: 1, value: job.share });
   node.append(bar);
   return node;
+}
+
+/** How far a map can be trusted at a stop, and the live map at the same time; nothing where that is not known. */
+export function trustWords(node, { layouts, texts, terms }, map, stop, frame) {
+  const known = (value) => (value === undefined || value === null ? null : value.toFixed(3));
+  const [value, live] = [known(map.trust && map.trust[stop]), map.own ? null : known(layouts[0].trust[frame])];
+  node.hidden = value === null;
+  if (value !== null) explain(node, fill(live === null ? texts.trust : texts.trust_live, { value, live }), terms);
 }
 
 /** A picture and a sentence beside the pointer at (x, y) in map `name`, inside the field. */
@@ -65,15 +74,10 @@ export function scaleWords(room, frame) {
   return [texts.scale_low, texts.scale_high, `${terms[METHODS[mode]][1]} ${found}`];
 }
 
-/** Hands the reader a file: "csv_all", "csv_selected", "png" or "svg", of what `shown` (the room's page) shows. */
+/** Hands the reader a picture, "png" or "svg", of what `shown` (the room's page) shows. */
 export async function takeAway(name, shown) {
-  const { room, payload, map, theme, stops, both, el } = shown;
-  const file = `${payload.run}-${map.id}`;
-  if (name.startsWith("csv")) {
-    const ids = name === "csv_all" ? [...Array(room.n).keys()] : room.ids;
-    const ends = [...new Set([0, stops.length - 1])].map((stop, at) => ({ map, stop, when: at ? "after" : "before" }));
-    return save(`${file}-${name === "csv_all" ? "points" : "selection"}.csv`, csv(room, ids, ends), "text/csv;charset=utf-8");
-  }
+  const { room, payload, map, theme, both, el } = shown;
+  const file = `${payload.run}-${map.id.replace(/[^\w.-]+/g, "-")}`;
   const maps = both ? shown.maps : shown.maps.slice(0, 1);
   const titles = ["a", "b"].map((which) => `${payload.title} · ${el[`title-${which}`].textContent}`);
   const entries = ["true", "answer"].includes(room.mode)

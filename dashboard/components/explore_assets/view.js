@@ -39,7 +39,7 @@ const BAR = `
 const MAPS = `
   <section class="dsx-left">
     <div class="dsx-maps" data-el="maps">
-      ${["a", "b"].map((name) => `<figure class="dsx-mapbox" data-el="box-${name}"><figcaption data-el="title-${name}"></figcaption>
+      ${["a", "b"].map((name) => `<figure class="dsx-mapbox" data-el="box-${name}"><figcaption><span data-el="title-${name}"></span><span class="dsx-quiet" data-el="trust-${name}" data-testid="explore-trust-${name}" hidden></span></figcaption>
         <div class="dsx-map" data-el="map-${name}" data-testid="explore-map-${name}" tabindex="0" role="application"></div></figure>`).join("")}
       <p class="dsx-hint" data-el="hint"></p>
       <div class="dsx-tip" data-el="tip" data-testid="explore-tip" hidden><span data-el="tip-picture"></span><p data-el="tip-words"></p></div>

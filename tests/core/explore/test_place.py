@@ -69,6 +69,24 @@ def test_what_was_reported_is_on_record(own_run: Run) -> None:
     assert place.job(own_run, "base").ended  # type: ignore[union-attr]
 
 
+def test_the_time_that_is_left_is_reckoned_from_where_the_work_began(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left() -> float | None:
+        return place.job(own_run, "settled").left  # type: ignore[union-attr]
+
+    moments = iter([0.0, 100.0, 110.0, 500.0, 504.0])  # the start, and one for each report
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(moments))
+    with jobs.told(own_run, "settled") as report:
+        report("load", 0, 0)
+        report("map", 1, 4)  # loading took 100 seconds, a quarter of the map 10
+        assert left() == 30
+        report("load", 0, 0)  # asked for another one later
+        assert left() is None
+        report("map", 1, 2)
+        assert left() == 4
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [(BadInput("no_frames", "None."), "no_frames"), (OSError("x"), "explore_failed")]
 )
@@ -120,15 +138,32 @@ def test_a_point_is_asked_for_of_the_process_that_is_there(own_run: Run, started
     assert started[-1][-4:] == ["--saliency", "6", "--linger", str(place.LINGER)]
 
 
+def test_a_settled_map_is_asked_for_of_the_process_that_has_umap_loaded(own_run: Run, started: list[list[str]]) -> None:
+    place.want_settled(own_run, "dims=2")
+    place.want_settled(own_run, "dims=3")
+    assert place.wanted_settled(own_run) == "dims=3"
+    assert [command[-4:] for command in started] == [["--settled", "dims=2", "--linger", str(place.LINGER)]]
+    assert place.kind_of(started[0][5:]) == "settled"
+    place.note(own_run, "settled", worker=process.identity(), ended=True)
+    made = place.SettledMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32))
+    place.write(own_run, place.settled_name("dims=3"), made)
+    place.want_settled(own_run, "dims=3")
+    assert len(started) == 1, "it is there"
+    assert place.settled_keys(own_run) == ["dims=3"]
+
+
 def test_damaged_results_read_as_none(own_run: Run) -> None:
     folder = place.folder_of(own_run)
     folder.mkdir()
-    for name in ("base.npz", "map-pca-2.npz", "saliency-3.npz", "wanted.json", "job-base.json"):
+    for name in ("base.npz", "map-pca-2.npz", "saliency-3.npz", "map-settled-dims=2.npz", "wanted.json",
+                 "wanted-settled.json", "job-base.json"):  # fmt: skip
         (folder / name).write_bytes(b"PK\x03\x04 not whole")
     assert place.base(own_run) is None
     assert place.map_of(own_run, "pca", 2) is None
     assert place.saliency(own_run, 3) is None
+    assert place.settled_map(own_run, "dims=2") is None
     assert place.wanted(own_run) is None
+    assert place.wanted_settled(own_run) is None
     assert place.job(own_run, "base") is None
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.explore.settled import Settled
 from core.runs.arrays import FrameArrays
 from dashboard import glossary, i18n
 from dashboard.components import explore
-from dashboard.components.explore import TERMS, TEXT_KEYS, Layout, RoomPayload, Saliency, Score, pack
+from dashboard.components.explore import TERMS, TEXT_KEYS, Handout, Layout, RoomPayload, Saliency, Score, pack
 
 N = 5
 WORDS = {name: glossary.term(name, "en") for name in TERMS}
@@ -65,6 +66,25 @@ def test_the_browser_gets_what_python_has() -> None:
     assert len(section("coords", "<i2")) == 3 * N * 2
 
 
+def test_a_settled_map_brings_its_settings_and_how_far_to_trust_it() -> None:
+    drawn, wanted = Settled(n_neighbors=40), Settled(3, metric="cosine", seed=None)
+    layout = Layout("settled", 2, np.zeros((1, N, 2), np.float32), drawn, [0.875])
+    pack_ = pack(
+        payload(
+            layouts=[layout], settled=[wanted], offers=[("pca", 3)], trust=[0.5, None, 0.75],
+            wanted={"id": wanted.id, "moment": 3},
+        )
+    )  # fmt: skip
+    header, _ = unpack(pack_)
+    own, settled = header["layouts"]
+    assert (own["trust"], own["facts"]) == ([0.5, None, 0.75], "")
+    assert (settled["id"], settled["facts"], settled["trust"]) == (drawn.id, "n_neighbors=40", [0.875])
+    assert [(offer["id"], offer["facts"]) for offer in header["offers"]] == [
+        (wanted.id, "metric=cosine, seed=none"), ("pca-3", ""),
+    ]  # fmt: skip
+    assert header["wanted"] == {"id": wanted.id, "moment": 3}
+
+
 def test_pictures_and_saliency_travel_along() -> None:
     saliency = Saliency(4, np.full((2, 3, 6, 3), 7, np.uint8), np.zeros((4, 3, 6), np.uint8), [{"when": "before"}] * 4)
     sprite = {"rows": 1, "width": 32, "height": 24}
@@ -73,6 +93,13 @@ def test_pictures_and_saliency_travel_along() -> None:
     assert (header["sprite"]["row"], header["sprite"]["width"]) == (50, 32)
     assert (header["saliency"]["id"], header["saliency"]["height"], header["saliency"]["width"]) == (4, 3, 6)
     assert len(section("salPixels", "u1")) == 2 * 3 * 6 * 3
+
+
+def test_a_file_travels_with_the_moment_it_was_asked_for() -> None:
+    header, section = unpack(pack(payload(handout=Handout(1_790_000_000_000, "one.csv", b"a,b"))))
+    assert header["handout"] == {"moment": 1_790_000_000_000, "name": "one.csv"}
+    assert section("handoutBytes", "u1").tobytes() == b"a,b"
+    assert unpack(pack(payload()))[0]["handout"] is None
 
 
 def test_the_digest_changes_exactly_when_something_does() -> None:

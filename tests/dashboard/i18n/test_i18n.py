@@ -13,6 +13,7 @@ from core.attacks import ATTACKS
 from core.data.signs_faces import CLASS_NAMES
 from core.defenses import DEFENCES
 from core.events import STAGES
+from core.explore.settled import METRICS, SUPERVISIONS
 from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
 from dashboard import i18n
@@ -125,7 +126,9 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("term.{}.text", TERMS),
         ("story.scene.{}", story.TEXT_KEYS),
         ("explore.room.{}", explore.TEXT_KEYS),
-        ("explore.job.{}", ("base", "map", "saliency")),
+        ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
+        ("settled.metric.{}", METRICS),
+        ("settled.supervised.{}", SUPERVISIONS),
         ("explore.missing.{}", ("images", "pictures", "going", "weights", "own_class", "after")),
         ("story.title.{}", STEPS),
         ("story.do.{}", ("measure", "purify", "watch")),
