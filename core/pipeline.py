@@ -287,6 +287,7 @@ def _proof(
         known=state.triggers,
         seed=state.spec.seed,
         true_asr=after.asr if after.asr_kind == "true" else None,
+        trigger=state.subject.trigger,
         found=known or signs,
     )
     steps, told = Returning(proof.steps()), 0

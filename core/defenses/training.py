@@ -72,7 +72,7 @@ class TuningSettings:
 
     Momentum, weight decay and the fall to 0 along a cosine are those of BackdoorBench (Wu et al., NeurIPS 2022); the
     rate is that of NAD's authors for a WRN-16-1 and 5 % clean images. The gradient is cut to a share of the weights'
-    length, which leaves that network's alone, and brings the rate in a PreActResNet-18 near BackdoorBench's 0.01
+    length, which leaves that network's alone, and lowers the rate in a PreActResNet-18
     (NOTES.md beside this file).
 
     Args:

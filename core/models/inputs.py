@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.device import precision
 from core.memory import ran_out
 from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
@@ -140,7 +141,9 @@ class _Trial:
     def model(self, candidate: Candidate, inputs: Inputs) -> Classifier:
         if candidate.arch not in self.networks:
             self.networks[candidate.arch] = candidate.network().to(self.device)
-        return make(candidate, inputs, self.networks[candidate.arch]).to(self.device)
+        model = make(candidate, inputs, self.networks[candidate.arch]).to(self.device)
+        model.precision = precision(self.device)
+        return model
 
     def possible(self, options: Iterable[tuple[Candidate, Inputs]]) -> list[tuple[Candidate, Inputs]]:
         """Those whose network takes an image of this size; of one network the sizes are tried in turn, not beyond

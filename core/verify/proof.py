@@ -49,6 +49,7 @@ class Proof:
         known: the triggers the purification was trained with: only their forms are used, and whether there are any.
         seed: of the run.
         true_asr: percent, after; in the lab only.
+        trigger: the attacker's own, likewise: where no fresh one works, the way back and the revival are tried with it.
         found: whether anything was found to be cured of; otherwise there is nothing to test with.
     """
 
@@ -60,6 +61,7 @@ class Proof:
     known: Sequence[Reconstructed]
     seed: int
     true_asr: float | None = None
+    trigger: Callable[[Tensor], Tensor] | None = None
     found: bool = True
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -208,24 +210,29 @@ class Proof:
         models = (self.victim, self.purified)
         return [(one, min(self.asr(model, one, one.target) for model in models)) for one in made]
 
+    def _worst(self) -> list[Callable[[Tensor], Tensor]]:
+        return [*self.fresh[:WORST]] or ([] if self.trigger is None else [self.trigger])
+
     def _path(self) -> Steps:
         """Attack success along the line to the victim, the worse of the worst triggers."""
-        if not self.fresh:
+        triggers = self._worst()
+        if not triggers:
             return None
-        shares, rates = [0.0], [self.evidence["fresh"]["asr"]]
+        shares, rates = [0.0], [round(max(self.asr(self.purified, trigger) for trigger in triggers), 2)]
         for done, share in enumerate(path.SHARES):
             model = path.on_the_way(self.victim, self.purified, share, self.images[self.sought])
             shares.append(share)
-            rates.append(round(max(self.asr(model, trigger) for trigger in self.fresh[:WORST]), 2))
+            rates.append(round(max(self.asr(model, trigger) for trigger in triggers), 2))
             yield done + 1, len(path.SHARES)
         return {"shares": shares, "asr": rates, "judged": LIMITS.path_share}
 
     def _revival(self) -> Steps:
         """Attack success after a short retuning, and that of another class taught in the same way."""
-        if not self.fresh:
+        triggers = self._worst()
+        if not triggers:
             return None
         other = next(label for label in range(self.victim.num_classes) if label != self.target)
-        images, labels, trigger = self.images[self.sought], self.labels[self.sought], self.fresh[0]
+        images, labels, trigger = self.images[self.sought], self.labels[self.sought], triggers[0]
         rates = []
         for done, target in enumerate((self.target, other)):
             model = revival.retuned(self.purified, images, labels, trigger, target, seed=self.seed)

@@ -116,6 +116,20 @@ def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Class
     assert told[-1][0] == told[-1][1]
 
 
+def test_in_the_lab_the_real_trigger_stands_in_where_no_fresh_one_shows_a_backdoor(
+    tiny: Tiny, honest: Classifier
+) -> None:
+    """The victim's class 0 has no backdoor, so nothing that is small enough leads there."""
+    given: dict[str, Any] = {"target": 0, "known": [], "seed": 0, "true_asr": 1.0}
+    made = Proof(honest, honest, tiny.images.x_test, tiny.images.y_test, trigger=tiny.trigger, **given)
+    found, _ = done(made)
+    assert made.fresh == []
+    assert set(found.evidence) == {"true", "scan", "path", "revival"}
+    assert found.cure == "holds"
+    without, _ = done(Proof(honest, honest, tiny.images.x_test, tiny.images.y_test, **given | {"true_asr": None}))
+    assert (set(without.evidence), without.reasons) == ({"scan"}, ["unknown"])
+
+
 def test_it_counts_up_to_its_end(uncured: tuple[Proof, Verified, list[tuple[int, int]]]) -> None:
     _, _, told = uncured
     counted = [one for one, _ in told]
