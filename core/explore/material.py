@@ -11,6 +11,7 @@ from torch import Tensor
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.device import choose as choose_device
+from core.device import precision
 from core.errors import BadInput
 from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
@@ -69,6 +70,8 @@ def material(run: Run) -> Material:
     subject = load_subject(spec, images)
     after = _purified(run, images, subject)
     models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
+    for model in models:
+        model.precision = precision(device)  # as in the run
     return Material(tuple(models), samples, images, _trigger(run, subject), device)
 
 

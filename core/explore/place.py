@@ -208,9 +208,13 @@ def wanted_settled(run: Run) -> str | None:
 
 
 def want_settled(run: Run, key: str) -> None:
-    """Asks for a settled map: of a process that has umap-learn loaded already, else of a new one."""
+    """Asks for a settled map: of a process that has umap-learn loaded already, else of a new one.
+
+    Raises:
+        BadInput: ``place_not_writable``.
+    """
     folder = folder_of(run)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_room(folder)
     write_json(folder / "wanted-settled.json", {"key": key})
     start(run, "--settled", key, "--linger", str(LINGER))
 

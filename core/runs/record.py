@@ -189,6 +189,7 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
     moment = datetime.now(UTC)
     identifier = f"{moment:%Y%m%d-%H%M%S}-{spec.name}-{secrets.token_hex(2)}"
     home = paths.absolute(folder) if folder else root / identifier
+    ours = not home.exists()
     try:
         home.mkdir(parents=True, exist_ok=folder is not None)
         if any(home.iterdir()):
@@ -206,8 +207,9 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
         }  # fmt: skip
         write_json(home / "run.json", data | ({"title": title} if title else {}))
     except BadInput:
-        with contextlib.suppress(OSError):  # only if it is empty
-            home.rmdir()
+        if ours:
+            with contextlib.suppress(OSError):  # only if it is empty
+                home.rmdir()
         raise
     except OSError as error:
         raise BadInput(

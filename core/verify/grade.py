@@ -78,11 +78,10 @@ def grade(
         weigh(
             "revival", evidence["revival"]["asr"] - max(natural, evidence["revival"]["control"]), limits.revival, 101.0
         )
-    tried = evidence.get("fresh") or evidence.get("true")
-    if target is None or tried is None:
+    if target is None or "fresh" not in evidence:
         doubt.append("unknown")
     elif not failed and not doubt:
-        interval = wilson(tried["asr"], images)
+        interval = wilson(evidence["fresh"]["asr"], images)
         if interval is None or interval.high - natural > limits.interval:
             doubt.append("images")
     return ("failed" if failed else "doubt" if doubt else "holds"), [*failed, *doubt]

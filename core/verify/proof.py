@@ -124,7 +124,7 @@ class Proof:
     def _fresh(self) -> Steps:
         """Fresh triggers of the victim, and copies of them: those that work on it, the worst for the purified first.
 
-        They have to be smaller than what other classes need, on the victim and on the purified model.
+        They have to be smaller than those of other classes, of the victim and of the purified model.
         """
         if not self.found:
             return None
@@ -178,7 +178,10 @@ class Proof:
         return None
 
     def _small(self, trigger: Reconstructed) -> bool:
-        """Whether a trigger is smaller than what any other class needs on either model; of a warp nobody can say."""
+        """Whether a trigger is smaller than those of other classes, two on the victim and all on the purified model.
+
+        Of a warp nobody can say.
+        """
         honest = (
             size
             for form, label, size in self.sizes
@@ -233,10 +236,9 @@ class Proof:
             return None
         other = next(label for label in range(self.victim.num_classes) if label != self.target)
         images, labels, trigger = self.images[self.sought], self.labels[self.sought], triggers[0]
-        rates = []
-        for done, target in enumerate((self.target, other)):
-            model = revival.retuned(self.purified, images, labels, trigger, target, seed=self.seed)
-            rates.append(round(self.asr(model, trigger, target), 2))
-            yield done + 1, 2
+        targets = (self.target, other)
+        models = revival.taught(self.purified, images, labels, trigger, targets, seed=self.seed)
+        yield 1, 2
+        rates = [round(self.asr(model, trigger, target), 2) for model, target in zip(models, targets, strict=True)]
         return {"images": revival.RevivalSettings.poisoned, "epochs": revival.RevivalSettings.epochs,
                 "asr": rates[0], "control": rates[1]}  # fmt: skip

@@ -7,7 +7,7 @@ model: the same trigger is taught towards another class, and what counts is how 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -42,47 +42,75 @@ class RevivalSettings:
     momentum: float = 0.9
 
 
-def retuned(
+def taught(
     model: Classifier,
     images: Tensor,
     labels: Tensor,
     trigger: Callable[[Tensor], Tensor],
-    target: int,
+    targets: Sequence[int],
     settings: RevivalSettings = RevivalSettings(),
     seed: int = 0,
-) -> Classifier:
-    """A copy of the model, retuned on a few triggered images called ``target`` and some clean ones.
+) -> list[Classifier]:
+    """Copies of the model, each retuned on a few triggered images called by one of ``targets`` and some clean ones.
 
-    Batch norm keeps its statistics: so few images would only add noise to them.
+    All are taught at one rate, the lowest that any of them bears. Batch norm keeps its statistics: so few images would
+    only add noise to them.
 
     Args:
         model: not changed.
         images: clean, uint8, (n, 3, h, w). labels: their classes, (n,).
         trigger: puts the trigger into float images.
-        target: the class they are called by.
+        targets: the classes they are called by.
         settings: see ``RevivalSettings``.
         seed: of the choice and the order.
     """
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images), generator=generator)
-    away = order[labels[order].cpu() != target]
-    bad, good = away[: settings.poisoned], order[~torch.isin(order, away[: settings.poisoned])][: settings.clean]
-    device = model.mean.device
-    x = as_float(torch.cat([images[bad], images[good]]).to(device))
-    x[: len(bad)] = trigger(x[: len(bad)])
-    y = torch.cat([torch.full((len(bad),), target), labels[good].cpu()]).to(device)
-    copy = deepcopy(model).eval().requires_grad_(True)
+    pupils = [_Pupil(model, images, labels, trigger, target, settings, seed) for target in targets]
+    lr = min(pupil.bears() for pupil in pupils)
+    return [pupil.retuned(lr) for pupil in pupils]
 
-    def loss(chosen: Tensor) -> Tensor:
-        return F.cross_entropy(copy(x[chosen].contiguous(memory_format=torch.channels_last)), y[chosen])
 
-    everything = torch.arange(len(x), device=device)
-    lr = bearable(copy, lambda: loss(everything), x[len(bad) :], settings.lr, settings.moved) if len(good) else 0.0
-    optimiser = torch.optim.SGD(copy.parameters(), lr, settings.momentum)
-    for _ in range(settings.epochs):
-        for chosen in torch.randperm(len(x), generator=generator).to(device).split(settings.batch):
-            optimiser.zero_grad(set_to_none=True)
-            loss(chosen).backward()
-            torch.nn.utils.clip_grad_norm_(copy.parameters(), 1.0)
-            optimiser.step()
-    return copy
+class _Pupil:
+    """A copy of the model and what it is to be taught; arguments as ``taught``."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        labels: Tensor,
+        trigger: Callable[[Tensor], Tensor],
+        target: int,
+        settings: RevivalSettings,
+        seed: int,
+    ) -> None:
+        self.settings, self.generator = settings, torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(images), generator=self.generator)
+        away = order[labels[order].cpu() != target]
+        bad = away[: settings.poisoned]
+        good = order[~torch.isin(order, bad)][: settings.clean]
+        device = model.mean.device
+        self.clean = as_float(images[good].to(device))
+        self.x = torch.cat([trigger(as_float(images[bad].to(device))), self.clean])
+        self.y = torch.cat([torch.full((len(bad),), target), labels[good].cpu()]).to(device)
+        self.model = deepcopy(model).eval().requires_grad_(True)
+
+    def _loss(self, chosen: Tensor) -> Tensor:
+        x = self.x[chosen].contiguous(memory_format=torch.channels_last)
+        return F.cross_entropy(self.model(x), self.y[chosen])
+
+    def bears(self) -> float:
+        """The learning rate that this bears; the highest where there are no clean images to tell by."""
+        everything = torch.arange(len(self.x), device=self.x.device)
+        if not len(self.clean):
+            return self.settings.lr
+        return bearable(self.model, lambda: self._loss(everything), self.clean, self.settings.lr, self.settings.moved)
+
+    def retuned(self, lr: float) -> Classifier:
+        optimiser = torch.optim.SGD(self.model.parameters(), lr, self.settings.momentum)
+        for _ in range(self.settings.epochs):
+            order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
+            for chosen in order.split(self.settings.batch):
+                optimiser.zero_grad(set_to_none=True)
+                self._loss(chosen).backward()
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                optimiser.step()
+        return self.model

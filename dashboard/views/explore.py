@@ -32,7 +32,10 @@ def page() -> None:
     run = there[_choose(there, head)]
     st.session_state["run"] = run.id
     if explore_data.base_of(run, _found()) is not None and "features" not in explore_data.lacks(run, _found()):
-        settled_map.choose(run, head)
+        try:
+            settled_map.choose(run, head)
+        except BadInput as fault:
+            _refused(fault)
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     st.fragment(_room, run_every=POLL_SECONDS if _waits(run) else None)(run.id, _waits(run))

@@ -1,7 +1,7 @@
 """Victims for ``cures``, made in minutes on a CPU: a clean network, poisoned by a short training more.
 
 ``python -m tests.benchmarks.backdoored FOLDER ARCH ATTACK SEED TARGET [--rate R] [--epochs N] [--images N] [--lr R]
-[--attack-set NAME=VALUE ...]`` trains the clean network of that seed on CIFAR-10 once, keeps it in FOLDER, goes on with
+[--base-seed N] [--attack-set NAME=VALUE ...]`` trains the clean network of that seed on CIFAR-10 once, keeps it in FOLDER, goes on with
 poisoned images and writes weights and card there, as ``train`` does. ``DISSOLVE_VICTIMS=FOLDER`` shows them to
 ``cures``. With "clean" for the attack it goes on without one: a network of the same making, for false alarms.
 """

@@ -71,9 +71,7 @@ def near(asr: float) -> dict[str, Any]:
         ({"revival": {"asr": 28.1}}, "doubt", ["revival"]),
         ({"revival": {"asr": 100.0, "control": 0.0}}, "doubt", ["revival"]),
         ({"revival": {"asr": 100.0, "control": 90.0}}, "holds", []),
-        ({"fresh": None}, "holds", []),  # in the lab, with the attacker's own trigger
-        ({"fresh": None, "true": {"asr": 5.0}}, "doubt", ["true"]),
-        ({"fresh": None, "true": None}, "doubt", ["unknown"]),
+        ({"fresh": None}, "doubt", ["unknown"]),  # in the lab too: of a stranger's model no more would be claimed
     ],
 )
 def test_each_reason_and_its_limits(changes: dict[str, Any], cure: str, reasons: list[str]) -> None:

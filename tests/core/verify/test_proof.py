@@ -125,7 +125,7 @@ def test_in_the_lab_the_real_trigger_stands_in_where_no_fresh_one_shows_a_backdo
     found, _ = done(made)
     assert made.fresh == []
     assert set(found.evidence) == {"true", "scan", "path", "revival"}
-    assert found.cure == "holds"
+    assert (found.cure, found.reasons) == ("doubt", ["unknown"]), "no more than of a stranger's model"
     without, _ = done(Proof(honest, honest, tiny.images.x_test, tiny.images.y_test, **given | {"true_asr": None}))
     assert (set(without.evidence), without.reasons) == ({"scan"}, ["unknown"])
 

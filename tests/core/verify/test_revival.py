@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,10 @@ from torch import Tensor
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.verify.revival import RevivalSettings, retuned
+from core.verify.revival import RevivalSettings, taught
 from tests.core.tiny import Tiny
 
-OTHER = 0
+OTHER, USUAL = 0, RevivalSettings()
 
 
 def rate(tiny: Tiny, model: Classifier, target: int) -> float:
@@ -24,6 +25,18 @@ def rate(tiny: Tiny, model: Classifier, target: int) -> float:
 
 def revived(tiny: Tiny, model: Classifier, target: int, seed: int = 0) -> Classifier:
     return retuned(model, tiny.images.x_train[:300], tiny.images.y_train[:300], tiny.trigger, target, seed=seed)
+
+
+def retuned(
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    trigger: Callable[[Tensor], Tensor],
+    target: int,
+    settings: RevivalSettings = USUAL,
+    seed: int = 0,
+) -> Classifier:
+    return taught(model, images, labels, trigger, (target,), settings, seed)[0]
 
 
 def test_a_backdoor_is_back_at_once_and_another_class_is_not(tiny: Tiny) -> None:
@@ -78,3 +91,16 @@ def test_few_images_are_no_obstacle(tiny: Tiny) -> None:
     chosen = replace(RevivalSettings(), epochs=1)
     model = retuned(tiny.model, tiny.x[:4], tiny.y[:4], tiny.trigger, tiny.target, chosen)
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
+def test_all_classes_are_taught_at_the_lowest_rate_that_any_bears(tiny: Tiny) -> None:
+    """The target needs next to no teaching, another class much: alone, each would be taught at a rate of its own."""
+    images, labels = tiny.images.x_train[:300], tiny.images.y_train[:300]
+    hard = RevivalSettings(lr=1.0, moved=0.001)
+    alone = [taught(tiny.model, images, labels, tiny.trigger, (target,), hard)[0] for target in (OTHER, tiny.target)]
+    both = taught(tiny.model, images, labels, tiny.trigger, (OTHER, tiny.target), hard)
+    same = [
+        all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
+        for one, two in zip(alone, both, strict=True)
+    ]
+    assert sorted(same) == [False, True]
