@@ -1,9 +1,10 @@
 """Victims for ``cures``, made in minutes on a CPU: a clean network, poisoned by a short training more.
 
 ``python -m tests.benchmarks.backdoored FOLDER ARCH ATTACK SEED TARGET [--rate R] [--epochs N] [--images N] [--lr R]
-[--base-seed N] [--attack-set NAME=VALUE ...]`` trains the clean network of that seed on CIFAR-10 once, keeps it in FOLDER, goes on with
-poisoned images and writes weights and card there, as ``train`` does. ``DISSOLVE_VICTIMS=FOLDER`` shows them to
-``cures``. With "clean" for the attack it goes on without one: a network of the same making, for false alarms.
+[--base-seed N] [--attack-set NAME=VALUE ...]`` trains the clean network of the base seed on CIFAR-10 once, keeps it in
+FOLDER, goes on with poisoned images and writes weights and card there, as ``train`` does. ``DISSOLVE_VICTIMS=FOLDER``
+shows them to ``cures``. With "clean" for the attack it goes on without one: a network of the same making, for false
+alarms.
 """
 
 from __future__ import annotations
