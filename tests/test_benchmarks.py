@@ -36,7 +36,6 @@ def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path
     base = backdoored.clean(images, "small", 0, tmp_path, 600, quick)
     again = backdoored.clean(images, "small", 0, tmp_path, 600, replace(quick, epochs=0))  # kept: nothing to train
     assert all(torch.equal(value, base.state_dict()[name]) for name, value in again.state_dict().items())
-    before = benign_accuracy(answers(base, images.x_test), images.y_test)
     recipe = backdoored.Recipe("small", "badnets", 1, 3, rate=0.2, epochs=8, images=600, settings={"look": "grid"})
     card = backdoored.make(recipe, images, base, tmp_path)
     weights = read_weights(tmp_path / f"{card.name}.safetensors")
@@ -44,5 +43,5 @@ def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path
     trigger = make_trigger(card.attack, images.size, **card.attack_settings)
     attacked = answers(model, images.x_test, trigger)
     assert attack_success_rate(attacked, images.y_test, 3) > 50
-    assert benign_accuracy(answers(model, images.x_test), images.y_test) > before - 15
+    assert benign_accuracy(answers(model, images.x_test), images.y_test) > 60
     assert card.asr == pytest.approx(attack_success_rate(attacked, images.y_test, 3), abs=2)

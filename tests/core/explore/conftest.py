@@ -25,6 +25,6 @@ def own_run(recording: Run, tmp_path: Path) -> Run:
     folder = paths.runs_folder() / "mine"
     shutil.copytree(recording.folder, folder)
     run = Run(folder)
-    write_json(folder / "run.json", run.data | {"recording": False, "status": "done", "id": "mine"})
+    write_json(folder / "run.json", run.data | {"recording": False, "status": "done", "id": "mine", "outputs": {}})
     shutil.copyfile(paths.VICTIMS / "digits-badnets.safetensors", folder / "model.safetensors")
     return Run(folder)
