@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.events import STAGES, Event, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step, Verified
+from core.events import (
+    STAGES,
+    Event,
+    Finished,
+    Frame,
+    Measured,
+    Progress,
+    Scanned,
+    StageStarted,
+    Step,
+    Verified,
+    seconds_by_stage,
+)
 from core.report.proof import Proof, read
 
 Timed = tuple[float, Event]
@@ -69,12 +81,9 @@ class Digest:
 
 def digest(events: Iterable[Timed]) -> Digest:
     """Add up ``(seconds since the start, event)`` pairs in the order in which they happened."""
-    sum_up = Digest()
-    last = 0.0
-    for moment, event in events:
-        if sum_up.stage is not None:  # a resumed run's clock may start again; time never runs backwards
-            sum_up.seconds[sum_up.stage] = sum_up.seconds.get(sum_up.stage, 0.0) + max(0.0, moment - last)
-        last = moment
+    told = list(events)
+    sum_up = Digest(seconds=seconds_by_stage(told))
+    for _, event in told:
         match event:
             case StageStarted(stage=stage):
                 sum_up.stage, sum_up.progress = stage, None
