@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.tables import Tables
+    from core.runs.tables import Tables
 
 __version__ = "0.1.0"
 
@@ -21,6 +21,6 @@ def load(run: str | Path = "last") -> Tables:
         BadInput: there is no such run.
     """
     from core.runs.record import find
-    from core.tables import Tables  # pandas takes its time
+    from core.runs.tables import Tables  # pandas takes its time
 
     return Tables(find(str(run)))

@@ -1,4 +1,4 @@
-"""``python -m core``: see ``core.cli``."""
+"""``python -m core``: see ``core.cli.parser``."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import sys
 # a browser that draws the map: on two busy cores a training step took 1.3 s with spinning and 0.3-0.4 s without.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from core.cli import main
+from core.cli.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -58,8 +58,8 @@ class Scanned(Event):
     ``target``: the most suspicious class. ``anomaly_index``: of the target class in the form that shows it best
     (Neural Cleanse, IEEE S&P 2019, section IV-A). ``mask_sizes``: L1 size of the smallest trigger of that form that
     reaches the attack rate, one per class (None: never reached), and ``attack_rates``, percent, of what was kept.
-    ``form``: that form, "mask", "pixel" or "smooth". ``suspicion``: one per class (``core.inversion.scan``).
-    ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.inversion.verdict``).
+    ``form``: that form, "mask", "pixel" or "smooth". ``suspicion``: one per class (``core.scan.scan``).
+    ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.scan.verdict``).
     ``trigger``: file in the run's folder, see ``core.runs.arrays.TriggerArrays``.
     """
 

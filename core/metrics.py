@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.projection.neighbours import Neighbours, nearest
+from core.featuremap.neighbours import Neighbours, nearest
 
 NEIGHBOURS = 15  # of a sample, among which dissolution looks for its class
 

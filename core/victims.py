@@ -125,7 +125,7 @@ def train_victim(
     from core.attacks import make_trigger
     from core.attacks.poisoning import poison
     from core.attacks.training import TrainSettings, train
-    from core.device import precision
+    from core.compute.device import precision
     from core.metrics import attack_success_rate, benign_accuracy
     from core.models import build
     from core.models.classifier import Classifier

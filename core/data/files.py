@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.compute.intervals import wilson
 from core.data.decode import Seen, decode
 from core.data.imageset import ImageSet
 from core.data.layout import Layout, layout
@@ -19,7 +20,6 @@ from core.data.npz import load_npz
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
 from core.found import Found
-from core.intervals import wilson
 from core.paths import absolute
 
 Progress = Callable[[int, int], None]

@@ -15,17 +15,17 @@ from torch.nn.utils import clip_grad_norm_, get_total_norm
 from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
+from core.compute.memory import ran_out
 from core.data.imageset import as_float
 from core.defenses.finite import check
 from core.events import Stamps
-from core.memory import ran_out
 from core.models.classifier import Classifier
 
 LEAST = 4  # images in a batch that was made smaller: batch norm makes noise of fewer
 
 
 class Aimed(Protocol):
-    """A trigger, and the class it leads to; ``core.inversion.trigger.Reconstructed`` is one."""
+    """A trigger, and the class it leads to; ``core.triggers.reconstructed.Reconstructed`` is one."""
 
     @property
     def target(self) -> int: ...

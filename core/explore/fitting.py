@@ -18,8 +18,8 @@ from core.explore import place
 from core.explore.jobs import Report
 from core.explore.maps import explored
 from core.explore.settled import Settled
-from core.projection import trustworthiness
-from core.projection.projector import turned
+from core.featuremap import trustworthiness
+from core.featuremap.projector import turned
 from core.runs.record import Run
 
 FEWEST = 8  # points; fewer have no neighbourhoods to speak of, and umap-learn's start cannot be worked out
@@ -81,7 +81,7 @@ def fit(
         float32 (n, dims).
     """
     if len(features) < FEWEST:
-        from core.projection.pca_frames import principal
+        from core.featuremap.pca_frames import principal
 
         return principal(features - features.mean(0), settings.dims).astype(np.float32)
     with contextlib.redirect_stdout(sys.stderr):  # umap-learn tells of its stages there

@@ -11,9 +11,9 @@ import torch
 from core.explore import place
 from core.explore.jobs import Report
 from core.explore.material import Material, material
+from core.featuremap.neighbours import neighbours_of
 from core.models.classifier import Classifier
 from core.models.evaluate import look
-from core.projection.neighbours import neighbours_of
 from core.runs.record import Run
 from core.suspicion import activation_clustering, spectral_signatures
 from core.suspicion.judging import Judgement, judge

@@ -7,7 +7,7 @@ import numpy as np
 from core.errors import BadInput
 from core.explore import place
 from core.explore.jobs import Report
-from core.projection import make_projector
+from core.featuremap import make_projector
 from core.runs.record import Run
 
 
@@ -34,7 +34,7 @@ def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
         float32 (models, n, dims).
 
     Raises:
-        BadInput: as ``explored`` and ``core.projection.make_projector``.
+        BadInput: as ``explored`` and ``core.featuremap.make_projector``.
     """
     base = explored(run)
     projector = make_projector(method, dims, run.spec.seed)

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from core.compute.device import choose as choose_device
+from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet, as_float
-from core.device import choose as choose_device
-from core.device import precision
+from core.engine.subject import Subject, load_subject
 from core.errors import BadInput
-from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 from core.runs import hashes
 from core.runs.arrays import Samples
 from core.runs.record import Run
-from core.subject import Subject, load_subject
+from core.triggers.reconstructed import Reconstructed
 
 Trigger = Callable[[Tensor], Tensor]
 
@@ -51,7 +51,7 @@ def material(run: Run) -> Material:
     Raises:
         BadInput: ``no_frames``, the run keeps no sample set; ``images_changed``, the images at the recorded place are
             others than those of the run; as ``core.runs.hashes.check``, ``core.data.load`` and
-            ``core.subject.load_subject``.
+            ``core.engine.subject.load_subject``.
     """
     samples = run.samples
     if samples is None:

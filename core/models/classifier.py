@@ -163,7 +163,7 @@ class Classifier(nn.Module):
         colour: "rgb"; "bgr": channels turned round; "grey": one channel; "grey3": three equal channels.
 
     Attributes:
-        precision: of convolutions and matrix products (``core.device.precision``); weights and answers stay float32.
+        precision: of convolutions and products (``core.compute.device.precision``); weights and answers stay float32.
 
     Raises:
         BadInput: ``no_linear_layer`` or ``no_logits``.

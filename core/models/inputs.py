@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.device import precision
-from core.memory import ran_out
+from core.compute.device import precision
+from core.compute.memory import ran_out
 from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
 from core.models.evaluate import look

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.intervals import Interval
+from core.compute.intervals import Interval
 from core.report.markup import Markup, el, join
 
 ATTACK, CLEAN = "#b34e00", "#0072b2"  # dark enough for text on white (WCAG AA)

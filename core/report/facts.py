@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from core import victims
+from core.compute.intervals import Interval, wilson
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.events import Cure, Event, Frame, Measured, Scanned, Stamps, Verified, seconds_by_stage
-from core.intervals import Interval, wilson
 from core.report.proof import Proof, read
 from core.runs import hashes
 from core.runs.record import Run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.compute.intervals import Interval
 from core.events import Frame, Measured
-from core.intervals import Interval
 from core.report import charts, pictures
 from core.report.facts import Hashed, asr, asr_interval, ba_interval
 from core.report.markup import Markup, el, join

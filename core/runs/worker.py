@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.compute.memory import ran_out
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
-from core.memory import ran_out
 from core.runs import machine, process, queue
 from core.runs.files import EventWriter, sweep
 from core.runs.record import ENDED, Run, Status, now
@@ -32,7 +32,7 @@ def work(
     """Do the run in ``folder``, or go on with it, until it is done, stopped or failed.
 
     Args:
-        pipeline: yields the run's events; ``core.pipeline.run`` by default.
+        pipeline: yields the run's events; ``core.engine.pipeline.run`` by default.
         on_event: is shown each event after it was written.
 
     Returns:
@@ -87,7 +87,7 @@ class _Worker:
         self.steering.check()  # told to stop, or to wait, before it began
         if pipeline is None:
             self._first_frame()
-            from core import pipeline as engine  # imports torch: seconds
+            from core.engine import pipeline as engine  # imports torch: seconds
 
             pipeline = engine.run
         self.run.update(machine=self.run.data["machine"] | self._gpu())
@@ -102,7 +102,7 @@ class _Worker:
     def _first_frame(self) -> None:
         """Show the shipped starting map at once, if there is one for this victim, while torch is still loading."""
         if self.run.frame_count == 0:
-            from core import starting_map
+            from core.engine import starting_map
 
             try:
                 events = starting_map.offer(self.run)

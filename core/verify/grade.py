@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.compute.intervals import wilson
 from core.events import Cure
-from core.intervals import wilson
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A reconstructed trigger is one of many that open the same door, and a purification that learnt to refuse it may not
 refuse the others, the attacker's among them. So the proof takes triggers of its own: fresh ones, reconstructed anew
 from the *victim*, from other starts and on other images, with moved and larger or stronger copies of each. (Those that
-are sought on victim and purified model together stand in ``core.inversion.shared``.)
+are sought on victim and purified model together stand in ``core.scan.shared``.)
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.inversion.restarts import Effort, restarts
-from core.inversion.trigger import Reconstructed
-from core.inversion.warped import nearest
+from core.compute.returning import Returning
 from core.models.classifier import Classifier
-from core.returning import Returning
+from core.scan.restarts import Effort, restarts
+from core.scan.warped import nearest
+from core.triggers.reconstructed import Reconstructed
 
 FORMS = ("mask", "pixel", "smooth")
 FRESH = Effort(steps=60, images=12, attack_rate=0.97)

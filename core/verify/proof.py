@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.compute.returning import Returning
 from core.events import Verified
-from core.inversion.restarts import Effort
-from core.inversion.scan import scan
-from core.inversion.shared import shared
-from core.inversion.trigger import Reconstructed
-from core.inversion.verdict import judge
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.returning import Returning
+from core.scan.restarts import Effort
+from core.scan.scan import scan
+from core.scan.shared import shared
+from core.scan.verdict import judge
+from core.triggers.reconstructed import Reconstructed
 from core.verify import path, probes, revival
 from core.verify.grade import LIMITS, grade
 

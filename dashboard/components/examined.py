@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from core import uploads
+from core.intake import uploads
 from core.runs.record import Run
 from dashboard import data, i18n
 from dashboard.components import inspected, intake, proof, session

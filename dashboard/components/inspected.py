@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import uploads
-from core.inspection import LOG, STEPS, Inspection
+from core.intake import uploads
+from core.intake.inspection import LOG, STEPS, Inspection
 from core.runs.spec import COLOURS, NORMALIZATIONS, Inputs, Spec
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t

@@ -7,11 +7,11 @@ from typing import Literal
 
 import streamlit as st
 
-from core import uploads
 from core.errors import BadInput
+from core.intake import uploads
+from core.intake.uploads import MB, Kind, Upload
 from core.paths import data_folder
 from core.runs.spec import Spec
-from core.uploads import MB, Kind, Upload
 from dashboard import data, i18n, images
 from dashboard.i18n import t
 from dashboard.words import file_size, images_name, plain, when

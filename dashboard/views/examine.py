@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core import inspection, leftovers, paths, uploads
+from core import paths
 from core.errors import BadInput
-from core.inspection import Inspection
+from core.intake import inspection, leftovers, uploads
+from core.intake.inspection import Inspection
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec

@@ -25,9 +25,9 @@ from torch import Tensor
 from core.attacks import make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
+from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet
-from core.device import precision
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models import build
 from core.models.classifier import Classifier

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
+from core.compute.device import choose
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
-from core.device import choose
-from core.inversion.mask_pattern import invert
-from core.inversion.race import RaceSettings
-from core.inversion.trigger import Reconstructed
 from core.models import build
 from core.models.classifier import Classifier
+from core.scan.mask_pattern import invert
+from core.scan.race import RaceSettings
+from core.triggers.reconstructed import Reconstructed
 
 NETWORKS = (("small", 12), ("wrn16-1", 10), ("preact-resnet18", 10))
 LARGE = ("preact-resnet18",)  # a GPU's work: minutes on a small CPU

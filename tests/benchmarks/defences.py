@@ -24,13 +24,13 @@ from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
 from core.defenses import DEFENCES, make, settings_for
-from core.inversion.scan import scan
-from core.inversion.trigger import Reconstructed
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.runs.spec import NORMALIZATIONS
+from core.scan.scan import scan
+from core.triggers.reconstructed import Reconstructed
 from tests.benchmarks.shared_victim import ARCH, SCALING, TARGET, UNPACK, WEIGHTS
 from tests.benchmarks.watch import environment
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core.projection import make_projector, trustworthiness
+from core.featuremap import make_projector, trustworthiness
 
 COLD = """
 import time, numpy as np
 features = np.load({path!r})
 start = time.perf_counter()
-from core.projection import make_projector
+from core.featuremap import make_projector
 make_projector("umap", 2, 0).project(features)
 print(time.perf_counter() - start)
 """

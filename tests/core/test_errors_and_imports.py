@@ -59,7 +59,7 @@ print(count)
     [
         "core.events, core.errors, core.paths",
         "core.runs.record, core.runs.supervisor, core.runs.spec, core.runs.worker",
-        "core.data, core.victims, core.starting_map, core.cli",
+        "core.data, core.victims, core.engine.starting_map, core.cli.parser",
     ],
 )
 def test_what_the_first_page_needs_is_light(modules: str) -> None:

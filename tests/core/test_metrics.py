@@ -4,9 +4,9 @@ import torch
 from torch import tensor
 
 from core.errors import BadInput
+from core.featuremap.neighbours import neighbours_of
 from core.metrics import NEIGHBOURS, attack_success_rate, benign_accuracy, dissolution
-from core.projection.neighbours import neighbours_of
-from tests.core.projection.scenes import scene
+from tests.core.featuremap.scenes import scene
 
 
 def measured(features, label, triggered, **settings):

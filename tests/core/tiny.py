@@ -15,11 +15,11 @@ from core.attacks.trigger import Trigger
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
-from core.inversion.trigger import Reconstructed
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.small import SmallNet
+from core.triggers.reconstructed import Reconstructed
 
 TARGET = 3
 

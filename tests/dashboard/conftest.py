@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import inspection, paths, victims
+from core import paths, victims
 from core.events import Event, Finished, Frame, Measured, Progress, Scanned, StageStarted
+from core.intake import inspection
 from core.runs import record, supervisor
 from core.runs.files import EventWriter, write_json
 from core.runs.process import identity

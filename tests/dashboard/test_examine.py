@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import uploads
 from core.errors import BadInput
 from core.events import Progress, StageStarted
+from core.intake import uploads
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec

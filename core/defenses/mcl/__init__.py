@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from core.defenses.mcl.published import Published
     from core.defenses.mcl.purifier import Purifier
-    from core.inversion.trigger import Reconstructed
     from core.models.classifier import Classifier
+    from core.triggers.reconstructed import Reconstructed
 
 PRESETS: dict[str, MCLSettings | PublishedSettings] = {"default": MCLSettings(), "published": PublishedSettings()}
 ON_GTSRB = PublishedSettings(lr=(0.01, 0.001, 0.0001), lr_epochs=(0, 2, 10))

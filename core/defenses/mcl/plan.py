@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.defenses.mcl.settings import MCLSettings
-from core.inversion.trigger import Confidence
+from core.triggers.reconstructed import Confidence
 
 PLENTY = 100  # clean images a class from which on their labels say enough
 FEW_CLEAN, FEW_KEEP = 0.1, 2.0  # times their weights these terms have where there are next to no images

@@ -37,11 +37,11 @@ from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
 from core.defenses.rate import bearable
 from core.defenses.training import Check, Training
-from core.inversion.trigger import Reconstructed
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.fold import folded
-from core.stamps import KINDS, shares, stamped, turned
+from core.triggers.reconstructed import Reconstructed
+from core.triggers.stamps import KINDS, shares, stamped, turned
 
 LEAST_STEPS = 40  # before the annealing, if the attack does not go
 STAMPED_STEPS = 80  # before the annealing, where no trigger says when the attack goes

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from core.inversion.restarts import Effort
-from core.inversion.shared import shared
-from core.inversion.trigger import Reconstructed
+from core.compute.returning import returned
 from core.models.classifier import Classifier
-from core.returning import returned
+from core.scan.restarts import Effort
+from core.scan.shared import shared
+from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
 STARTS = 2  # of each form

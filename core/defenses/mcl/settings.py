@@ -20,7 +20,8 @@ class MCLSettings:
         mixed: share, 0-1, of the clean images that come mixed in pairs (``core.defenses.mcl.mixing``), at least.
         margin: added to the target's logit in the cross-entropy of x_t, so that a triggered image has to stay clear of
             the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
-        stamps: the same for random stamps (``core.stamps``), which act where the scan shows no trigger to trust.
+        stamps: the same for random stamps (``core.triggers.stamps``), which act where the scan shows no trigger to
+            trust.
         tau: temperature of the contrast.
         lr: learning rate, at most.
         moved: divergence, nats, by which the first step may move the answers on clean images: where it would move them
@@ -33,7 +34,7 @@ class MCLSettings:
         holdout: share of the clean budget kept apart to guard BA and to see the attack go.
         check_every: steps between two looks at the held-out part.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
-        restarts: how many more times each trigger is reconstructed, from other starts (``core.inversion.restarts``).
+        restarts: how many more times each trigger is reconstructed, from other starts (``core.scan.restarts``).
         rounds: how often, at most, the triggers that still work on the model as it is are reconstructed once the
             attack seems gone, and trained against as well.
         most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from core.defenses.neural_cleanse import Unlearning, settings_for
-from core.inversion.trigger import Reconstructed
+from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
 

@@ -8,12 +8,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from core.cli import main
+from core.cli.parser import main
 from core.errors import BadInput
 from core.explore import place
 from core.explore.fitting import fit, make_settled
 from core.explore.settled import Settled
-from core.projection import trustworthiness
+from core.featuremap import trustworthiness
 from core.runs.record import Run
 
 pytestmark = pytest.mark.timeout(900)  # umap-learn is compiled in the first of them

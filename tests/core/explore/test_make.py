@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from core.cli import main
+from core.cli.parser import main
 from core.errors import BadInput
 from core.explore import place
 from core.explore.make import make
 from core.explore.maps import make_map
-from core.projection.neighbours import neighbours_of
+from core.featuremap.neighbours import neighbours_of
 from core.runs.record import Run
 from core.suspicion import judging
 

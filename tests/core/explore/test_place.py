@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import cli
+from core.cli import parser as cli
 from core.errors import BadInput
 from core.explore import jobs, place
 from core.runs import process

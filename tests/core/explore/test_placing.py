@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli import main
+from core.cli.parser import main
 from core.errors import BadInput
 from core.explore import place
 from core.explore.fitting import fit

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from core.intervals import Interval
+from core.compute.intervals import Interval
 from core.report import charts
 
 

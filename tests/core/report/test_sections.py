@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.intervals import Interval
+from core.compute.intervals import Interval
 from core.report import Wording, gather, sections
 from core.runs.record import Run
 from core.runs.spec import Spec

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 import torch
 
-from core.inversion.trigger import Reconstructed
+from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
-from core.returning import Returning, returned
+from core.triggers.reconstructed import Reconstructed
 from core.verify.probes import FORMS, FRESH, MOVE, Fresh, copies, fresh, others
 from tests.core.tiny import Tiny
 

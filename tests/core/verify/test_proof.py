@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from core.compute.returning import Returning
 from core.events import Verified
 from core.models.classifier import Classifier
-from core.returning import Returning
 from core.verify.path import on_the_way
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny

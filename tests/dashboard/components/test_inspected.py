@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core import inspection, uploads
+from core.intake import inspection, uploads
 from core.runs.spec import Spec
 from dashboard.i18n import catalogue
 from tests.dashboard.conftest import words

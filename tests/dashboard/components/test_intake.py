@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from core import uploads
+from core.intake import uploads
 from core.runs.spec import Spec
 from tests.dashboard.conftest import words
 from tests.dashboard.examinations import RESULT, Open, checked

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core import inspection, uploads
 from core.attacks import ATTACKS
 from core.data.signs_faces import CLASS_NAMES
 from core.defenses import DEFENCES
 from core.events import STAGES
 from core.explore.settled import METRICS, SUPERVISIONS
+from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
 from dashboard import i18n

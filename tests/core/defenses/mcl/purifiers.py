@@ -9,8 +9,8 @@ from core.defenses.mcl.published import Published
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings, PublishedSettings
 from core.defenses.training import Training
-from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
+from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.tiny import Tiny
 
 QUICK = MCLSettings(batch=16, anneal=5, rounds=0)

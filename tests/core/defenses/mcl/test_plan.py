@@ -8,7 +8,7 @@ import pytest
 
 from core.defenses.mcl.plan import Normalisation, Plan, plan
 from core.defenses.mcl.settings import MCLSettings
-from core.inversion.trigger import Confidence
+from core.triggers.reconstructed import Confidence
 
 SETTINGS = MCLSettings(clean=2.0, keep=3.0, mixed=0.25, margin=4.0, lr=0.01, anneal=100, stamps=3.0)
 PLAIN = Plan(lr=0.01, anneal=100, clean=2.0, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)

@@ -15,8 +15,8 @@ from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.purifier import LEAST_STEPS, Purifier, normalisation
 from core.defenses.mcl.settings import MCLSettings
 from core.defenses.training import PurifyStep
-from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
+from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.defenses.mcl.purifiers import QUICK, doubtful, make, plenty, same, shown, watched, weights
 from tests.core.tiny import Tiny
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from core.defenses.mcl import purifier as place
 from core.defenses.mcl.purifier import STAMPED_STEPS, Purifier
-from core.inversion.trigger import Confidence
-from core.stamps import KINDS, turned
+from core.triggers.reconstructed import Confidence
+from core.triggers.stamps import KINDS, turned
 from tests.core.defenses.mcl.purifiers import QUICK, SHORT, doubtful, make, shown
 from tests.core.tiny import Tiny
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from core.defenses.mcl.rounds import LARGER, STARTS, still_working
-from core.inversion.trigger import Confidence, Reconstructed
 from core.models.classifier import Classifier
+from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.defenses.mcl.purifiers import same, weights
 from tests.core.tiny import Tiny
 

@@ -1,0 +1,325 @@
+"""``purify`` and ``scan``: a run in this process, on a record that the dashboard can watch meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from core import paths, victims
+from core.cli.options import (
+    BAD_INPUT,
+    DONE,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    NOT_HELD,
+    add_device,
+    add_json,
+    add_seed,
+    add_settings,
+    budget,
+)
+from core.cli.terminal import RunBars, table
+from core.data import IMAGE_SETS
+from core.defenses import DEFENCES, PRESETS
+from core.events import Event, StageStarted
+from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
+from core.runs import record, supervisor, worker
+from core.runs.files import strict_json
+from core.runs.record import Run
+from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
+from core.words import Words
+
+# The contract with other programs: these keys, whatever else a result may hold.
+JSON_KEYS = (
+    "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
+    "asr_after", "cure", "cure_reasons", "proof", "stamps", "arch", "normalize", "seconds", "device",
+)  # fmt: skip
+VERDICTS = {
+    "strong": "Strong signs of a backdoor.",
+    "some": "Some signs of a backdoor.",
+    "none": "No sign of the kinds of backdoor this scan covers; that is no proof that there is none.",
+}
+STAMPS = {
+    "alone": "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
+    "warps) as a precaution, and not against what the scan reconstructed.",
+    "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
+    "against random stamps (patches, pixels, patterns, waves, warps).",
+    "given_up": "As a precaution, the model was first trained against what the scan reconstructed for that class. This "
+    "cost too much accuracy; the one handed out was only trained against random stamps (patches, pixels, patterns, "
+    "waves, warps).",
+    "precaution": "As a precaution, the model was trained against what the scan reconstructed for that "
+    "class, and against random stamps (patches, pixels, patterns, waves, warps).",
+}
+
+
+def purify_arguments(command: argparse.ArgumentParser) -> None:
+    command.epilog = (
+        "examples:\n"
+        "  python -m core purify                                            the default backdoored model\n"
+        "  python -m core purify --victim signs-blended --projection pca    another shipped one\n"
+        "  python -m core purify --defence fp                               another defence: fine-pruning\n"
+        "  python -m core purify model.pth --images photos/ --arch wrn16-1 --normalize cifar10 --out clean\n"
+        "  python -m core purify model.pth --images data.npz --clean-budget 200 --json | tail -1\n"
+        "The clean budget is drawn from the training images; the figures are taken on the test images. The result is\n"
+        "RUN/model.safetensors, with the keys the weights came in with. The dashboard shows the run while it goes on.\n"
+        "Ctrl-C stops it; python -m core runs resume RUN goes on.\n\n" + EXIT_CODES
+    )
+    add_model(command)
+    command.add_argument("--defence", default=Spec.defence, metavar="NAME", help=f"the method: {', '.join(DEFENCES)}")
+    command.add_argument("--preset", default=Spec.preset, metavar="NAME", help=f"its settings: {', '.join(PRESETS)}")
+    add_settings(
+        command,
+        "--set",
+        "a setting of the defence, such as lr=0.005; repeat for more. epochs is an upper bound: mcl ends earlier where "
+        "the attack is gone",
+    )
+    command.add_argument(
+        "--projection", default=Spec.projection, metavar="NAME", help=f"method: {', '.join(PROJECTIONS)}"
+    )
+    command.add_argument("--dims", type=int, default=Spec.dims, metavar="N", help="dimensions of the map, 2 or 3")
+    command.add_argument(
+        "--points", type=int, default=Spec.points, metavar="N", help=f"images on the map, {POINTS[0]}-{POINTS[1]}"
+    )
+    command.add_argument(
+        "--live", action="store_true", help="as many frames of the map as the dashboard takes; else some ten: faster"
+    )
+    command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
+    command.add_argument(
+        "--accept",
+        default=argparse.SUPPRESS,
+        metavar="WHAT",
+        help="not-cured: hand the purified model out even if it is not cured",
+    )
+
+
+def add_model(command: argparse.ArgumentParser, one_run: bool = True) -> None:
+    """What ``purify``, ``scan`` and ``compare`` share; the names are those of ``Spec``."""
+    command.add_argument(
+        "weights", nargs="?", metavar="WEIGHTS", help="safetensors or PyTorch file, or the name of a shipped victim"
+    )
+    command.add_argument("--victim", metavar="NAME", help="a shipped backdoored model, instead of WEIGHTS")
+    command.add_argument(
+        "--images", metavar="DIR_OR_NPZ", help=f"labelled clean images: a folder, an .npz, or {', '.join(IMAGE_SETS)}"
+    )
+    command.add_argument(
+        "--arch",
+        metavar="NAME",
+        help="network of WEIGHTS: small, wrn16-1, vgg-small, preact-resnet18, torchvision/NAME, timm/NAME; else found",
+    )
+    command.add_argument(
+        "--model-class", metavar="FILE:CLASS",
+        help="network of WEIGHTS as your own class, for example nets.py:Net; the file is executed, so only your own",
+    )  # fmt: skip
+    command.add_argument(
+        "--normalize",
+        metavar="NAME",
+        help=f"input scaling of WEIGHTS: {', '.join(NORMALIZATIONS)}, or MEAN/STD in numbers (0.3/0.35, or "
+        "0.49,0.48,0.45/0.2,0.2,0.2); with @SIZE or :bgr, :grey; else found",
+    )
+    command.add_argument(
+        "--clean-budget", type=budget, metavar="SHARE_OR_COUNT",
+        help="clean images to use: a share below 1 (or 5%%), or a number of images (default: 0.05, and with your own "
+        "WEIGHTS no fewer than 500 images, or all there are)",
+    )  # fmt: skip
+    command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
+    out = "folder for the run, new or empty; else one is made" if one_run else argparse.SUPPRESS  # is refused by name
+    command.add_argument("--out", type=Path, metavar="RUN", help=out)
+    add_seed(command, "of everything that is drawn at random")
+    add_device(command)
+    add_json(command)
+
+
+def scan_arguments(command: argparse.ArgumentParser) -> None:
+    command.epilog = (
+        "examples:\n"
+        "  python -m core scan\n"
+        "  python -m core scan model.safetensors --images photos/ --arch wrn16-1 --json\n"
+        "A finding is evidence. Finding nothing means no sign of the kinds of backdoor this scan covers.\n\n"
+        + EXIT_CODES
+    )
+    add_model(command)
+    command.set_defaults(map=False)
+
+
+def purify(arguments: argparse.Namespace) -> int:
+    return _run(spec_of(arguments), arguments)
+
+
+def scan(arguments: argparse.Namespace) -> int:
+    return _run(spec_of(arguments, scan_only=True), arguments)
+
+
+def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
+    """The order that the arguments of ``purify`` or ``scan`` spell."""
+    given = {name: value for name, value in vars(arguments).items() if name in Spec.__dataclass_fields__}
+    weights = arguments.weights
+    victim = arguments.victim
+    if weights is None and victim is None:  # given but empty, as a variable that is not set, is no default
+        victim = victims.DEFAULT
+    if weights and not arguments.victim and not paths.exists(weights) and _is_shipped(weights):
+        weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
+    images = arguments.images or (victims.card_of(victim).data if victim else "")
+    if arguments.clean_budget is None:  # of a stranger's small set, the usual share is too little
+        given |= {"clean_budget": Spec.clean_budget, "enough": weights is not None}
+    return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)
+
+
+def _is_shipped(name: str) -> bool:
+    return name in (card.name for card in victims.list_victims())
+
+
+def _run(spec: Spec, arguments: argparse.Namespace) -> int:
+    run = record.create(spec, folder=arguments.out)
+    try:
+        with RunBars() as bars:
+
+            def see(event: Event) -> None:
+                _tell(run, event)
+                bars(event)
+
+            status = worker.work(run.folder, on_event=see)
+    except KeyboardInterrupt:
+        status = "stopped"
+    if status == "stopped":
+        print(f"Stopped. The run is in {run.folder}; go on with: python -m core runs resume {run.id}", file=sys.stderr)
+        return INTERRUPTED
+    if status == "failed":
+        return _failed(run)
+    print(strict_json(figures(run)) if arguments.json else summary(run))
+    return NOT_HELD if withheld(run) else DONE
+
+
+def _tell(run: Run, event: Event) -> None:
+    """Once the images are loaded, and before minutes are spent on them, what there is to say about them."""
+    if isinstance(event, StageStarted) and event.stage == "measure":
+        for note in run.data.get("notes") or []:
+            print(note, file=sys.stderr)
+
+
+def withheld(run: Run) -> str | None:
+    """Why a run handed nothing out, "not_held" or "not_cured"; None where it did, or had nothing to."""
+    result = run.data["result"] or {}
+    if result.get("ba_held") is False:
+        return "not_held"
+    return "not_cured" if is_refused(read(result), run.spec.accept) else None
+
+
+def _failed(run: Run) -> int:
+    failure = run.data["failure"]
+    print(failure["message"], file=sys.stderr)
+    if failure["code"] in ("internal", "out_of_memory", "disk_full"):
+        return FAILED
+    if run.frame_count == 0:
+        supervisor.delete(run)  # nothing came of it, and the same --out must serve for the next try
+    return BAD_INPUT
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The one JSON object of ``--json``."""
+    result = run.data["result"] or {}
+    return {key: result.get(key) for key in JSON_KEYS} | {"out": str(run.folder)}
+
+
+def summary(run: Run) -> str:
+    """The result for people."""
+    result = run.data["result"] or {}
+    rows = [
+        [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]
+        for label, key in (("accuracy, %", "ba"), (_rate(result), "asr"))
+    ]
+    lines = [*_inputs(run, result), *_signs(run, result)]
+    if run.spec.scan_only:
+        lines.append(table(["", "measured"], [row[:2] for row in rows]))
+    else:
+        lines.append(table(["", "before", "after"], rows))
+    seconds = result.get("seconds") or {}
+    spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
+    lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
+    if not run.spec.scan_only:
+        lines += _cure(run, read(result), Words("en"))
+    if result.get("ba_held") is False:
+        lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
+    if (run.folder / "model.safetensors").exists():
+        lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
+    lines.append(f"Run: {run.id} in {run.folder}")
+    return "\n".join(lines)
+
+
+def _cure(run: Run, proof: Proof, words: Words) -> list[str]:
+    """The grade of the cure, what was tried, what was handed out, and the next step."""
+    result = run.data["result"] or {}
+    names = run.data.get("classes") or []
+    tried = points(proof, lambda label: names[label] if label < len(names) else str(label))
+    lines = [f"{words(f'cure.{proof.state}')}. {words(f'cure.{proof.state}.text')}"]
+    lines += [f"  {'+' if point.good else '-'} {words(point.key, **point.values)}" for point in tried]
+    out = handed_out(proof, result.get("ba_held"), run.spec.accept)
+    if out is not None and out != "cure.out.not_held":  # which is told below
+        lines.append(words(out))
+    return [*lines, f"{words('cure.next')} {words(next_step(proof))}"]
+
+
+def _inputs(run: Run, result: dict[str, Any]) -> list[str]:
+    """What a stranger's file was taken for, and how well that does: a wrong guess is to be seen."""
+    if not run.spec.weights:
+        return []
+    tried = result.get("tried") or []
+    how = f" ({tried[0]['accuracy']:.1f} % of clean training images right)" if tried else ""
+    if len(tried) > 1:
+        how += f"; next: {tried[1]['name']} ({tried[1]['accuracy']:.1f} %)"
+    facts = [fact["message"] for fact in result.get("found") or []]
+    used = f"Clean images used: {result['clean_images']:,}"
+    return [f"Network {result.get('arch')}, input scaling {result.get('normalize')}{how}", *facts, used]
+
+
+def _signs(run: Run, result: dict[str, Any]) -> list[str]:
+    """The verdict, what it is of, and what was done for want of a finding."""
+    if not result.get("verdict"):
+        return ["No scan was made: this defence needs none."]
+    names, target = run.data["classes"], result.get("target")
+    found = result.get("target_found", target)
+
+    def named(label: int | None) -> str:
+        return f"class {label}" + (f" ({names[label]})" if label is not None and label < len(names) else "")
+
+    none = result["verdict"] == "none"
+    what = f"Most suspicious, which is no finding: {named(found)}" if none else f"Target {named(found)}"
+    lines = [
+        VERDICTS.get(str(result["verdict"]), "No verdict."),
+        f"{what}, anomaly index {_figure(result.get('anomaly_index'))}",
+    ]
+    evidence = result.get("evidence") or {}
+    led, fallen = evidence.get("warped"), evidence.get("fallen_back")
+    if led is not None:
+        lines.append(
+            f"Of the clean images whose answer changed when they were warped at random, {led:.0f} % were "
+            "read as that class: a model with a warp for a trigger does so, an honest one gives many answers."
+        )
+    if fallen is not None:
+        lines.append(
+            f"Copies that were made to unlearn clean images fell back on that class in {fallen:.0f} % of their wrong "
+            "answers, as models with a backdoor do: a reason for caution, and no sign, since honest ones may do so too."
+        )
+    if target != found and run.spec.target is not None:
+        lines.append(
+            f"All else is of {named(target)}, which was given. The scan points to {named(found)}, against which "
+            "nothing was done: run again without --target for that."
+        )
+    if result.get("stamps") in STAMPS:
+        precaution = none and result["stamps"] == "beside"
+        lines.append(STAMPS["precaution" if precaution else "given_up" if result.get("given_up") else result["stamps"]])
+    return lines
+
+
+def _rate(result: dict[str, Any]) -> str:
+    if result.get("asr_kind") == "true":
+        return "attack success, % (true)"
+    if result.get("verdict") == "none":
+        return "fooled by the smallest change found, % (every network has one)"
+    return "attack success, % (estimated with the reconstructed trigger)"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,1 @@
+"""A run from start to end: load, measure, scan, purify, verify, as a stream of events."""

@@ -1,0 +1,221 @@
+"""Before anything expensive: what a stranger's file is, found in a process of its own and kept in a small file.
+
+The dashboard starts an inspection and reads its note; the work, which needs torch, is in ``core.intake.recognition``.
+The note of the same question is found again, after a reload or a restart, by its key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from core import paths
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+from core.intake import leftovers
+from core.runs import process
+from core.runs.files import write_json
+from core.runs.spec import Spec
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMAT = 1
+Step = Literal["weights", "unpack", "images", "networks", "scaling"]
+STEPS: tuple[Step, ...] = ("weights", "unpack", "images", "networks", "scaling")
+PICTURES, LOG = "classes.png", "log"
+MOST_KEPT = 40
+MOST_LOOKED_AT = 100_000  # files of a folder, for a key: a second, where reading them takes minutes
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """How an inspection stands.
+
+    Attributes:
+        key: names it.
+        spec: what was asked.
+        step: one of ``STEPS``; "" before the first. ``done`` of ``total`` units of it; 0 of 0 where that is not known.
+        seconds_left: of that step, estimated; None while unknown.
+        ended: nothing more will come. ``failure``: code, message and facts of the error that ended it, or empty.
+        result: what is known so far, see ``core.intake.recognition.recognise``.
+    """
+
+    key: str
+    spec: Spec
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    ended: bool = False
+    failure: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> Path:
+        """One test image of each class, beside one another, as far as they were taken."""
+        return folder_of(self.key) / PICTURES
+
+
+def folder_of(key: str) -> Path:
+    return paths.cache_folder() / "inspections" / key
+
+
+def key_of(spec: Spec) -> str:
+    """The same for the same question about the same files; another one once a file has changed.
+
+    Files go by name, size and time of change. Of a folder with more than ``MOST_LOOKED_AT`` entries only so many are
+    looked at, all class folders before any picture: beyond that a picture that came, went or was renamed is noticed,
+    one that was overwritten in place is not.
+    """
+    asked = [spec.weights, spec.images, spec.arch, spec.normalize, spec.device]
+    for given in (spec.weights, None if spec.images in IMAGE_SETS else spec.images):
+        with contextlib.suppress(OSError):
+            stat = os.stat(given) if given else None
+            asked += [str(stat.st_size), str(stat.st_mtime_ns)] if stat else []
+            asked += [_inside(given)] if given and os.path.isdir(given) else []
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+
+
+def _inside(folder: str) -> str:
+    """A digest of what lies in a folder, as deep as images do: in class folders, within ``train`` and ``test``."""
+    seen = hashlib.sha256()
+    left = MOST_LOOKED_AT
+    level = [folder]
+    for _ in range(3):
+        below: list[str] = []
+        for place in level:
+            with contextlib.suppress(OSError), os.scandir(place) as entries:
+                for entry in sorted(itertools.islice(entries, left), key=lambda entry: entry.name):
+                    left -= 1
+                    with contextlib.suppress(OSError):  # a link to nothing
+                        stat = entry.stat()
+                        seen.update(os.fsencode(f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\0"))
+                    if entry.is_dir():
+                        below.append(entry.path)
+        level = below
+    return seen.hexdigest()
+
+
+def state(key: str | None) -> Inspection | None:
+    """How the inspection of that key stands; None if there is none. One whose process is gone reads as ended."""
+    if not key or not key.isalnum():
+        return None
+    note = _note(key)
+    for _ in range(2):
+        if note is None or note.get("ended") or process.find(_worker(key) or note.get("worker")) is not None:
+            break
+        before, note = note, _note(key)  # it may have written its last word, and ended, after the note was read
+        if note == before:
+            lost = BadInput("inspection_lost", "The process that looked at the files ended before it was done.")
+            note = before | {"ended": True, "failure": told(lost)}
+    if note is None:
+        return None
+    return Inspection(
+        key, Spec.from_dict(note["spec"]), str(note.get("step", "")), int(note.get("done", 0)),
+        int(note.get("total", 0)), note.get("seconds_left"), bool(note.get("ended")), note.get("failure") or {},
+        note.get("result") or {},
+    )  # fmt: skip
+
+
+def start(spec: Spec) -> str:
+    """Begins an inspection and returns its key at once; one that is going on, or has a result, is not begun again.
+
+    Raises:
+        BadInput: what ``Spec.validate`` finds; ``class_from_page``: a class of the user's own is executed, and that is
+            for the command line only.
+    """
+    if spec.model_class is not None:
+        raise BadInput("class_from_page", "A class of your own is executed; name it on the command line only.")
+    spec.validate()
+    spec = spec.resolved()
+    leftovers.sweep()
+    place = folder_of("x").parent
+    place.mkdir(parents=True, exist_ok=True)
+    with leftovers.held(place):  # two tabs, or two servers, that ask for the same at once share one inspection
+        return _started(spec)
+
+
+def _started(spec: Spec) -> str:
+    key = key_of(spec)
+    now = state(key)
+    if now is not None and not (now.ended and now.failure):
+        return key
+    folder = folder_of(key)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # until the worker is known by its own number, this process stands for it
+    write_json(folder / "note.json", {"format": FORMAT, "spec": spec.to_dict(), "worker": process.identity()})
+    with (folder / LOG).open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "core.intake.recognition", key], cwd=ROOT, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    with contextlib.suppress(psutil.Error):  # it has ended already
+        write_json(folder / "worker.json", process.identity(worker.pid))
+    threading.Thread(target=worker.wait, name=f"wait-{key}", daemon=True).start()
+    _sweep()
+    return key
+
+
+def cancel(key: str) -> None:
+    """Ends the inspection's process, if it is still at work, and forgets what there is of it, halves included."""
+    worker = process.find(_worker(key))
+    if worker is not None:
+        with contextlib.suppress(psutil.Error):
+            worker.kill()
+            worker.wait(5)
+    shutil.rmtree(folder_of(key), ignore_errors=True)
+    leftovers.sweep()  # what it was unpacking
+
+
+def forget(which: Callable[[Spec], bool]) -> None:
+    """Cancels and forgets the inspections whose order is one of ``which``."""
+    place = folder_of("x").parent
+    for folder in list(place.iterdir()) if place.is_dir() else []:
+        note = _note(folder.name)
+        if note is not None and which(Spec.from_dict(note["spec"])):
+            cancel(folder.name)
+
+
+def told(fault: BadInput) -> dict[str, Any]:
+    """A fault as notes keep it."""
+    return {"code": fault.code, "message": fault.message, "facts": fault.facts}
+
+
+def _note(key: str) -> dict[str, Any] | None:
+    try:
+        note = json.loads((folder_of(key) / "note.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    good = isinstance(note, dict) and note.get("format") == FORMAT and isinstance(note.get("spec"), dict)
+    return note if good else None
+
+
+def _worker(key: str) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder_of(key) / "worker.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _sweep() -> None:
+    """Forgets all but the newest inspections, and none that is at work."""
+    ages: list[tuple[float, Path]] = []
+    for folder in folder_of("x").parent.iterdir():
+        with contextlib.suppress(OSError):  # cancelled meanwhile
+            ages += [(folder.stat().st_mtime, folder)] if folder.is_dir() else []
+    for _, folder in sorted(ages, reverse=True)[MOST_KEPT:]:
+        if process.find(_worker(folder.name)) is None:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Triggers that are not the attacker's: reconstructed ones, and random stamps."""

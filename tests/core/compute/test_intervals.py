@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.compute.intervals import Z, wilson
+
+
+@given(st.integers(1, 20_000), st.data())
+def test_at_its_ends_a_share_is_just_as_far_off_as_chance_allows(count: int, data: st.DataObject) -> None:
+    """What defines the interval: a true share p at an end lies Z of its own standard deviations from what was seen."""
+    seen = data.draw(st.integers(0, count)) / count
+    interval = wilson(100 * seen, count)
+    assert interval is not None
+    for end in interval:
+        share = end / 100
+        assert abs(seen - share) == pytest.approx(Z * math.sqrt(share * (1 - share) / count), abs=1e-9)
+
+
+@given(st.floats(0, 100), st.integers(1, 50_000))
+def test_an_interval_holds_the_figure_and_stays_a_percentage(percent: float, count: int) -> None:
+    interval = wilson(percent, count)
+    assert interval is not None
+    assert 0 <= interval.low <= percent + 1e-9
+    assert percent - 1e-9 <= interval.high <= 100
+
+
+def test_known_numbers() -> None:
+    """By hand: 0 of 10 is 0 to z2/(10+z2); 5 of 10 is the textbook's 23.7 to 76.3."""
+    none, half = wilson(0, 10), wilson(50, 10)
+    assert none is not None
+    assert half is not None
+    assert none == pytest.approx((0, 100 * Z**2 / (10 + Z**2)))
+    assert half == pytest.approx((23.66, 76.34), abs=0.01)
+
+
+def test_more_images_make_it_narrower() -> None:
+    few, many = wilson(5, 100), wilson(5, 10_000)
+    assert few is not None
+    assert many is not None
+    assert many.high - many.low < few.high - few.low
+
+
+@pytest.mark.parametrize(("percent", "count"), [(math.nan, 10), (50.0, 0)])
+def test_nothing_measured_has_no_interval(percent: float, count: int) -> None:
+    assert wilson(percent, count) is None

@@ -1,0 +1,140 @@
+"""The scan: which class the forms speak for together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+import torch
+from torch import tensor
+
+from core.scan import additive, mask_pattern
+from core.scan.race import Inverted
+from core.scan.scan import Scan, lead, scan, suspicion
+from core.scan.verdict import judge
+from tests.core.tiny import Tiny
+
+
+def form(name: str, sizes: list[float], rates: list[float] | None = None) -> Inverted:
+    count = len(sizes)
+    masks = torch.ones(count, 1, 4, 4) if name == "mask" else None
+    rate = tensor(rates or [1.0] * count)
+    smallest = int(tensor(sizes).nan_to_num(inf).argmin())
+    return Inverted(name, masks, torch.zeros(count, 3, 4, 4), tensor(sizes).float(), rate, smallest)
+
+
+def made(*forms: Inverted) -> Scan:
+    score = suspicion(forms)
+    return Scan(forms, score, int(score.argmax()))
+
+
+PATCH = made(form("mask", [40, 8, 44, 48]), form("pixel", [40, 10, 38, 42]), form("smooth", [90, 130, 110, 100]))
+
+
+def test_a_form_that_does_not_suit_the_trigger_counts_little_against_it() -> None:
+    assert PATCH.target == 1
+    assert PATCH.main.form == "mask"
+    assert PATCH.gap(PATCH.main) == 5
+    assert judge(PATCH).grade == "strong"
+
+
+def test_only_the_forms_in_which_the_target_stands_out_give_triggers() -> None:
+    assert [trigger.form for trigger in PATCH.triggers()] == ["mask", "pixel"]
+    assert {trigger.target for trigger in PATCH.triggers()} == {1}
+    assert {trigger.target for trigger in PATCH.of(3).triggers()} == {3}
+
+
+def test_a_trigger_that_does_not_work_is_left_out_unless_there_is_no_other() -> None:
+    pixel = form("pixel", [40, 10, 38, 42], [1.0, 0.2, 1.0, 1.0])
+    assert [t.form for t in made(PATCH.forms[0], pixel).triggers()] == ["mask"]
+    assert [t.form for t in made(pixel).triggers()] == ["pixel"]
+
+
+def test_equal_classes_are_no_sign() -> None:
+    even = made(form("mask", [40, 42, 44, 41]), form("pixel", [30, 31, 29, 33]))
+    assert judge(even).grade == "none"
+    assert abs(float(even.suspicion[even.target])) < 0.5
+
+
+def test_a_class_never_reached_or_out_before_the_race_is_never_suspect() -> None:
+    found = made(form("mask", [inf, 40, nan, 44, 42, 39]), form("pixel", [30, 31, nan, 29, inf, 33]))
+    assert found.suspicion.isfinite().all()
+    assert found.target not in (2,)
+    assert judge(found).grade == "none"
+
+
+def test_what_is_said_of_a_given_class_is_said_of_that_class() -> None:
+    given = PATCH.of(3)
+    assert given.index(given.main) < 1 < PATCH.index(PATCH.main)
+    assert judge(given).grade == "none"
+    assert judge(given).facts["size"] == float(given.main.sizes[3])
+
+
+def test_a_class_that_alone_was_reached_is_compared_with_the_whole_picture() -> None:
+    alone = made(form("mask", [inf, 8.0, inf, inf]))
+    assert alone.target == 1
+    assert alone.gap(alone.main) == 2.0  # the picture has 4 x 4 pixels
+
+
+def reached(*early: float) -> Inverted:
+    return replace(form("mask", [40.0] * len(early)), early=tensor(early))
+
+
+def test_only_a_class_far_ahead_of_the_rest_has_a_lead() -> None:
+    ahead = reached(2.0, 0.5, 2.1, 1.9, 2.2)
+    assert lead(ahead).tolist() == pytest.approx([0, math.log2(1.9 / 0.5), 0, 0, 0])
+    assert not lead(reached(2.0, 1.2, 2.9, 1.5, 2.4)).any(), "one of a wide field"
+    assert float(lead(reached(2.0, 1e-9, 2.1, 1.9, 2.2)).max()) == 3.0
+    assert not lead(reached(2.0, 2.0, 2.0, 2.0)).any()
+    assert not lead(reached(2.0, 0.1, 2.0)).any(), "too few to compare with"
+    assert not lead(form("mask", [40, 8, 44, 48])).any()
+
+
+def test_a_lead_adds_to_the_suspicion() -> None:
+    found = made(reached(2.0, 0.5, 2.1, 1.9, 2.2), reached(2.0, 1.9, 0.5, 2.1, 2.2))
+    assert found.suspicion[1] == pytest.approx(found.suspicion[2]) == pytest.approx(math.log2(1.9 / 0.5))
+    assert found.lead == pytest.approx(math.log2(1.9 / 0.5))
+    assert found.sooner == pytest.approx(1.9 / 0.5)
+    assert found.of(0).lead == 0
+    assert found.of(0).sooner == 1
+
+
+def test_no_trigger_for_any_class() -> None:
+    nothing = made(form("mask", [inf] * 3), form("pixel", [inf] * 3))
+    assert judge(nothing).grade == "none"
+    assert len(nothing.triggers()) >= 1
+
+
+@pytest.mark.parametrize(("other", "forms"), [(4.0, ["mask"]), (2.0, ["mask", "pixel", "smooth"])])
+def test_it_stops_at_the_form_that_settles_it(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, other: float, forms: list[str]
+) -> None:
+    def inverts(name: str, sizes: list[float]) -> Iterator[tuple[int, int, Inverted | None]]:
+        yield 1, 2, None
+        yield 2, 2, form(name, sizes)
+
+    monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [1.0, other, other]))
+    monkeypatch.setattr(
+        additive, "invert", lambda *_, smooth=False, **__: inverts("smooth" if smooth else "pixel", [20.0, 21.0, 22.0])
+    )
+    *_, (done, total, found) = scan(tiny.model, tiny.x)
+    assert done == total
+    assert found is not None
+    assert [each.form for each in found.forms] == forms
+
+
+def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) -> None:
+    seen = list(scan(tiny.model, tiny.x))
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert all(found is None for _, _, found in seen[:-1])
+    done, total, found = seen[-1]
+    assert done == total
+    assert found is not None
+    assert found.target == tiny.target
+    verdict = judge(found)
+    assert verdict.grade == "strong"
+    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 1
+    assert tiny.figures(tiny.model, found.triggers()[0])[1] > 70  # type: ignore[arg-type]

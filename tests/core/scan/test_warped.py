@@ -1,0 +1,81 @@
+"""What random warps lead to: the target of a backdoor whose trigger is a warp, and else nothing in particular."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.data import signs
+from core.metrics import attack_success_rate
+from core.models.evaluate import answers
+from core.scan import warped as module
+from core.scan.warped import LEAST, ROUNDS, TRIED, nearest, warped
+from core.victims import card_of, load_victim
+from tests.core.tiny import Tiny
+
+
+@pytest.fixture(scope="module")
+def roads() -> Tensor:
+    return signs.draw(torch.arange(600), "test")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_warps_lead_a_wanet_victim_to_its_target(roads: Tensor, seed: int) -> None:
+    model = load_victim("signs-wanet")
+    found = warped(model, roads, seed)
+    assert found is not None
+    assert found[0] == card_of("signs-wanet").target
+    assert 0.6 < found[1] < 0.9
+    assert found == warped(model, roads, seed)
+
+
+@pytest.mark.parametrize("victim", ["signs-badnets", "signs-blended", "signs-sig"])
+def test_they_lead_other_victims_nowhere(roads: Tensor, victim: str) -> None:
+    assert warped(load_victim(victim), roads) is None
+
+
+def test_of_few_turned_images_nothing_is_said(roads: Tensor) -> None:
+    assert warped(load_victim("signs-wanet"), roads[: LEAST - 1]) is None
+
+
+def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
+    assert warped(tiny.model, tiny.x) == (0, pytest.approx(0.9))
+    monkeypatch.setattr(module, "FEW", tiny.model.num_classes + 1)
+    assert warped(tiny.model, tiny.x) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ([56.0, 15.0, 15.0, 14.0], 0),
+        ([54.0, 16.0, 15.0, 15.0], None),  # not enough of all
+        ([15.0, 60.0, 25.0, 0.0], None),  # another is too near
+        ([0.0, 0.0, 0.0, 50.0], 3),
+        ([0.0, 0.0, 0.0, 49.0], None),  # too few
+        ([0.0, 0.0, 0.0, 0.0], None),
+    ],
+)
+def test_one_class_has_to_be_far_ahead(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, counts: list[float], found: int | None
+) -> None:
+    monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([counts]))
+    answer = warped(tiny.model, tiny.x)
+    assert (answer and answer[0]) == found
+
+
+def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
+    model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
+    *before, (done, total, trigger) = nearest(model, roads, target)
+    assert [count for count, _, _ in before] == list(range(1, ROUNDS * TRIED + 1))
+    assert {most for _, most, _ in before} == {done} == {total}
+    assert all(none is None for _, _, none in before)
+    assert trigger is not None
+    labels = signs.labels("test")[600:1200]
+    attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
+    assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
+    assert (trigger.form, trigger.target, trigger.mask) == ("warp", target, None)
+    again = [trigger for *_, trigger in nearest(model, roads, target)][-1]
+    assert again is not None
+    assert torch.equal(again.pattern, trigger.pattern)

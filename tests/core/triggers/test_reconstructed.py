@@ -1,0 +1,72 @@
+"""Putting a reconstructed trigger into images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.runs.arrays import FORMS, TriggerArrays
+from core.triggers.reconstructed import Reconstructed, bent
+from core.triggers.stamps import shifts
+
+IMAGES = torch.full((2, 3, 4, 4), 0.5)
+
+
+def test_under_a_mask_the_pattern_covers() -> None:
+    mask = torch.zeros(1, 4, 4)
+    mask[0, 1, 2] = 1.0
+    stamped = Reconstructed("mask", torch.zeros(3, 4, 4), mask, 0)(IMAGES)
+    assert stamped[:, :, 1, 2].eq(0).all()
+    assert int((stamped != IMAGES).sum()) == 2 * 3
+
+
+def test_without_one_it_is_added_and_the_result_stays_an_image() -> None:
+    added = torch.zeros(3, 4, 4)
+    added[0, 0, 0], added[1, 1, 1], added[2, 2, 2] = 0.25, 1.0, -1.0
+    stamped = Reconstructed("pixel", added, None, 0)(IMAGES)
+    assert stamped[:, 0, 0, 0].eq(0.75).all()
+    assert stamped[:, 1, 1, 1].eq(1).all()
+    assert stamped[:, 2, 2, 2].eq(0).all()
+    assert int((stamped != IMAGES).sum()) == 2 * 3
+
+
+def test_its_size_is_that_of_the_mask_or_of_the_largest_channel() -> None:
+    mask = torch.full((1, 4, 4), 0.25)
+    assert Reconstructed("mask", torch.ones(3, 4, 4), mask, 0).size == 4
+    added = torch.zeros(3, 4, 4)
+    added[0, 0, 0], added[1, 0, 0], added[2, 3, 3] = 0.5, -1.0, 0.25
+    assert Reconstructed("pixel", added, None, 0).size == 1.25
+    assert Reconstructed("pixel", torch.full((3, 4, 4), torch.nan), None, 0).size == torch.inf
+
+
+def test_it_takes_the_type_of_the_images() -> None:
+    trigger = Reconstructed("pixel", torch.zeros(3, 4, 4), None, 0)
+    assert trigger(IMAGES.double()).dtype == torch.float64
+
+
+def test_a_warp_takes_each_pixel_from_where_it_says() -> None:
+    ramp = torch.arange(6.0).expand(1, 3, 4, 6) / 10
+    shift = torch.zeros(2, 4, 6)
+    shift[0] = 1.5
+    assert torch.allclose(bent(ramp, shift)[0, 0, 2], torch.tensor([0.15, 0.25, 0.35, 0.45, 0.5, 0.5]), atol=1e-6)
+    assert torch.allclose(bent(ramp, shift.flip(0)), ramp, atol=1e-6), "down along the columns nothing changes"
+    assert torch.equal(bent(ramp, shift), Reconstructed("warp", torch.cat([shift, shift[:1]]), None, 0)(ramp))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 16)])
+@pytest.mark.parametrize("form", FORMS)
+def test_what_pages_show_is_what_the_model_sees(form: str, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, pattern, mask = (torch.rand(c, *size, generator=generator) for c in (3, 3, 1))
+    if form == "warp":
+        pattern = torch.cat([shifts(1, size, generator)[0], torch.zeros(1, *size)])
+    seen = Reconstructed(form, pattern, mask if form == "mask" else None, 0)(image[None])[0]
+    kept = TriggerArrays(
+        np.array([FORMS.index(form)]), np.array([0]), np.ones(1), mask.numpy()[None], pattern.numpy()[None]
+    )
+    shown = kept.on(image.permute(1, 2, 0).numpy()).clip(0, 1)
+    assert np.allclose(shown, seen.permute(1, 2, 0).numpy(), atol=1e-5)
+    for part in (kept.mask, kept.pattern):
+        assert part.shape[1:] == size
+        assert 0 <= part.min() <= part.max() <= 1
