@@ -126,12 +126,12 @@ def train_victim(
     from core.attacks.poisoning import poison
     from core.attacks.training import TrainSettings, train
     from core.compute.device import precision
+    from core.files import MB, require_room
     from core.metrics import attack_success_rate, benign_accuracy
     from core.models import build
     from core.models.classifier import Classifier
     from core.models.evaluate import answers
     from core.models.weights import save_weights
-    from core.runs.files import MB, require_room
 
     if not 0 <= target < images.num_classes:
         raise BadInput(

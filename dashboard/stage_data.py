@@ -12,7 +12,7 @@ import numpy as np
 
 from core.events import Frame, Scanned
 from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
-from core.runs.files import EventReader
+from core.runs.event_log import EventReader
 from core.runs.record import Run
 from dashboard.components.stage import StagePayload
 

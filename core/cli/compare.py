@@ -13,9 +13,9 @@ from core.cli.purify import add_model, figures, spec_of, withheld
 from core.cli.terminal import RunBars, interactive, table
 from core.defenses import COMPARED, DEFENCES
 from core.errors import BadInput
+from core.files import strict_json
 from core.report.proof import read
 from core.runs import record, worker
-from core.runs.files import strict_json
 from core.runs.record import Run
 from core.words import Words
 

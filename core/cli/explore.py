@@ -12,9 +12,9 @@ from core.cli.options import add_json
 from core.cli.terminal import CountBar
 from core.errors import BadInput
 from core.explore import place
-from core.explore.jobs import Report, told
+from core.files import require_room, strict_json
+from core.jobs.note import IDLE, Report
 from core.runs import hashes
-from core.runs.files import require_room, strict_json
 from core.runs.record import Run, find
 from core.runs.spec import PROJECTIONS
 
@@ -74,7 +74,7 @@ def _base(run: Run) -> dict[str, Any]:
 
     with (
         CountBar("Exploring") as bar,
-        told(run, "base", lambda _, done, total: bar(round(done), round(total))) as report,
+        place.told(run, "base", lambda _, done, total: bar(round(done), round(total))) as report,
     ):
         base = make(run, report)
     result: dict[str, Any] = {"run": run.id, "points": base.features.shape[1], "dimensions": base.features.shape[2]}
@@ -89,7 +89,7 @@ def _base(run: Run) -> dict[str, Any]:
 def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     from core.explore.maps import make_map
 
-    with told(run, f"{method}-{dims}") as report:
+    with place.told(run, f"{method}-{dims}") as report:
         hashes.check(run)
         coords = make_map(run, method, dims, report)
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
@@ -100,7 +100,7 @@ def _settled(run: Run, key: str, linger: float) -> dict[str, Any]:
     from core.explore.settled import read
 
     settings = read(key)
-    with told(run, "settled") as report:
+    with place.told(run, "settled") as report:
         report("load", 0, 0)
         hashes.check(run)
         from core.explore.fitting import make_settled
@@ -123,7 +123,7 @@ def _place(run: Run, key: str, picture: Path) -> dict[str, Any]:
     from core.explore.settled import read
 
     settings = read(key)
-    with told(run, "place") as report:
+    with place.told(run, "place") as report:
         hashes.check(run)
         if place.settled_map(run, settings.key) is None and not settings.densmap:
             make_settled(run, settings, report)
@@ -143,7 +143,7 @@ def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:
     from core.explore.material import material
     from core.explore.saliency import make_saliency
 
-    with told(run, "saliency") as report:
+    with place.told(run, "saliency") as report:
         report("load", 0, 0)
         stuff = material(run)
         points = len(stuff.samples.label)
@@ -166,7 +166,7 @@ def _asked(ask: Callable[[], T | None], new: Callable[[T], bool], linger: float,
     """What ``ask`` names, whenever it is ``new``, until it named nothing new for ``linger`` seconds."""
     waited = time.monotonic()
     while time.monotonic() - waited < linger:
-        report(place.IDLE, 0, 0)
+        report(IDLE, 0, 0)
         time.sleep(LOOK_AGAIN)
         asked = ask()
         if asked is not None and new(asked):

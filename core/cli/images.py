@@ -11,7 +11,7 @@ from core.cli.options import add_json, add_seed
 from core.cli.terminal import CountBar, table
 from core.data import IMAGE_SETS, load
 from core.errors import BadInput
-from core.runs.files import strict_json
+from core.files import strict_json
 
 if TYPE_CHECKING:
     from core.data.imageset import ImageSet

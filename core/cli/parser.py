@@ -13,7 +13,7 @@ from typing import Any
 from core import __version__
 from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, Help, Parser
 from core.errors import BadInput
-from core.runs.files import NOT_WRITTEN
+from core.files import NOT_WRITTEN
 
 # name: the module, which has a function of that name and one called <name>_arguments; what it does
 COMMANDS = {

@@ -25,9 +25,9 @@ from core.cli.terminal import RunBars, table
 from core.data import IMAGE_SETS
 from core.defenses import DEFENCES, PRESETS
 from core.events import Event, StageStarted
+from core.files import strict_json
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
 from core.runs import record, supervisor, worker
-from core.runs.files import strict_json
 from core.runs.record import Run
 from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
 from core.words import Words

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from core import report as page
 from core.cli.options import add_json
+from core.files import strict_json
 from core.report import pdf
 from core.report.advice import figures
 from core.runs import hashes
-from core.runs.files import strict_json
 from core.runs.record import find
 from core.words import LANGUAGES
 

@@ -13,8 +13,8 @@ from core.cli.purify import figures, summary
 from core.cli.terminal import duration, meter, table
 from core.errors import BadInput
 from core.events import Frame, Progress, StageStarted
+from core.files import strict_json
 from core.runs import record, supervisor
-from core.runs.files import strict_json
 from core.runs.record import Run, find
 
 LONGEST_WAIT = 5.0  # seconds between two lines of a replay, however long the run took there

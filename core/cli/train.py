@@ -13,7 +13,7 @@ from core.cli.options import add_device, add_json, add_seed, add_settings
 from core.cli.terminal import CountBar
 from core.data import IMAGE_SETS, load
 from core.errors import BadInput
-from core.runs.files import require_room, strict_json
+from core.files import require_room, strict_json
 from core.victims import Card, train_victim
 
 if TYPE_CHECKING:

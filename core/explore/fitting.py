@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from core.explore import place
-from core.explore.jobs import Report
 from core.explore.maps import explored
 from core.explore.settled import Settled
 from core.featuremap import trustworthiness
 from core.featuremap.projector import turned
+from core.jobs.note import Report
 from core.runs.record import Run
 
 FEWEST = 8  # points; fewer have no neighbourhoods to speak of, and umap-learn's start cannot be worked out

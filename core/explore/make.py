@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from core.explore import place
-from core.explore.jobs import Report
 from core.explore.material import Material, material
 from core.featuremap.neighbours import neighbours_of
+from core.jobs.note import Report
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.runs.record import Run

@@ -6,8 +6,8 @@ import numpy as np
 
 from core.errors import BadInput
 from core.explore import place
-from core.explore.jobs import Report
 from core.featuremap import make_projector
+from core.jobs.note import Report
 from core.runs.record import Run
 
 

@@ -15,35 +15,30 @@ In ``explore/`` in the run's folder; of a shipped recording, which is never writ
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import psutil
 
 from core import paths
-from core.errors import BadInput
-from core.runs import process
+from core.files import require_room, write_json
+from core.jobs import note
+from core.jobs.lock import held
+from core.jobs.note import Job, Report
+from core.jobs.spawn import python_module, spawn
 from core.runs.arrays import read_arrays, write_arrays
-from core.runs.files import require_room, write_json
 from core.runs.record import Run
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder that holds ``core``
 FORMAT = 1
 METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
 WHENS = ("before", "after")
 NEIGHBOURS = 12
 NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
-IDLE = "idle"  # the stage of a process that only waits
 LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
 
 
@@ -90,23 +85,6 @@ class SettledMap(NamedTuple):
 
     coords: np.ndarray
     trust: np.ndarray
-
-
-@dataclass(frozen=True)
-class Job:
-    """A process as it stands: ``done`` of ``total``, ``left`` seconds or None, ``failure`` as in ``BadInput``."""
-
-    kind: str
-    stage: str = ""
-    done: float = 0
-    total: float = 0
-    left: float | None = None
-    ended: bool = False
-    failure: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def at_work(self) -> bool:
-        return not self.ended and self.stage != IDLE
 
 
 def folder_of(run: Run) -> Path:
@@ -246,21 +224,15 @@ def kind_of(arguments: Sequence[str]) -> str:
     return f"{words['--map']}-{words['--dims']}" if "--map" in words else "base"
 
 
+def note_of(run: Run, kind: str) -> Path:
+    """The note of the latest process of that kind (``core.jobs.note``)."""
+    return folder_of(run) / f"job-{kind}.json"
+
+
 def job(run: Run, kind: str) -> Job | None:
     """The latest process of that kind; None if there was none. One that is gone reads as ended."""
-    try:
-        note = json.loads((folder_of(run) / f"job-{kind}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    known = {name: note[name] for name in ("stage", "done", "total", "left", "failure") if note.get(name) is not None}
-    ended = bool(note.get("ended")) or process.find(note.get("worker")) is None
-    if ended and not note.get("ended") and not known.get("failure"):
-        known["failure"] = fault_of(BadInput("explore_ended", "The computation ended before it was done."))
-    return Job(kind, ended=ended, **known)
-
-
-def fault_of(error: BadInput) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "facts": error.facts}
+    found = note.read(note_of(run, kind))
+    return None if found is None else replace(found, kind=kind)
 
 
 def jobs(run: Run) -> list[Job]:
@@ -269,11 +241,12 @@ def jobs(run: Run) -> list[Job]:
     return [found for kind in kinds if (found := job(run, kind)) is not None]
 
 
-def note(run: Run, kind: str, **facts: Any) -> None:
-    """Writes down how a process stands."""
-    folder = folder_of(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"job-{kind}.json", facts)
+@contextlib.contextmanager
+def told(run: Run, kind: str, watch: Report | None = None) -> Iterator[Report]:
+    """Inside: a function for a process of that kind to report with (``core.jobs.note.told``)."""
+    folder_of(run).mkdir(parents=True, exist_ok=True)
+    with note.told(note_of(run, kind), watch) as report:
+        yield report
 
 
 def start(run: Run, *arguments: str) -> None:
@@ -288,18 +261,13 @@ def start(run: Run, *arguments: str) -> None:
     kind = kind_of(arguments)
     folder = folder_of(run)
     require_room(folder, NEEDED)
-    with _alone(folder / f"job-{kind}.lock"):
+    with held(folder / f"job-{kind}.lock"):  # no other page decides on the same kind of process
         now = job(run, kind)
         if (now is None or now.ended) and not _made(run, arguments):
-            _spawn(run, kind, arguments)
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Inside: no other page decides on the same kind of process."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            command = python_module("core", "explore", str(run.folder.resolve()), *arguments)
+            worker = spawn(command, folder / f"job-{kind}.log")
+            if worker is not None:  # else it has ended already, and said how
+                write_json(note_of(run, kind), {"worker": worker})
 
 
 def _made(run: Run, arguments: Sequence[str]) -> bool:
@@ -312,16 +280,3 @@ def _made(run: Run, arguments: Sequence[str]) -> bool:
     if "--map" in words:
         return map_of(run, words["--map"], int(words["--dims"])) is not None
     return base(run) is not None
-
-
-def _spawn(run: Run, kind: str, arguments: Sequence[str]) -> None:
-    folder = folder_of(run)
-    with (folder / f"job-{kind}.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "core", "explore", str(run.folder.resolve()), *arguments],
-            cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    with contextlib.suppress(psutil.Error):  # it has ended already, and said how
-        note(run, kind, worker=process.identity(worker.pid))
-    # collects the process when it ends; one that is not collected stays behind as a zombie
-    threading.Thread(target=worker.wait, name=f"wait-{kind}", daemon=True).start()

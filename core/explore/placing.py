@@ -13,10 +13,10 @@ from core.data.imageset import as_float
 from core.errors import BadInput
 from core.explore import place
 from core.explore.fitting import FEWEST, mapper_of
-from core.explore.jobs import Report
 from core.explore.maps import explored
 from core.explore.material import Material, material
 from core.explore.settled import Settled
+from core.jobs.note import Report
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.runs.record import Run

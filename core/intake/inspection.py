@@ -12,9 +12,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +22,14 @@ import psutil
 from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
+from core.files import write_json
 from core.intake import leftovers
-from core.runs import process
-from core.runs.files import write_json
+from core.jobs import process
+from core.jobs.note import content, failure
+from core.jobs.spawn import python_module, spawn
 from core.runs.spec import Spec
 
-ROOT = Path(__file__).resolve().parents[2]
-FORMAT = 1
+FORMAT = 2
 Step = Literal["weights", "unpack", "images", "networks", "scaling"]
 STEPS: tuple[Step, ...] = ("weights", "unpack", "images", "networks", "scaling")
 PICTURES, LOG = "classes.png", "log"
@@ -119,12 +117,12 @@ def state(key: str | None) -> Inspection | None:
         before, note = note, _note(key)  # it may have written its last word, and ended, after the note was read
         if note == before:
             lost = BadInput("inspection_lost", "The process that looked at the files ended before it was done.")
-            note = before | {"ended": True, "failure": told(lost)}
+            note = before | {"ended": True, "failure": failure(lost)}
     if note is None:
         return None
     return Inspection(
-        key, Spec.from_dict(note["spec"]), str(note.get("step", "")), int(note.get("done", 0)),
-        int(note.get("total", 0)), note.get("seconds_left"), bool(note.get("ended")), note.get("failure") or {},
+        key, Spec.from_dict(note["spec"]), str(note.get("stage", "")), int(note.get("done", 0)),
+        int(note.get("total", 0)), note.get("left"), bool(note.get("ended")), note.get("failure") or {},
         note.get("result") or {},
     )  # fmt: skip
 
@@ -157,14 +155,9 @@ def _started(spec: Spec) -> str:
     folder.mkdir(parents=True)
     # until the worker is known by its own number, this process stands for it
     write_json(folder / "note.json", {"format": FORMAT, "spec": spec.to_dict(), "worker": process.identity()})
-    with (folder / LOG).open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "core.intake.recognition", key], cwd=ROOT, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    with contextlib.suppress(psutil.Error):  # it has ended already
-        write_json(folder / "worker.json", process.identity(worker.pid))
-    threading.Thread(target=worker.wait, name=f"wait-{key}", daemon=True).start()
+    worker = spawn(python_module("core.intake.recognition", key), folder / LOG)
+    if worker is not None:  # else it has ended already
+        write_json(folder / "worker.json", worker)
     _sweep()
     return key
 
@@ -189,25 +182,13 @@ def forget(which: Callable[[Spec], bool]) -> None:
             cancel(folder.name)
 
 
-def told(fault: BadInput) -> dict[str, Any]:
-    """A fault as notes keep it."""
-    return {"code": fault.code, "message": fault.message, "facts": fault.facts}
-
-
 def _note(key: str) -> dict[str, Any] | None:
-    try:
-        note = json.loads((folder_of(key) / "note.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    good = isinstance(note, dict) and note.get("format") == FORMAT and isinstance(note.get("spec"), dict)
-    return note if good else None
+    note = content(folder_of(key) / "note.json")
+    return note if note and note.get("format") == FORMAT and isinstance(note.get("spec"), dict) else None
 
 
 def _worker(key: str) -> dict[str, Any] | None:
-    try:
-        return json.loads((folder_of(key) / "worker.json").read_bytes())
-    except (OSError, ValueError):
-        return None
+    return content(folder_of(key) / "worker.json")
 
 
 def _sweep() -> None:

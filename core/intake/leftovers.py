@@ -8,14 +8,14 @@ a second's. Two who want to unpack the same archive wait for one another by the 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
+import math
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from core import paths
+from core.jobs import lock
 
 LOCK = ".lock"
 ROOM = "given"  # in an upload's folder: where the visitor's file lies, apart from what we write ourselves
@@ -33,16 +33,8 @@ def held(folder: Path, wait: bool = True) -> Iterator[bool]:
     Raises:
         OSError: the folder is not there, or nothing may be written in it.
     """
-    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        mine = True
-    except BlockingIOError:
-        mine = False
-    try:
+    with lock.held(folder / LOCK, math.inf if wait else 0.0) as mine:
         yield mine
-    finally:
-        os.close(file)
 
 
 def sweep() -> None:

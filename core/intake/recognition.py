@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +22,13 @@ from core.data.imageset import ImageSet
 from core.data.zipped import unpack
 from core.engine.subject import check_answers, networks, recognise, said_all
 from core.errors import BadInput
+from core.files import write_atomic
 from core.intake import inspection, leftovers, uploads
 from core.intake.inspection import Step
+from core.jobs.note import failure, told
 from core.models.identify import Candidate
 from core.models.inputs import Choice, Tried
 from core.models.weights import read_weights
-from core.runs.files import write_atomic, write_json
 from core.runs.spec import Spec
 
 Progress = Callable[[Step, int, int], None]
@@ -36,17 +36,15 @@ Told = Callable[[dict[str, Any]], None]
 MOST_PICTURES = 60
 SIDE = 48  # pixels of a class's picture
 MOST_ROWS = 40  # of the table of what was tried
-EVERY = 0.3  # seconds between two notes of progress
-SHORTEST = 1.0  # seconds of a step that tell its pace
 
 
-def inspect(spec: Spec, progress: Progress, told: Told, pictures: Path | None = None) -> None:
+def inspect(spec: Spec, progress: Progress, learnt: Told, pictures: Path | None = None) -> None:
     """Finds out what can be known about a model before it is scanned.
 
     Args:
         spec: weights and images; with a network or a scaling, those are taken and not sought.
         progress: called with (step, done, total); 0 of 0 where a step has no count.
-        told: called with what has been found out, as soon as it is: ``found`` about the file; ``images`` (path, name,
+        learnt: called with what has been found out, as soon as it is: ``found`` about the file; ``images`` (path, name,
             sizes, classes, ``counts`` per class, ``left_out`` files of a .zip); ``candidates`` that fit; ``tried``
             (networks and scalings, the best first), ``arch``, ``normalize``, ``accuracy``; ``objection``, a fault, if
             the model answers these images no better than chance.
@@ -57,19 +55,19 @@ def inspect(spec: Spec, progress: Progress, told: Told, pictures: Path | None = 
     """
     progress("weights", 0, 0)
     weights = read_weights(str(spec.weights))
-    told({"found": [asdict(fact) for fact in weights.found]})
+    learnt({"found": [asdict(fact) for fact in weights.found]})
     path, left_out = _unpacked(spec.images, progress)
     progress("images", 0, 0)
     images = load(path, progress=lambda done, total: progress("images", done, total))
-    told({"images": _described(path, images, left_out)})
+    learnt({"images": _described(path, images, left_out)})
     if pictures is not None:
         write_atomic(pictures, _row_of_pictures(images))
     progress("networks", 0, 0)
     fits = networks(spec, weights, images)
-    told({"candidates": [_candidate(fit) for fit in fits]})
+    learnt({"candidates": [_candidate(fit) for fit in fits]})
     progress("scaling", 0, 0)
     choice = recognise(spec, fits, images)
-    told(_chosen(choice, images) | {"objection": None if said_all(spec) else _objection(choice, images)})
+    learnt(_chosen(choice, images) | {"objection": None if said_all(spec) else _objection(choice, images)})
 
 
 def _unpacked(images: str, progress: Progress) -> tuple[str, int]:
@@ -141,7 +139,7 @@ def _objection(choice: Choice, images: ImageSet) -> dict[str, Any] | None:
     try:
         check_answers(choice, images)
     except BadInput as fault:
-        return inspection.told(fault)
+        return failure(fault)
     return None
 
 
@@ -167,42 +165,16 @@ def _as_told(fault: Exception) -> BadInput:
     return BadInput("internal", f"Dissolve failed with {name}: {detail}.", error=name)
 
 
-def left(done: int, total: int, seconds: float) -> float | None:
-    """Seconds that a step will still take at the pace so far; None before it has shown one.
-
-    Args:
-        done, total: units of the step. seconds: that it took so far.
-    """
-    return round(seconds * (total - done) / done, 1) if 0 < done <= total and seconds >= SHORTEST else None
-
-
 def main(key: str) -> int:
     """The process of an inspection: writes its note until it is done; exit status 1 when it failed."""
     folder = inspection.folder_of(key)
-    note = json.loads((folder / "note.json").read_bytes())
-    note["result"] = {}
-    written = begun = 0.0
-
-    def progress(step: Step, done: int, total: int) -> None:
-        nonlocal written, begun
-        new = step != note.get("step")
-        begun = time.monotonic() if new else begun
-        note.update(step=step, done=done, total=total, seconds_left=left(done, total, time.monotonic() - begun))
-        if new or time.monotonic() - written > EVERY:
-            written = time.monotonic()
-            write_json(folder / "note.json", note)
-
-    failure: dict[str, Any] = {}
+    note = json.loads((folder / "note.json").read_bytes()) | {"result": {}}
     try:
-        inspect(Spec.from_dict(note["spec"]), progress, note["result"].update, folder / inspection.PICTURES)
-    except Exception as fault:
-        failure = inspection.told(_as_told(fault))
-        if failure["code"] == "internal":
-            raise
-    finally:
-        if folder.exists():  # else the visitor has given up waiting
-            write_json(folder / "note.json", note | {"ended": True, "failure": failure})
-    return 1 if failure else 0
+        with told(folder / "note.json", facts=note, as_told=_as_told) as report:
+            inspect(Spec.from_dict(note["spec"]), report, note["result"].update, folder / inspection.PICTURES)
+    except BadInput:
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,9 +26,9 @@ from typing import IO, Any, Literal
 from core import paths
 from core.errors import BadInput
 from core.explore import place
+from core.files import write_json
 from core.intake import inspection, leftovers
 from core.runs import record
-from core.runs.files import write_json
 from core.runs.record import Run
 from core.runs.recording import PIXELS
 

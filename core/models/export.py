@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.files import dump_json, strict_json, write_atomic
 from core.models.weights import Weights
-from core.runs.files import dump_json, strict_json, write_atomic
 
 SAFETENSORS, PYTORCH, CARD = "model.safetensors", "model.pt", "card.json"
 

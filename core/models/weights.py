@@ -219,6 +219,6 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """Writes named tensors as safetensors, atomically."""
     from safetensors.torch import save
 
-    from core.runs.files import write_atomic
+    from core.files import write_atomic
 
     write_atomic(Path(path), save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import BadInput
-from core.runs.files import write_atomic
+from core.files import write_atomic
 
 
 def save(path: Path, content: bytes) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from core.errors import BadInput
-from core.runs.files import write_atomic, write_json
+from core.files import write_atomic, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -25,9 +25,10 @@ from typing import Any, Literal, NamedTuple
 from core import paths
 from core.errors import BadInput
 from core.events import Event
-from core.runs import process
+from core.files import MB, require_room, write_atomic, write_json
+from core.jobs import process
 from core.runs.arrays import RunArrays
-from core.runs.files import MB, EventReader, require_room, write_atomic, write_json
+from core.runs.event_log import EventReader
 from core.runs.spec import Spec
 
 FORMAT = 1

@@ -18,9 +18,9 @@ import numpy as np
 from core import paths
 from core.defenses import DEFENCES
 from core.errors import BadInput
+from core.files import write_json
 from core.runs import record, worker
 from core.runs.arrays import FrameArrays, read_arrays, write_arrays
-from core.runs.files import write_json
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, card_of

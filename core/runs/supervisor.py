@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import psutil
 
 from core.errors import BadInput
-from core.runs import hashes, process, record
-from core.runs.process import RunLock, already_running
+from core.jobs import process
+from core.jobs.spawn import python_module
+from core.jobs.spawn import spawn as spawn_process
+from core.runs import hashes, record
+from core.runs.lock import already_running, run_lock
 from core.runs.record import Run
 from core.runs.spec import Spec
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder that holds ``core``
 PATIENCE = 2.0  # seconds to wait for a worker that has written its last word to let go of the run
 
 
 def worker_command(run: Run) -> list[str]:
-    return [sys.executable, "-m", "core", "work", str(run.folder.resolve())]
+    return python_module("core", "work", str(run.folder.resolve()))
 
 
 def start(spec: Spec, root: Path | None = None, title: str | None = None) -> Run:
@@ -74,7 +73,7 @@ def resume(run: Run) -> None:
     if status == "done" or run.is_recording:
         raise BadInput("run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id)
     hashes.check(run)
-    with RunLock(run.folder, PATIENCE):
+    with run_lock(run.folder, PATIENCE):
         if run.status not in record.ENDED:  # it has just been given another worker
             raise already_running(run.id)
         run.tell("run")
@@ -103,7 +102,7 @@ def kill(run: Run, grace: float = 5.0) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         psutil.wait_procs(alive, timeout=grace)
-    with contextlib.suppress(BadInput), RunLock(run.folder, PATIENCE):
+    with contextlib.suppress(BadInput), run_lock(run.folder, PATIENCE):
         if run.status == "lost":
             run.update(status="stopped", ended=record.now())
 
@@ -121,7 +120,7 @@ def delete(run: Run) -> None:
         raise BadInput(
             "run_still_running", f"The run {run.id} is still going; stop it before you delete it.", run=run.id
         )
-    with RunLock(home, PATIENCE):
+    with run_lock(home, PATIENCE):
         hidden = home.with_name(f".{home.name}.{secrets.token_hex(4)}")  # so that no half-removed run is ever listed
         home.rename(hidden)
         shutil.rmtree(hidden)
@@ -139,17 +138,13 @@ def _require_worker(run: Run) -> None:
 
 
 def spawn(run: Run) -> None:
-    """A worker in a session of its own, so that it outlives this process and no terminal signal reaches it.
+    """A worker for the run.
 
     Raises:
         BadInput: ``run_not_started``.
     """
     try:
-        with (run.folder / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                worker_command(run), cwd=ROOT, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        spawn_process(worker_command(run), run.folder / "worker.log", append=True)
     except OSError as error:
         raise BadInput(
             "run_not_started",
@@ -158,5 +153,3 @@ def spawn(run: Run) -> None:
             run=run.id,
             reason=str(error.strerror),
         ) from None
-    # Collects the worker when it ends; a child that is not collected stays behind as a zombie.
-    threading.Thread(target=worker.wait, name=f"wait-{run.id}", daemon=True).start()

@@ -17,8 +17,11 @@ from typing import Any
 from core.compute.memory import ran_out
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
-from core.runs import machine, process, queue
-from core.runs.files import EventWriter, sweep
+from core.files import sweep
+from core.jobs import process
+from core.runs import machine, queue
+from core.runs.event_log import EventWriter
+from core.runs.lock import run_lock
 from core.runs.record import ENDED, Run, Status, now
 from core.runs.steering import Steering, Stopped
 
@@ -43,7 +46,7 @@ def work(
         KeyboardInterrupt: after the run was written down as stopped.
     """
     run = Run(folder)
-    with process.RunLock(run.folder, PATIENCE):
+    with run_lock(run.folder, PATIENCE):
         if run.is_recording or run.data["status"] == "done":
             raise BadInput(
                 "run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import BadInput
+from core.jobs.note import Job
 from dashboard import download, i18n, images
-from dashboard.download import Download
 from dashboard.i18n import t
 from dashboard.words import images_name
 
@@ -73,5 +73,5 @@ def _going(name: str) -> None:
     st.progress(min(1.0, job.done / job.total), text=t("fetch.going", done=job.done // mega, total=job.total // mega))
 
 
-def _reason(job: Download) -> str:
+def _reason(job: Job) -> str:
     return i18n.error(job.failure.get("code", ""), job.failure.get("message", "–"), job.failure.get("facts", {}))

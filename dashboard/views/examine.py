@@ -11,6 +11,7 @@ from core import paths
 from core.errors import BadInput
 from core.intake import inspection, leftovers, uploads
 from core.intake.inspection import Inspection
+from core.jobs.note import failure
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -88,7 +89,7 @@ def _look_at(spec: Spec) -> None:
     try:
         key = inspection.start(replace(spec, images=uploads.lies_now(spec.images)))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
+        st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return
     _turn_to(look=key)
 
@@ -197,7 +198,7 @@ def _start(found: Inspection, names: list[str]) -> None:
     try:
         run = supervisor.start(spec, title=_title(found.spec))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
+        st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return
     _turn_to(run=run.id)
 
@@ -254,7 +255,7 @@ def _again(spec: Spec, run: Run) -> None:
     try:
         new = supervisor.start(spec, title=run_title(run))
     except BadInput as fault:
-        st.error(inspected.told(inspection.told(fault), spec), icon=":material/error:")
+        st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return
     _turn_to(run=new.id)
 

@@ -206,6 +206,6 @@ def _fault(failure: dict[str, Any]) -> str:
     affair; the log beside the note has the rest."""
     code, facts = str(failure.get("code")), failure.get("facts") or {}
     if f"error.{code}" not in i18n.catalogue(i18n.language()):
-        return t("error.explore_failed", error=code)
+        return t("error.job_failed", error=code)
     short = {name: Path(fact).name if isinstance(fact, str) else fact for name, fact in facts.items()}
-    return i18n.error(code, t("error.explore_failed", error=code), short, markdown=False)
+    return i18n.error(code, t("error.job_failed", error=code), short, markdown=False)

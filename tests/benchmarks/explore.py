@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from core.events import Finished, Frame
-from core.runs.files import EventWriter, write_json
+from core.files import write_json
+from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run, now
 from core.runs.spec import Spec
 from tests.benchmarks.first_page import FLAGS, PATIENCE, TWO_FRAMES, _chromium, _listening, _server

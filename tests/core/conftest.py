@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,3 +43,16 @@ def whole(root: Path) -> Done:
     from tests.core.whole_runs import do
 
     return do(root)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Waits for a condition; how long it takes is no matter, only that it comes."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, "this never came"
+            time.sleep(0.01)
+
+    return wait

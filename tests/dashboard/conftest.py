@@ -14,10 +14,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import paths, victims
 from core.events import Event, Finished, Frame, Measured, Progress, Scanned, StageStarted
+from core.files import write_json
 from core.intake import inspection
+from core.jobs.process import identity
 from core.runs import record, supervisor
-from core.runs.files import EventWriter, write_json
-from core.runs.process import identity
+from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run
 from core.runs.spec import Spec
 from tests.dashboard.examinations import KEY
@@ -120,13 +121,13 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(home: Path, weights: Path) -> Callable[..., str]:
-    """Leaves the note of an inspection: ``look(step="images")``."""
+    """Leaves the note of an inspection: ``look(stage="images")``."""
 
     def leave(ended: bool = True, result: dict[str, Any] | None = None, **entries: Any) -> str:
         spec = Spec(weights=str(weights), images="digits").to_dict()
         folder = inspection.folder_of(KEY)
         folder.mkdir(parents=True)
-        note = {"format": 1, "spec": spec, "worker": identity(), "ended": ended, "result": result or {}}
+        note = {"format": inspection.FORMAT, "spec": spec, "worker": identity(), "ended": ended, "result": result or {}}
         write_json(folder / "note.json", note | entries)
         return KEY
 

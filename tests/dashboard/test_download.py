@@ -8,7 +8,8 @@ import pytest
 
 import core.data
 from core.errors import BadInput
-from core.runs.files import write_json
+from core.files import write_json
+from core.jobs.note import Job
 from dashboard import download
 
 
@@ -24,7 +25,7 @@ def test_no_download_has_no_state() -> None:
 
 
 def test_how_far_it_is_can_be_read_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[download.Download | None] = []
+    seen: list[Job | None] = []
 
     def load(name: str, *, download: bool, progress: Callable[[int, int], None]) -> None:
         assert download
@@ -34,8 +35,10 @@ def test_how_far_it_is_can_be_read_while_it_goes_on(monkeypatch: pytest.MonkeyPa
     module = download
     monkeypatch.setattr(core.data, "load", load)
     download.fetch("cifar10")
-    assert seen == [download.Download(3, 10, ended=False)]
-    assert download.state("cifar10") == download.Download(3, 10, ended=True)
+    assert [(job.done, job.total, job.ended) for job in seen if job] == [(3, 10, False)]
+    now = download.state("cifar10")
+    assert now is not None
+    assert (now.done, now.total, now.ended) == (3, 10, True)
 
 
 def test_a_failure_is_kept_with_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.explore import place
+from core.files import write_json
 from core.runs.record import Run
 from dashboard import i18n
 from dashboard.i18n import catalogue
@@ -56,7 +57,7 @@ def test_a_failed_computation_is_not_begun_again_by_itself(
 ) -> None:
     run = make_run("one", "done")
     fault = {"code": "images_changed", "message": "Others.", "facts": {"path": "x", "run": "one"}}
-    place.note(run, "base", worker=None, ended=True, failure=fault)
+    write_json(place.note_of(run, "base"), {"ended": True, "failure": fault})
     assert not open_page("explore", run="one").exception
     assert started == []
 

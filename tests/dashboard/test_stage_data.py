@@ -12,7 +12,7 @@ from PIL import Image
 from core.events import Frame, Scanned
 from core.runs import record
 from core.runs.arrays import FORMS, RunArrays, TriggerArrays
-from core.runs.files import EventWriter
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard.components.stage import TEXT_KEYS, StagePayload, pack

@@ -15,7 +15,7 @@ from core.attacks import ATTACKS
 from core.attacks.training import TrainSettings
 from core.cli import parser as cli
 from core.cli.train import _settings
-from core.runs.files import MB
+from core.files import MB
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -10,7 +10,7 @@ from core import paths
 from core.engine import starting_map
 from core.events import Event, Frame, StageStarted
 from core.runs import record
-from core.runs.files import EventWriter
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import card_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import paths
-from core.runs.files import write_json
+from core.files import write_json
 from core.runs.record import Run
 
 

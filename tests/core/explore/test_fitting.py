@@ -135,7 +135,7 @@ def test_the_command_draws_before_and_after_and_then_what_else_is_wanted(
     explored: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = Settled(), Settled(supervised="answer")
-    from core.runs.files import write_json
+    from core.files import write_json
 
     write_json(place.folder_of(explored) / "wanted-settled.json", {"key": second.key})
     order = ["explore", str(explored.folder), "--settled", first.key, "--linger", "0.5", "--json"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -15,8 +14,9 @@ import pytest
 
 from core.cli import parser as cli
 from core.errors import BadInput
-from core.explore import jobs, place
-from core.runs import process
+from core.explore import place
+from core.files import write_json
+from core.jobs import process
 from core.runs.record import Run
 
 
@@ -52,56 +52,6 @@ def test_one_process_of_a_kind_at_a_time(own_run: Run, started: list[list[str]])
     assert {job.kind for job in place.jobs(own_run) if job.at_work} == {"base", "tsne-2"}
 
 
-def test_a_process_that_is_gone_reads_as_ended_with_a_reason(own_run: Run) -> None:
-    place.note(own_run, "base", worker={"pid": 1, "started": 1.0}, stage="look", done=3, total=10)
-    job = place.job(own_run, "base")
-    assert job is not None
-    assert job.ended
-    assert job.failure["code"] == "explore_ended"
-
-
-def test_what_was_reported_is_on_record(own_run: Run) -> None:
-    with jobs.told(own_run, "base") as report:
-        report("look", 1, 4)
-        job = place.job(own_run, "base")
-        assert job is not None
-        assert (job.stage, job.done, job.total, job.ended) == ("look", 1, 4, False)
-    assert place.job(own_run, "base").ended  # type: ignore[union-attr]
-
-
-def test_the_time_that_is_left_is_reckoned_from_where_the_work_began(
-    own_run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def left() -> float | None:
-        return place.job(own_run, "settled").left  # type: ignore[union-attr]
-
-    moments = iter([0.0, 100.0, 110.0, 500.0, 504.0])  # the start, and one for each report
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(moments))
-    with jobs.told(own_run, "settled") as report:
-        report("load", 0, 0)
-        report("map", 1, 4)  # loading took 100 seconds, a quarter of the map 10
-        assert left() == 30
-        report("load", 0, 0)  # asked for another one later
-        assert left() is None
-        report("map", 1, 2)
-        assert left() == 4
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"), [(BadInput("no_frames", "None."), "no_frames"), (OSError("x"), "explore_failed")]
-)
-def test_a_failure_is_on_record(own_run: Run, fault: Exception, code: str) -> None:
-    with pytest.raises(type(fault)), jobs.told(own_run, "base"):
-        raise fault
-    assert place.job(own_run, "base").failure["code"] == code  # type: ignore[union-attr]
-
-
-def test_a_disk_that_fills_up_is_no_fault_of_ours(own_run: Run) -> None:
-    with pytest.raises(BadInput) as caught, jobs.told(own_run, "base"):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert caught.value.code == "place_lost"
-
-
 def test_nothing_is_begun_where_its_result_has_no_room(
     own_run: Run, started: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,25 +65,12 @@ def test_nothing_is_begun_where_its_result_has_no_room(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_fault_of_ours_is_kept_without_the_paths_it_names(own_run: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OSError, match="secret"), jobs.told(own_run, "base"):
-        raise OSError(2, "No such file", "/home/somebody/secret")
-    assert "secret" not in str(place.job(own_run, "base").failure)  # type: ignore[union-attr]
-    assert "secret" in capfd.readouterr().err, "the log has it all"
-
-
-def test_a_process_that_only_waits_is_not_at_work(own_run: Run) -> None:
-    with jobs.told(own_run, "saliency") as report:
-        report(place.IDLE, 0, 0)
-        assert not place.job(own_run, "saliency").at_work  # type: ignore[union-attr]
-
-
 def test_a_point_is_asked_for_of_the_process_that_is_there(own_run: Run, started: list[list[str]]) -> None:
     place.want(own_run, 4)
     place.want(own_run, 5)
     assert place.wanted(own_run) == 5
     assert len(started) == 1
-    place.note(own_run, "saliency", worker=process.identity(), ended=True)
+    write_json(place.note_of(own_run, "saliency"), {"worker": process.identity(), "ended": True})
     place.want(own_run, 6)
     assert started[-1][-4:] == ["--saliency", "6", "--linger", str(place.LINGER)]
 
@@ -144,7 +81,7 @@ def test_a_settled_map_is_asked_for_of_the_process_that_has_umap_loaded(own_run:
     assert place.wanted_settled(own_run) == "dims=3"
     assert [command[-4:] for command in started] == [["--settled", "dims=2", "--linger", str(place.LINGER)]]
     assert place.kind_of(started[0][5:]) == "settled"
-    place.note(own_run, "settled", worker=process.identity(), ended=True)
+    write_json(place.note_of(own_run, "settled"), {"worker": process.identity(), "ended": True})
     made = place.SettledMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32))
     place.write(own_run, place.settled_name("dims=3"), made)
     place.want_settled(own_run, "dims=3")

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from core.errors import BadInput
+from core.files import write_json
 from core.intake import inspection, leftovers, uploads
-from core.runs import process
-from core.runs.files import write_json
+from core.jobs import process
 from core.runs.spec import Spec
 from core.victims import card_of
 from tests.core.intake.test_leftovers import at_work
@@ -38,7 +38,7 @@ def ended(key: str) -> inspection.Inspection:
 
 def note(key: str, **entries: object) -> None:
     inspection.folder_of(key).mkdir(parents=True, exist_ok=True)
-    write_json(inspection.folder_of(key) / "note.json", {"format": 1, "spec": SPEC.to_dict()} | entries)
+    write_json(inspection.folder_of(key) / "note.json", {"format": inspection.FORMAT, "spec": SPEC.to_dict()} | entries)
 
 
 def test_an_inspection_is_done_by_a_process_of_its_own_and_found_again() -> None:
@@ -147,7 +147,7 @@ def test_one_whose_process_is_gone_has_ended() -> None:
 
 
 def test_one_that_is_at_work_says_what_it_does() -> None:
-    note("busy", worker=process.identity(), step="images", done=3, total=7, seconds_left=2.5)
+    note("busy", worker=process.identity(), stage="images", done=3, total=7, left=2.5)
     found = inspection.state("busy")
     assert found is not None
     assert (found.ended, found.step, found.done, found.total, found.seconds_left) == (False, "images", 3, 7, 2.5)
@@ -165,7 +165,7 @@ def test_cancelling_ends_the_process_and_forgets() -> None:
 def test_cancelling_while_it_unpacks_leaves_nothing_half_unpacked() -> None:
     upload = uploads.keep("images", "photos.zip", io.BytesIO(b"PK"))
     worker = at_work(upload.folder, f"{leftovers.ROOM}/.photos.aaaa")
-    note("busy", step="unpack")
+    note("busy", stage="unpack")
     write_json(inspection.folder_of("busy") / "worker.json", process.identity(worker.pid))
     assert (upload.file.parent / ".photos.aaaa" / "0.png").exists()
     inspection.cancel("busy")

@@ -14,11 +14,11 @@ from PIL import Image
 from core.data import load, zipped
 from core.data.imageset import ImageSet
 from core.errors import BadInput
+from core.files import write_json
 from core.intake import inspection, recognition, uploads
 from core.intake.recognition import MOST_PICTURES, SIDE, inspect
 from core.models.classifier import Classifier
 from core.models.weights import read_weights
-from core.runs.files import write_json
 from core.runs.spec import Spec
 from core.victims import card_of
 
@@ -243,17 +243,9 @@ def failed(order: Spec) -> dict[str, Any]:
     """What the process of an inspection leaves as its failure."""
     folder = inspection.folder_of("key")
     folder.mkdir(parents=True)
-    write_json(folder / "note.json", {"format": 1, "spec": order.to_dict()})
+    write_json(folder / "note.json", {"format": inspection.FORMAT, "spec": order.to_dict()})
     assert recognition.main("key") == 1
     found = inspection.state("key")
     assert found is not None
     assert found.ended
     return found.failure
-
-
-@pytest.mark.parametrize(
-    ("done", "total", "seconds", "expected"),
-    [(25, 100, 10.0, 30.0), (100, 100, 10.0, 0.0), (0, 100, 9.0, None), (0, 0, 9.0, None), (25, 100, 0.2, None)],
-)
-def test_what_is_left_of_a_step_goes_by_its_pace(done: int, total: int, seconds: float, expected: float | None) -> None:
-    assert recognition.left(done, total, seconds) == expected

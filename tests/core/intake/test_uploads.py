@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from core import paths
 from core.errors import BadInput
+from core.files import write_json
 from core.intake import inspection, leftovers, uploads
+from core.jobs.process import identity
 from core.runs import record
-from core.runs.files import write_json
-from core.runs.process import identity
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -201,7 +201,7 @@ def test_removing_images_removes_the_small_pictures_made_of_them() -> None:
     folder = inspection.folder_of("abc")
     folder.mkdir(parents=True)
     spec = Spec(weights=str(weights.path), images=str(images.path)).to_dict()
-    write_json(folder / "note.json", {"format": 1, "spec": spec, "ended": True})
+    write_json(folder / "note.json", {"format": inspection.FORMAT, "spec": spec, "ended": True})
     uploads.remove(images)
     assert not (run.folder / "thumbs.webp").exists()
     assert not (run.folder / "examples.npz").exists()

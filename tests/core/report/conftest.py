@@ -13,8 +13,9 @@ import pytest
 
 from core import paths, victims
 from core.events import Event, Finished, Frame, Measured, Scanned, StageStarted
+from core.files import write_json
 from core.report import Wording, gather
-from core.runs.files import EventWriter, write_json
+from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run
 from core.runs.spec import Spec
 from core.words import Words

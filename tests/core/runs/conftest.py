@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import psutil
 import pytest
 
 from core import paths, victims
-from core.runs import process, supervisor
+from core.jobs import process
+from core.jobs.spawn import ROOT
+from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -35,23 +36,10 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Waits for a condition; how long it takes is no matter, only that it comes."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline, "this never came"
-            time.sleep(0.01)
-
-    return wait
-
-
-@pytest.fixture
 def fake_worker(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
     """The supervisor starts ``fake_worker.py``; workers of the runs put into the list do not outlive the test."""
     script = Path(__file__).with_name("fake_worker.py")
-    monkeypatch.setenv("PYTHONPATH", str(supervisor.ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(supervisor, "worker_command", lambda run: [sys.executable, str(script), str(run.folder)])
     runs: list[Run] = []
     yield runs

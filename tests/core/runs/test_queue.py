@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from core.errors import BadInput
-from core.runs import process, queue, record, supervisor
+from core.jobs import process
+from core.runs import queue, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 

@@ -16,8 +16,10 @@ import pytest
 from core import paths
 from core.errors import BadInput
 from core.events import Progress
-from core.runs import process, record
-from core.runs.files import MB, EventWriter
+from core.files import MB
+from core.jobs import process
+from core.runs import record
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 

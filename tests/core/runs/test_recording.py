@@ -12,7 +12,7 @@ from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.events import Finished, Frame, Step
 from core.runs import record, recording
-from core.runs.files import EventWriter
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 

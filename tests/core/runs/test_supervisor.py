@@ -15,7 +15,9 @@ import pytest
 
 from core.errors import BadInput
 from core.events import Finished, Frame, Steered
-from core.runs import hashes, process, record, supervisor
+from core.jobs import process
+from core.jobs.spawn import ROOT
+from core.runs import hashes, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -184,9 +186,7 @@ def test_of_many_that_resume_one_wins(halfway: Run, until: Until) -> None:
 
 
 def test_of_two_workers_on_one_run_the_second_leaves_it_alone(halfway: Run, until: Until) -> None:
-    second = subprocess.run(
-        supervisor.worker_command(halfway), cwd=supervisor.ROOT, capture_output=True, text=True, check=False
-    )
+    second = subprocess.run(supervisor.worker_command(halfway), cwd=ROOT, capture_output=True, text=True, check=False)
     assert second.returncode != 0
     assert "already has a worker" in second.stderr
     finish(halfway, until)
@@ -254,4 +254,4 @@ def test_the_worker_stands_in_the_project_and_logs(spec: Spec, fake_worker: list
     run = supervisor.start(spec)
     log = run.folder / "worker.log"
     until(lambda: log.exists() and log.read_text().endswith("\n"))
-    assert log.read_text().split() == [str(supervisor.ROOT), os.environ["DISSOLVE_HOME"], "True"]
+    assert log.read_text().split() == [str(ROOT), os.environ["DISSOLVE_HOME"], "True"]

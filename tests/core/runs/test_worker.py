@@ -14,7 +14,8 @@ import pytest
 
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Frame, Progress, Scanned, Steered
-from core.runs import process, record, worker
+from core.jobs import process
+from core.runs import record, worker
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering

@@ -19,7 +19,7 @@ BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
 @BOTH
 def test_an_inspection_at_work_says_what_it_does(open_page: Open, look: Callable[..., str], lang: str) -> None:
-    look(ended=False, step="unpack", done=30, total=120, seconds_left=65.2, result={"found": RESULT["found"]})
+    look(ended=False, stage="unpack", done=30, total=120, left=65.2, result={"found": RESULT["found"]})
     app = open_page("examine", lang)
     app.query_params["look"] = KEY
     app.run()

@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.explore import place
 from core.explore.settled import Settled
-from core.runs import process
+from core.files import write_json
+from core.jobs import process
+from core.jobs.note import IDLE
 from core.runs.record import Run
 from dashboard.components.settled_map import WANTED
 from dashboard.i18n import catalogue
@@ -92,7 +94,7 @@ def test_the_page_waits_for_the_map_as_long_as_it_is_being_drawn(
     assert not settled_map.awaited(run)
     settled_map.want(run, Settled())
     assert not settled_map.awaited(run), "nobody draws it"
-    place.note(run, "settled", worker=process.identity(), stage=place.IDLE)
+    write_json(place.note_of(run, "settled"), {"worker": process.identity(), "stage": IDLE})
     assert settled_map.awaited(run)
     made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
     place.write(run, place.settled_name(Settled().key), made)

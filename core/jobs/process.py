@@ -1,0 +1,31 @@
+"""Which process is at work: known by its number AND its start time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+
+# A process's start time is reckoned from the machine's boot time, which shifts by up to a second when the clock is set.
+TOLERANCE = 2.0
+
+
+def identity(pid: int | None = None) -> dict[str, Any]:
+    """``{"pid", "started"}`` of a process, ``started`` in seconds since 1970; of this process by default."""
+    process = psutil.Process(pid)
+    return {"pid": process.pid, "started": process.create_time()}
+
+
+def find(worker: dict[str, Any] | None) -> psutil.Process | None:
+    """The very process that ``identity`` described, or None if it is gone.
+
+    A process of the same number that started at another time is someone else; a zombie (ended, not yet collected by
+    its parent) is gone.
+    """
+    try:
+        process = psutil.Process(int(worker["pid"])) if worker else None
+        if process is None or abs(process.create_time() - float(worker["started"])) > TOLERANCE:  # type: ignore[index]
+            return None
+        return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else process
+    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
+        return None
