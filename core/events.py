@@ -60,7 +60,7 @@ class Scanned(Event):
     reaches the attack rate, one per class (None: never reached), and ``attack_rates``, percent, of what was kept.
     ``form``: that form, "mask", "pixel" or "smooth". ``suspicion``: one per class (``core.scan.scan``).
     ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.scan.verdict``).
-    ``trigger``: file in the run's folder, see ``core.runs.arrays.TriggerArrays``.
+    ``trigger``: file in the run's folder, see ``core.triggers.kept.KeptTriggers``.
     """
 
     type: ClassVar[str] = "scanned"

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from core.events import Frame, Scanned
-from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
+from core.runs.arrays import Examples, FrameArrays, Samples
 from core.runs.event_log import EventReader
 from core.runs.record import Run
+from core.triggers.kept import KeptTriggers
 from dashboard.components.stage import StagePayload
 
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
@@ -158,13 +159,13 @@ def picture(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def trigger_picture(trigger: TriggerArrays) -> str:
+def trigger_picture(trigger: KeptTriggers) -> str:
     """The reconstructed trigger as a data URI: the pattern, as opaque as the mask, cut out with some air around it."""
     pixels = np.nan_to_num(np.concatenate([trigger.pattern, trigger.mask]).transpose(1, 2, 0))
     return picture(_bytes(pixels[_around(pixels[..., 3])]))
 
 
-def stamped(trigger: TriggerArrays, image: np.ndarray) -> np.ndarray:
+def stamped(trigger: KeptTriggers, image: np.ndarray) -> np.ndarray:
     """The image, uint8 (h, w, 3), with the first reconstructed trigger on it."""
     return _bytes(trigger.on(image / 255))
 

@@ -9,7 +9,7 @@ import torch
 
 from core.compute.returning import Returning
 from core.defenses import DEFENCES
-from core.engine.state import PUSH, Clock, State
+from core.engine.state import Clock, State
 from core.events import Event, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan.restarts import Effort, restarts
@@ -17,7 +17,7 @@ from core.scan.scan import Scan, scan
 from core.scan.unlearned import asked, clear, fallen_back
 from core.scan.verdict import Verdict, judge
 from core.scan.warped import nearest, warped
-from core.triggers.reconstructed import Confidence, Reconstructed
+from core.triggers.reconstructed import Confidence, Reconstructed, kept
 
 # Shares of the stage's progress: three forms, and what the triggers from other starts, or unlearning, takes.
 SCAN, MORE = 300, 60
@@ -135,8 +135,4 @@ def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstruc
 
 def written(state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger") -> str:
     """Puts triggers on record; the name of their file."""
-    push = PUSH[confidence]
-    rows = [
-        (one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found
-    ]
-    return state.run.write_triggers(rows, which)
+    return state.run.write_triggers(kept(found, confidence), which)

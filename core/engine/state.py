@@ -14,15 +14,11 @@ from core.engine.subject import Subject
 from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps, seconds_by_stage
 from core.featuremap.frames import FrameTaker
 from core.models.classifier import Classifier
-from core.runs.arrays import FORMS, TriggerFile
+from core.runs.arrays import TriggerFile
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
-from core.triggers.reconstructed import Confidence, Reconstructed
-
-# As numbers in the record's array ``push``, whose values are older than the names.
-PUSH = {Confidence.SURE: 1.0, Confidence.DOUBTFUL: 1.5, Confidence.NONE: 0.0}
-CONFIDENCE = {push: confidence for confidence, push in PUSH.items()}
+from core.triggers.reconstructed import Reconstructed, recalled
 
 Kept = tuple[Classifier, Measured, bool]  # the purified model, its figures, and whether BA holds
 
@@ -107,17 +103,7 @@ class State:
 
     def _recalled(self, which: TriggerFile) -> list[Reconstructed]:
         found = self.run.triggers(which)
-        if found is None:
-            return []
-        masks, patterns = (torch.from_numpy(part).to(self.device) for part in (found.masks, found.patterns))
-        return [
-            Reconstructed(
-                FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), CONFIDENCE[float(push)]
-            )
-            for form, target, push, mask, pattern in zip(
-                found.forms, found.targets, found.push, masks, patterns, strict=True
-            )
-        ]
+        return [] if found is None else recalled(found, self.device)
 
 
 class Clock:

@@ -18,7 +18,7 @@ from core.models.classifier import Classifier
 from core.runs import hashes
 from core.runs.arrays import Samples
 from core.runs.record import Run
-from core.triggers.reconstructed import Reconstructed
+from core.triggers.reconstructed import recalled
 
 Trigger = Callable[[Tensor], Tensor]
 
@@ -72,7 +72,7 @@ def material(run: Run) -> Material:
     models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
     for model in models:
         model.precision = precision(device)  # as in the run
-    return Material(tuple(models), samples, images, _trigger(run, subject), device)
+    return Material(tuple(models), samples, images, _trigger(run, subject, device), device)
 
 
 def _purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
@@ -89,7 +89,7 @@ def _purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None
     return load_subject(replace(run.spec, weights=str(path), arch=arch, normalize=subject.normalize), images).model
 
 
-def _trigger(run: Run, subject: Subject) -> Trigger:
+def _trigger(run: Run, subject: Subject, device: torch.device) -> Trigger:
     """The real trigger where it is known, else the first reconstructed one, as on the map."""
     if subject.trigger is not None:
         return subject.trigger
@@ -100,6 +100,4 @@ def _trigger(run: Run, subject: Subject) -> Trigger:
             f"The run {run.id} keeps no reconstructed trigger, so its images with the trigger cannot be made again.",
             run=run.id,
         )
-    form = found.form
-    pattern, mask = torch.from_numpy(found.patterns[0]), torch.from_numpy(found.masks[0])
-    return Reconstructed(form, pattern, mask if form == "mask" else None, int(found.targets[0]))
+    return recalled(found, device)[0]

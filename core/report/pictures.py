@@ -7,13 +7,13 @@ import io
 
 import numpy as np
 
-from core.runs.arrays import TriggerArrays
+from core.triggers.kept import KeptTriggers
 
 LARGEST = 96  # pixels a side, as kept in the page
 GREY = 0.92  # behind a trigger that has a place
 
 
-def trigger_alone(trigger: TriggerArrays) -> str:
+def trigger_alone(trigger: KeptTriggers) -> str:
     """The first reconstructed trigger at its place in the picture, on grey, as a data URI.
 
     One that is added to every pixel is shown as strong as can be: it is faint by nature.
@@ -22,12 +22,12 @@ def trigger_alone(trigger: TriggerArrays) -> str:
     return data_uri(pattern if not has_place(trigger) else (1 - mask) * GREY + mask * pattern)
 
 
-def trigger_on(trigger: TriggerArrays, image: np.ndarray) -> str:
+def trigger_on(trigger: KeptTriggers, image: np.ndarray) -> str:
     """The image, uint8 (h, w, 3), with the first reconstructed trigger on it, as a data URI."""
     return data_uri(trigger.on(image / 255))
 
 
-def has_place(trigger: TriggerArrays) -> bool:
+def has_place(trigger: KeptTriggers) -> bool:
     """Whether the first trigger lies under a mask, and does not change the whole picture."""
     return trigger.form == "mask"
 

@@ -8,7 +8,6 @@ import json
 import sys
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from core.errors import BadInput
 from core.files import write_atomic, write_json
+from core.triggers.kept import KeptTriggers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,78 +58,7 @@ class Examples(NamedTuple):
     triggered: np.ndarray
 
 
-FORMS = ("mask", "pixel", "smooth", "warp")
 TriggerFile = Literal["trigger", "restarts", "fresh"]  # of the scan, of the purification, of the proof of its cure
-
-
-class TriggerArrays(NamedTuple):
-    """The reconstructed triggers, the one that shows the backdoor best first.
-
-    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``push`` float32 (k,), 0 or more; ``masks``
-    float32 (k, 1, h, w), 0-1, used by the form that has one alone; ``patterns`` float32 (k, 3, h, w): colours 0-1 under
-    a mask, what is added, -1 to 1, or how far to the right and down a warp takes each pixel from, in pixels (and 0).
-    """
-
-    forms: np.ndarray
-    targets: np.ndarray
-    push: np.ndarray
-    masks: np.ndarray
-    patterns: np.ndarray
-
-    @property
-    def form(self) -> str:
-        """The first trigger's."""
-        return FORMS[int(self.forms[0])]
-
-    def on(self, image: np.ndarray) -> np.ndarray:
-        """The image, float (h, w, 3), with the first trigger on it; what is added may lead out of 0-1."""
-        pattern = np.nan_to_num(self.patterns[0]).transpose(1, 2, 0)
-        if self.form == "warp":
-            return _bent(image, pattern)
-        if self.form != "mask":
-            return image + pattern
-        mask = np.nan_to_num(self.masks[0]).transpose(1, 2, 0)
-        return (1 - mask) * image + mask * pattern
-
-    @property
-    def mask(self) -> np.ndarray:
-        """The first trigger's opacity, (1, h, w), 0-1: for one that is added, how much of it there is."""
-        if self.form == "mask":
-            return self.masks[0]
-        if self.form == "warp":
-            return np.ones_like(self.patterns[0][:1])
-        amount = np.abs(self.patterns[0]).max(0, keepdims=True)
-        return amount / max(float(amount.max()), 1e-6)
-
-    @property
-    def pattern(self) -> np.ndarray:
-        """The first trigger's colours, (3, h, w), 0-1: for one that is added, on grey and as strong as can be shown;
-        for a warp, what it makes of a grid."""
-        if self.form == "mask":
-            return self.patterns[0]
-        if self.form == "warp":
-            return self.on(_grid(*self.patterns[0].shape[1:])).transpose(2, 0, 1)
-        return 0.5 + 0.5 * self.patterns[0] / max(float(np.abs(self.patterns[0]).max()), 1e-6)
-
-
-def _bent(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Each pixel from where ``shift`` (h, w, 2 or more: right, down) says, bilinearly, the edge held."""
-    h, w = image.shape[:2]
-    rows, columns = np.mgrid[:h, :w]
-    y, x = np.clip(rows + shift[..., 1], 0, h - 1), np.clip(columns + shift[..., 0], 0, w - 1)
-    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
-    below, right = np.minimum(top + 1, h - 1), np.minimum(left + 1, w - 1)
-    down, across = (y - top)[..., None], (x - left)[..., None]
-    upper = (1 - across) * image[top, left] + across * image[top, right]
-    lower = (1 - across) * image[below, left] + across * image[below, right]
-    return (1 - down) * upper + down * lower
-
-
-def _grid(h: int, w: int) -> np.ndarray:
-    """Lines on grey, float (h, w, 3)."""
-    rows, columns = np.mgrid[:h, :w]
-    lines = (rows % max(2, h // 8) == 0) | (columns % max(2, w // 8) == 0)
-    return np.repeat(np.where(lines, 0.95, 0.35)[..., None], 3, 2)
 
 
 class RunArrays:
@@ -208,25 +137,13 @@ class RunArrays:
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
 
-    def triggers(self, which: TriggerFile = "trigger") -> TriggerArrays | None:
+    def triggers(self, which: TriggerFile = "trigger") -> KeptTriggers | None:
         """The reconstructed triggers of one kind; None before that was done."""
-        return read_arrays(self.folder / f"{which}.npz", TriggerArrays)
+        return read_arrays(self.folder / f"{which}.npz", KeptTriggers)
 
-    def write_triggers(self, found: Sequence[tuple[str, int, float, Any, Any]], which: TriggerFile = "trigger") -> str:
-        """Write reconstructed triggers and return the file's name, for the event that follows.
-
-        Args:
-            found: form, target, push, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one.
-            which: what they are for.
-        """
-        patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
-        blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
-        masks = [blank if mask is None else np.asarray(mask, np.float32) for *_, mask, _ in found]
-        forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
-        targets = np.array([target for _, target, *_ in found], np.int32)
-        push = np.array([sure for _, _, sure, _, _ in found], np.float32)
-        arrays = TriggerArrays(forms, targets, push, np.stack(masks), patterns)
-        write_arrays(self.folder / f"{which}.npz", arrays)
+    def write_triggers(self, found: KeptTriggers, which: TriggerFile = "trigger") -> str:
+        """Write reconstructed triggers and return the file's name, for the event that follows."""
+        write_arrays(self.folder / f"{which}.npz", found)
         return f"{which}.npz"
 
     @property

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from core.triggers.kept import FORMS, KeptTriggers
 
 
 def stamp(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
@@ -30,6 +33,10 @@ class Confidence(Enum):
     NONE = "none"  # no sign: nobody's trigger
     DOUBTFUL = "doubtful"  # it may be another class's, or a poor copy
     SURE = "sure"
+
+
+# as numbers in the record's array ``push``, whose values are older than the names
+PUSH = {Confidence.SURE: 1.0, Confidence.DOUBTFUL: 1.5, Confidence.NONE: 0.0}
 
 
 @dataclass(frozen=True)
@@ -66,3 +73,24 @@ class Reconstructed:
         if self.mask is None:
             return (images + pattern).clamp(0, 1)
         return stamp(images, self.mask.to(images), pattern)
+
+
+def kept(found: Sequence[Reconstructed], confidence: Confidence) -> KeptTriggers:
+    """Triggers, at least one, for a run's record."""
+    push = PUSH[confidence]
+    return KeptTriggers.of(
+        [(one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found]
+    )
+
+
+def recalled(found: KeptTriggers, device: torch.device) -> list[Reconstructed]:
+    """The triggers of a record."""
+    confidence = {push: sure for sure, push in PUSH.items()}
+    masks, patterns = (torch.from_numpy(part).to(device) for part in (found.masks, found.patterns))
+    rows = zip(found.forms, found.targets, found.push, masks, patterns, strict=True)
+    return [
+        Reconstructed(
+            FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), confidence[float(push)]
+        )
+        for form, target, push, mask, pattern in rows
+    ]

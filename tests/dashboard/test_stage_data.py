@@ -11,10 +11,11 @@ from PIL import Image
 
 from core.events import Frame, Scanned
 from core.runs import record
-from core.runs.arrays import FORMS, RunArrays, TriggerArrays
+from core.runs.arrays import RunArrays
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.triggers.kept import FORMS, KeptTriggers
 from dashboard.components.stage import TEXT_KEYS, StagePayload, pack
 from dashboard.stage_data import RunCache, payload_from_run, picture, stamped, trigger_picture
 
@@ -87,7 +88,7 @@ def test_the_scan_brings_target_and_trigger(run):
     prepare(run)
     cache = RunCache()
     assert look(run, cache).trigger_uri is None
-    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
+    name = run.write_triggers(KeptTriggers.of([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))]))
     append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
     made = look(run, cache)
     assert made.target == 2
@@ -126,8 +127,8 @@ def test_pictures_keep_their_pixels_and_large_ones_shrink():
     assert max(decode(picture(np.zeros((300, 200, 3), np.uint8))).size) == 96
 
 
-def triggers(form: str, mask: np.ndarray, pattern: np.ndarray) -> TriggerArrays:
-    return TriggerArrays(np.array([FORMS.index(form)]), np.array([2]), np.ones(1), mask[None], pattern[None])
+def triggers(form: str, mask: np.ndarray, pattern: np.ndarray) -> KeptTriggers:
+    return KeptTriggers(np.array([FORMS.index(form)]), np.array([2]), np.ones(1), mask[None], pattern[None])
 
 
 def test_the_trigger_is_as_opaque_as_its_mask():
@@ -169,7 +170,7 @@ def test_the_trigger_on_an_image_is_what_the_model_would_see():
 
 def test_an_image_with_the_trigger_is_shown_only_where_pixels_are_kept(run):
     prepare(run)
-    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
+    name = run.write_triggers(KeptTriggers.of([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))]))
     append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
     assert look(run, RunCache()).trigger_on_uri is None
     run.write_examples([3], np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3), np.uint8))

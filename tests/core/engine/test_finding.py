@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from core.engine import finding, outcome, pipeline
-from core.engine.state import PUSH, State
+from core.engine.state import State
 from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
 from core.runs import steering
 from core.runs.record import Run
 from core.scan import unlearned
 from core.scan.verdict import Verdict
-from core.triggers.reconstructed import Confidence
+from core.triggers.reconstructed import PUSH, Confidence
 from core.victims import card_of
 from tests.core.whole_runs import VICTIM, Done, do, go_on
 

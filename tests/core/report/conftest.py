@@ -18,6 +18,7 @@ from core.report import Wording, gather
 from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run
 from core.runs.spec import Spec
+from core.triggers.kept import KeptTriggers
 from core.words import Words
 
 Make = Callable[..., Run]
@@ -128,7 +129,9 @@ def make_run(home: Path) -> Make:
         if trigger is not None:
             mask = np.zeros((1, 8, 8))
             mask[0, 6:, 6:] = 1
-            run.write_triggers([(trigger, 0, 1.0, mask if trigger == "mask" else None, np.full((3, 8, 8), 0.25))])
+            run.write_triggers(
+                KeptTriggers.of([(trigger, 0, 1.0, mask if trigger == "mask" else None, np.full((3, 8, 8), 0.25))])
+            )
         return run
 
     return make

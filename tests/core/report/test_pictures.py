@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from core.report import pictures
-from core.runs.arrays import FORMS, TriggerArrays
+from core.triggers.kept import FORMS, KeptTriggers
 
 
-def trigger(form: str) -> TriggerArrays:
+def trigger(form: str) -> KeptTriggers:
     """A bright patch low on the right, or a change of a tenth on the left half."""
     masks, patterns = np.zeros((1, 1, 8, 8), np.float32), np.zeros((1, 3, 8, 8), np.float32)
     if form == "mask":
@@ -19,7 +19,7 @@ def trigger(form: str) -> TriggerArrays:
     else:
         patterns[..., :4] = 0.1
     one = np.ones(1)
-    return TriggerArrays(np.array([FORMS.index(form)], np.int8), one.astype(np.int32), one, masks, patterns)
+    return KeptTriggers(np.array([FORMS.index(form)], np.int8), one.astype(np.int32), one, masks, patterns)
 
 
 def pixels(uri: str) -> np.ndarray:

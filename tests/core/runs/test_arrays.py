@@ -13,6 +13,7 @@ from core.errors import BadInput
 from core.runs import arrays, record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.triggers.kept import KeptTriggers
 
 
 @pytest.fixture
@@ -58,7 +59,10 @@ def test_samples_examples_and_trigger_come_back(run: Run) -> None:
     run.write_samples([7, 9, 7, 9], [0, 1, 0, 1], [False, False, True, True], [-1, -1, 0, 1])
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     run.write_examples([2, 3], images, 255 - images)
-    assert run.write_triggers([("mask", 0, 1.0, torch.full((1, 8, 8), 0.5), torch.ones(3, 8, 8))]) == "trigger.npz"
+    assert (
+        run.write_triggers(KeptTriggers.of([("mask", 0, 1.0, torch.full((1, 8, 8), 0.5), torch.ones(3, 8, 8))]))
+        == "trigger.npz"
+    )
     samples, examples, trigger = run.samples, run.examples(), run.triggers()
     assert samples is not None
     assert examples is not None
@@ -74,7 +78,7 @@ def test_triggers_of_each_kind_have_a_file_of_their_own(run: Run) -> None:
     kinds: list[arrays.TriggerFile] = ["trigger", "restarts", "fresh"]
     for number, which in enumerate(kinds):
         rows = [("pixel", number, 1.0, None, torch.zeros(3, 8, 8))]
-        assert run.write_triggers(rows, which) == f"{which}.npz"
+        assert run.write_triggers(KeptTriggers.of(rows), which) == f"{which}.npz"
     for number, which in enumerate(kinds):
         found = run.triggers(which)
         assert found is not None

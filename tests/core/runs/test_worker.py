@@ -19,6 +19,7 @@ from core.runs import record, worker
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
+from core.triggers.kept import KeptTriggers
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def finishing(run: Run, steering: Steering) -> Iterator[Event]:
         3.5,
         [None, 9.0, 1.0],
         [0.1, 0.99, 1.0],
-        run.write_triggers([("mask", 2, 1.0, np.zeros((1, 4, 4)), np.zeros((3, 4, 4)))]),
+        run.write_triggers(KeptTriggers.of([("mask", 2, 1.0, np.zeros((1, 4, 4)), np.zeros((3, 4, 4)))])),
     )
     yield Finished({"target": 2})
 

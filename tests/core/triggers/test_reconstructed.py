@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.runs.arrays import FORMS, TriggerArrays
+from core.triggers.kept import FORMS, KeptTriggers
 from core.triggers.reconstructed import Reconstructed, bent
 from core.triggers.stamps import shifts
 
@@ -62,7 +62,7 @@ def test_what_pages_show_is_what_the_model_sees(form: str, size: tuple[int, int]
     if form == "warp":
         pattern = torch.cat([shifts(1, size, generator)[0], torch.zeros(1, *size)])
     seen = Reconstructed(form, pattern, mask if form == "mask" else None, 0)(image[None])[0]
-    kept = TriggerArrays(
+    kept = KeptTriggers(
         np.array([FORMS.index(form)]), np.array([0]), np.ones(1), mask.numpy()[None], pattern.numpy()[None]
     )
     shown = kept.on(image.permute(1, 2, 0).numpy()).clip(0, 1)

@@ -14,8 +14,8 @@ from core.defenses import DEFENCES, PRESETS
 from core.events import STAGES
 from core.report.advice import ROWS, Choice
 from core.report.facts import GRADES
-from core.runs.arrays import FORMS
 from core.runs.spec import PROJECTIONS
+from core.triggers.kept import FORMS
 from core.words import LANGUAGES, Words, catalogue
 
 ROOT = Path(__file__).resolve().parents[3]
