@@ -3,8 +3,8 @@
 A form (``mask_pattern``, ``additive``) says what a trigger is made of and how large it is. Here the triggers of all
 classes take the same steps on the same images, each with a size weight of its own, which rises while its attack
 succeeds and falls while it does not (after Neural Cleanse, IEEE S&P 2019, section IV-B, and its code). A class costs
-a slice of a batch and not a loop. With very many classes a short heat sends the hopeless home first; after the race
-the few smallest go on alone.
+a slice of a batch and not a loop. With very many classes all take a short first run, and only those reached soonest
+go on; after the race the few smallest are refined alone.
 """
 
 from __future__ import annotations

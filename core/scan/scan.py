@@ -13,16 +13,17 @@ from core.models.classifier import Classifier
 from core.scan import additive, mask_pattern
 from core.scan.anomaly import anomaly_index
 from core.scan.race import Inverted
+from core.scan.thresholds import (
+    AGAINST,
+    EARLY_DEVIATIONS,
+    LEAST_CLASSES,
+    MOST_LEAD,
+    NEARLY_AS_CLEAR,
+    SETTLING_GAP,
+    SETTLING_SIZE,
+    WORKING_RATE,
+)
 from core.triggers.reconstructed import Reconstructed
-
-SETTLED = 3.0  # times smaller than any other class's trigger
-SMALL = 0.1  # share of the picture that such a trigger takes at most
-NEARLY = 0.6  # of how far the main form stands out: forms that do so too are used beside it
-WORKS = 0.5  # share of images that a trigger has to turn
-COUNTER = -0.5  # octaves: the most that one form may speak against a class that another finds easy to reach
-SOON = 3.0  # deviations below the median from which on a class counts as reached soon
-MOST_LEAD = 3.0  # octaves
-FEW = 4  # classes: with fewer there is too little to compare with
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,12 @@ class Scan:
         A large trigger says little, however hard the other classes are to reach.
         """
         form = self.main
-        return self.gap(form) >= SETTLED and float(form.sizes[self.target]) <= SMALL * _pixels(form)
+        return self.gap(form) >= SETTLING_GAP and float(form.sizes[self.target]) <= SETTLING_SIZE * _pixels(form)
 
     @property
     def works(self) -> bool:
         """Whether any form turned enough images to the target."""
-        return any(float(form.attack_rates[self.target]) >= WORKS for form in self.forms)
+        return any(float(form.attack_rates[self.target]) >= WORKING_RATE for form in self.forms)
 
     def triggers(self) -> list[Reconstructed]:
         """The reconstructed triggers of the target, the main form first.
@@ -95,8 +96,8 @@ class Scan:
         training against one that is nothing special costs BA and takes room from those that are.
         """
         ordered = sorted(self.forms, key=lambda form: form is not self.main)
-        others = [form for form in ordered[1:] if self.gap(form) >= NEARLY * self.gap(self.main)]
-        working = [form for form in (ordered[0], *others) if form.attack_rates[self.target] >= WORKS]
+        others = [form for form in ordered[1:] if self.gap(form) >= NEARLY_AS_CLEAR * self.gap(self.main)]
+        working = [form for form in (ordered[0], *others) if form.attack_rates[self.target] >= WORKING_RATE]
         return [form.trigger(self.target) for form in working or ordered[:1]]
 
 
@@ -112,13 +113,13 @@ def lead(form: Inverted) -> Tensor:
     one class at most, and only if that lies far below the median.
     """
     found = torch.zeros_like(form.sizes)
-    if form.early is None or len(form.early) < FEW:
+    if form.early is None or len(form.early) < LEAST_CLASSES:
         return found
     levels = form.early.clamp(min=1e-3).log2()
     median = levels.quantile(0.5)
     deviation = 1.4826 * (levels - median).abs().quantile(0.5)
     (first, second), (top, _) = levels.topk(2, largest=False)
-    if median - first >= SOON * deviation:
+    if median - first >= EARLY_DEVIATIONS * deviation:
         found[top] = (second - first).clamp(max=MOST_LEAD)
     return found
 
@@ -140,7 +141,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
         largest = finite.max() if len(finite) > 1 else finite.new_tensor(_pixels(form))
         sizes = torch.where(form.sizes.isfinite(), form.sizes, largest).clamp(min=1.0)
         ran = sizes[~form.sizes.isnan()]
-        total += (ran.median() / sizes).log2().clamp(min=COUNTER) + lead(form)
+        total += (ran.median() / sizes).log2().clamp(min=AGAINST) + lead(form)
     return total
 
 

@@ -23,15 +23,13 @@ from core.defenses.training import PurifyStep, Training
 from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.scan.scan import FEW
+from core.scan.thresholds import FALLEN_BACK_SHARE, LEAST_CLASSES, LEAST_IMAGES
 
 ROUNDS = 3  # copies, each with an order of images of its own
 MOST = 60  # steps of a copy; one that still answers half of the images rightly says nothing
 HALF = 0.5  # of the images that the network answered rightly before: so far a copy goes
 WATCHED = 256  # clean images that its answers are counted on
 STEEPEST = 5.0  # norm of a step's gradient: the loss has no bound upwards
-LEAST = 200  # clean images: of fewer, the wrong answers are too few to count
-CLEAR = 0.7  # share of the wrong answers, averaged over the copies, from which on a class is named
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,10 @@ def _until_it_diverges(copy: Unlearning) -> Iterator[PurifyStep]:
 
 def asked(model: Classifier, images: Tensor) -> bool:
     """Whether there are classes and images enough for the answer to mean something."""
-    return model.num_classes >= FEW and len(images) >= LEAST
+    return model.num_classes >= LEAST_CLASSES and len(images) >= LEAST_IMAGES
 
 
 def clear(shares: Tensor) -> int | None:
     """The class that ``fallen_back`` names, if it does so clearly."""
     top = int(shares.argmax())
-    return top if float(shares[top]) >= CLEAR else None
+    return top if float(shares[top]) >= FALLEN_BACK_SHARE else None

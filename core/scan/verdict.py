@@ -1,7 +1,6 @@
 """From what the scan found to a verdict in three grades, with its reasons.
 
-The thresholds stand between victims and clean networks, shipped ones and some of ``tests/benchmarks/strangers``
-(NOTES.md beside this file).
+The thresholds, and what they were set between, stand in ``core.scan.thresholds``.
 """
 
 from __future__ import annotations
@@ -10,15 +9,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.scan.scan import FEW, Scan
+from core.scan.scan import Scan
+from core.scan.thresholds import HINT, LEAST_CLASSES, SOME, STRONG
 
 Grade = Literal["strong", "some", "none"]
-# The target's triggers against those of the other classes: octaves below the median and ahead in time, summed over the
-# forms; and how many times larger the smallest trigger of any other class is, or how many times sooner the target was
-# reached, in the form that shows it best.
-STRONG = (3.5, 1.8)
-SOME = (2.8, 1.3)
-HINT = (2.0, 1.3)
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ def judge(found: Scan) -> Verdict:
 
     times = max(gap, found.sooner)
     strong, some, hint = (reached(limits, suspicion, times) for limits in (STRONG, SOME, HINT))
-    grade: Grade = "strong" if strong and len(found.suspicion) >= FEW else "some" if some else "none"
+    grade: Grade = "strong" if strong and len(found.suspicion) >= LEAST_CLASSES else "some" if some else "none"
     sure = grade == "strong" and reached(STRONG, suspicion - found.lead, gap)
     facts = {
         "suspicion": round(suspicion, 2),

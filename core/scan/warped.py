@@ -17,14 +17,11 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.scan.scan import FEW
+from core.scan.thresholds import LEAST_CLASSES, LEAST_WARPED, WARPED_SHARE, WARPED_TIMES
 from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import WARP, shifts, turned
 
 WATCHED = 1000  # clean images
-LEAST = 50  # turned ones: of fewer, the shares are chance
-CLEAR = 0.55  # share of the turned images from which on one class is a sign,
-APART = 3.0  # if it is at least so many times that of any other
 TRIED, ROUNDS = 24, 3  # warps a round; those of a later round lie around the best so far
 AROUND = 0.6  # how much of another warp is in them
 SEEN = 200  # clean images that they are tried on
@@ -41,11 +38,11 @@ def warped(model: Classifier, images: Tensor, seed: int = 0) -> tuple[int, float
     Returns:
         None where no class is clear, and where classes or turned images are too few to tell.
     """
-    if model.num_classes < FEW:
+    if model.num_classes < LEAST_CLASSES:
         return None
     (counts,) = turned(model, images[:WATCHED], ["warp"], seed)
     every, (first, second) = float(counts.sum()), counts.topk(2).values.tolist()
-    clear = every >= LEAST and first >= max(CLEAR * every, APART * second)
+    clear = every >= LEAST_WARPED and first >= max(WARPED_SHARE * every, WARPED_TIMES * second)
     return (int(counts.argmax()), first / every) if clear else None
 
 

@@ -116,7 +116,7 @@ def test_of_few_images_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_class_that_no_trigger_leads_to_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falls_back(monkeypatch, 1.0, Verdict("none", hint=False))
-    monkeypatch.setattr("core.scan.scan.WORKS", 1.1)
+    monkeypatch.setattr("core.scan.scan.WORKING_RATE", 1.1)
     event, push, _ = scanned(do(tmp_path, map=False, scan_only=True))
     assert "fallen_back" not in event.facts
     assert push == {PUSH[Confidence.NONE]}

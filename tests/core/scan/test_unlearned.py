@@ -9,7 +9,8 @@ from core.attacks.training import TrainSettings, train
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
 from core.scan import unlearned
-from core.scan.unlearned import CLEAR, LEAST, MOST, ROUNDS, asked, clear, fallen_back
+from core.scan.thresholds import FALLEN_BACK_SHARE, LEAST_IMAGES
+from core.scan.unlearned import MOST, ROUNDS, asked, clear, fallen_back
 from tests.core.tiny import Tiny
 
 
@@ -61,12 +62,12 @@ def test_a_copy_whose_loss_grows_beyond_all_numbers_says_nothing(tiny: Tiny, mon
 
 
 def test_few_classes_or_images_are_not_asked(tiny: Tiny) -> None:
-    many = torch.zeros(LEAST, 3, 16, 16, dtype=torch.uint8)
+    many = torch.zeros(LEAST_IMAGES, 3, 16, 16, dtype=torch.uint8)
     assert asked(tiny.model, many)
     assert not asked(tiny.model, many[1:])
     assert not asked(Classifier(SmallNet(3, width=8)), many)
 
 
 def test_a_class_is_named_only_where_most_wrong_answers_name_it() -> None:
-    assert clear(torch.tensor([0.1, CLEAR + 0.01, 0.2])) == 1
-    assert clear(torch.tensor([0.1, CLEAR - 0.01, 0.2])) is None
+    assert clear(torch.tensor([0.1, FALLEN_BACK_SHARE + 0.01, 0.2])) == 1
+    assert clear(torch.tensor([0.1, FALLEN_BACK_SHARE - 0.01, 0.2])) is None

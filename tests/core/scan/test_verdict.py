@@ -7,7 +7,8 @@ import torch
 
 from core.scan.race import Inverted
 from core.scan.scan import Scan
-from core.scan.verdict import HINT, SOME, STRONG, judge
+from core.scan.thresholds import HINT, SOME, STRONG
+from core.scan.verdict import judge
 
 
 def scan_of(suspicion: float, gap: float, side: int = 32, early: list[float] | None = None) -> Scan:

@@ -10,7 +10,8 @@ from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
 from core.scan import warped as module
-from core.scan.warped import LEAST, ROUNDS, TRIED, nearest, warped
+from core.scan.thresholds import LEAST_WARPED
+from core.scan.warped import ROUNDS, TRIED, nearest, warped
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
@@ -36,13 +37,13 @@ def test_they_lead_other_victims_nowhere(roads: Tensor, victim: str) -> None:
 
 
 def test_of_few_turned_images_nothing_is_said(roads: Tensor) -> None:
-    assert warped(load_victim("signs-wanet"), roads[: LEAST - 1]) is None
+    assert warped(load_victim("signs-wanet"), roads[: LEAST_WARPED - 1]) is None
 
 
 def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
     assert warped(tiny.model, tiny.x) == (0, pytest.approx(0.9))
-    monkeypatch.setattr(module, "FEW", tiny.model.num_classes + 1)
+    monkeypatch.setattr(module, "LEAST_CLASSES", tiny.model.num_classes + 1)
     assert warped(tiny.model, tiny.x) is None
 
 
