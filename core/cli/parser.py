@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = Parser(
-        prog="python -m core",
+        prog="dissolve" if os.path.basename(sys.argv[0]) == "dissolve" else "python -m core",
         formatter_class=Help,
         description="Dissolve: find the backdoor in an image classifier, and purify the classifier.",
         epilog="Try it, with nothing to prepare:\n"
