@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test test-browser test-rest lint bench format
+.PHONY: setup run test test-browser test-rest lint lint-js bench format
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Dissolve needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; run make PYTHON=python3.12, say.") if not (3, 11) <= sys.version_info < (3, 14) else None'
@@ -27,10 +27,16 @@ test-browser: setup
 test-rest: setup
 	$(BIN)/python -m pytest tests --ignore tests/browser
 
-lint: setup
+lint: setup lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The dashboard runs without Node; only whoever changes its JavaScript needs it.
+lint-js:
+	@if command -v npm >/dev/null; then \
+		npm --prefix dashboard install --silent --no-audit --no-fund && npm --prefix dashboard run --silent lint; \
+	else echo "There is no npm here, so the JavaScript was not linted."; fi
 
 format: setup
 	$(BIN)/ruff check --fix .

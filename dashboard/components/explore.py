@@ -8,9 +8,6 @@ in the live view (``stage``), whose ``decode.js`` unpacks them.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +20,7 @@ import streamlit as st
 from core.explore.settled import Settled
 from dashboard.components.stage import ASSETS as STAGE_ASSETS
 from dashboard.components.stage import FrameLike, quantise
+from dashboard.components.wire import bundled, packed
 from dashboard.palette import class_marks
 
 ASSETS = Path(__file__).parent / "explore_assets"
@@ -197,58 +195,44 @@ def _component() -> Callable[..., Any]:
 
 
 def script() -> str:
-    """The room's modules as one: Streamlit runs a component from a blob, where relative imports lead nowhere."""
-    parts = []
-    for path in [STAGE_ASSETS / f"{name}.js" for name in SHARED] + [ASSETS / f"{name}.js" for name in SCRIPTS]:
-        text = path.read_text(encoding="utf-8")
-        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
-        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
-    return "\n".join(parts)
+    """The room's modules as one, after those it shares with the live view."""
+    shared = [STAGE_ASSETS / f"{name}.js" for name in SHARED]
+    return bundled([*shared, *(ASSETS / f"{name}.js" for name in SCRIPTS)])
 
 
 def pack(payload: RoomPayload) -> bytes:
-    """The payload as bytes: magic, length of the header, header (JSON), then the arrays, each aligned to 4.
+    """The payload for the browser.
 
     Raises:
         ValueError: a word of ``TEXT_KEYS`` is missing, or arrays do not fit together.
     """
     _check(payload)
-    body = bytearray()
-    sections: dict[str, list[int]] = {}
-
-    def add(name: str, array: np.ndarray) -> None:
-        sections[name] = [len(body), array.nbytes]
-        body.extend(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-        body.extend(b"\0" * (-len(body) % 4))
-
     wide = np.uint16 if len(payload.class_names) > 256 else np.uint8
     coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
-    add("labels", payload.labels.astype(np.uint16))
-    add("triggered", payload.triggered.astype(np.uint8))
-    add("coords", coords)
-    add("answers", np.stack([np.asarray(frame.answers) for frame in payload.frames]).astype(wide))
-    add("confidence", np.stack([np.asarray(frame.confidence) for frame in payload.frames]).astype(np.uint8))
-    add("index", payload.index.astype(np.int32))
-    add("twin", payload.twin.astype(np.int32))
     near = payload.neighbours if payload.neighbours is not None else np.zeros((0, 0, 0), np.int32)
-    add("neighbours", near.astype(np.int32))
-    add("maps", np.concatenate([np.zeros(0, np.float32), *(layout.coords.ravel() for layout in payload.layouts)]))
+    maps = [np.zeros(0, np.float32), *(layout.coords.ravel() for layout in payload.layouts)]
     scores = [np.rint(255 * np.clip(score.values, 0, 1)).astype(np.uint8) for score in payload.scores]
-    add("suspicion", np.concatenate([np.zeros(0, np.uint8), *scores]))
-    add("thumbs", np.frombuffer(payload.thumbs, np.uint8))
     blank = np.zeros(0, np.uint8)
-    add("salHeat", payload.saliency.heat if payload.saliency else blank)
-    add("salPixels", payload.saliency.pictures if payload.saliency else blank)
-    add("handoutBytes", np.frombuffer(payload.handout.content if payload.handout else b"", np.uint8))
+    arrays: dict[str, np.ndarray] = {
+        "labels": payload.labels.astype(np.uint16),
+        "triggered": payload.triggered.astype(np.uint8),
+        "coords": coords,
+        "answers": np.stack([np.asarray(frame.answers) for frame in payload.frames]).astype(wide),
+        "confidence": np.stack([np.asarray(frame.confidence) for frame in payload.frames]).astype(np.uint8),
+        "index": payload.index.astype(np.int32),
+        "twin": payload.twin.astype(np.int32),
+        "neighbours": near.astype(np.int32),
+        "maps": np.concatenate(maps),
+        "suspicion": np.concatenate([blank, *scores]),
+        "thumbs": np.frombuffer(payload.thumbs, np.uint8),
+        "salHeat": payload.saliency.heat if payload.saliency else blank,
+        "salPixels": payload.saliency.pictures if payload.saliency else blank,
+        "handoutBytes": np.frombuffer(payload.handout.content if payload.handout else b"", np.uint8),
+    }
     header = _header(payload) | {
-        "low": low.tolist(), "scale": scale.tolist(), "wide": wide is np.uint16, "sections": sections,
-        "near": near.shape[2],
+        "low": low.tolist(), "scale": scale.tolist(), "wide": wide is np.uint16, "near": near.shape[2],
     }  # fmt: skip
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    header["digest"] = hashlib.blake2b(text + body, digest_size=12).hexdigest()
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    return MAGIC + struct.pack("<I", len(text)) + text + bytes(body)
+    return packed(MAGIC, header, arrays)
 
 
 def _header(payload: RoomPayload) -> dict[str, Any]:

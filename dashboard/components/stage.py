@@ -7,10 +7,6 @@ so a reload or a second window needs no special case. The same payload again is 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.components import plotly_js
+from dashboard.components.wire import bundled, packed
 from dashboard.palette import class_marks
 
 ASSETS = Path(__file__).parent / "stage_assets"
@@ -192,57 +189,31 @@ def _component() -> Callable[..., Any]:
 
 
 def script() -> str:
-    """The modules of ``stage_assets`` as one module.
-
-    Streamlit runs a component's JavaScript from a blob, where relative imports lead nowhere. So the files, which
-    are modules of their own for editors and tests, are joined in order of use without their imports and exports.
-    """
-    parts = []
-    for name in SCRIPTS:
-        text = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
-        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
-    return "\n".join(parts)
+    """The modules of ``stage_assets`` as one."""
+    return bundled(ASSETS / f"{name}.js" for name in SCRIPTS)
 
 
 def pack(payload: StagePayload, *, plotly_url: str = "", report_playhead: bool = False) -> bytes:
-    """The payload as bytes: magic, length of the header, header (JSON), then the arrays, each aligned to 4.
-
-    Coordinates are 16-bit integers over the box of all frames. The header's ``digest`` changes exactly when
-    anything in the payload does.
+    """The payload for the browser; coordinates are 16-bit integers over the box of all frames.
 
     Raises:
         ValueError: a word of ``TEXT_KEYS`` is missing, or arrays, frames and metrics do not fit together.
     """
     _check(payload)
-    body = bytearray()
-    sections: dict[str, list[int]] = {}
-
-    def add(name: str, array: np.ndarray) -> None:
-        sections[name] = [len(body), array.nbytes]
-        body.extend(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-        body.extend(b"\0" * (-len(body) % 4))
-
     wide = len(payload.class_names) > 256
     coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
-    add("labels", payload.labels.astype(np.uint16))
-    add("triggered", payload.triggered.astype(np.uint8))
-    add("coords", coords)
-    add("answers", _rows(payload, "answers", np.dtype(np.uint16 if wide else np.uint8)))
-    add("confidence", _rows(payload, "confidence", np.dtype(np.uint8)))
     header = _header(payload) | {
-        "low": low.tolist(),
-        "scale": scale.tolist(),
-        "wide": wide,
-        "sections": sections,
-        "plotly": plotly_url,
-        "reportPlayhead": report_playhead,
+        "low": low.tolist(), "scale": scale.tolist(), "wide": wide,
+        "plotly": plotly_url, "reportPlayhead": report_playhead,
+    }  # fmt: skip
+    arrays: dict[str, np.ndarray] = {
+        "labels": payload.labels.astype(np.uint16),
+        "triggered": payload.triggered.astype(np.uint8),
+        "coords": coords,
+        "answers": _rows(payload, "answers", np.dtype(np.uint16 if wide else np.uint8)),
+        "confidence": _rows(payload, "confidence", np.dtype(np.uint8)),
     }
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    header["digest"] = hashlib.blake2b(text + body, digest_size=12).hexdigest()
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    return MAGIC + struct.pack("<I", len(text)) + text + bytes(body)
+    return packed(MAGIC, header, arrays)
 
 
 def quantise(frames: Sequence[np.ndarray], dims: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

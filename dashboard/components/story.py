@@ -6,10 +6,6 @@ milliseconds and asks nothing of the server. Python hands over the weights once 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +15,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.components.wire import bundled, packed
 from dashboard.story_data import Network
 
 ASSETS = Path(__file__).parent / "story_assets"
@@ -78,19 +75,17 @@ def scene(key: str, shown: Scene) -> None:
 
 
 def pack(shown: Scene) -> bytes:
-    """The scene as bytes: magic, length of the header, header (JSON), then the weights, float32, little-endian.
+    """The scene for the browser; the weights of its networks, one after the other, are float32.
 
     Raises:
         ValueError: an unknown mode, a missing word, or names, faces and networks that do not fit together.
     """
     _check(shown)
-    body = bytearray()
-    networks = []
+    networks, weights, start = [], [], 0
     for network in shown.networks:
-        arrays = [array for layer in network.layers for array in (layer.weight, layer.bias)]
-        start = len(body) // 4
-        for array in (*arrays, network.head, network.head_bias):
-            body.extend(np.ascontiguousarray(array, "<f4").tobytes())
+        layers = [array for layer in network.layers for array in (layer.weight, layer.bias)]
+        flat = np.concatenate([np.ravel(array) for array in (*layers, network.head, network.head_bias)])
+        weights.append(flat.astype(np.float32))
         networks.append(
             {
                 "start": start,
@@ -100,6 +95,7 @@ def pack(shown: Scene) -> bytes:
                 "std": list(network.std),
             }
         )
+        start += len(flat)
     header: dict[str, Any] = {
         "mode": shown.mode,
         "networks": networks,
@@ -111,10 +107,7 @@ def pack(shown: Scene) -> bytes:
         "confidence": list(shown.confidence),
         "texts": {name: shown.texts[name] for name in TEXT_KEYS},
     }
-    header["digest"] = hashlib.blake2b(json.dumps(header).encode() + body, digest_size=12).hexdigest()
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    return MAGIC + struct.pack("<I", len(text)) + text + bytes(body)
+    return packed(MAGIC, header, {"weights": np.concatenate(weights)})
 
 
 def _check(shown: Scene) -> None:
@@ -136,10 +129,5 @@ def _component() -> Callable[..., Any]:
 
 
 def script() -> str:
-    """The scene's modules as one: Streamlit runs a component from a blob, where relative imports lead nowhere."""
-    parts = []
-    for name in SCRIPTS:
-        text = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
-        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))
-    return "\n".join(parts)
+    """The scene's modules as one."""
+    return bundled(ASSETS / f"{name}.js" for name in SCRIPTS)

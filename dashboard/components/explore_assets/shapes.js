@@ -17,7 +17,7 @@ export function project({ places, dims, box, n, px, py, depth, camera }, width, 
     }
     return;
   }
-  const scale = (1.45 * AIR * zoom * side) / Math.hypot(...spans);
+  const scale = (AIR * zoom * side) / Math.hypot(...spans); // however it is turned, no corner of the box leaves the field
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   for (let k = 0; k < n; k++) {
     const [a, b, c] = [places[3 * k] - middle[0], places[3 * k + 1] - middle[1], places[3 * k + 2] - middle[2]];

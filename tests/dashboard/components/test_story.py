@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from core import victims
 from dashboard import story_data
 from dashboard.components.story import ASSETS, SCRIPTS, TEXT_KEYS, Scene, pack, script
 from dashboard.story_data import Layer, Network
+from tests.dashboard.javascript import run
 
 # every arithmetic of the page in a Node without a browser: Playwright brings one
 HARNESS = """
@@ -116,11 +116,9 @@ def test_the_network_in_the_browser_agrees_with_torch(tmp_path: Path) -> None:
     made = shown(mode="cured", networks=networks, class_names=names, faces=names)
     (tmp_path / "payload").write_bytes(pack(made))
     (tmp_path / "images").write_bytes(images.numpy().astype("<f4").tobytes())
-    (tmp_path / "net.mjs").write_text((ASSETS / "net.js").read_text())
-    harness = HARNESS.format(net="./net.mjs", payload=str(tmp_path / "payload"), images=str(tmp_path / "images"))
-    (tmp_path / "run.mjs").write_text(harness)
-    done = subprocess.run([node(), str(tmp_path / "run.mjs")], capture_output=True, text=True, check=True)
-    for told, path in zip(json.loads(done.stdout), (card.weights, purified), strict=True):
+    net, payload, given = str(ASSETS / "net.js"), str(tmp_path / "payload"), str(tmp_path / "images")
+    found = run(HARNESS.format(net=net, payload=payload, images=given))
+    for told, path in zip(found, (card.weights, purified), strict=True):
         model = classifier(read_weights(path), card.arch, card.classes, card.mean, card.std)
         with torch.no_grad():
             wanted = model(images)
@@ -129,11 +127,6 @@ def test_the_network_in_the_browser_agrees_with_torch(tmp_path: Path) -> None:
         sure, answers = wanted.softmax(1).max(1)
         assert [one["answer"] for one in told] == answers.tolist()
         assert torch.allclose(torch.tensor([one["confidence"] for one in told]), sure, atol=1e-4)
-
-
-def node() -> str:
-    playwright = pytest.importorskip("playwright")
-    return str(Path(playwright.__file__).parent / "driver" / "node")
 
 
 def test_the_script_is_one_module_with_every_file_in_it() -> None:

@@ -1,0 +1,19 @@
+"""The unit tests of our JavaScript (``js/*.test.mjs``), by node's own runner."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.dashboard.javascript import node
+
+FILES = sorted((Path(__file__).parent / "js").glob("*.test.mjs"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
+def test_unit_tests_in_node_pass(file: Path) -> None:
+    done = subprocess.run([node(), "--test", str(file)], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stdout + done.stderr
+    assert "# pass 0" not in done.stdout
