@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadInput
+from core.registry import loaded
 
 if TYPE_CHECKING:
     from core.attacks.trigger import Trigger
@@ -38,8 +38,7 @@ def make_trigger(name: str, size: tuple[int, int], **settings: Any) -> Trigger:
             attack=name,
             allowed=", ".join(ATTACKS),
         )
-    module, kind = ATTACKS[name].split(":")
-    attack = getattr(import_module(module), kind)
+    attack = loaded(ATTACKS[name])
     try:
         return attack(size, **settings)  # type: ignore[no-any-return]
     except BadInput:

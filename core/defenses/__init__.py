@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from core.registry import loaded
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -109,5 +111,4 @@ def make(
         settings: of ``settings_for``.
         seed: the same on a CPU gives the same model.
     """
-    module, _, name = DEFENCES[defence].place.partition(":")
-    return getattr(import_module(module), name)(victim, images, labels, triggers, settings, seed)
+    return loaded(DEFENCES[defence].place)(victim, images, labels, triggers, settings, seed)  # type: ignore[no-any-return]

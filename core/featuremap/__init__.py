@@ -5,12 +5,11 @@ Light to import (numpy only): each method's module is loaded when a projector of
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 
 from core.errors import BadInput
 from core.featuremap.projector import Projector
+from core.registry import loaded
 
 METHODS: dict[str, str] = {
     "umap": "core.featuremap.umap_frames:UmapFrames",
@@ -43,8 +42,7 @@ def make_projector(method: str, dims: int = 2, seed: int = 0, start: np.ndarray 
         )
     if dims not in (2, 3):
         raise BadInput("projection_dims", f"A map has 2 or 3 dimensions, not {dims}.", dims=dims)
-    module, name = METHODS[method].split(":")
-    return getattr(import_module(module), name)(dims, seed, start)
+    return loaded(METHODS[method])(dims, seed, start)  # type: ignore[no-any-return]
 
 
 def warm_up(method: str = "umap", dims: int = 2) -> None:
