@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import subprocess
@@ -58,8 +59,11 @@ def stop(run: Run) -> None:
     run.tell("stop")
 
 
-def resume(run: Run) -> None:
+def resume(run: Run, threads: int | None = None) -> None:
     """Let a paused run go on; give a lost, stopped or failed one a new worker, which goes on from the last checkpoint.
+
+    Args:
+        threads: as ``spawn``.
 
     Raises:
         BadInput: ``run_already_running``; ``run_not_resumable``, it is done or a recording; as
@@ -79,7 +83,7 @@ def resume(run: Run) -> None:
             raise already_running(run.id)
         run.tell("run")
         run.update(status="queued", queued=record.now(), worker=None, failure=None)
-    spawn(run)
+    spawn(run, threads)
 
 
 def kill(run: Run, grace: float = 5.0) -> None:
@@ -138,8 +142,11 @@ def _require_worker(run: Run) -> None:
         )
 
 
-def spawn(run: Run) -> None:
+def spawn(run: Run, threads: int | None = None) -> None:
     """A worker in a session of its own, so that it outlives this process and no terminal signal reaches it.
+
+    Args:
+        threads: of its computations, where it shares the machine with other workers; else as many as there are cores.
 
     Raises:
         BadInput: ``run_not_started``.
@@ -148,6 +155,7 @@ def spawn(run: Run) -> None:
         with (run.folder / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
                 worker_command(run), cwd=ROOT, start_new_session=True,
+                env=None if threads is None else os.environ | {"OMP_NUM_THREADS": str(threads)},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
     except OSError as error:
