@@ -96,7 +96,8 @@ class Fleet:
             self._note(over=True)
             raise
         self._stage = "done"
-        for item in self.items:
+        self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
+        for item in self.items:  # with the pace that is known by now
             self._tell(item)
         return self._note(over=True)
 
@@ -239,7 +240,6 @@ class Fleet:
         if not over and self._clock() < self._next_note:
             return Standing()
         began = self._clock()
-        self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
         at_work = [item.entry.file for items in self._waiting.values() for item in items]
         standing = Standing(
             models=ranked(item.row for item in self.items),

@@ -118,9 +118,7 @@ def opened(folder: Path, order: Order) -> Iterator[None]:
         require_room(folder)
     before = read_order(folder)
     if is_fleet(folder) and before != order:
-        differs = ", ".join(
-            f"{name} {value or '-'}" for name, value in asdict(before).items() if value != getattr(order, name)
-        ) if before else "another version of Dissolve"  # fmt: skip
+        differs = _differs(before, order) if before else "another version of Dissolve"
         raise BadInput(
             "fleet_other_order",
             f"The fleet in {folder} was made with {differs}; give the same again to go on with it, or another --out.",
@@ -130,6 +128,12 @@ def opened(folder: Path, order: Order) -> Iterator[None]:
         if before is None:
             write_json(folder / SIGN, {"format": FORMAT, **asdict(order)})
         yield
+
+
+def _differs(before: Order, order: Order) -> str:
+    now = asdict(order)
+    parts = [(name, value) for name, value in asdict(before).items() if value != now[name]]
+    return ", ".join(f"{name} {'-' if value == '' else value}" for name, value in parts)
 
 
 @contextlib.contextmanager

@@ -92,34 +92,29 @@ def row(
     """
     found: dict[str, Any] = {"sha256": sha256, "reused": reused}
     spent: dict[str, float] = {}
-    if fault is None and scan is not None:
+    failure = None if fault is None else {"message": fault.message, "code": fault.code, "facts": dict(fault.facts)}
+    if failure is None and scan is not None:
         data = scan.data
         found["run"] = scan.folder.name
         if data["status"] == "done":
             spent = dict(data["result"].get("seconds") or {})
             found |= _scanned(data["result"], entry.exposure) | {"seconds": spent}
-        elif data.get("failure"):
-            fault = failure(data)
-    if fault is not None:
-        found |= {"error": fault.message, "code": fault.code, "facts": dict(fault.facts)}
+        else:
+            failure = data.get("failure")
+    if failure:
+        found |= {"error": failure["message"], "code": failure["code"], "facts": dict(failure.get("facts") or {})}
     if cure is not None:
         found |= _cured(cure)
     if cure_fault is not None:
         found["cure_error"] = cure_fault.message
     what = step.step(
-        found.get("verdict"), found.get("cure"), fault is not None, bool(found.get("cure_error")),
+        found.get("verdict"), found.get("cure"), bool(failure), bool(found.get("cure_error")),
         bool(found.get("caution")),
     )  # fmt: skip
     return Row(
         file=entry.file, weights=entry.weights, images=entry.images, owner=entry.owner, use=entry.use,
         exposure=entry.exposure, step=what, step_seconds=step.seconds(what, spent, per_scan), **found,
     )  # fmt: skip
-
-
-def failure(data: Mapping[str, Any]) -> BadInput:
-    """What ended a run, as its record has it."""
-    noted = data.get("failure") or {}
-    return BadInput(str(noted.get("code", "internal")), str(noted.get("message", "")), **(noted.get("facts") or {}))
 
 
 def _scanned(result: Mapping[str, Any], exposure: int | None) -> dict[str, Any]:
@@ -151,7 +146,7 @@ def _cured(cure: Run) -> dict[str, Any]:
             "handed_out": (cure.folder / "model.safetensors").is_file(),
         }  # fmt: skip
     elif data.get("failure"):
-        found["cure_error"] = failure(data).message
+        found["cure_error"] = data["failure"]["message"]
     return found
 
 
