@@ -67,6 +67,8 @@ class Fleet:
         self._per_scan = step.PURIFY_PER_SCAN
         self._stage = "scan"
         self._total = 0
+        self._worked = 0  # runs that ended in this stage, and not before it
+        self._stage_began = self._began
         self._done: set[str] = set()
         self._runs: dict[str, Run] = {}  # by key: those of this start
         self._waiting: dict[str, list[Item]] = {}  # by key: whose row is told when it ends
@@ -125,6 +127,7 @@ class Fleet:
         by_row = {id(item.row): item for item in self.items if item.row.signs}
         chosen = [by_row[id(found)] for found in ranked(item.row for item in by_row.values())]
         self._stage, self._done, self._total = "purify", set(), len(chosen)
+        self._worked, self._stage_began = 0, self._clock()
         self._note()
         for item in chosen:
             assert item.sha256
@@ -215,6 +218,7 @@ class Fleet:
         elif status == "done":
             with contextlib.suppress(OSError):
                 seen.remember(run)
+        self._worked += 1
         for item in self._waiting.pop(key, []):
             self._over(item)
 
@@ -247,6 +251,9 @@ class Fleet:
             engine=self.engine.name,
             workers=self.engine.workers,
             stage=self._stage,
+            done=len(self._done),
+            total=self._total,
+            seconds_left=None if over else self._seconds_left(),
             at_work=[] if over else at_work,
             created=self._created,
             worker=None if over else process.identity(),
@@ -257,6 +264,11 @@ class Fleet:
         self._hashes.save()
         self._next_note = self._clock() + max(WRITE_EVERY, 20 * (self._clock() - began))
         return standing
+
+    def _seconds_left(self) -> float | None:
+        """At the pace of the runs that ended in this stage; those that were there already took no time."""
+        spent, left = self._clock() - self._stage_began, self._total - len(self._done)
+        return round(spent / self._worked * left, 1) if self._worked else None
 
 
 def go_on_from(scan: Run, run: Run) -> None:
@@ -273,15 +285,11 @@ def keep_picture(run: Run, folder: Path) -> None:
     """Writes the reconstructed trigger of a run as ``pictures/<run>.png``, once."""
     from core.report.pictures import trigger_alone
 
-    path = picture_of(folder, run.folder.name)
+    path = place.picture_of(folder, run.folder.name)
     trigger = None if path.exists() else run.triggers("trigger")
     if trigger is not None:
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, base64.b64decode(trigger_alone(trigger).partition(",")[2]))
-
-
-def picture_of(folder: Path, run: str) -> Path:
-    return folder / "pictures" / f"{run}.png"
 
 
 def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:

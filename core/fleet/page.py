@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import paths
@@ -30,12 +30,15 @@ def write(standing: Standing, folder: Path, language: str) -> Path:
     return save(folder / FILE, build(standing, folder, Words(language)).encode())
 
 
-def build(standing: Standing, folder: Path, words: Words) -> str:
+def build(
+    standing: Standing, folder: Path, words: Words, told: Callable[[Row], str] = lambda row: str(row.error)
+) -> str:
     """The whole file as text.
 
     Args:
         folder: of the fleet, whose runs have the triggers.
         words: of the reader's language.
+        told: why a model could not be looked at; the engine's own sentence, which is English, by default.
     """
     title = words("fleet.report.title")
     head = el(
@@ -52,8 +55,8 @@ def build(standing: Standing, folder: Path, words: Words) -> str:
         _header(standing, folder, words),
         _lead(standing, words),
         _ranking(standing.models, folder, words),
-        _unread(standing.models, words),
-        _notes(standing, words),
+        _unread(standing.models, words, told),
+        _notes(words),
         el("footer", words("report.footer")),
     )
     return f"<!DOCTYPE html>\n{el('html', head, el('body', main), lang=words.language)}\n"
@@ -144,7 +147,7 @@ def _line(number: int, row: Row, folder: Path, words: Words) -> Markup:
         el("td", str(number), cls="rank"),
         el("td", el("img", src=picture, alt=words("fleet.column.picture")) if picture else dash, cls="picture"),
         el("th", row.file, el("small", about) if about else None, scope="row"),
-        el("td", verdict(row, words), el("small", _target(row, words)) if row.signs else None, cls="verdict"),
+        el("td", verdict(row, words), el("small", target(row, words)) if row.signs else None, cls="verdict"),
         el("td", words.percent(row.ba), el("small", f"→ {words.percent(row.ba_after)}") if row.cure else None),
         el(
             "td", words.percent(row.asr_before) if row.signs else dash,
@@ -189,23 +192,24 @@ def next_step(row: Row, words: Words) -> str:
     return words("fleet.step.takes", step=said, time=words.duration(row.step_seconds))
 
 
-def _target(row: Row, words: Words) -> str:
+def target(row: Row, words: Words) -> str:
+    """The class that the signs point to, by number and name."""
     name = words.name(f"class.{row.images}", str(row.target_name))
     return words("fleet.target", number=row.target, name=name)
 
 
-def _unread(rows: Sequence[Row], words: Words) -> Markup | None:
+def _unread(rows: Sequence[Row], words: Words, why: Callable[[Row], str]) -> Markup | None:
     faults = [row for row in rows if row.error]
     if not faults:
         return None
-    told = [el("li", el("b", row.file), " ", row.error) for row in faults[:FAULTS]]
+    told = [el("li", el("b", row.file), " ", why(row)) for row in faults[:FAULTS]]
     rest = len(faults) - FAULTS
     if rest > 0:
         told.append(el("li", words("fleet.report.rest", count=words.count(rest))))
     return el("section", el("h2", words("fleet.report.unread")), el("ul", *told, cls="small"))
 
 
-def _notes(standing: Standing, words: Words) -> Markup:
+def _notes(words: Words) -> Markup:
     keys = ["risk", "exposure", "asr", "covers", "cost"]
     return el(
         "section",

@@ -52,7 +52,8 @@ class Standing:
     """How a fleet stands: the object of ``--json``, and what else its page shows.
 
     ``models``: rows in rank order. ``worker``: the process at work on it, or None. ``at_work``: files that are being
-    looked at. ``stage``: "scan", "purify" or "done". ``seconds``: of this start.
+    looked at. ``stage``: "scan", "purify" or "done"; ``done`` of ``total`` models of it, and
+    ``seconds_left``, estimated, None while unknown. ``seconds``: of this start.
     """
 
     models: Sequence[Row] = ()
@@ -60,6 +61,9 @@ class Standing:
     engine: str = "local"
     workers: int = 1
     stage: str = "scan"
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
     at_work: Sequence[str] = ()
     created: str = ""
     worker: Mapping[str, Any] | None = None
@@ -85,6 +89,10 @@ def default(models: Path | str) -> Path:
 
 def runs_of(folder: Path) -> Path:
     return folder / "runs"
+
+
+def picture_of(folder: Path, run: str) -> Path:
+    return folder / "pictures" / f"{run}.png"
 
 
 def is_fleet(folder: Path) -> bool:

@@ -86,7 +86,7 @@ def test_runs_open_like_any_other_and_triggers_are_kept_as_pictures(fake: Path, 
         assert row.run
         run = Run(tmp_path / "fleet" / "runs" / row.run)
         assert (run.spec.scan_only, run.spec.images, run.spec.enough) == (True, "digits", True)
-        picture = make.picture_of(tmp_path / "fleet", row.run)
+        picture = place.picture_of(tmp_path / "fleet", row.run)
         assert picture.exists() is row.signs
         assert not row.signs or picture.read_bytes().startswith(b"\x89PNG")
 

@@ -60,7 +60,7 @@ def test_two_never_work_on_one_fleet(tmp_path: Path) -> None:
 
 def test_a_standing_is_read_as_it_was_written(tmp_path: Path) -> None:
     row = Row("a.pt", "/a.pt", "digits", exposure=3, risk=12.5, facts={"count": 2}, seconds={"scan": 1.5})
-    standing = Standing([row], 3.5, "local", 2, "purify", ["a.pt"], "2026-03-04T05:06:07+00:00")
+    standing = Standing([row], 3.5, "local", 2, "purify", 1, 2, 3.5, ["a.pt"], "2026-03-04T05:06:07+00:00")
     place.write_standing(tmp_path, standing)
     assert place.read_standing(tmp_path) == standing
     (tmp_path / place.STANDING).write_text("{")
