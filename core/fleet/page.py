@@ -123,13 +123,14 @@ def outlook(rows: Sequence[Row], words: Words) -> list[str]:
 
 
 def _ranking(rows: Sequence[Row], folder: Path, words: Words) -> Markup:
-    shown = [(number, row) for number, row in enumerate(rows, 1) if row.risk is not None][:MOST]
+    judged = [(number, row) for number, row in enumerate(rows, 1) if row.risk is not None]
+    shown = judged[:MOST]
     if not shown:
         return Markup("")
     names = ("rank", "picture", "model", "verdict", "ba", "asr", "risk", "next")
-    head = el("tr", *(el("th", words(f"fleet.column.{name}"), scope="col", cls=name) for name in names))
+    head = el("tr", *(el("th", words(f"fleet.column.{name}"), scope="col", cls=f"c-{name}") for name in names))
     body = [_line(number, row, folder, words) for number, row in shown]
-    rest = len(rows) - len(shown)
+    rest = len(judged) - len(shown)
     return el(
         "section",
         el("h2", words("fleet.report.ranking")),
@@ -144,17 +145,17 @@ def _line(number: int, row: Row, folder: Path, words: Words) -> Markup:
     dash = "–"
     return el(
         "tr",
-        el("td", str(number), cls="rank"),
-        el("td", el("img", src=picture, alt=words("fleet.column.picture")) if picture else dash, cls="picture"),
+        el("td", str(number), cls="c-rank"),
+        el("td", el("img", src=picture, alt=words("fleet.column.picture")) if picture else dash, cls="c-picture"),
         el("th", row.file, el("small", about) if about else None, scope="row"),
-        el("td", verdict(row, words), el("small", target(row, words)) if row.signs else None, cls="verdict"),
+        el("td", verdict(row, words), el("small", target(row, words)) if row.signs else None, cls="c-verdict"),
         el("td", words.percent(row.ba), el("small", f"→ {words.percent(row.ba_after)}") if row.cure else None),
         el(
             "td", words.percent(row.asr_before) if row.signs else dash,
             el("small", f"→ {words.percent(row.asr_after)}") if row.cure else None,
         ),
-        el("td", el("b", f"{row.risk:.0f}"), _bar(row.risk or 0.0), cls="risk"),
-        el("td", next_step(row, words), cls="next"),
+        el("td", el("b", f"{row.risk:.0f}"), _bar(row.risk or 0.0), cls="c-risk"),
+        el("td", next_step(row, words), cls="c-next"),
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class Row:
         cure: grade of the purified model. ba_after, asr_after: percent, of it. handed_out: whether there is one.
         error: the sentence; ``code`` and ``facts``: of it, for another language. cure_error: of the purification.
         sha256: of the weights. run, cure_run: folder names below the fleet's ``runs``.
-        seconds: of work, by stage; of the cure where there is one.
+        seconds: of the scan, by stage. cure_seconds: of the purification, which goes on from the scan and counts it.
         reused: whether the scan was done before, for another fleet or another copy of the same file.
     """
 
@@ -62,6 +62,7 @@ class Row:
     run: str | None = None
     cure_run: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cure_seconds: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
 
     @property
@@ -142,7 +143,7 @@ def _cured(cure: Run) -> dict[str, Any]:
         result = data["result"]
         found |= {
             "cure": result.get("cure"), "ba_after": _number(result.get("ba_after")),
-            "asr_after": _number(result.get("asr_after")), "seconds": dict(result.get("seconds") or {}),
+            "asr_after": _number(result.get("asr_after")), "cure_seconds": dict(result.get("seconds") or {}),
             "handed_out": (cure.folder / "model.safetensors").is_file(),
         }  # fmt: skip
     elif data.get("failure"):

@@ -67,7 +67,7 @@ def told(standing: Standing, folder: Path) -> dict[str, Any]:
                 "cure_error": row.cure_error, "owner": row.owner, "use": row.use, "exposure": row.exposure,
                 "next": row.step, "minutes": minutes(row.step_seconds), "caution": row.caution, "images": row.images,
                 "sha256": row.sha256, "run": row.run, "cure_run": row.cure_run, "seconds": dict(row.seconds),
-                "reused": row.reused,
+                "cure_seconds": dict(row.cure_seconds), "reused": row.reused,
             }
             for row in standing.models
         ],

@@ -146,7 +146,7 @@ def test_the_cost_of_a_purification_is_told_by_those_that_were_made(fake: Path, 
     work(models, tmp_path / "fleet", purify=True)
     (models / "new.pt").write_text("strong-2")
     after = {row.file: row.step_seconds for row in work(models, tmp_path / "fleet").models}
-    assert after["new.pt"] == 2 + 1.5 * 10, "15 s of purification for 10 s of scan"
+    assert after["new.pt"] == 2 + 1.5 * 10, "15 s beyond 10 s of scan"
 
 
 def test_a_worker_that_is_killed_gets_one_more_try_and_holds_up_nobody(fake: Path, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_a_cure_fills_its_columns_and_the_next_step(make_run: Make, tmp_path: Pa
     found = row(entry(scan), scan, cure)
     assert (found.cure, found.ba_after, found.asr_after, found.step) == ("holds", 89.0, 1.5, "rollout")
     assert found.handed_out is False
-    assert found.seconds == {"purify": 9.0}
+    assert found.cure_seconds == {"purify": 9.0}
+    assert found.seconds == row(entry(scan), scan).seconds
     (cure.folder / "model.safetensors").touch()
     assert row(entry(scan), scan, cure).handed_out is True
     assert found.risk == row(entry(scan), scan).risk, "the risk is that of the model as it came"
