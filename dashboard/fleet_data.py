@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,17 +66,6 @@ def shown(rows: Sequence[Row], groups: Collection[str], text: str, order: str) -
     return sorted(found, key=lambda pair: ORDERS[order](pair[1]))
 
 
-def picture(folder: Path, row: Row) -> str | None:
-    """The reconstructed trigger of a model with signs, as a data URI."""
-    if not (row.signs and row.run):
-        return None
-    try:
-        content = place.picture_of(folder, row.run).read_bytes()
-    except OSError:
-        return None
-    return "data:image/png;base64," + base64.b64encode(content).decode()
-
-
 def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.DataFrame:
     """What the page's table shows of some rows, worded, under the names of ``fleet.column.<name>``."""
     import pandas as pd
@@ -85,7 +73,7 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
     told = [
         {
             "rank": number,
-            "picture": picture(folder, row),
+            "picture": page.picture(folder, row),
             "model": row.file,
             "verdict": page.verdict(row, words),
             "target": page.target(row, words) if row.signs else None,

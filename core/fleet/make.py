@@ -17,11 +17,13 @@ from core.fleet.listing import Entry
 from core.fleet.local import Engine
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row, ranked, row
+from core.report.pictures import trigger_alone
 from core.runs import machine, process, record
 from core.runs.files import EventWriter, sweep, write_atomic
 from core.runs.record import Run
 from core.runs.spec import Spec
 
+GREY = 0.6  # 0-1, behind a trigger: in a thumbnail both a light and a dark one stand out from it
 TRIES = 2  # of a run whose worker was lost
 WRITE_EVERY = 2.0  # seconds between two notes of the standing, at least
 
@@ -283,13 +285,11 @@ def go_on_from(scan: Run, run: Run) -> None:
 
 def keep_picture(run: Run, folder: Path) -> None:
     """Writes the reconstructed trigger of a run as ``pictures/<run>.png``, once."""
-    from core.report.pictures import trigger_alone
-
     path = place.picture_of(folder, run.folder.name)
     trigger = None if path.exists() else run.triggers("trigger")
     if trigger is not None:
         path.parent.mkdir(exist_ok=True)
-        write_atomic(path, base64.b64decode(trigger_alone(trigger).partition(",")[2]))
+        write_atomic(path, base64.b64decode(trigger_alone(trigger, GREY).partition(",")[2]))
 
 
 def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:

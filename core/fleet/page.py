@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import paths
-from core.fleet.place import Standing, runs_of
+from core.fleet.place import Standing, picture_of
 from core.fleet.rows import Row, counts
 from core.report.files import save
 from core.report.markup import Markup, el
 from core.report.page import POLICY
-from core.report.pictures import trigger_alone
-from core.runs.record import Run
 from core.words import Words
 
 MOST = 14  # models on the sheet: those of the highest risk
@@ -141,12 +140,12 @@ def _ranking(rows: Sequence[Row], folder: Path, words: Words) -> Markup:
 
 def _line(number: int, row: Row, folder: Path, words: Words) -> Markup:
     about = " · ".join(filter(None, (row.owner, row.use, exposure(row, words))))
-    picture = trigger_picture(row, folder) if row.signs else None
+    shown = picture(folder, row)
     dash = "–"
     return el(
         "tr",
         el("td", str(number), cls="c-rank"),
-        el("td", el("img", src=picture, alt=words("fleet.column.picture")) if picture else dash, cls="c-picture"),
+        el("td", el("img", src=shown, alt=words("fleet.column.picture")) if shown else dash, cls="c-picture"),
         el("th", row.file, el("small", about) if about else None, scope="row"),
         el("td", verdict(row, words), el("small", target(row, words)) if row.signs else None, cls="c-verdict"),
         el("td", words.percent(row.ba), el("small", f"→ {words.percent(row.ba_after)}") if row.cure else None),
@@ -166,10 +165,15 @@ def _bar(value: float) -> Markup:
     return el("svg", track, filled, viewBox="0 0 100 6", aria_hidden="true")
 
 
-def trigger_picture(row: Row, folder: Path) -> str | None:
-    """The reconstructed trigger as a data URI; None where its run has none."""
-    trigger = Run(runs_of(folder) / row.run).triggers("trigger") if row.run else None
-    return None if trigger is None else trigger_alone(trigger)
+def picture(folder: Path, row: Row) -> str | None:
+    """The reconstructed trigger of a model with signs, as a data URI; None where there is none."""
+    if not (row.signs and row.run):
+        return None
+    try:
+        content = picture_of(folder, row.run).read_bytes()
+    except OSError:
+        return None
+    return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def verdict(row: Row, words: Words) -> str:

@@ -15,7 +15,7 @@ from core.fleet.place import Standing
 from core.fleet.rows import Row, counts
 from core.runs.record import Run
 from core.words import Words
-from dashboard import fleet_data, i18n
+from dashboard import fleet_data, i18n, palette
 from dashboard.components import frame
 from dashboard.components.report import reader_zone
 from dashboard.i18n import t
@@ -140,7 +140,9 @@ def _table(rows: list[tuple[int, Row]], folder: Path, words: Words) -> None:
     config |= {
         "rank": st.column_config.NumberColumn(t("fleet.column.rank"), width="small"),
         "picture": st.column_config.ImageColumn(t("fleet.column.picture"), width="small"),
-        "risk": st.column_config.ProgressColumn(t("fleet.column.risk"), min_value=0, max_value=100, format="%.0f"),
+        "risk": st.column_config.ProgressColumn(
+            t("fleet.column.risk"), min_value=0, max_value=100, format="%.0f", color=palette.ATTACK
+        ),
         "ba": st.column_config.NumberColumn(t("fleet.column.ba"), format=t("fleet.percent_format")),
         "asr": st.column_config.NumberColumn(t("fleet.column.asr"), format=t("fleet.percent_format")),
         "exposure": st.column_config.NumberColumn(t("fleet.column.exposure"), width="small"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.fleet import page
+from core.fleet import make, page
 from core.fleet.listing import Entry
 from core.fleet.place import Standing
 from core.fleet.risk import BANDS
@@ -35,6 +35,7 @@ def standing(*rows: Row) -> Standing:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_sheet_is_whole_by_itself_and_shows_triggers(make_run: Make, tmp_path: Path, language: str) -> None:
     run = make_run(tmp_path / "x.pt")
+    make.keep_picture(run, tmp_path / "fleet")
     found = row(Entry("x.pt", str(tmp_path / "x.pt"), "digits", "Ada", "sorting", 4), run)
     text = page.build(standing(found, CLEAN, BROKEN), tmp_path / "fleet", Words(language))
     seen = check(text)
