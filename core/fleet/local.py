@@ -12,6 +12,7 @@ from typing import Protocol
 import psutil
 
 from core.errors import BadInput
+from core.fleet.nursery import Nursery, possible
 from core.runs import record, supervisor
 from core.runs.machine import cores
 from core.runs.record import Run
@@ -51,9 +52,14 @@ class Engine(Protocol):
     def stop(self) -> None:
         """Stops all that is worked on; each run can be gone on with."""
 
+    def close(self) -> None:
+        """Gives back what it holds; to be called when there is no more to do."""
+
 
 class Local:
-    """Worker processes as the dashboard starts them: detached, so that a run that has begun is never lost with us.
+    """Worker processes, detached as those of the dashboard, so that a run that has begun is never lost with us.
+
+    They are forked from one that has torch loaded (``core.fleet.nursery``) where the system can do that.
 
     Args:
         workers: at least 1.
@@ -73,6 +79,7 @@ class Local:
         with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
             self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
         self._sleep, self._clock = sleep, clock
+        self._nursery = Nursery(self.threads) if possible() else None
         self.going: list[Run] = []
 
     @property
@@ -80,12 +87,21 @@ class Local:
         return len(self.going) >= self.workers
 
     def start(self, run: Run) -> None:
+        if self._nursery is not None:
+            self._nursery.ready()  # before the time begins in which a queued run's worker has to report
         status = run.status
         if status in record.ENDED:
-            supervisor.resume(run, self.threads)
+            supervisor.resume(run, self._begin)
         elif run.data.get("worker") is None:
-            supervisor.spawn(run, self.threads)
+            run.update(queued=record.now())
+            self._begin(run)
         self.going.append(run)
+
+    def _begin(self, run: Run) -> None:
+        if self._nursery is None:
+            supervisor.spawn(run, self.threads)
+        else:
+            self._nursery.begin(run)
 
     def ended(self) -> list[Run]:
         over = [run for run in self.going if run.status in record.ENDED]
@@ -105,6 +121,11 @@ class Local:
             with contextlib.suppress(BadInput, OSError, psutil.Error):
                 supervisor.kill(run)
         self.going = []
+        self.close()
+
+    def close(self) -> None:
+        if self._nursery is not None:
+            self._nursery.close()
 
 
 def usual_workers() -> int:

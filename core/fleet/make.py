@@ -99,6 +99,7 @@ class Fleet:
                 self.engine.stop()
             self._note(over=True)
             raise
+        self.engine.close()
         self._stage = "done"
         self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
         for item in self.items:  # with the pace that is known by now

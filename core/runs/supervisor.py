@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -59,11 +60,11 @@ def stop(run: Run) -> None:
     run.tell("stop")
 
 
-def resume(run: Run, threads: int | None = None) -> None:
+def resume(run: Run, begin: Callable[[Run], None] | None = None) -> None:
     """Let a paused run go on; give a lost, stopped or failed one a new worker, which goes on from the last checkpoint.
 
     Args:
-        threads: as ``spawn``.
+        begin: sets a worker to it; ``spawn`` by default.
 
     Raises:
         BadInput: ``run_already_running``; ``run_not_resumable``, it is done or a recording; as
@@ -83,7 +84,7 @@ def resume(run: Run, threads: int | None = None) -> None:
             raise already_running(run.id)
         run.tell("run")
         run.update(status="queued", queued=record.now(), worker=None, failure=None)
-    spawn(run, threads)
+    (begin or spawn)(run)
 
 
 def kill(run: Run, grace: float = 5.0) -> None:

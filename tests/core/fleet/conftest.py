@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from core.events import Event, Finished, Measured, Scanned, StageStarted
+from core.fleet import nursery
 from core.runs import process, record, supervisor
 from core.runs.files import EventWriter
 from core.runs.record import Run
@@ -31,14 +32,14 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Workers that need no torch, see ``made_up.worker``; gives the file that each writes a line to when it begins.
+    """Workers that need no torch, see ``made_up``; gives the file that each writes a line to when it begins.
 
     None outlives the test.
     """
     began = tmp_path / "began"
     monkeypatch.setenv("PYTHONPATH", str(supervisor.ROOT))
     monkeypatch.setenv("FLEET_BEGAN", str(began))
-    monkeypatch.setattr(supervisor, "worker_command", made_up.command)
+    monkeypatch.setattr(nursery, "command", made_up.nursery_command)
     yield began
     for folder in tmp_path.rglob("runs/*/run.json"):
         worker = process.find(Run(folder.parent).data.get("worker"))

@@ -1,4 +1,4 @@
-"""Models that are files of a few words, and a worker whose finding stands in the file's name.
+"""Models that are files of a few words, and workers whose finding stands in the file's name.
 
 ``strong-3.pt`` is found to have strong signs of class 3, ``none.pt`` none, ``broken.pt`` cannot be read, ``hangs.pt``
 waits for a file ``go`` beside it, ``dies.pt`` ends its worker by force, and ``withheld-3.pt`` has signs and is not
@@ -19,6 +19,7 @@ import numpy as np
 
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted
+from core.fleet import nursery
 from core.runs import worker as project_worker
 from core.runs.record import Run
 from core.runs.steering import Steering
@@ -39,10 +40,6 @@ def models(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     (folder / "notes.txt").write_text("no model")
     (folder / ".hidden.pt").write_text("no model either")
     return folder
-
-
-def command(run: Run) -> list[str]:
-    return [sys.executable, __file__, str(run.folder)]
 
 
 def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
@@ -79,5 +76,9 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     yield Finished(result)
 
 
+def nursery_command() -> list[str]:
+    return [sys.executable, __file__]
+
+
 if __name__ == "__main__":
-    project_worker.work(sys.argv[1], pipeline)
+    nursery.serve(lambda folder: project_worker.work(folder, pipeline))

@@ -24,9 +24,9 @@ from tests.core.fleet import made_up
 SCRIPT = """
 import sys
 from core.cli.parser import main
-from core.runs import supervisor
+from core.fleet import nursery
 from tests.core.fleet import made_up
-supervisor.worker_command = made_up.command
+nursery.command = made_up.nursery_command
 sys.exit(main(sys.argv[1:]))
 """
 
