@@ -76,14 +76,14 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
             "picture": page.picture(folder, row),
             "model": row.file,
             "verdict": page.verdict(row, words),
-            "target": page.target(row, words) if row.signs else None,
+            "target": page.target(row, words) if row.signs else "",
             "risk": row.risk,
             "ba": row.ba,
             "asr": row.asr_before if row.signs else None,
             "next": page.next_step(row, words),
-            "cure": words(f"cure.short.{row.cure}") if row.cure else None,
-            "owner": row.owner or None,
-            "use": row.use or None,
+            "cure": words(f"cure.short.{row.cure}") if row.cure else "",
+            "owner": row.owner,
+            "use": row.use,
             "exposure": row.exposure,
         }
         for number, row in rows

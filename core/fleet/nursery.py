@@ -15,12 +15,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from core.runs import supervisor, worker
 from core.runs.record import Run
 
 READY = b"ready\n"
+LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # what most runs would import by themselves
 
 
 def command() -> list[str]:
@@ -120,4 +122,6 @@ def _worker(folder: Path, work: Callable[[Path], object]) -> None:
 if __name__ == "__main__":
     from core.engine import pipeline
 
+    for needed in LOADED:
+        import_module(needed)
     serve(lambda folder: worker.work(folder, pipeline.run))
