@@ -78,6 +78,8 @@ def fleet(arguments: argparse.Namespace) -> int:
     )
     hashes = seen.Hashes(folder / place.STAMPS)
     _check(order, entries[0], hashes)
+    if arguments.pdf:  # before hours are spent
+        pdf.require_browser()
     with place.opened(folder, order), _Bars() as bars, _terminated_like_interrupted():
         try:
             standing = Fleet(folder, order, entries, engine, hashes, bars).work(arguments.purify)

@@ -93,7 +93,9 @@ def row(
     """
     found: dict[str, Any] = {"sha256": sha256, "reused": reused}
     spent: dict[str, float] = {}
-    failure = None if fault is None else {"message": fault.message, "code": fault.code, "facts": dict(fault.facts)}
+    failure: dict[str, Any] | None = None
+    if fault is not None:
+        failure = {"message": fault.message, "code": fault.code, "facts": dict(fault.facts)}
     if failure is None and scan is not None:
         data = scan.data
         found["run"] = scan.folder.name
