@@ -15,7 +15,8 @@ from core.data import load
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
-from tests.benchmarks import backdoored, costs
+from core.victims import card_of
+from tests.benchmarks import backdoored, costs, fleet
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -45,3 +46,9 @@ def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path
     assert attack_success_rate(attacked, images.y_test, 3) > 50
     assert benign_accuracy(answers(model, images.x_test), images.y_test) > 60
     assert card.asr == pytest.approx(attack_success_rate(attacked, images.y_test, 3), abs=2)
+
+
+def test_the_fleet_has_as_many_victims_as_clean_models_and_each_its_own_name() -> None:
+    assert sum(model.is_victim for model in fleet.MODELS) * 2 == len(fleet.MODELS) == 24
+    assert len({model.name for model in fleet.MODELS}) == 24
+    assert all(card_of(model.name).attack == model.attack for model in fleet.MODELS if model.shipped)

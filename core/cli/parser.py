@@ -21,6 +21,7 @@ COMMANDS = {
     "train": ("train", "Train a backdoored model for the lab, on a poisoned training set."),
     "purify": ("purify", "Find the backdoor of a model and remove it."),
     "scan": ("purify", "Measure a model and look for a backdoor; the model stays as it is."),
+    "fleet": ("fleet", "Scan many models, rank them by risk, and purify those that need it."),
     "compare": ("compare", "Run several defences on one model, one after the other, and compare."),
     "runs": ("runs", "List runs, look at one, steer or delete it."),
     "replay": ("runs", "Print how a run went: its figures at every frame, at the pace they came."),

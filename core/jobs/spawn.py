@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ def python_module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
-def spawn(command: Sequence[str], log: Path, append: bool = False) -> dict[str, Any] | None:
+def spawn(
+    command: Sequence[str], log: Path, append: bool = False, environment: Mapping[str, str] | None = None
+) -> dict[str, Any] | None:
     """Begins ``command`` in a session of its own, so that no terminal signal reaches it, and returns at once.
 
     Args:
         command: as ``python_module`` gives it.
         log: what it prints, errors too. append: after what is there.
+        environment: variables beside those of this process.
 
     Returns:
         who it is (``core.jobs.process.identity``); None where it has ended already.
@@ -36,7 +40,8 @@ def spawn(command: Sequence[str], log: Path, append: bool = False) -> dict[str, 
     """
     with log.open("ab" if append else "wb") as file:
         worker = subprocess.Popen(
-            command, cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            command, cwd=ROOT, start_new_session=True, env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         return identity(worker.pid)

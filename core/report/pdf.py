@@ -37,6 +37,22 @@ def find_browser() -> Path | None:
     return next((path for path in _candidates() if path.is_file() and os.access(path, os.X_OK)), None)
 
 
+def require_browser() -> Path:
+    """As ``find_browser``.
+
+    Raises:
+        BadInput: ``pdf_no_browser``.
+    """
+    browser = find_browser()
+    if browser is None:
+        raise BadInput(
+            "pdf_no_browser",
+            "A PDF needs Chromium, Chrome or Edge on this computer, and none was found; open the HTML file and print "
+            "it to PDF, or install Chromium.",
+        )
+    return browser
+
+
 def browser_name(browser: Path) -> str:
     """What people call it: "Chromium", "Chrome", "Edge" or "Brave"."""
     name = browser.name.lower()
@@ -69,13 +85,7 @@ def render(html: str, browser: Path | None = None, seconds: float = SECONDS) -> 
     Raises:
         BadInput: ``pdf_no_browser``, or ``pdf_failed``.
     """
-    browser = browser or find_browser()
-    if browser is None:
-        raise BadInput(
-            "pdf_no_browser",
-            "A PDF needs Chromium, Chrome or Edge on this computer, and none was found; open the HTML file and print "
-            "it to PDF, or install Chromium.",
-        )
+    browser = browser or require_browser()
     with tempfile.TemporaryDirectory(prefix="dissolve-pdf-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         page, out = folder / "report.html", folder / "report.pdf"

@@ -13,13 +13,16 @@ LARGEST = 96  # pixels a side, as kept in the page
 GREY = 0.92  # behind a trigger that has a place
 
 
-def trigger_alone(trigger: KeptTriggers) -> str:
+def trigger_alone(trigger: KeptTriggers, grey: float = GREY) -> str:
     """The first reconstructed trigger at its place in the picture, on grey, as a data URI.
 
     One that is added to every pixel is shown as strong as can be: it is faint by nature.
+
+    Args:
+        grey: 0-1, behind a trigger that has a place.
     """
     mask, pattern = (np.nan_to_num(part).transpose(1, 2, 0) for part in (trigger.mask, trigger.pattern))
-    return data_uri(pattern if not has_place(trigger) else (1 - mask) * GREY + mask * pattern)
+    return data_uri(pattern if not has_place(trigger) else (1 - mask) * grey + mask * pattern)
 
 
 def trigger_on(trigger: KeptTriggers, image: np.ndarray) -> str:

@@ -19,7 +19,7 @@ def describe() -> dict[str, Any]:
     """CPU model, cores this process may use, memory in GB and platform; the GPU's name and memory if there is one."""
     facts: dict[str, Any] = {
         "cpu": _cpu_model(),
-        "cores": len(affinity()) if (affinity := getattr(psutil.Process(), "cpu_affinity", None)) else _all_cores(),
+        "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "platform": platform.platform(),
     }
@@ -68,8 +68,10 @@ def git_commit(root: Path | None = None) -> str | None:
     return None
 
 
-def _all_cores() -> int:
-    return psutil.cpu_count() or 1
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(psutil.Process(), "cpu_affinity", None)
+    return len(affinity()) if affinity else psutil.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -57,8 +58,11 @@ def stop(run: Run) -> None:
     run.tell("stop")
 
 
-def resume(run: Run) -> None:
+def resume(run: Run, begin: Callable[[Run], None] | None = None) -> None:
     """Let a paused run go on; give a lost, stopped or failed one a new worker, which goes on from the last checkpoint.
+
+    Args:
+        begin: sets a worker to it; ``spawn`` by default.
 
     Raises:
         BadInput: ``run_already_running``; ``run_not_resumable``, it is done or a recording; as
@@ -78,7 +82,7 @@ def resume(run: Run) -> None:
             raise already_running(run.id)
         run.tell("run")
         run.update(status="queued", queued=record.now(), worker=None, failure=None)
-    spawn(run)
+    (begin or spawn)(run)
 
 
 def kill(run: Run, grace: float = 5.0) -> None:
@@ -137,14 +141,18 @@ def _require_worker(run: Run) -> None:
         )
 
 
-def spawn(run: Run) -> None:
+def spawn(run: Run, threads: int | None = None) -> None:
     """A worker for the run.
+
+    Args:
+        threads: of its computations, where it shares the machine with other workers; else as many as there are cores.
 
     Raises:
         BadInput: ``run_not_started``.
     """
     try:
-        spawn_process(worker_command(run), run.folder / "worker.log", append=True)
+        more = None if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        spawn_process(worker_command(run), run.folder / "worker.log", append=True, environment=more)
     except OSError as error:
         raise BadInput(
             "run_not_started",

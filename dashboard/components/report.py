@@ -41,7 +41,7 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
     except BadInput as fault:
         st.error(error(fault.code, fault.message, fault.facts), icon=":material/error:")
         return
-    to, zone = language(), _zone()  # here: what makes the file runs where there is no visitor
+    to, zone = language(), reader_zone()  # here: what makes the file runs where there is no visitor
     browser = None if compact else _browser()
     name = f"{run.spec.name}-{run.id}"
 
@@ -83,7 +83,7 @@ def next_steps(run: Run, key: str = "next_steps") -> None:
     Args:
         key: of the container on the page.
     """
-    say = report.wording(run, language(), _zone())
+    say = report.wording(run, language(), reader_zone())
     st.html(CSS)
     with st.container(key=key):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -125,7 +125,7 @@ def _rule(item: Item) -> str:
     )
 
 
-def _zone() -> tzinfo | None:
+def reader_zone() -> tzinfo | None:
     """The reader's time zone, where the browser tells it."""
     try:
         return ZoneInfo(st.context.timezone) if st.context.timezone else None

@@ -48,6 +48,7 @@ STOPS = {
     "examine": Stop("/examine", "[data-testid=stFileUploader]", "examine.title"),
     "examine, a finished run": Stop(address("/examine", run=RECORDING), RUN_SHOWN),
     "explore": Stop(address("/explore", run=RECORDING), "[data-testid=explore][data-ready=true]", "explore.title"),
+    "fleet": Stop("/fleet", "[data-testid=stCode]", "fleet.title"),
     "compare": Stop("/compare", ".dz-compare, .dz-maps, .stPlotlyChart .scatterlayer", "compare.title"),
     "runs": Stop("/runs", ".dz-cell", "runs.title"),
     "about": Stop("/about?lang=ja", ".st-key-prose", "about.title", "ja"),

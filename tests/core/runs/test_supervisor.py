@@ -255,3 +255,19 @@ def test_the_worker_stands_in_the_project_and_logs(spec: Spec, fake_worker: list
     log = run.folder / "worker.log"
     until(lambda: log.exists() and log.read_text().endswith("\n"))
     assert log.read_text().split() == [str(ROOT), os.environ["DISSOLVE_HOME"], "True"]
+
+
+def test_a_worker_is_given_the_threads_it_may_use(spec: Spec, monkeypatch: pytest.MonkeyPatch, until: Until) -> None:
+    script = "import os, sys; open(sys.argv[1], 'w').write(os.environ.get('OMP_NUM_THREADS', 'all'))"
+    monkeypatch.setattr(
+        supervisor, "worker_command", lambda run: [sys.executable, "-c", script, str(run.folder / "threads")]
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    for threads, told in ((3, "3"), (None, "7")):
+        run = record.create(spec)
+        supervisor.spawn(run, threads)
+        until(
+            lambda run=run, told=told: (
+                (run.folder / "threads").exists() and told == (run.folder / "threads").read_text()
+            )
+        )

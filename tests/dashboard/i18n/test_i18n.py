@@ -16,7 +16,7 @@ from core.explore.settled import METRICS, SUPERVISIONS
 from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
-from dashboard import i18n
+from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
 from dashboard.components.stage import TEXT_KEYS
@@ -118,6 +118,11 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("defence.{}", DEFENCES),
         ("defence.{}.short", DEFENCES),
         ("defence.{}.text", DEFENCES),
+        ("fleet.group.{}", fleet_data.GROUPS),
+        ("fleet.order.{}", fleet_data.ORDERS),
+        ("fleet.doing.{}", ("scan", "purify", "done")),
+        ("fleet.take.{}", ("summary", "table")),
+        ("fleet.open.{}", ("scan", "cure")),
         ("compare.asr_{}", ("true", "estimated")),
         ("act.{}", ("pause", "resume", "retry", "stop")),
         ("about.{}", PARTS),

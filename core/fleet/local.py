@@ -1,0 +1,172 @@
+"""The engine "local": as many worker processes on this machine as asked for, each with its share of the cores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Protocol
+
+import psutil
+
+from core.errors import BadInput
+from core.fleet.nursery import Nursery, possible
+from core.runs import record, supervisor
+from core.runs.machine import cores
+from core.runs.record import Run
+
+ENGINES = ("local", "ray")
+LOOK_EVERY = 0.1  # seconds between two looks at the runs
+PATIENCE = 10.0  # seconds in which a worker that was told to stop may stop by itself
+
+
+class Engine(Protocol):
+    """Where a fleet's runs are worked on. A run that ``start`` was given is given back by ``ended``, however it ended.
+
+    ``name``: as on the command line. ``workers``: how many runs are worked on at once.
+    """
+
+    name: str
+    workers: int
+
+    @property
+    def full(self) -> bool:
+        """Whether a run that is started now would have to wait."""
+
+    @property
+    def going(self) -> list[Run]:
+        """The runs being worked on."""
+
+    def start(self, run: Run) -> None:
+        """Sets a worker to a run, a new one or one that was cut off; one that has a worker is waited for.
+
+        Raises:
+            BadInput: as ``core.runs.supervisor``.
+        """
+
+    def ended(self) -> list[Run]:
+        """The runs that have ended since the last call, after a moment's wait."""
+
+    def stop(self) -> None:
+        """Stops all that is worked on; each run can be gone on with."""
+
+    def close(self) -> None:
+        """Gives back what it holds; to be called when there is no more to do."""
+
+
+class Local:
+    """Worker processes, detached as those of the dashboard, so that a run that has begun is never lost with us.
+
+    They are forked from one that has torch loaded (``core.fleet.nursery``) where the system can do that.
+
+    Args:
+        workers: at least 1.
+        sleep, clock: waiting, and seconds that go on.
+    """
+
+    name = "local"
+
+    def __init__(
+        self,
+        workers: int,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.workers = workers
+        self.threads = max(1, cores() // workers)
+        with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
+            self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
+        self._sleep, self._clock = sleep, clock
+        self._nursery = Nursery(self.threads) if possible() else None
+        self.going: list[Run] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self.going) >= self.workers
+
+    def start(self, run: Run) -> None:
+        if self._nursery is not None:
+            self._nursery.ready()  # before the time begins in which a queued run's worker has to report
+        status = run.status
+        if status in record.ENDED:
+            supervisor.resume(run, self._begin)
+        elif run.data.get("worker") is None:
+            run.update(queued=record.now())
+            self._begin(run)
+        self.going.append(run)
+
+    def _begin(self, run: Run) -> None:
+        if self._nursery is None:
+            supervisor.spawn(run, self.threads)
+        else:
+            self._nursery.begin(run)
+
+    def ended(self) -> list[Run]:
+        over = [run for run in self.going if run.status in record.ENDED]
+        if not over and self.going:
+            self._sleep(LOOK_EVERY)
+        self.going = [run for run in self.going if run not in over]
+        return over
+
+    def stop(self) -> None:
+        for run in self.going:
+            with contextlib.suppress(BadInput, OSError):  # it has just ended
+                supervisor.stop(run)
+        deadline = self._clock() + PATIENCE
+        while self.going and self._clock() < deadline:
+            self.ended()
+        for run in self.going:
+            with contextlib.suppress(BadInput, OSError, psutil.Error):
+                supervisor.kill(run)
+        self.going = []
+        self.close()
+
+    def close(self) -> None:
+        if self._nursery is not None:
+            self._nursery.close()
+
+
+def usual_workers() -> int:
+    """Half of the cores this process may use, at least 1."""
+    return max(1, cores() // 2)
+
+
+def engine(name: str, workers: int | None) -> Engine:
+    """The engine of that name.
+
+    Args:
+        workers: None: as many as ``usual_workers``.
+
+    Raises:
+        BadInput: ``fleet_engine``, ``fleet_engine_missing`` or ``fleet_workers``.
+    """
+    if name not in ENGINES:
+        raise BadInput(
+            "fleet_engine", f"There is no engine {name!r}; use one of {', '.join(ENGINES)}.",
+            value=name, allowed=", ".join(ENGINES),
+        )  # fmt: skip
+    count = usual_workers() if workers is None else workers
+    if count < 1 or count > 1024:
+        raise BadInput(
+            "fleet_workers", f"The number of workers {count} must be from 1 to 1024.", value=count, least=1, most=1024
+        )
+    if name == "ray":
+        raise _ray()
+    return Local(count)
+
+
+def _ray() -> BadInput:
+    if find_spec("ray") is None:
+        return BadInput(
+            "fleet_engine_missing",
+            "The engine ray needs the package ray, which is not installed; get it with pip install 'ray>=2.50,<3', or "
+            "use --engine local.",
+            engine="ray", install="pip install 'ray>=2.50,<3'",
+        )  # fmt: skip
+    return BadInput(
+        "fleet_engine_not_ready",
+        "This version of Dissolve drives no ray cluster yet; use --engine local.",
+        engine="ray",
+    )

@@ -1,0 +1,304 @@
+"""The work of a fleet: every model scanned, those with signs purified if wanted, and its standing kept on disk."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.errors import BadInput
+from core.events import Finished
+from core.files import sweep, write_atomic
+from core.fleet import place, seen, step
+from core.fleet.listing import Entry
+from core.fleet.local import Engine
+from core.fleet.place import Order, Standing
+from core.fleet.rows import Row, ranked, row
+from core.jobs import process
+from core.report.pictures import trigger_alone
+from core.runs import machine, record
+from core.runs.event_log import EventWriter
+from core.runs.record import Run
+from core.runs.spec import Spec
+
+GREY = 0.6  # 0-1, behind a trigger: in a thumbnail both a light and a dark one stand out from it
+TRIES = 2  # of a run whose worker was lost
+WRITE_EVERY = 2.0  # seconds between two notes of the standing, at least
+
+Report = Callable[[str, int, int], None]  # stage, models done, of so many
+
+
+@dataclass
+class Item:
+    """A model on its way: its entry, the keys of its scan and its cure, and what kept it from either."""
+
+    entry: Entry
+    row: Row
+    sha256: str | None = None
+    scan_key: str | None = None
+    cure_key: str | None = None
+    fault: BadInput | None = None
+    reused: bool = False
+
+
+class Fleet:
+    """One start of a fleet's work, inside ``core.fleet.place.opened``.
+
+    Args:
+        folder: of the fleet. entries: its models. engine: where runs are worked on. hashes: of their files.
+        report: told of every model that is done.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        order: Order,
+        entries: Sequence[Entry],
+        engine: Engine,
+        hashes: seen.Hashes,
+        report: Report = lambda stage, done, total: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.order, self.engine = folder, order, engine
+        self._report, self._clock = report, clock
+        self._began = clock()
+        self._created = record.now()
+        self._next_note = 0.0
+        self._per_scan = step.PURIFY_PER_SCAN
+        self._stage = "scan"
+        self._total = 0
+        self._worked = 0  # runs that ended in this stage, and not before it
+        self._stage_began = self._began
+        self._done: set[str] = set()
+        self._runs: dict[str, Run] = {}  # by key: those of this start
+        self._waiting: dict[str, list[Item]] = {}  # by key: whose row is told when it ends
+        self._tries: dict[str, int] = {}
+        self._faults: dict[str, BadInput] = {}  # by key: of runs that came to no end
+        place.runs_of(folder).mkdir(exist_ok=True)
+        sweep(folder)
+        for half in place.runs_of(folder).glob(".*"):  # copies and deletions that were cut off
+            shutil.rmtree(half, ignore_errors=True)
+        self._kept = seen.runs_by_key(place.runs_of(folder))
+        self._hashes = hashes
+        self.items = [Item(entry, row(entry)) for entry in entries]
+
+    def work(self, purify: bool = False) -> Standing:
+        """Scans all models, then purifies those with signs if wanted; returns how the fleet stands.
+
+        Raises:
+            KeyboardInterrupt: after all workers were stopped and the standing was written.
+        """
+        try:
+            self._scan()
+            if purify:
+                self._purify()
+        except BaseException:
+            with contextlib.suppress(KeyboardInterrupt):
+                self.engine.stop()
+            self._note(over=True)
+            raise
+        self.engine.close()
+        self._stage = "done"
+        self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
+        for item in self.items:  # with the pace that is known by now
+            self._tell(item)
+        return self._note(over=True)
+
+    # the two stages
+
+    def _scan(self) -> None:
+        self._total = len(self.items)
+        self._note()
+        for item in self.items:
+            try:
+                item.sha256 = self._hashes.weights(item.entry.weights)
+                images = self._hashes.images(item.entry.images)
+                spec = self._spec(item.entry)
+                spec.validate()
+                item.scan_key = seen.key(spec, item.sha256, images)
+                self._recall_cure(item, seen.key(replace(spec, scan_only=False), item.sha256, images))
+                self._begin(item.scan_key, item, spec)
+            except BadInput as fault:
+                item.fault = fault
+                self._over(item)
+        self._hashes.save()
+        self._wait(lambda: not self.engine.going)
+
+    def _purify(self) -> None:
+        by_row = {id(item.row): item for item in self.items if item.row.signs}
+        chosen = [by_row[id(found)] for found in ranked(item.row for item in by_row.values())]
+        self._stage, self._done, self._total = "purify", set(), len(chosen)
+        self._worked, self._stage_began = 0, self._clock()
+        self._note()
+        for item in chosen:
+            assert item.sha256
+            assert item.scan_key
+            spec = replace(self._spec(item.entry), scan_only=False)
+            item.cure_key = seen.key(spec, item.sha256, self._hashes.images(item.entry.images))
+            try:
+                self._begin(item.cure_key, item, spec, self._runs[item.scan_key])
+            except BadInput as fault:
+                self._faults[item.cure_key] = fault
+                self._over(item)
+        self._wait(lambda: not self.engine.going)
+
+    def _recall_cure(self, item: Item, key: str) -> None:
+        """A purification of an earlier start, so that its grade is shown also where none is asked for now."""
+        run = self._kept.get(key)
+        if run is not None and seen.is_final(run):
+            item.cure_key, self._runs[key] = key, run
+
+    def _spec(self, entry: Entry) -> Spec:
+        return Spec(
+            weights=entry.weights, images=entry.images, enough=True, seed=self.order.seed, device=self.order.device,
+            map=False, live=False, scan_only=True,
+        )  # fmt: skip
+
+    # one run
+
+    def _begin(self, key: str, item: Item, spec: Spec, scan: Run | None = None) -> None:
+        """Sees that there is a run of that key, done, failed or at work; waits until the engine has room.
+
+        Raises:
+            BadInput: it cannot be started.
+        """
+        if key in self._waiting:  # another copy of the same file is at work
+            item.reused = True
+            self._waiting[key].append(item)
+            return
+        run = self._runs.get(key) or self._kept.get(key)
+        if run is None and (run := seen.fetched(key, place.runs_of(self.folder))) is not None:
+            item.reused = True
+        if run is not None and seen.is_final(run):
+            item.reused = item.reused or key in self._runs
+            self._runs[key] = run
+            self._over(item)
+            return
+        self._wait(lambda: not self.engine.full)
+        if run is None or not self._taken_up(run):
+            run = self._created_run(key, spec, scan)
+            self.engine.start(run)
+        self._runs[key] = run
+        self._waiting[key] = [item]
+        self._note()
+
+    def _taken_up(self, run: Run) -> bool:
+        """Whether a run that was cut off, or goes on, could be set to work again; else it has to be made anew."""
+        try:
+            self.engine.start(run)
+        except BadInput:
+            return False
+        return True
+
+    def _created_run(self, key: str, spec: Spec, scan: Run | None) -> Run:
+        run = record.create(spec, place.runs_of(self.folder))
+        run.update(**{seen.NOTED: key})
+        if scan is not None:
+            go_on_from(scan, run)
+        return run
+
+    def _wait(self, enough: Callable[[], bool]) -> None:
+        while not enough():
+            for run in self.engine.ended():
+                self._ended(run)
+
+    def _ended(self, run: Run) -> None:
+        key = str(run.data[seen.NOTED])
+        status = run.status
+        if status == "lost" and self._tries.setdefault(key, 1) < TRIES:
+            self._tries[key] += 1
+            if self._taken_up(run):
+                return
+        if status in ("lost", "stopped"):
+            self._faults[key] = BadInput(
+                "run_lost",
+                f"The work on {Path(str(run.spec.weights)).name} ended before it was done; see whether memory ran out, "
+                "then give the same command again.",
+                file=Path(str(run.spec.weights)).name,
+            )
+        elif status == "done":
+            with contextlib.suppress(OSError):
+                seen.remember(run)
+        self._worked += 1
+        for item in self._waiting.pop(key, []):
+            self._over(item)
+
+    def _over(self, item: Item) -> None:
+        """What is to be done with a model in this stage is done."""
+        self._tell(item)
+        self._done.add(f"{item.entry.weights}\0{item.entry.images}")
+        self._report(self._stage, len(self._done), self._total)
+        self._note()
+
+    def _tell(self, item: Item) -> None:
+        """The model's row anew, and the picture of its trigger."""
+        scan, cure = (self._runs.get(key) if key else None for key in (item.scan_key, item.cure_key))
+        fault = item.fault or self._faults.get(str(item.scan_key))
+        lost = self._faults.get(str(item.cure_key))
+        item.row = row(item.entry, scan, cure, fault, lost, item.sha256, item.reused, self._per_scan)
+        if item.row.signs and scan is not None:
+            keep_picture(scan, self.folder)
+
+    # how it stands
+
+    def _note(self, over: bool = False) -> Standing:
+        if not over and self._clock() < self._next_note:
+            return Standing()
+        began = self._clock()
+        at_work = [item.entry.file for items in self._waiting.values() for item in items]
+        standing = Standing(
+            models=ranked(item.row for item in self.items),
+            seconds=round(began - self._began, 1),
+            engine=self.engine.name,
+            workers=self.engine.workers,
+            stage=self._stage,
+            done=len(self._done),
+            total=self._total,
+            seconds_left=None if over else self._seconds_left(),
+            at_work=[] if over else at_work,
+            created=self._created,
+            worker=None if over else process.identity(),
+            versions=machine.versions(),
+            machine=machine.describe(),
+        )
+        place.write_standing(self.folder, standing)
+        self._hashes.save()
+        self._next_note = self._clock() + max(WRITE_EVERY, 20 * (self._clock() - began))
+        return standing
+
+    def _seconds_left(self) -> float | None:
+        """At the pace of the runs that ended in this stage; those that were there already took no time."""
+        spent, left = self._clock() - self._stage_began, self._total - len(self._done)
+        return round(spent / self._worked * left, 1) if self._worked else None
+
+
+def go_on_from(scan: Run, run: Run) -> None:
+    """Lets a new run begin where a scan of the same model ended: what it measured and found is not done again."""
+    shutil.copyfile(scan.folder / "trigger.npz", run.folder / "trigger.npz")
+    with EventWriter(run.folder / "events.jsonl") as log:
+        for moment, event in scan.events():
+            if not isinstance(event, Finished):
+                log.append(moment, event)
+    run.update(inputs=scan.data.get("inputs") or {}, target=scan.data.get("target"))
+
+
+def keep_picture(run: Run, folder: Path) -> None:
+    """Writes the reconstructed trigger of a run as ``pictures/<run>.png``, once."""
+    path = place.picture_of(folder, run.folder.name)
+    trigger = None if path.exists() else run.triggers("trigger")
+    if trigger is not None:
+        path.parent.mkdir(exist_ok=True)
+        write_atomic(path, base64.b64decode(trigger_alone(trigger, GREY).partition(",")[2]))
+
+
+def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:
+    """Seconds of scan, and of what a purification took beyond it, of each model that was purified."""
+    for found in rows:
+        if found.cure is not None:
+            scan = found.seconds.get("scan", 0.0)
+            beyond = sum(found.cure_seconds.get(stage, 0.0) for stage in ("scan", "purify", "verify")) - scan
+            yield scan, max(0.0, beyond)

@@ -1,0 +1,128 @@
+"""A process that has torch loaded already, and forks a worker for each run: a model waits for no import.
+
+``Nursery`` is the fleet's side. The process itself, ``python -m core.fleet.nursery``, reads folders of runs from its
+standard input, a line each, and ends when that is closed. Its workers are detached like those of
+``core.runs.supervisor.spawn``, so that they outlive it and the fleet. It computes nothing itself: a process whose
+threads or GPU are in use must not be forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from core.jobs.spawn import ROOT
+from core.runs import supervisor, worker
+from core.runs.record import Run
+
+READY = b"ready\n"
+LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # what most runs would import by themselves
+
+
+def command() -> list[str]:
+    return [sys.executable, "-m", "core.fleet.nursery"]
+
+
+def possible() -> bool:
+    """Whether this system forks safely: on a Mac its own libraries do not."""
+    return sys.platform == "linux"
+
+
+class Nursery:
+    """Begins the process when the first run is given to it.
+
+    Args:
+        threads: of each worker.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ready(self) -> bool:
+        """Waits until the process has loaded what workers need; False where it cannot be started."""
+        if self._process is not None and self._process.poll() is None:
+            return True
+        self.close()
+        try:
+            self._process = subprocess.Popen(
+                command(), cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+            )  # fmt: skip
+        except OSError:
+            return False
+        assert self._process.stdout is not None
+        return self._process.stdout.readline() == READY
+
+    def begin(self, run: Run) -> None:
+        """Sets a worker to a run; returns at once where the process is ready.
+
+        Raises:
+            BadInput: as ``core.runs.supervisor.spawn``, which does it where there is no such process.
+        """
+        folder = os.fsencode(run.folder.resolve())
+        if self.ready() and b"\n" not in folder:
+            assert self._process is not None
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):  # it was killed just now: the run reads as lost and is tried again
+                self._process.stdin.write(folder + b"\n")
+                self._process.stdin.flush()
+            return
+        supervisor.spawn(run, self._threads)
+
+    def close(self) -> None:
+        """Ends the process; its workers go on."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        self._process = None
+
+
+def serve(work: Callable[[Path], object]) -> None:
+    """Forks a worker for every folder that comes, until there are no more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers that have ended leave nothing behind
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+    for line in sys.stdin.buffer:
+        folder = Path(os.fsdecode(line.rstrip(b"\n")))
+        if os.fork() == 0:
+            _worker(folder, work)
+
+
+def _worker(folder: Path, work: Callable[[Path], object]) -> None:
+    """In the new process: does the run and ends."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        log = os.open(folder / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        faulthandler.enable()
+        work(folder)
+        code = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    from core.engine import pipeline
+
+    for needed in LOADED:
+        import_module(needed)
+    serve(lambda folder: worker.work(folder, pipeline.run))

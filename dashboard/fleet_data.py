@@ -1,0 +1,91 @@
+"""The fleets under the home, and which of a fleet's models are shown in which order. No Streamlit in the pure part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.fleet import page, place
+from core.fleet.place import Standing
+from core.fleet.rows import Row
+from core.words import Words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPS: dict[str, Callable[[Row], bool]] = {
+    "strong": lambda row: row.verdict == "strong",
+    "some": lambda row: row.verdict == "some",
+    "none": lambda row: row.verdict == "none",
+    "error": lambda row: row.error is not None,
+    "wait": lambda row: row.step == "wait",
+    "cured": lambda row: row.cure is not None,
+}
+# What a fleet can be sorted by; what a model has none of stands last. The rank is the order the rows come in.
+ORDERS: dict[str, Callable[[Row], tuple[bool, float | str]]] = {
+    "risk": lambda row: (False, 0.0),
+    "file": lambda row: (False, row.file.casefold()),
+    "owner": lambda row: (not row.owner, row.owner.casefold()),
+    "ba": lambda row: (row.ba is None, row.ba or 0.0),
+    "cost": lambda row: (row.step_seconds is None, -(row.step_seconds or 0.0)),
+}
+
+
+def standing(folder: Path) -> Standing | None:
+    """How a fleet stands; read anew only once it was written anew."""
+    file = folder / place.STANDING
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return _standing(str(folder), stat.st_mtime_ns, stat.st_size)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _standing(folder: str, changed: int, size: int) -> Standing | None:
+    return place.read_standing(Path(folder))
+
+
+def shown(rows: Sequence[Row], groups: Collection[str], text: str, order: str) -> list[tuple[int, Row]]:
+    """The rows that belong to one of the groups (to any, without one) and have all words of ``text`` in file, owner,
+    use or class; each with its rank, sorted.
+
+    Args:
+        rows: in rank order. groups: keys of ``GROUPS``. order: a key of ``ORDERS``.
+    """
+    words = text.casefold().split()
+
+    def fits(row: Row) -> bool:
+        about = " ".join((row.file, row.owner, row.use, row.target_name or "")).casefold()
+        return (not groups or any(GROUPS[name](row) for name in groups)) and all(word in about for word in words)
+
+    found = [(number, row) for number, row in enumerate(rows, 1) if fits(row)]
+    return sorted(found, key=lambda pair: ORDERS[order](pair[1]))
+
+
+def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.DataFrame:
+    """What the page's table shows of some rows, worded, under the names of ``fleet.column.<name>``."""
+    import pandas as pd
+
+    told = [
+        {
+            "rank": number,
+            "picture": page.picture(folder, row),
+            "model": row.file,
+            "verdict": page.verdict(row, words),
+            "target": page.target(row, words) if row.signs else "",
+            "risk": row.risk,
+            "ba": row.ba,
+            "asr": row.asr_before if row.signs else None,
+            "next": page.next_step(row, words),
+            "cure": words(f"cure.short.{row.cure}") if row.cure else "",
+            "owner": row.owner,
+            "use": row.use,
+            "exposure": row.exposure,
+        }
+        for number, row in rows
+    ]
+    return pd.DataFrame(told).astype({"exposure": "Int64"}) if told else pd.DataFrame()

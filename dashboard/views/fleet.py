@@ -1,0 +1,202 @@
+"""Many models at once: ranked by risk, filtered and sorted, each with its trigger; a row leads to its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import BadInput
+from core.fleet import page as sheet
+from core.fleet import place
+from core.fleet import table as tables
+from core.fleet.place import Standing
+from core.fleet.rows import Row, counts
+from core.runs.record import Run
+from core.words import Words
+from dashboard import fleet_data, i18n, palette
+from dashboard.components import frame
+from dashboard.components.report import reader_zone
+from dashboard.i18n import t
+from dashboard.words import clock, percent, plain, when
+
+FLEET = "fleet"  # in the address and in the session: the fleet's name
+POLL_SECONDS = 3.0
+A_PAGE = 50
+TALLEST = 640  # pixels of the table
+COMMAND = "python -m core fleet models/ --images photos/ --purify"
+
+
+def page() -> None:
+    """The fleet of the address, or the one that was at work last; without one, how to make one."""
+    st.title(t("fleet.title"), anchor=False)
+    with st.container(key="lead"):
+        st.markdown(t("fleet.lead"))
+    folders = {folder.name: folder for folder in place.fleets()}
+    if not folders:
+        with st.container(border=True):
+            st.subheader(t("fleet.empty"), anchor=False)
+            st.markdown(t("fleet.empty_text"))
+            st.code(COMMAND, language="bash")
+        return
+    wanted = st.query_params.get(FLEET)
+    if wanted and wanted not in folders:
+        st.info(t("fleet.gone", name=i18n.unmarked(wanted)), icon=":material/search_off:")
+    if st.session_state.get(FLEET) not in folders:
+        st.session_state[FLEET] = wanted if wanted in folders else next(iter(folders))
+    name = st.selectbox(t("fleet.choose"), list(folders), key=FLEET, width=420)
+    st.query_params[FLEET] = name
+    standing = fleet_data.standing(folders[name])
+    going = standing is not None and standing.going
+    st.fragment(_fleet, run_every=POLL_SECONDS if going else None)(str(folders[name]), going)
+
+
+def _fleet(where: str, polling: bool) -> None:
+    folder = Path(where)
+    standing = fleet_data.standing(folder)
+    if standing is None:
+        st.info(t("fleet.unread"), icon=":material/hourglass_top:")
+        return
+    if polling and not standing.going:  # it has just ended
+        st.rerun()
+    words = Words(i18n.language(), reader_zone())
+    _head(standing, folder, words)
+    rows = _chosen(standing, words)
+    if rows:
+        _table(rows, folder, words)
+
+
+def _head(standing: Standing, folder: Path, words: Words) -> None:
+    """How it stands, what it comes to, and the same to take away."""
+    found = counts(standing.models)
+    state = "running" if standing.going else "done" if standing.stage == "done" else "stopped"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(i18n.t(f"status.{state}"), color="gray")
+        st.caption(when(standing.created), width="content")
+        st.space("stretch")
+        _take_away(standing, folder, words)
+    if standing.going:
+        left = "" if standing.seconds_left is None else " · " + t("phase.left", time=clock(standing.seconds_left))
+        doing = i18n.t(f"fleet.doing.{standing.stage}", done=standing.done, total=standing.total)
+        st.progress(standing.done / max(1, standing.total), text=doing + left)
+    elif state == "stopped":
+        st.caption(t("fleet.stopped"))
+    st.subheader(sheet.headline(standing.models, words), anchor=False)
+    st.markdown(words.joined(sheet.outlook(standing.models, words)))
+    cells = st.columns(5)
+    for cell, name in zip(cells, ("total", "strong", "some", "none", "error"), strict=True):
+        cell.metric(i18n.t(f"fleet.count.{name}"), words.count(found[name]))
+
+
+def _take_away(standing: Standing, folder: Path, words: Words) -> None:
+    def html() -> bytes:
+        return sheet.build(standing, folder, words, _error).encode()
+
+    def csv() -> bytes:
+        return tables.csv(standing.models)
+
+    for name, data, mime, ending in (
+        ("summary", html, "text/html", "html"),
+        ("table", csv, "text/csv", "csv"),
+    ):
+        st.download_button(
+            i18n.t(f"fleet.take.{name}"), data=data, file_name=f"{folder.name}.{ending}", mime=mime, key=f"take-{name}",
+            icon=":material/download:", type="tertiary", on_click="ignore",
+        )  # fmt: skip
+
+
+def _chosen(standing: Standing, words: Words) -> list[tuple[int, Row]]:
+    """Filters, order and pages; the rows of the page that is shown."""
+    rows = standing.models
+    there = [name for name, fits in fleet_data.GROUPS.items() if any(fits(row) for row in rows)]
+    names = {name: i18n.t(f"fleet.group.{name}") for name in there}
+    orders = {name: i18n.t(f"fleet.order.{name}") for name in fleet_data.ORDERS}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        groups = st.pills(
+            t("fleet.filter"), there, selection_mode="multi", key="fleet_groups", width="content",
+            format_func=names.__getitem__,
+        )  # fmt: skip
+        text = st.text_input(t("fleet.search"), key="fleet_search", width=260)
+        order = st.selectbox(
+            t("fleet.order"), list(orders), key="fleet_order", width=240, format_func=orders.__getitem__,
+        )  # fmt: skip
+    found = fleet_data.shown(rows, groups or (), text, order)
+    st.caption(t("fleet.shown", shown=words.count(len(found)), total=words.count(len(rows))))
+    pages = -(-len(found) // A_PAGE)
+    number = st.pagination(pages, key=f"fleet_page_{pages}") if pages > 1 else 1
+    return found[(number - 1) * A_PAGE : number * A_PAGE]
+
+
+def _table(rows: list[tuple[int, Row]], folder: Path, words: Words) -> None:
+    """The table, and below it one of its models: the row that was clicked, or the one that was chosen by name."""
+
+    def clicked() -> None:
+        if found := st.session_state["fleet_table"]["selection"]["rows"]:
+            st.session_state["fleet_row"] = rows[found[0]][1].file
+
+    names = {name: t(f"fleet.column.{name}") for name in ("model", "verdict", "target", "next", "cure", "owner", "use")}
+    config: dict[str, Any] = {name: st.column_config.TextColumn(label) for name, label in names.items()}
+    config |= {
+        "rank": st.column_config.NumberColumn(t("fleet.column.rank"), width="small"),
+        "picture": st.column_config.ImageColumn(t("fleet.column.picture"), width="small"),
+        "risk": st.column_config.ProgressColumn(
+            t("fleet.column.risk"), min_value=0, max_value=100, format="%.0f", color=palette.ATTACK
+        ),
+        "ba": st.column_config.NumberColumn(t("fleet.column.ba"), format=t("fleet.percent_format")),
+        "asr": st.column_config.NumberColumn(t("fleet.column.asr"), format=t("fleet.percent_format")),
+        "exposure": st.column_config.NumberColumn(t("fleet.column.exposure"), width="small"),
+    }
+    st.dataframe(
+        fleet_data.table(rows, folder, words), key="fleet_table", hide_index=True, column_config=config, row_height=44,
+        height=min(TALLEST, 44 * len(rows) + 42), on_select=clicked, selection_mode="single-row",
+    )  # fmt: skip
+    by_file = {row.file: row for _, row in rows}
+    if st.session_state.get("fleet_row") not in by_file:
+        st.session_state["fleet_row"] = next(iter(by_file))
+    chosen = st.selectbox(t("fleet.model"), list(by_file), key="fleet_row", width=520)
+    _model(by_file[chosen], folder, words)
+
+
+def _model(row: Row, folder: Path, words: Words) -> None:
+    """One model: what was found, in sentences, and the way to its runs."""
+    with st.container(border=True):
+        st.markdown(f"**{plain(row.file)}**")
+        if row.error:
+            st.error(_error(row, markdown=True), icon=":material/error:")
+        elif row.verdict:
+            said = [i18n.t(f"verdict.{row.verdict}")]
+            if row.signs:
+                said.append(t("fleet.found", target=plain(sheet.target(row, words)), asr=percent(row.asr_before)))
+            st.markdown(words.joined(said))
+        if row.cure:
+            st.markdown(t("fleet.cured", cure=i18n.t(f"cure.short.{row.cure}"), ba=percent(row.ba_after),
+                          asr=percent(row.asr_after)))  # fmt: skip
+        if row.cure_error:
+            st.warning(i18n.unmarked(row.cure_error), icon=":material/error:")
+        st.caption(t("fleet.next", step=sheet.next_step(row, words)))
+        with st.container(horizontal=True):
+            for name, run in (("scan", row.run), ("cure", row.cure_run)):
+                if run and st.button(i18n.t(f"fleet.open.{name}"), key=f"open-{name}"):
+                    _open(folder, run)
+
+
+def _error(row: Row, markdown: bool = False) -> str:
+    """Why a model could not be looked at, in the reader's language."""
+    return i18n.error(str(row.code), str(row.error), dict(row.facts), markdown)
+
+
+def _open(folder: Path, name: str) -> None:
+    """Turns to a run of the fleet, which is listed among the runs from then on."""
+    try:
+        run = place.listed(Run(place.runs_of(folder) / name))
+    except (BadInput, OSError) as fault:
+        st.error(_told(fault), icon=":material/error:")
+        return
+    st.switch_page(frame.PAGES["examine"], query_params={"run": run.id})
+
+
+def _told(fault: BadInput | OSError) -> str:
+    if isinstance(fault, BadInput):
+        return i18n.error(fault.code, fault.message, fault.facts)
+    return t("fleet.not_opened", reason=i18n.unmarked(fault.strerror))

@@ -1,0 +1,97 @@
+"""The engine: how many at once, with how many threads, and what can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadInput
+from core.fleet import local
+from core.fleet.local import Local, engine
+from core.runs import record
+from core.runs.record import Run
+from core.runs.spec import Spec
+from tests.core.fleet.made_up import models
+
+
+def created(folder: Path, name: str) -> Run:
+    return record.create(Spec(weights=str(folder / name), images="digits", scan_only=True, map=False))
+
+
+def all_ended(at: Local) -> list[Run]:
+    found: list[Run] = []
+    while at.going:
+        found += at.ended()
+    return found
+
+
+@pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 2, 4), (8, 3, 2), (2, 5, 1)])
+def test_workers_share_the_cores(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, threads: int
+) -> None:
+    monkeypatch.setattr(local, "cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    at = Local(workers)
+    at.start(created(models(tmp_path / "models"), "none.pt"))
+    assert [run.status for run in all_ended(at)] == ["done"]
+    assert fake.read_text() == f"scan none.pt {threads}\n"
+
+
+def test_a_user_who_wants_fewer_threads_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert (Local(1).threads, Local(4).threads) == (3, 2)
+
+
+def test_it_is_full_with_as_many_as_asked_for_and_stops_all(fake: Path, tmp_path: Path) -> None:
+    folder = models(tmp_path / "models", ("hangs.pt", "hangs-1.pt"))
+    at = Local(2)
+    at.start(created(folder, "hangs.pt"))
+    assert not at.full
+    at.start(created(folder, "hangs-1.pt"))
+    assert at.full
+    runs = list(at.going)
+    at.stop()
+    assert [run.status for run in runs] == ["stopped", "stopped"]
+    assert at.going == []
+
+
+def test_a_run_that_was_stopped_goes_on(fake: Path, tmp_path: Path) -> None:
+    folder = models(tmp_path / "models", ("hangs.pt",))
+    run = created(folder, "hangs.pt")
+    at = Local(1)
+    at.start(run)
+    at.stop()
+    (folder / "go").touch()
+    at.start(run)
+    assert [found.status for found in all_ended(at)] == ["done"]
+
+
+def test_the_usual_number_is_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, expected in ((1, 1), (2, 1), (8, 4), (9, 4)):
+        monkeypatch.setattr(local, "cores", lambda cores=cores: cores)
+        assert engine("local", None).workers == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "workers", "there", "code"),
+    [
+        ("dusk", 1, True, "fleet_engine"),
+        ("local", 0, True, "fleet_workers"),
+        ("local", -3, True, "fleet_workers"),
+        ("ray", 1, False, "fleet_engine_missing"),
+        ("ray", 1, True, "fleet_engine_not_ready"),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, workers: int, there: bool, code: str
+) -> None:
+    find: Callable[[str], object] = lambda package: object() if there else None  # noqa: E731
+    monkeypatch.setattr(local, "find_spec", find)
+    with pytest.raises(BadInput) as caught:
+        engine(name, workers)
+    assert caught.value.code == code
+    if code == "fleet_engine_missing":
+        assert "pip install" in caught.value.message

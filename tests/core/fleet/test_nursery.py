@@ -1,0 +1,67 @@
+"""The process that forks workers: detached, each on its own, and begun anew where it is gone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.fleet import nursery
+from core.fleet.nursery import Nursery
+from core.runs import record, supervisor
+from core.runs.record import Run
+from core.runs.spec import Spec
+from tests.core.fleet.made_up import models
+from tests.core.fleet.test_make import wait_for
+
+pytestmark = pytest.mark.skipif(not nursery.possible(), reason="this system does not fork safely")
+
+
+@pytest.fixture
+def created(fake: Path, tmp_path: Path) -> Callable[[str], Run]:
+    folder = models(tmp_path / "models", ("none.pt", "dies.pt", "hangs.pt"))
+    return lambda name: record.create(Spec(weights=str(folder / name), images="digits", map=False, scan_only=True))
+
+
+def test_workers_do_their_runs_and_outlive_the_process(created: Callable[[str], Run], tmp_path: Path) -> None:
+    at = Nursery(1)
+    hangs = created("hangs.pt")
+    at.begin(hangs)
+    wait_for(lambda: hangs.data["worker"])
+    at.close()
+    worker = psutil.Process(hangs.data["worker"]["pid"])
+    assert worker.is_running()
+    assert hangs.status == "running"
+    (tmp_path / "models" / "go").touch()
+    wait_for(lambda: hangs.status == "done")
+
+
+def test_one_that_dies_leaves_the_others_alone(created: Callable[[str], Run]) -> None:
+    at, runs = Nursery(1), [created("dies.pt"), created("none.pt")]
+    for run in runs:
+        at.begin(run)
+    wait_for(lambda: runs[1].status == "done")
+    wait_for(lambda: runs[0].status == "lost")
+    at.close()
+
+
+def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> None:
+    at = Nursery(1)
+    assert at.ready()
+    at.close()
+    run = created("none.pt")
+    at.begin(run)
+    wait_for(lambda: run.status == "done")
+    at.close()
+
+
+def test_without_it_workers_are_spawned(created: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nursery, "command", lambda: [sys.executable, "-c", ""])
+    spawned: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(supervisor, "spawn", lambda run, threads: spawned.append((run.id, threads)))
+    run = created("none.pt")
+    Nursery(3).begin(run)
+    assert spawned == [(run.id, 3)]

@@ -1,0 +1,93 @@
+"""Which of a fleet's models are shown, in which order, and what the table says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.fleet import place
+from core.fleet.rows import Row
+from core.words import Words
+from dashboard import fleet_data
+from dashboard.fleet_data import ORDERS, shown, table
+
+BASE = Row("a.pt", "/a.pt", "digits")
+ROWS = [
+    replace(BASE, file="Z.pt", owner="Bea", verdict="strong", target=3, target_name="3", risk=90.0, ba=80.0,
+            asr_before=97.0, step="purify", step_seconds=60.0, run="r1", exposure=5),
+    replace(BASE, file="b.pt", owner="ada", use="sorting parcels", verdict="some", target=1, target_name="1", risk=40.0,
+            ba=95.0, asr_before=90.0, step="rollout", cure="holds", run="r2"),
+    replace(BASE, file="c.pt", verdict="none", risk=3.0, ba=70.0, asr_before=98.0, step="watch", step_seconds=600.0),
+    replace(BASE, file="broken.pt", error="It is broken.", code="odd", step="mend"),
+]  # fmt: skip
+
+
+def files(groups: Sequence[str] = (), text: str = "", order: str = "risk") -> list[str]:
+    return [row.file for _, row in shown(ROWS, groups, text, order)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ((), ["Z.pt", "b.pt", "c.pt", "broken.pt"]),
+        (("strong",), ["Z.pt"]),
+        (("strong", "error"), ["Z.pt", "broken.pt"]),
+        (("cured",), ["b.pt"]),
+        (("wait",), []),
+    ],
+)
+def test_a_row_is_shown_that_belongs_to_one_of_the_groups(groups: tuple[str, ...], expected: list[str]) -> None:
+    assert files(groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("ADA", ["b.pt"]), ("parcels b.pt", ["b.pt"]), ("parcels Z", []), ("pt broken", ["broken.pt"])],
+)
+def test_all_words_are_looked_for_in_model_owner_and_use(text: str, expected: list[str]) -> None:
+    assert files(text=text) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("risk", ["Z.pt", "b.pt", "c.pt", "broken.pt"]),
+        ("file", ["b.pt", "broken.pt", "c.pt", "Z.pt"]),
+        ("owner", ["b.pt", "Z.pt", "c.pt", "broken.pt"]),
+        ("ba", ["c.pt", "Z.pt", "b.pt", "broken.pt"]),
+        ("cost", ["c.pt", "Z.pt", "b.pt", "broken.pt"]),
+    ],
+)
+def test_what_a_model_lacks_stands_last_in_every_order(order: str, expected: list[str]) -> None:
+    assert files(order=order) == expected
+    assert order in ORDERS
+
+
+def test_a_rank_stays_with_its_model() -> None:
+    assert [number for number, _ in shown(ROWS, (), "", "file")] == [2, 4, 3, 1]
+
+
+def test_the_table_has_pictures_of_triggers_and_no_estimate_without_signs(tmp_path: Path) -> None:
+    picture = place.picture_of(tmp_path, "r1")
+    picture.parent.mkdir()
+    picture.write_bytes(b"\x89PNG")
+    told = table(shown(ROWS, (), "", "risk"), tmp_path, Words("en"))
+    assert told["picture"][0] == "data:image/png;base64,iVBORw=="
+    assert told["picture"].isna().tolist() == [False, True, True, True]
+    assert told["asr"].isna().tolist() == [False, False, True, True]
+    assert told["target"][0] == "class 3: 3"
+    assert told["verdict"].tolist() == ["strong signs", "some signs", "no sign found", "not looked at"]
+    assert told["cure"][1] == "holds"
+    assert table([], tmp_path, Words("en")).empty
+
+
+def test_a_standing_is_read_anew_once_it_was_written_anew(tmp_path: Path) -> None:
+    assert fleet_data.standing(tmp_path) is None
+    for rows in ([BASE], [BASE, *ROWS]):
+        place.write_standing(tmp_path, place.Standing(rows))
+        found = fleet_data.standing(tmp_path)
+        assert found
+        assert len(found.models) == len(rows)
