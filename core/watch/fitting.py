@@ -1,0 +1,149 @@
+"""Making a profile from the clean budget: detectors fitted, scores calibrated, what the stream is to look like."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import __version__
+from core.runs.record import now
+from core.watch import DEFAULT, WITH_SECOND
+from core.watch.detector import Seen, State, Watched, detector, see
+from core.watch.pictures import statistics
+from core.watch.profile import Profile, state_name
+from core.watch.variations import varied
+
+RATE = 0.01  # share of clean images that may be flagged
+FOLDS = 5
+AXES = 3  # principal components of the features that the stream is compared in
+CAP = 20.0  # of a standardised score: one detector alone cannot outweigh all
+Progress = Callable[[int, int], None]
+
+
+def fit_profile(
+    watched: Watched,
+    images: Tensor,
+    labels: Tensor,
+    classes: Sequence[str],
+    *,
+    which: str = "victim",
+    model_sha256: str = "",
+    second_sha256: str = "",
+    detectors: Sequence[str] | None = None,
+    rate: float = RATE,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Profile:
+    """The profile of a model on clean images that it is known to meet.
+
+    Every image is scored by detectors that were fitted without it (``FOLDS`` parts in turn). The threshold is the
+    score that at most ``rate`` of such images exceed, counted as in split conformal prediction: the
+    ceil((1 - rate)(n + 1))-th smallest, or the largest where there are too few images for that.
+
+    Args:
+        watched: on its device.
+        images: uint8 (n, 3, h, w). labels: their true classes (n,).
+        detectors: names; by default those that NOTES.md argues for.
+        progress: called with (steps done, steps in all).
+    """
+    names = tuple(detectors or (DEFAULT if watched.second is None else (*DEFAULT, *WITH_SECOND)))
+    raw = _held_out(watched, images, labels, names, seed, progress)
+    centre, spread = standard(raw)
+    calibration = combined(raw, centre, spread).numpy()
+    seen = see(watched.model, images)
+    arrays: dict[str, np.ndarray] = {}
+    more = _with_copies(images, labels, seed)
+    for name in names:
+        state = detector(name).fit(watched, *more, seed)
+        arrays |= {state_name(name, key): value.numpy() for key, value in state.items()}
+    if progress:
+        progress(FOLDS + 1, FOLDS + 1)
+    return Profile(
+        model_sha256=model_sha256, images_sha256=hash_of(images, labels), which=which, second_sha256=second_sha256,
+        detectors=names, rate=rate, threshold=_threshold(calibration, rate), images=len(images),
+        size=(int(images.shape[-2]), int(images.shape[-1])), classes=tuple(classes), seed=seed, made=now(),
+        version=__version__,
+        arrays=arrays | _stream(seen, images)
+        | {"calibration": calibration, "centre": centre.numpy(), "spread": spread.numpy()},
+    )  # fmt: skip
+
+
+def standard(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and spread of each column of scores: the median, and from there to the 95th percentile.
+
+    Args:
+        raw: float (n, k).
+    """
+    ordered = raw.sort(0).values
+    centre, high = ordered[len(raw) // 2], ordered[int(0.95 * (len(raw) - 1))]
+    spread = torch.maximum(high - centre, (ordered[-1] - centre) / 4)
+    return centre, spread.clamp_min(1e-6)
+
+
+def combined(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    """One score per image: the mean of the standardised scores, (n,)."""
+    return standardised(raw, centre, spread).mean(1)
+
+
+def standardised(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    """Scores with 0 for an ordinary clean image and 1 for one in twenty, cut at ``CAP``, (n, k)."""
+    return ((raw - centre) / spread).nan_to_num(nan=CAP, posinf=CAP, neginf=-CAP).clamp(-CAP, CAP)
+
+
+def scores(watched: Watched, states: dict[str, State], images: Tensor, seen: Seen) -> Tensor:
+    """The raw scores of several detectors, float (n, k)."""
+    columns = [detector(name).score(watched, state, images, seen) for name, state in states.items()]
+    return torch.stack([column.float().cpu() for column in columns], 1)
+
+
+def _held_out(
+    watched: Watched, images: Tensor, labels: Tensor, names: Sequence[str], seed: int, progress: Progress | None
+) -> Tensor:
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    found = []
+    for number, part in enumerate(order.chunk(FOLDS), 1):
+        rest = torch.ones(len(images), dtype=torch.bool)
+        rest[part] = False
+        more = _with_copies(images[rest], labels[rest], seed)
+        states = {name: detector(name).fit(watched, *more, seed) for name in names}
+        left, _ = _with_copies(images[part], labels[part], seed + number)
+        found.append(scores(watched, states, left, see(watched.model, left)))
+        if progress:
+            progress(number, FOLDS + 1)
+    return torch.cat(found)
+
+
+def _with_copies(images: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Clean images, and a varied copy of each (``core.watch.variations``)."""
+    return torch.cat([images, varied(images, seed)]), torch.cat([labels, labels])
+
+
+def _threshold(calibration: np.ndarray, rate: float) -> float:
+    ordered = np.sort(calibration)
+    return float(ordered[min(len(ordered), math.ceil((1 - rate) * (len(ordered) + 1))) - 1])
+
+
+def _stream(seen: Seen, images: Tensor) -> dict[str, np.ndarray]:
+    """What a stream of clean images looks like to the model, one row per image."""
+    middle = seen.features.mean(0)
+    _, _, axes = torch.linalg.svd(seen.features - middle, full_matrices=False)
+    axes = axes[:AXES]
+    return {
+        "stream.answers": seen.answers.numpy(),
+        "stream.confidence": seen.logits.softmax(1).amax(1).numpy(),
+        "stream.pictures": statistics(images).numpy(),
+        "stream.features": ((seen.features - middle) @ axes.T).numpy(),
+        "axes": axes.numpy(), "middle": middle.numpy(),
+    }  # fmt: skip
+
+
+def hash_of(images: Tensor, labels: Tensor) -> str:
+    """SHA-256 of clean images and their classes, in hexadecimal."""
+    whole = hashlib.sha256(np.ascontiguousarray(images.cpu().numpy()).tobytes())
+    whole.update(labels.cpu().numpy().astype("<i8").tobytes())
+    return whole.hexdigest()
