@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,8 @@ from core.errors import BadInput
 from core.runs.files import require_room, strict_json
 from core.runs.record import Run, find
 from core.watch import place
-from core.watch.alerts import RULES, Alert, kept, read_rules, sentence
+from core.watch.alerts import RULES, Alert, acknowledge, kept, read_rules, sentence
 from core.watch.inbox import Inbox
-from core.watch.log import Log
 from core.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
@@ -211,13 +210,9 @@ def _list(run: Run, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _acknowledge(run: Run, name: str, clock: Callable[[], float] = time.time) -> int:
+def _acknowledge(run: Run, name: str) -> int:
     for folder in place.watched_inboxes(run):
-        one = kept(folder / place.ALERTS).get(name)
-        if one is not None:
-            if one.acknowledged is None:
-                with Log(folder / place.ALERTS) as log:
-                    log.append([{"kind": "acknowledged", "id": name, "t": round(clock(), 3)}])
+        if acknowledge(folder / place.ALERTS, name, time.time()):
             print(f"Acknowledged {name}.")
             return DONE
     raise BadInput(

@@ -1,8 +1,8 @@
 """A model in use is watched: images that look triggered, a stream that drifts, a file that changes, and alerts.
 
-One published detector per file, each with two functions: ``fit(watched, images, labels, seed)`` gives its ``State``,
-``score(watched, state, images, seen)`` a suspicion per image, float (n,); the higher, the more suspicious. Importing
-this package pulls in nothing heavy.
+One published detector per file, each with two functions: ``fit(watched, images, labels, seen, seed)`` gives its
+``State``, ``score(watched, state, images, seen)`` a suspicion per image, float (n,); the higher, the more suspicious.
+Importing this package pulls in nothing heavy.
 """
 
 from __future__ import annotations

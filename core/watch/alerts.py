@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.errors import BadInput
-from core.watch.log import entries
+from core.watch.log import Log, entries
 from core.words import Words
 
 What = Literal["alike", "flagged", "drift", "model", "verdict", "unreadable"]
@@ -188,6 +188,22 @@ def kept(path: Path) -> dict[str, Kept]:
         elif name in found and kind == "unsent":
             found[name] = Kept(**{**vars(found[name]), "unsent": entry["why"], "sending": None})
     return found
+
+
+def acknowledge(path: Path, name: str, moment: float) -> bool:
+    """Notes that somebody has seen to an alert; once is enough.
+
+    Args:
+        path: of the log of alerts. name: the alert's id. moment: seconds since 1970.
+
+    Returns:
+        whether there is such an alert.
+    """
+    one = kept(path).get(name)
+    if one is not None and one.acknowledged is None:
+        with Log(path) as log:
+            log.append([{"kind": "acknowledged", "id": name, "t": round(moment, 3)}])
+    return one is not None
 
 
 def written(alerts: Iterable[Alert]) -> list[dict[str, Any]]:

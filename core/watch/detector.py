@@ -39,9 +39,10 @@ class Seen(NamedTuple):
 class Detector(Protocol):
     """A module of ``DETECTORS``."""
 
-    def fit(self, watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+    def fit(self, watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
         """Args:
-        images: clean, uint8 (n, 3, h, w). labels: their classes (n,). seed: of what is drawn.
+        images: clean, uint8 (n, 3, h, w). labels: their classes (n,). seen: what ``watched.model`` made of them.
+        seed: of what is drawn at random.
         """
         ...
 

@@ -20,7 +20,7 @@ from core.watch.detector import Seen, State, Watched, see
 LEAST = 1e-4  # a probability below is none: how much below is the network's temper
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     return {}
 
 

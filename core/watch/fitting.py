@@ -52,14 +52,13 @@ def fit_profile(
         progress: called with (steps done, steps in all).
     """
     names = tuple(detectors or (DEFAULT if watched.second is None else (*DEFAULT, *WITH_SECOND)))
-    raw = _held_out(watched, images, labels, names, seed, progress)
+    both = _Clean(watched, images, labels, seed)
+    raw = _held_out(both, names, progress)
     centre, spread = standard(raw)
     calibration = combined(raw, centre, spread).numpy()
-    seen = see(watched.model, images)
     arrays: dict[str, np.ndarray] = {}
-    more = _with_copies(images, labels, seed)
-    for name in names:
-        state = detector(name).fit(watched, *more, seed)
+    everything = torch.ones(len(both.labels), dtype=torch.bool)
+    for name, state in both.fitted(names, everything).items():
         arrays |= {state_name(name, key): value.numpy() for key, value in state.items()}
     if progress:
         progress(FOLDS + 1, FOLDS + 1)
@@ -68,7 +67,7 @@ def fit_profile(
         detectors=names, rate=rate, threshold=_threshold(calibration, rate), images=len(images),
         size=(int(images.shape[-2]), int(images.shape[-1])), classes=tuple(classes), seed=seed, made=now(),
         version=__version__,
-        arrays=arrays | _stream(seen, images)
+        arrays=arrays | _stream(Seen(*(part[: len(images)] for part in both.seen)), images)
         | {"calibration": calibration, "centre": centre.numpy(), "spread": spread.numpy()},
     )  # fmt: skip
 
@@ -101,26 +100,39 @@ def scores(watched: Watched, states: dict[str, State], images: Tensor, seen: See
     return torch.stack([column.float().cpu() for column in columns], 1)
 
 
-def _held_out(
-    watched: Watched, images: Tensor, labels: Tensor, names: Sequence[str], seed: int, progress: Progress | None
-) -> Tensor:
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+class _Clean:
+    """The clean images and a varied copy of each (``core.watch.variations``), and what the model made of them."""
+
+    def __init__(self, watched: Watched, images: Tensor, labels: Tensor, seed: int) -> None:
+        self.watched, self.seed = watched, seed
+        self.images, self.labels = torch.cat([images, varied(images, seed)]), torch.cat([labels, labels])
+        self.seen = see(watched.model, self.images)
+
+    def fitted(self, names: Sequence[str], chosen: Tensor) -> dict[str, State]:
+        """Detectors fitted to those of the images that are ``chosen``, bool (2n,)."""
+        x, y, seen = self.images[chosen], self.labels[chosen], self._seen(chosen)
+        return {name: detector(name).fit(self.watched, x, y, seen, self.seed) for name in names}
+
+    def scored(self, states: dict[str, State], chosen: Tensor) -> Tensor:
+        return scores(self.watched, states, self.images[chosen], self._seen(chosen))
+
+    def _seen(self, chosen: Tensor) -> Seen:
+        return Seen(*(part[chosen] for part in self.seen))
+
+
+def _held_out(clean: _Clean, names: Sequence[str], progress: Progress | None) -> Tensor:
+    """Scores of every image and copy by detectors that were fitted without that image and its copy."""
+    count = len(clean.labels) // 2
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(clean.seed))
     found = []
     for number, part in enumerate(order.chunk(FOLDS), 1):
-        rest = torch.ones(len(images), dtype=torch.bool)
-        rest[part] = False
-        more = _with_copies(images[rest], labels[rest], seed)
-        states = {name: detector(name).fit(watched, *more, seed) for name in names}
-        left, _ = _with_copies(images[part], labels[part], seed + number)
-        found.append(scores(watched, states, left, see(watched.model, left)))
+        left = torch.zeros(2, count, dtype=torch.bool)
+        left[:, part] = True
+        left = left.flatten()
+        found.append(clean.scored(clean.fitted(names, ~left), left))
         if progress:
             progress(number, FOLDS + 1)
     return torch.cat(found)
-
-
-def _with_copies(images: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Clean images, and a varied copy of each (``core.watch.variations``)."""
-    return torch.cat([images, varied(images, seed)]), torch.cat([labels, labels])
 
 
 def _threshold(calibration: np.ndarray, rate: float) -> float:

@@ -78,7 +78,7 @@ class Guard:
             BadInput: ``images_not_for_the_guard``: another shape or size than the profile's.
         """
         pixels = self._checked(images)
-        return [finding for part in pixels.split(BATCH) for finding in self._look(part)]
+        return [finding for part in pixels.split(BATCH) if len(part) for finding in self._look(part)]
 
     def _checked(self, images: Tensor | np.ndarray) -> Tensor:
         pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images

@@ -25,7 +25,7 @@ ERROR = 0.6  # share of clean images
 COPIES = 5
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """``last``: how many of the last batch norms each copy amplifies, int64 (copies,)."""
     count = len(_norms(watched.model))
     first = max(1, count - COPIES + 1)

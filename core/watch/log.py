@@ -78,10 +78,17 @@ class Log:
         return end
 
 
-def entries(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a log, in order; none if it is not there. A torn last line and damaged ones are passed over."""
+def entries(path: Path, most: int | None = None) -> Iterator[dict[str, Any]]:
+    """The entries of a log, in order; none if it is not there. A torn last line and damaged ones are passed over.
+
+    Args:
+        most: bytes from the end of the file that are read; all by default.
+    """
     try:
         with path.open("rb") as file:
+            if most is not None and os.fstat(file.fileno()).st_size > most:
+                file.seek(-most, os.SEEK_END)
+                file.readline()  # the rest of a line
             for line in file:
                 if not line.endswith(b"\n"):
                     return

@@ -13,14 +13,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.watch.detector import Seen, State, Watched, see
+from core.watch.detector import Seen, State, Watched
 
 RIDGE = 0.1  # of the mean variance, added to every variance: few images for many dimensions
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """``means`` (classes, d), and the inverse covariance within the classes, ``inverse`` (d, d)."""
-    features = see(watched.model, images).features.double()
+    features = seen.features.double()
     classes = watched.model.num_classes
     ones = torch.ones(len(labels), dtype=torch.float64)
     counts = torch.zeros(classes, dtype=torch.float64).index_add_(0, labels, ones)

@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.watch.detector import Seen, State, Watched, see
+from core.watch.detector import Seen, State, Watched
 
 NEIGHBOUR = 3  # the third nearest; the nearest where a class has fewer images
 _PIECE = 4096  # images at a time, so that memory does not grow with them
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """``features`` (n, d), of length one, and ``labels`` (n,)."""
-    return {"features": F.normalize(see(watched.model, images).features, dim=1), "labels": labels.clone()}
+    return {"features": F.normalize(seen.features, dim=1), "labels": labels.clone()}
 
 
 def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:

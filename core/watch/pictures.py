@@ -24,8 +24,9 @@ def statistics(images: Tensor) -> Tensor:
     Returns:
         float (n, 3), in the order of ``NAMES``, on the CPU.
     """
-    parts = [_statistics(as_float(part)) for part in images.split(_PIECE)]
-    return torch.cat(parts).cpu() if parts else torch.zeros(0, len(NAMES))
+    if not len(images):
+        return torch.zeros(0, len(NAMES))
+    return torch.cat([_statistics(as_float(part)) for part in images.split(_PIECE)]).cpu()
 
 
 def _statistics(images: Tensor) -> Tensor:

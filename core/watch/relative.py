@@ -12,15 +12,15 @@ from __future__ import annotations
 from torch import Tensor
 
 from core.watch import mahalanobis
-from core.watch.detector import Seen, State, Watched, see
+from core.watch.detector import Seen, State, Watched
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """As ``core.watch.mahalanobis.fit``, and of all images ``mean`` (d,) and ``whole`` (d, d)."""
-    features = see(watched.model, images).features.double()
+    features = seen.features.double()
     mean = features.mean(0)
     own = {"mean": mean.float(), "whole": mahalanobis.inverse(features - mean)}
-    return mahalanobis.fit(watched, images, labels, seed) | own
+    return mahalanobis.fit(watched, images, labels, seen, seed) | own
 
 
 def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:

@@ -18,9 +18,9 @@ FACTORS = (3, 5, 7, 9, 11)
 LEAST_SPREAD = 0.05  # where all clean images of a class behave alike
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """``mean`` and ``spread`` of the share by class, (classes,); of all images where a class has fewer than two."""
-    share = _consistency(watched, images, answers(watched.model, images).cpu())
+    share = _consistency(watched, images, seen.answers)
     mean, spread = share.mean(), share.std()
     means, spreads = [], []
     for group in range(watched.model.num_classes):

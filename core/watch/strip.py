@@ -20,7 +20,7 @@ from core.watch.detector import Seen, State, Watched
 OVERLAYS = 16
 
 
-def fit(watched: Watched, images: Tensor, labels: Tensor, seed: int) -> State:
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
     """``overlays``: clean images drawn at random, uint8 (k, 3, h, w)."""
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return {"overlays": images[order[:OVERLAYS]].clone()}
