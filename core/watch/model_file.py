@@ -58,11 +58,23 @@ class ModelFile:
             self._changed(watcher, before, now)
         elif watcher.past.scan is not None and self._scan is None:
             self._scan = self._unreported(watcher.past.scan)
-        if wait and self._scan is not None and self._scan.status not in record.ENDED:
-            worker.work(self._scan.folder)
-        elif self._scan is not None and self._scan.status == "queued" and self._scan.data.get("worker") is None:
-            supervisor.spawn(self._scan)
+        self._go_on(wait)
         self.report(watcher)
+
+    def _go_on(self, wait: bool) -> None:
+        """Sets a worker to the scan if it has none: it has just been ordered, or was cut off with an earlier watch."""
+        run = self._scan
+        if run is None:
+            return
+        status = run.status
+        if status not in ("queued", "lost", "stopped") or (status == "queued" and run.data.get("worker")):
+            return
+        if wait:
+            worker.work(run.folder)
+        elif status == "queued":
+            supervisor.spawn(run)
+        else:
+            supervisor.resume(run)
 
     def report(self, watcher: Watcher) -> None:
         """Says what the scan of a changed model came to, once it is done."""
@@ -99,9 +111,6 @@ class ModelFile:
     def _unreported(entry: dict[str, Any]) -> Run | None:
         """The scan that a watch before this one began; None if there is none any more."""
         try:
-            run = record.open(str(entry["scan"])) if entry.get("scan") else None
+            return record.open(str(entry["scan"])) if entry.get("scan") else None
         except BadInput:
             return None
-        if run is not None and run.status in ("lost", "stopped", "failed"):
-            supervisor.resume(run)
-        return run

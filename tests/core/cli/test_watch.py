@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,20 @@ from core.cli.options import BAD_INPUT, DONE
 from core.cli.parser import main
 from core.data import load
 from core.data.imageset import as_float
-from core.models.weights import read_weights, save_weights
+from core.events import Event, Finished
 from core.runs import record
 from core.runs.record import Run
+from core.runs.steering import Steering
 from core.victims import card_of, trigger_of
 from core.watch.inbox import Inbox
-from tests.core.watch.conftest import put
-from tests.core.whole_runs import Done
+from tests.core.cli.made_up import RESULT, use
+from tests.core.watch.conftest import finished, put
 
 
 @pytest.fixture
-def run(whole: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A copy of a purification that is done, in a home of its own."""
-    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "home" / "runs" / whole.run.folder.name
-    shutil.copytree(whole.run.folder, folder, ignore=shutil.ignore_patterns("watch"))
-    return Run(folder)
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A purification that is done, in a home of its own."""
+    return finished(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_stickers_before_the_victim_ring_and_are_looked_at_once(
     assert found["images"] == 12
     assert {one["file"] for one in found["flagged"]} >= {"03.png", "04.png", "05.png"}
     assert set(found["flagged"][0]) >= {"file", "score", "why"}
-    (alert,) = found["alerts"]
+    alert = found["alerts"][0]
     assert alert["files"][-3:] == ["03.png", "04.png", "05.png"]
     assert found["drift"] == {}  # too few images
     assert found["model"] == "victim"
@@ -75,22 +74,26 @@ def test_alerts_are_listed_and_acknowledged(run: Run, inbox: Path, capsys: pytes
     assert main(["watch", str(run.folder), "--acknowledge", "0-none"]) == BAD_INPUT
 
 
-def test_a_changed_model_is_said_and_scanned_anew(run: Run, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def scanned(run: Run, steering: Steering) -> Iterator[Event]:
+    yield Finished(RESULT | {"verdict": "strong"})
+
+
+def test_a_changed_model_is_said_and_scanned_anew(
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The purified model is replaced by its victim, backdoor and all."""
+    use(monkeypatch, scanned)
     first = watched(capsys, str(run.folder), "--inbox", str(inbox))
     assert first["model"] == "purified"
-    purified = run.folder / "model.safetensors"
-    state = read_weights(card_of("digits-badnets").weights).tensors
-    save_weights(purified, {name: value + 0 * value for name, value in state.items()})
+    assert not {"model", "verdict"} & {alert["rule"] for alert in first["alerts"]}
+    shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
     found = watched(capsys, str(run.folder), "--inbox", str(inbox))
-    assert found["sha256"] != first["sha256"]
-    assert [alert["rule"] for alert in found["alerts"]][:1] == ["model"]
-    scans = [one for one in record.list_runs(recordings=False) if one.spec.scan_only]
-    assert [one.status for one in scans] == ["done"]
-    if scans[0].data["result"]["verdict"] != "none":
-        assert [alert["rule"] for alert in found["alerts"]] == ["model", "verdict"]
-    quiet = watched(capsys, str(run.folder), "--inbox", str(inbox))
-    assert quiet["alerts"] == []
+    assert found["sha256"] == card_of("digits-badnets").sha256
+    assert [alert["rule"] for alert in found["alerts"]] == ["model", "verdict"]
+    assert found["alerts"][1]["facts"]["after"] == "strong"
+    (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
+    assert scan.spec.weights == str(run.folder / "model.safetensors")
+    assert watched(capsys, str(run.folder), "--inbox", str(inbox))["alerts"] == []
 
 
 @pytest.mark.parametrize(

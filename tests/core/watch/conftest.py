@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,9 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
+from core import paths
+from core.runs.files import write_json
+from core.runs.record import Run
 from core.watch.detector import Watched
 from core.watch.fitting import fit_profile
 from core.watch.guard import Guard
@@ -31,6 +37,25 @@ def clean(tiny: Tiny) -> tuple[Tensor, Tensor]:
 @pytest.fixture(scope="session")
 def guard(tiny: Tiny, watched: Watched, clean: tuple[Tensor, Tensor]) -> Guard:
     return Guard(tiny.model, fit_profile(watched, *clean, tiny.images.class_names))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A purification that is done, in a home of its own. Its purified model is another network of the digits."""
+    return finished(tmp_path, monkeypatch)
+
+
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "runs" / "one"
+    folder.mkdir(parents=True)
+    purified = folder / "model.safetensors"
+    shutil.copy(paths.VICTIMS / "digits-blended.safetensors", purified)
+    data = json.loads((paths.RECORDINGS / "digits-badnets" / "run.json").read_bytes())
+    outputs = {purified.name: hashlib.sha256(purified.read_bytes()).hexdigest()}
+    spec = data["spec"] | {"device": "cpu"}
+    write_json(folder / "run.json", data | {"id": "one", "recording": False, "outputs": outputs, "spec": spec})
+    return Run(folder)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from core.runs import record
 from core.runs.record import Run
@@ -14,16 +11,6 @@ from core.watch.source import source_of
 from core.watch.watcher import Watcher
 from tests.core.tiny import Tiny
 from tests.core.watch.conftest import put
-from tests.core.whole_runs import Done
-
-
-@pytest.fixture
-def run(whole: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A copy of a purification that is done, in a home of its own."""
-    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "home" / "runs" / whole.run.folder.name
-    shutil.copytree(whole.run.folder, folder, ignore=shutil.ignore_patterns("watch"))
-    return Run(folder)
 
 
 def test_a_file_that_is_gone_or_no_model_stops_no_watch(run: Run, inbox: Path, tiny: Tiny) -> None:

@@ -9,18 +9,19 @@ from core import paths
 from core.data.budget import clean_budget
 from core.errors import BadInput
 from core.runs import hashes, record
+from core.runs.record import Run
 from core.watch.place import profile_path
 from core.watch.source import load, profile_of, scan_order, source_of
-from tests.core.whole_runs import SPEC, Done
+from tests.core.whole_runs import SPEC
 
 
-def test_the_purified_model_is_watched_if_it_was_handed_out(whole: Done) -> None:
-    source = source_of(whole.run)
+def test_the_purified_model_is_watched_if_it_was_handed_out(run: Run) -> None:
+    source = source_of(run)
     assert source.which == "purified"
-    assert source.file == whole.run.folder / "model.safetensors"
+    assert source.file == run.folder / "model.safetensors"
     assert source.recorded == hashes.of_file(source.file)
     assert source.second == paths.VICTIMS / "digits-badnets.safetensors"
-    assert source_of(whole.run, "victim").file == source.second
+    assert source_of(run, "victim").file == source.second
 
 
 def test_else_the_victim_is_and_a_purified_one_cannot_be_wished_for() -> None:
@@ -34,14 +35,14 @@ def test_else_the_victim_is_and_a_purified_one_cannot_be_wished_for() -> None:
 
 
 def test_a_run_that_is_not_done_is_not_watched(tmp_path: Path) -> None:
-    run = record.create(SPEC, root=tmp_path)
+    waiting = record.create(SPEC, root=tmp_path)
     with pytest.raises(BadInput, match="queued") as error:
-        source_of(run)
+        source_of(waiting)
     assert error.value.code == "run_not_done"
 
 
-def test_models_and_clean_images_are_those_of_the_run(whole: Done) -> None:
-    loaded = load(source_of(whole.run))
+def test_models_and_clean_images_are_those_of_the_run(run: Run) -> None:
+    loaded = load(source_of(run))
     weights = loaded.watched.model.net.state_dict()
     assert loaded.watched.second is not None
     victim = loaded.watched.second.net.state_dict()
@@ -49,16 +50,16 @@ def test_models_and_clean_images_are_those_of_the_run(whole: Done) -> None:
     from core.data import load as load_images
 
     images = load_images("digits")
-    chosen = clean_budget(images.y_train, whole.run.spec.clean_budget, 10, whole.run.spec.seed)
+    chosen = clean_budget(images.y_train, run.spec.clean_budget, 10, run.spec.seed)
     assert torch.equal(loaded.images, images.x_train[chosen])
 
 
-def test_a_profile_is_made_once_and_anew_when_it_is_damaged(whole: Done) -> None:
-    source = source_of(whole.run)
+def test_a_profile_is_made_once_and_anew_when_it_is_damaged(run: Run) -> None:
+    source = source_of(run)
     loaded = load(source)
     sha256 = hashes.of_file(source.file)
     made = profile_of(source, loaded, sha256)
-    path = profile_path(whole.run, "purified", sha256)
+    path = profile_path(run, "purified", sha256)
     assert (made.model_sha256, made.which) == (sha256, "purified")
     assert profile_of(source, loaded, sha256).made == made.made
     path.write_bytes(b"{")
@@ -67,9 +68,9 @@ def test_a_profile_is_made_once_and_anew_when_it_is_damaged(whole: Done) -> None
     assert path.read_bytes() != b"{"
 
 
-def test_a_scan_of_the_file_is_told_network_and_scaling(whole: Done) -> None:
-    order = scan_order(source_of(whole.run))
+def test_a_scan_of_the_file_is_told_network_and_scaling(run: Run) -> None:
+    order = scan_order(source_of(run))
     order.validate()
     assert order.scan_only
-    assert order.weights == str(whole.run.folder / "model.safetensors")
+    assert order.weights == str(run.folder / "model.safetensors")
     assert (order.arch, order.normalize) == ("small", "0.3,0.3,0.3/0.35,0.35,0.35")
