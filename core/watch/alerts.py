@@ -48,8 +48,8 @@ RULES = (
     Rule("model", quiet=0.0),
     Rule("verdict", quiet=0.0),
 )
-"""With 1 false alarm in 100 images and ten classes, the first rings by chance about once in 40,000 images, the second
-about once in 30,000 (NOTES.md)."""
+"""By chance, with 1 false alarm in 100 images, the first rings about once in 100,000 images, the second about once in
+25,000 (simulated, NOTES.md)."""
 
 
 @dataclass(frozen=True)

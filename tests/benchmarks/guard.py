@@ -1,9 +1,9 @@
 """How well the guard tells triggered images from clean ones, and from clean ones in bad weather.
 
 Chosen on signs-wanet and signs-blended: the detectors, how they are put together, and how far clean images are varied.
-Judged, with nothing changed, on all that are shipped with images of our own or free ones, of which signs-badnets,
-signs-sig, digits-badnets and digits-blended played no part in the choice. Rain and fog were never used to fit or to
-calibrate. Triggered are images that are not of the target and that the victim does answer as the target.
+signs-badnets and digits-badnets were looked at meanwhile; signs-sig and digits-blended were not, before the choice
+stood. Rain and fog were never used to fit or to calibrate. Triggered are images that are not of the target and that
+the victim does answer as the target.
 
 The clean budget of a profile is drawn from the training images, as in a run; all others are test images.
 """
