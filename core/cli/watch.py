@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,15 +101,13 @@ def watch(arguments: argparse.Namespace) -> int:
         text = sentence(alert, words, classes)
         print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
         if sender:
-            sender.offer(alert.id, f"Dissolve: {run.id}", "\n".join([text, *alert.files]))
+            sender.offer(alert.id, _title(run, alert), "\n".join([text, *alert.files]))
 
     watcher = Watcher(
         model.guard, inbox, folder, model=model.sha256, rules=rules, say=_say, on_alert=ring, sends=sender is not None
     )
     if sender:
-        for one in kept(folder / place.ALERTS).values():  # what a watch before this one did not get rid of
-            if one.send and one.sent is None and one.sending is None:
-                sender.offer(one.alert.id, f"Dissolve: {run.id}", sentence(one.alert, words, classes))
+        _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
     _say(f"Watching {inbox.path} with the {source.which} model of {run.id} ({source.file}).")
     try:
         code = _watch(watcher, model, arguments)
@@ -162,6 +160,20 @@ def _sender(url: str | None, folder: Path) -> Sender | None:
     return Sender(notifier(url), folder / place.ALERTS)
 
 
+def _offer_left(sender: Sender, run: Run, folder: Path, told: Callable[[Alert], str]) -> None:
+    """Offers what a watch before this one did not get rid of; says how many it may have sent and may not."""
+    alerts = [one for one in kept(folder / place.ALERTS).values() if one.send and one.sent is None]
+    for one in alerts:
+        if one.sending is None:
+            sender.offer(one.alert.id, _title(run, one.alert), "\n".join([told(one.alert), *one.alert.files]))
+    if doubtful := sum(one.sending is not None for one in alerts):
+        _say(f"{doubtful} alerts were being sent when a watch was cut off, and are not sent again: see --alerts.")
+
+
+def _title(run: Run, alert: Alert) -> str:
+    return f"Dissolve: {run.id}, alert {alert.id}"
+
+
 def _result(watcher: Watcher, model: ModelFile, folder: Path) -> dict[str, Any]:
     """The one JSON object of ``--json``."""
     tally, profile = watcher.tally, model.profile
@@ -202,6 +214,8 @@ def _list(run: Run, arguments: argparse.Namespace) -> int:
             found.append({**asdict(one.alert), "sentence": text, "inbox": about.get("inbox"),
                           "acknowledged": one.acknowledged, "sent": one.sent})  # fmt: skip
             state = "acknowledged" if one.acknowledged else "open"
+            if one.send:
+                state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
             rows.append([one.alert.id, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t)), state, text])
     if arguments.json:
         print(strict_json({"alerts": found}))

@@ -59,6 +59,7 @@ class Sender:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._notify, self._log, self._clock = notify, Log(alerts), clock
+        self._known: set[str] = set()
         self._closing = threading.Event()
         self._wait = wait or self._closing.wait
         self._offered: queue.Queue[tuple[str, str, str] | None] = queue.Queue()
@@ -66,12 +67,14 @@ class Sender:
         self._thread.start()
 
     def offer(self, name: str, title: str, text: str) -> None:
-        """Takes an alert to be sent; returns at once.
+        """Takes an alert to be sent, if it was not offered before; returns at once.
 
         Args:
             name: the alert's id.
         """
-        self._offered.put((name, title, text))
+        if name not in self._known:
+            self._known.add(name)
+            self._offered.put((name, title, text))
 
     def close(self, patience: float) -> None:
         """Waits for up to ``patience`` seconds for what was offered; what is unsent then is sent by the next watch."""

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.watch.drift import FEWEST, drift
+from core.watch.drift import FEWEST, PICTURES, drift
 from core.watch.guard import Guard
+from core.watch.pictures import NAMES
 from tests.core.tiny import Tiny
 
 
@@ -45,3 +46,8 @@ def test_a_model_with_one_answer_is_no_failure(tiny: Tiny, guard: Guard) -> None
     assert shift.drifted
     assert np.isfinite(shift.statistic)
     assert torch.tensor(shift.p) < 1e-6
+
+
+def test_every_figure_of_a_picture_is_compared(tiny: Tiny, guard: Guard) -> None:
+    assert PICTURES == NAMES
+    assert set(NAMES) < set(drift(guard.profile, window(guard, tiny.images.x_test[:FEWEST])))

@@ -29,6 +29,7 @@ def test_what_is_offered_is_sent_once_and_noted(alerts: Path) -> None:
     sender = Sender(lambda title, text: sent.append((title, text)) is None, alerts, clock=lambda: 5.0)
     sender.offer("1", "title", "first")
     sender.offer("2", "title", "second")
+    sender.offer("1", "title", "first")  # as a watch does that finds it unsent and rings for it too
     sender.close(PATIENCE)
     assert sent == [("title", "first"), ("title", "second")]
     assert [one.sent for one in kept(alerts).values()] == [5.0, 5.0]
