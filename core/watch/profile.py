@@ -94,8 +94,11 @@ def read_profile(path: Path) -> Profile:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         known = {item.name for item in fields(Profile)} - {"arrays"}
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-        return Profile(**{name: plain[name] for name in known}, arrays=arrays)
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+        }
+        given: dict[str, Any] = {name: plain[name] for name in known}
+        return Profile(**given, arrays=arrays)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise BadInput(
             "profile_unreadable",
