@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.components import frame  # noqa: E402
 from dashboard.i18n import t  # noqa: E402
-from dashboard.views import about, compare, examine, explore, fleet, purify, runs, story  # noqa: E402
+from dashboard.views import about, compare, examine, explore, fleet, purify, runs, story, watch  # noqa: E402
 
 st.set_page_config(
     page_title=t("app.name"),
@@ -31,6 +31,7 @@ pages = {
     "explore": st.Page(explore.page, title=t("nav.explore"), url_path="explore"),
     "fleet": st.Page(fleet.page, title=t("nav.fleet"), url_path="fleet"),
     "compare": st.Page(compare.page, title=t("nav.compare"), url_path="compare"),
+    "watch": st.Page(watch.page, title=t("nav.watch"), url_path="watch"),
     "runs": st.Page(runs.page, title=t("nav.runs"), url_path="runs"),
     "about": st.Page(about.page, title=t("nav.about"), url_path="about"),
 }

@@ -26,6 +26,7 @@ MODULES = {
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "fleet": "24 small models ranked by risk: minutes, places, overhead a model, one worker and two",
+    "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
     "defences": "MCL beside four other defences on that victim, with published figures",

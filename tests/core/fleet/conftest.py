@@ -17,6 +17,7 @@ from core.runs import record
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.triggers.kept import KeptTriggers
 from tests.core.fleet import made_up
 
 
@@ -63,7 +64,7 @@ def make_run(tmp_path: Path, home: Path) -> Callable[..., Run]:
         with EventWriter(run.folder / "events.jsonl") as log:
             for event in (*events, Measured("before", 90, 90, 97, "estimated", 10, 9), Finished(found)):
                 log.append(1.0, event)
-        run.write_triggers([("mask", 3, 1.0, made_up.MASK, made_up.PATTERN)])
+        run.write_triggers(KeptTriggers.of([("mask", 3, 1.0, made_up.MASK, made_up.PATTERN)]))
         run.update(status=status, result=found if status == "done" else None)
         return run
 

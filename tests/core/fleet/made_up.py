@@ -23,6 +23,7 @@ from core.fleet import nursery
 from core.runs import worker as project_worker
 from core.runs.record import Run
 from core.runs.steering import Steering
+from core.triggers.kept import KeptTriggers
 
 RESULT: dict[str, Any] = {
     "target": 3, "target_name": "three", "verdict": "strong", "evidence": {"suspicion": 5.0}, "ba_before": 90.0,
@@ -58,7 +59,7 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     cured = grade != "withheld"
     grade = {"hangs": "none", "withheld": "strong"}.get(grade, grade)
     before = [event for _, event in run.events() if isinstance(event, Scanned)]
-    run.write_triggers([("mask", int(target or 0), 1.0, MASK, PATTERN)])
+    run.write_triggers(KeptTriggers.of([("mask", int(target or 0), 1.0, MASK, PATTERN)]))
     yield StageStarted(kind)  # type: ignore[arg-type]
     if not before:
         yield Scanned(int(target or 0), 4.0, [1.0], [1.0], "trigger.npz", verdict=grade)

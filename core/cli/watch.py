@@ -1,0 +1,234 @@
+"""``watch``: a guard over a folder that images arrive in."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import paths
+from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
+from core.cli.terminal import CountBar, table
+from core.errors import BadInput
+from core.files import require_room, strict_json
+from core.runs.record import Run, find
+from core.watch import place
+from core.watch.alerts import RULES, Alert, acknowledge, kept, read_rules, sentence
+from core.watch.inbox import Inbox
+from core.words import LANGUAGES, Words
+
+if TYPE_CHECKING:
+    from core.watch.model_file import ModelFile
+    from core.watch.sending import Sender
+    from core.watch.watcher import Watcher
+
+PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
+
+
+def watch_arguments(command: argparse.ArgumentParser) -> None:
+    command.epilog = (
+        "examples:\n"
+        "  python -m core watch last --inbox camera/ --once          look at what is there, and end\n"
+        "  python -m core watch signs-badnets --inbox camera/        until Ctrl-C\n"
+        "  python -m core watch last --inbox camera/ --send mailto://user:password@example.org\n"
+        "  python -m core watch last --alerts                        the alerts so far\n"
+        "  python -m core watch last --acknowledge 41-alike\n"
+        "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
+        "from the run's clean budget; it and the logs lie in RUN/watch. No image is moved, changed or deleted.\n\n"
+        + EXIT_CODES
+    )
+    command.add_argument("run", metavar="RUN", help="id, folder, or last; a run that is done, or a recording")
+    command.add_argument("--inbox", type=Path, metavar="DIR", help="folder that images arrive in")
+    command.add_argument("--once", action="store_true", help="look at what is there, and end")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--purified", dest="which", action="store_const", const="purified", help="the purified model")
+    which.add_argument("--victim", dest="which", action="store_const", const="victim", help="the model as it came")
+    command.add_argument("--every", type=_seconds, default=1.0, metavar="S", help="seconds between two looks")
+    command.add_argument(
+        "--check-every", type=_seconds, default=10.0, metavar="MIN",
+        help="minutes between two looks at the model's file; a changed one is scanned anew",
+    )  # fmt: skip
+    command.add_argument(
+        "--rules", type=Path, metavar="FILE", help="when to ring: a JSON list (what, threshold, window, quiet)"
+    )
+    command.add_argument("--send", metavar="URL", help="send alerts there, by apprise; nothing is sent without")
+    command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
+    command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end")
+    command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end")
+    add_json(command)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Watches, or lists or acknowledges alerts."""
+    run = find(arguments.run)
+    if arguments.acknowledge is not None:
+        return _acknowledge(run, arguments.acknowledge)
+    if arguments.alerts:
+        return _list(run, arguments)
+    if arguments.inbox is None:
+        raise BadInput("no_inbox", "No folder to watch is named; give one with --inbox DIR.")
+    from core.watch.source import source_of
+
+    rules = read_rules(arguments.rules) if arguments.rules else RULES
+    source = source_of(run, arguments.which)
+    inbox = Inbox(paths.expanded(arguments.inbox))
+    folder = place.inbox_folder(run, inbox.path)
+    require_room(folder)
+    sender = _sender(arguments.send, folder)
+    from core.watch.model_file import ModelFile  # torch from here on
+
+    words = Words(arguments.language)
+    with CountBar("Profile") as bar:
+        model = ModelFile(source, bar)
+    classes = _named(run, words, model.profile.classes)
+    from core.watch.watcher import Watcher
+
+    def ring(alert: Alert) -> None:
+        text = sentence(alert, words, classes)
+        print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+        if sender:
+            sender.offer(alert.id, _title(run, alert), "\n".join([text, *alert.files]))
+
+    watcher = Watcher(
+        model.guard, inbox, folder, model=model.sha256, rules=rules, say=_say, on_alert=ring, sends=sender is not None
+    )
+    if sender:
+        _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
+    _say(f"Watching {inbox.path} with the {source.which} model of {run.id} ({source.file}).")
+    try:
+        code = _watch(watcher, model, arguments)
+    finally:
+        watcher.close()
+        inbox.close()
+        if sender:
+            sender.close(PATIENCE)
+    result = _result(watcher, model, folder)
+    print(strict_json(result) if arguments.json else _summary(watcher, words))
+    return code
+
+
+def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace) -> int:
+    """Looks once, or until Ctrl-C."""
+    model.check(watcher, wait=arguments.once)
+    with CountBar("Looking", "image") as bar:
+        watcher.look(bar)
+    watcher.compare()
+    if arguments.once:
+        return DONE
+    checked = time.monotonic()
+    try:
+        while True:
+            time.sleep(arguments.every)
+            watcher.look()
+            if time.monotonic() - checked >= 60 * arguments.check_every:
+                checked = time.monotonic()
+                model.check(watcher)
+            model.report(watcher)
+    except KeyboardInterrupt:
+        watcher.compare()
+        return INTERRUPTED
+
+
+def _named(run: Run, words: Words, classes: Sequence[str]) -> list[str]:
+    """The classes in the reader's language, where they are of a set that has names in it."""
+    return [words.name(f"class.{run.spec.images}", name) for name in classes]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _sender(url: str | None, folder: Path) -> Sender | None:
+    if url is None:
+        return None
+    from core.watch.sending import Sender, notifier
+
+    return Sender(notifier(url), folder / place.ALERTS)
+
+
+def _offer_left(sender: Sender, run: Run, folder: Path, told: Callable[[Alert], str]) -> None:
+    """Offers what a watch before this one did not get rid of; says how many it may have sent and may not."""
+    alerts = [one for one in kept(folder / place.ALERTS).values() if one.send and one.sent is None]
+    for one in alerts:
+        if one.sending is None:
+            sender.offer(one.alert.id, _title(run, one.alert), "\n".join([told(one.alert), *one.alert.files]))
+    if doubtful := sum(one.sending is not None for one in alerts):
+        _say(f"{doubtful} alerts were being sent when a watch was cut off, and are not sent again: see --alerts.")
+
+
+def _title(run: Run, alert: Alert) -> str:
+    return f"Dissolve: {run.id}, alert {alert.id}"
+
+
+def _result(watcher: Watcher, model: ModelFile, folder: Path) -> dict[str, Any]:
+    """The one JSON object of ``--json``."""
+    tally, profile = watcher.tally, model.profile
+    english = Words("en")
+    alerts = [{**asdict(one), "sentence": sentence(one, english, profile.classes)} for one in tally.alerts]
+    return {
+        "images": tally.images, "flagged": tally.flagged, "alerts": alerts,
+        "drift": {name: asdict(shift) for name, shift in tally.drift.items()},
+        "unreadable": tally.unreadable, "waiting": tally.waiting, "model": profile.which,
+        "file": str(model.source.file), "sha256": model.sha256,
+        "detectors": list(profile.detectors), "rate": profile.rate, "out": str(folder),
+    }  # fmt: skip
+
+
+def _summary(watcher: Watcher, words: Words) -> str:
+    tally = watcher.tally
+    classes = watcher.guard.profile.classes
+    rows = [[one["file"], f"{one['score']:.2f}", one["why"], classes[one["answer"]]] for one in tally.flagged]
+    lines = [table(["flagged", "score", "why", "answered as"], rows)] if rows else []
+    moved = [name for name, shift in tally.drift.items() if shift.drifted]
+    if tally.drift:
+        lines.append(f"Drifted: {', '.join(moved) or 'nothing'}.")
+    if tally.waiting:
+        lines.append(f"{tally.waiting} files are still being written; they are looked at next time.")
+    lines.append(
+        f"{tally.images:,} images looked at, {len(tally.flagged)} flagged, {len(tally.unreadable)} files could not be "
+        f"read, {len(tally.alerts)} alerts."
+    )
+    return "\n".join(lines)
+
+
+def _list(run: Run, arguments: argparse.Namespace) -> int:
+    words, rows, found = Words(arguments.language), [], []
+    for folder in place.watched_inboxes(run):
+        about = place.about(folder)
+        for one in kept(folder / place.ALERTS).values():
+            text = sentence(one.alert, words, _named(run, words, about.get("classes") or ()))
+            found.append({**asdict(one.alert), "sentence": text, "inbox": about.get("inbox"),
+                          "acknowledged": one.acknowledged, "sent": one.sent})  # fmt: skip
+            state = "acknowledged" if one.acknowledged else "open"
+            if one.send:
+                state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
+            rows.append([one.alert.id, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t)), state, text])
+    if arguments.json:
+        print(strict_json({"alerts": found}))
+    else:
+        print(table(["alert", "when", "state", "what"], rows) if rows else "No alerts yet.")
+    return DONE
+
+
+def _acknowledge(run: Run, name: str) -> int:
+    for folder in place.watched_inboxes(run):
+        if acknowledge(folder / place.ALERTS, name, time.time()):
+            print(f"Acknowledged {name}.")
+            return DONE
+    raise BadInput(
+        "no_such_alert", f"The run {run.id} has no alert {name}; list them with --alerts.", run=run.id, alert=name
+    )

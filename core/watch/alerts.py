@@ -1,0 +1,244 @@
+"""Rules, and the alerts that follow from a watch's log by them.
+
+An alert is a function of the log alone: the same log gives the same alerts with the same ids. So whoever was killed
+between writing the log and writing an alert writes that alert when it reads the log again, and none twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from core.errors import BadInput
+from core.watch.log import Log, entries
+from core.words import Words
+
+What = Literal["alike", "flagged", "drift", "model", "verdict", "unreadable"]
+SHOWN = 20  # images that an alert names
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When to ring.
+
+    Attributes:
+        what: "flagged": images that look triggered; "alike": those that are answered as the same class; "unreadable":
+            files that are no image; "drift": the stream is not what it was; "model": its file was changed; "verdict":
+            a new scan says something else.
+        threshold: how many within the window.
+        window: images. Of "drift", "model" and "verdict" it is not used.
+        quiet: seconds after an alert in which the same rule (of "alike": for the same class) does not ring again.
+    """
+
+    what: What
+    threshold: int = 1
+    window: int = 1
+    quiet: float = 600.0
+
+
+RULES = (
+    Rule("alike", threshold=3, window=60),
+    Rule("flagged", threshold=6, window=120),
+    Rule("unreadable", threshold=10, window=60, quiet=3600.0),
+    Rule("drift", quiet=3600.0),
+    Rule("model", quiet=0.0),
+    Rule("verdict", quiet=0.0),
+)
+"""By chance, with 1 false alarm in 100 images, the first rings about once in 100,000 images, the second about once in
+25,000 (simulated, NOTES.md)."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """``id``: the same whenever the log is read. ``t``: seconds since 1970. ``rule``: ``Rule.what``. ``facts``: what
+    its sentence names. ``files``: the images that caused it, the newest last, at most ``SHOWN``."""
+
+    id: str
+    t: float
+    rule: What
+    facts: dict[str, Any]
+    files: list[str] = field(default_factory=list)
+
+
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """Rules from a JSON list of objects with the fields of ``Rule``.
+
+    Raises:
+        BadInput: ``bad_rules``.
+    """
+    try:
+        found = tuple(Rule(**entry) for entry in json.loads(path.read_bytes()))
+        for rule in found:
+            numbers = (rule.threshold, rule.window, rule.quiet)
+            if rule.what not in get_args(What) or not all(isinstance(n, (int, float)) and n >= 0 for n in numbers):
+                raise ValueError(f"{rule} is none")
+        return found
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(
+            "bad_rules",
+            f"The rules in {path} cannot be used ({error}); write a list of objects with what "
+            f"({', '.join(get_args(What))}), threshold, window and quiet.",
+            path=str(path), reason=str(error),
+        ) from None  # fmt: skip
+
+
+class Alarms:
+    """Reads a log entry by entry and gives the alerts that follow; keeps no more than the windows.
+
+    Args:
+        rules: in force until an entry "start" names others.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = RULES) -> None:
+        self._use(rules)
+        self._position = 0
+        self._rung: dict[tuple[str, Any], float] = {}
+
+    def feed(self, entry: Mapping[str, Any]) -> list[Alert]:
+        """The alerts that this entry, the next of the log, gives rise to."""
+        self._position += 1
+        kind = entry.get("kind")
+        if kind == "start" and isinstance(entry.get("rules"), list):
+            self._use([Rule(**rule) for rule in entry["rules"]])
+        found = []
+        for rule, window in zip(self._rules, self._windows, strict=True):
+            alert = None
+            if kind in ("image", "unreadable") and rule.what in ("alike", "flagged", "unreadable"):
+                alert = self._counted(rule, window, entry)
+            elif kind == rule.what and self._may_ring(rule, None, entry["t"]):
+                alert = self._told(rule, entry)
+            if alert is not None:
+                found.append(alert)
+        return found
+
+    def _use(self, rules: Sequence[Rule]) -> None:
+        if tuple(rules) != getattr(self, "_rules", None):
+            self._rules = tuple(rules)
+            self._windows: list[deque[tuple[bool, Any, str]]] = [deque(maxlen=max(1, rule.window)) for rule in rules]
+
+    def _counted(self, rule: Rule, window: deque[tuple[bool, Any, str]], entry: Mapping[str, Any]) -> Alert | None:
+        """Of a rule that counts images: whether there are enough of them since it last rang."""
+        broken = entry["kind"] == "unreadable"
+        if broken != (rule.what == "unreadable") and broken:
+            return None  # a broken file is no image that could have been flagged
+        counts = broken if rule.what == "unreadable" else bool(entry.get("flagged"))
+        of = entry.get("answer") if rule.what == "alike" else None
+        window.append((counts, of, entry["file"]))
+        if not counts:
+            return None
+        files = [file for hit, group, file in window if hit and group == of]
+        if len(files) < rule.threshold or not self._may_ring(rule, of, entry["t"]):
+            return None
+        facts = {
+            "count": len(files), "images": len(window), "rate": entry.get("rate"),
+            **({"answer": of} if rule.what == "alike" else {}),
+        }  # fmt: skip
+        kept = [(hit and group != of, group, file) for hit, group, file in window]  # those have rung
+        window.clear()
+        window.extend(kept)
+        return self._alert(rule, entry, facts, files[-SHOWN:])
+
+    def _told(self, rule: Rule, entry: Mapping[str, Any]) -> Alert | None:
+        if rule.what == "drift":
+            moved = [name for name, shift in entry["quantities"].items() if shift["drifted"]]
+            if not moved:
+                return None
+            facts = {"moved": moved, "images": entry["images"], "flagged": entry["flagged"], "rate": entry["rate"]}
+            return self._alert(rule, entry, facts, [])
+        if rule.what == "verdict" and entry["before"] == entry["after"]:
+            return None
+        return self._alert(rule, entry, {name: entry.get(name) for name in ("before", "after", "file")}, [])
+
+    def _may_ring(self, rule: Rule, of: Any, now: float) -> bool:
+        last = self._rung.get((rule.what, of))
+        return last is None or now - last >= rule.quiet
+
+    def _alert(self, rule: Rule, entry: Mapping[str, Any], facts: dict[str, Any], files: list[str]) -> Alert:
+        self._rung[rule.what, facts.get("answer")] = entry["t"]
+        return Alert(f"{self._position}-{rule.what}", entry["t"], rule.what, facts, files)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An alert as its log has it: ``acknowledged`` and ``sent``, seconds since 1970, or None; ``sending``: begun, and
+    whether it arrived is not known; ``unsent``: why the last try failed; ``send``: it was to be sent."""
+
+    alert: Alert
+    acknowledged: float | None = None
+    sent: float | None = None
+    sending: float | None = None
+    unsent: str = ""
+    send: bool = False
+
+
+def kept(path: Path) -> dict[str, Kept]:
+    """The alerts of a log, by id, the oldest first."""
+    found: dict[str, Kept] = {}
+    for entry in entries(path):
+        kind, name = entry.get("kind"), str(entry.get("id"))
+        if kind == "alert":
+            fields = {key: entry[key] for key in ("id", "t", "rule", "facts", "files")}
+            found.setdefault(name, Kept(Alert(**fields), send=bool(entry.get("send"))))
+        elif name in found and kind in ("acknowledged", "sent", "sending"):
+            found[name] = Kept(**{**vars(found[name]), kind: entry["t"]})
+        elif name in found and kind == "unsent":
+            found[name] = Kept(**{**vars(found[name]), "unsent": entry["why"], "sending": None})
+    return found
+
+
+def acknowledge(path: Path, name: str, moment: float) -> bool:
+    """Notes that somebody has seen to an alert; once is enough.
+
+    Args:
+        path: of the log of alerts. name: the alert's id. moment: seconds since 1970.
+
+    Returns:
+        whether there is such an alert.
+    """
+    one = kept(path).get(name)
+    if one is not None and one.acknowledged is None:
+        with Log(path) as log:
+            log.append([{"kind": "acknowledged", "id": name, "t": round(moment, 3)}])
+    return one is not None
+
+
+def written(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
+    """As entries of the log of alerts."""
+    return [{"kind": "alert", **asdict(alert)} for alert in alerts]
+
+
+def sentence(alert: Alert, words: Words, classes: Sequence[str] = ()) -> str:
+    """What was seen, how sure that is, and what to do, in one sentence."""
+    facts = alert.facts
+    if alert.rule in ("alike", "flagged"):
+        rate = float(facts.get("rate") or 0.0)
+        answer = facts.get("answer")
+        named = classes[answer] if answer is not None and answer < len(classes) else str(answer)
+        return words(
+            f"alert.{alert.rule}", count=facts["count"], images=facts["images"], answer=named,
+            expected=f"{rate * facts['images']:.1f}",
+        )  # fmt: skip
+    if alert.rule == "drift":
+        moved = words("alert.and").join(words(f"alert.quantity.{_group(name)}") for name in _once(facts["moved"]))
+        many = facts["flagged"] > max(2.0, 3 * (facts["rate"] or 0.0) * facts["images"])
+        key = "alert.drift_flagged" if many else "alert.drift"
+        return words(key, moved=moved, images=facts["images"], flagged=facts["flagged"])
+    if alert.rule == "unreadable":
+        return words("alert.unreadable", count=facts["count"], images=facts["images"])
+    if alert.rule == "verdict":
+        before, after = (words(f"alert.verdict.{facts[key]}") for key in ("before", "after"))
+        return words("alert.verdict", file=facts["file"], before=before, after=after)
+    return words("alert.model", file=facts["file"], before=str(facts["before"])[:12], after=str(facts["after"])[:12])
+
+
+def _group(name: str) -> str:
+    return "features" if name.startswith("feature_") else name
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    """One name for each group, in order."""
+    return list({_group(name): name for name in names}.values())

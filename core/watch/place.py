@@ -1,0 +1,57 @@
+"""Where a watch keeps its files, and what they hold. Light: a page may read it all.
+
+========================== ============================================================================================
+``profile-<hash>.json``    and ``.npz``: the profile of the model whose file has that SHA-256 (``core.watch.profile``)
+``<inbox>-<hash>/``        of one inbox:
+``  inbox.json``           its path, the model watched, and since when
+``  log.jsonl``            all that was seen, in order: the one truth, from which alerts follow (``core.watch.alerts``)
+``  alerts.jsonl``         alerts, what was sent, what was acknowledged
+========================== ============================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from core import paths
+from core.runs.record import Run
+
+LOG, ALERTS, ABOUT = "log.jsonl", "alerts.jsonl", "inbox.json"
+
+
+def folder_of(run: Run) -> Path:
+    """Beside the run; of a shipped recording, which stays as it is, in the user's own folder."""
+    return paths.home() / "watch" / run.id if run.is_recording else run.folder / "watch"
+
+
+def inbox_folder(run: Run, inbox: Path) -> Path:
+    """Of one inbox, known by its path; it need not exist."""
+    path = paths.absolute(inbox)
+    name = re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-")[:30] or "inbox"
+    return folder_of(run) / f"{name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
+
+
+def profile_path(run: Run, which: str, model_sha256: str) -> Path:
+    """Of the profile of a model, by its file's hash: a changed model has a profile of its own."""
+    return folder_of(run) / f"profile-{which}-{model_sha256[:12]}.json"
+
+
+def watched_inboxes(run: Run) -> list[Path]:
+    """The folders of all inboxes that were ever watched with this run."""
+    folder = folder_of(run)
+    found = folder.iterdir() if folder.is_dir() else []
+    return sorted(entry for entry in found if (entry / ABOUT).is_file())
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What ``inbox.json`` says; empty where it cannot be read."""
+    try:
+        found = json.loads((folder / ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

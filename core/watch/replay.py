@@ -1,0 +1,62 @@
+"""What a watch knows of the time before it began, from its log: nothing else outlives a kill -9."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.watch.alerts import RULES, Alarms, Alert, Rule, kept
+from core.watch.drift import WINDOW
+from core.watch.log import entries
+from core.watch.place import ALERTS, LOG
+
+
+@dataclass
+class Past:
+    """``seen``: size and time of change of each file, by its place below the inbox. ``recent``: the last images, for
+    the drift. ``since``: images since the drift was last looked at. ``missing``: alerts that follow from the log and
+    are not in the log of alerts yet. ``model``: SHA-256 last known of the model's file; "" if none is. ``scan``: run
+    that scans the changed model and has not been reported, or None."""
+
+    alarms: Alarms
+    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    since: int = 0
+    missing: list[Alert] = field(default_factory=list)
+    model: str = ""
+    scan: dict[str, Any] | None = None
+
+    def take(self, entry: dict[str, Any]) -> list[Alert]:
+        """Takes the next entry of the log; the alerts that follow from it."""
+        kind = entry.get("kind")
+        if kind in ("image", "unreadable"):
+            self.seen[entry["file"]] = (entry["size"], entry["changed"])
+        if kind == "image":
+            self.recent.append({name: entry[name] for name in ("answer", "confidence", "pictures", "axes", "flagged")})
+            self.since += 1
+        elif kind == "drift":
+            self.since = 0
+        elif kind == "start":
+            self.model = entry.get("model") or self.model
+        elif kind == "model":
+            self.model = entry["after"]
+            self.scan = entry
+        elif kind == "verdict":
+            self.scan = None
+        return self.alarms.feed(entry)
+
+
+def replay(folder: Path, rules: Sequence[Rule] = RULES) -> Past:
+    """Reads the log of an inbox's folder.
+
+    Args:
+        rules: until the log itself names some.
+    """
+    past = Past(Alarms(rules))
+    known = kept(folder / ALERTS).keys()
+    for entry in entries(folder / LOG):
+        past.missing += [alert for alert in past.take(entry) if alert.id not in known]
+    return past

@@ -1,0 +1,38 @@
+"""STRIP: how little the answer wavers when other images are laid over an image.
+
+Y. Gao, C. Xu, D. Wang, S. Chen, D. C. Ranasinghe, S. Nepal: "STRIP: A Defence Against Trojan Attacks on Deep Neural
+Networks", ACSAC 2019, section 4 and equations 3 and 4: the mean entropy of the answers over perturbed copies; a
+triggered image keeps its answer, so low entropy is suspicious. Copies are the sum of image and overlay, as in the
+authors' code (``cv2.addWeighted`` with weights 1 and 1).
+
+It departs from it in the number of overlays, ``OVERLAYS`` instead of 100, for pace.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.data.imageset import as_float
+from core.models.evaluate import look
+from core.watch.detector import Seen, State, Watched
+
+OVERLAYS = 16
+
+
+def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
+    """``overlays``: clean images drawn at random, uint8 (k, 3, h, w)."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    return {"overlays": images[order[:OVERLAYS]].clone()}
+
+
+def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
+    """The mean entropy in nats, turned round: -log(classes) to 0."""
+    device = watched.model.mean.device
+    total = torch.zeros(len(images))
+    for overlay in state["overlays"]:
+        laid = as_float(overlay).to(device)
+        logits = look(watched.model, images, lambda x, laid=laid: (x + laid).clamp(0, 1))[1].float().cpu()  # type: ignore[misc]
+        likely = logits.softmax(1)
+        total += (likely * likely.clamp_min(1e-12).log()).sum(1)
+    return total / len(state["overlays"])

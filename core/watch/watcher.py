@@ -1,0 +1,224 @@
+"""The watch over one inbox: what arrives is looked at, written down, and rung for.
+
+The log comes first: an image counts as seen once its entry is on the disk, and an alert is whatever follows from the
+log. So after a kill -9 nothing is looked at twice, no alert is lost, and none is doubled (``core.watch.replay``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import __version__
+from core.errors import BadInput
+from core.files import write_json
+from core.runs.record import now
+from core.watch.alerts import RULES, Alert, Rule, written
+from core.watch.drift import FEWEST, Shift, drift
+from core.watch.guard import Finding, Guard
+from core.watch.inbox import SETTLED, Arrival, Inbox
+from core.watch.log import Log
+from core.watch.place import ABOUT, ALERTS, LOG
+from core.watch.replay import replay
+
+BATCH = 64  # images that are read, looked at and written down together
+EVERY = 50  # images between two looks at the drift
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Tally:
+    """What this watch has come to since it began."""
+
+    images: int = 0
+    flagged: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+    waiting: int = 0
+    alerts: list[Alert] = field(default_factory=list)
+    drift: dict[str, Shift] = field(default_factory=dict)
+
+
+class Watcher:
+    """Looks at an inbox through a guard.
+
+    Args:
+        folder: of this inbox (``core.watch.place.inbox_folder``); made if it is not there.
+        model: SHA-256 of the file that the guard's model came from; ``Watcher.model`` is the one last known.
+        rules: when to ring.
+        say: is told one sentence at a time of what went wrong.
+        on_alert: is given each alert once it is on the disk.
+        sends: whether alerts are to be sent; noted with each.
+        clock: seconds since 1970.
+
+    Raises:
+        OSError: nothing can be written in ``folder``.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        inbox: Inbox,
+        folder: Path,
+        *,
+        model: str = "",
+        rules: Sequence[Rule] = RULES,
+        say: Say = lambda sentence: None,
+        on_alert: Callable[[Alert], None] = lambda alert: None,
+        sends: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.guard, self.inbox, self.folder = guard, inbox, folder
+        self.tally = Tally()
+        self.say, self._on_alert, self._sends, self._clock = say, on_alert, sends, clock
+        self._told: set[str] = set()  # faults that last, told once
+        self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
+        self.past = replay(folder, rules)
+        self._owed = self.past.missing
+        self.model = self.past.model  # SHA-256 of the model's file, as it was last known
+        which = guard.profile.which
+        about = {"inbox": str(inbox.path.absolute()), "which": which, "classes": list(guard.profile.classes)}
+        write_json(folder / ABOUT, {**about, "model": model, "since": now()})
+        self.note(
+            {"kind": "start", "rules": [asdict(rule) for rule in rules], "model": model, "which": which,
+             "version": __version__}
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._log.close()
+        self._alerts.close()
+
+    def look(self, progress: Progress | None = None) -> None:
+        """One look at the inbox: everything in it that is new, in order of name; then the drift.
+
+        Args:
+            progress: called with (images done, images that are new).
+        """
+        if not self._is_there():
+            return
+        fresh = [one for one in self.inbox.arrivals() if self.past.seen.get(one.file) != (one.size, one.changed)]
+        self.tally.waiting = done = 0
+        arrivals = iter(fresh)
+        while part := list(islice(arrivals, BATCH)):
+            if not self._batch(part):
+                return
+            done += len(part)
+            if progress:
+                progress(done, len(fresh))
+            if self.past.since >= EVERY:
+                self.compare()
+        self._pay()
+
+    def compare(self) -> None:
+        """The drift of the last images, if any came since it was last looked at, put on the log."""
+        if not self.past.since or len(self.past.recent) < FEWEST:
+            return
+        recent = list(self.past.recent)
+        self.tally.drift = drift(self.guard.profile, recent)
+        shifts = {name: asdict(shift) for name, shift in self.tally.drift.items()}
+        flagged = sum(entry["flagged"] for entry in recent)
+        rate = self.guard.profile.rate
+        self.note({"kind": "drift", "quantities": shifts, "images": len(recent), "flagged": flagged, "rate": rate})
+
+    def note(self, *entries: dict[str, Any]) -> bool:
+        """Puts entries on the log, and on the log of alerts what follows from them.
+
+        Returns:
+            whether they are on the disk; where not, that was said.
+        """
+        stamped = [{"t": round(self._clock(), 3), **entry} for entry in entries]
+        try:
+            self._log.append(stamped)
+        except OSError as error:
+            self._fault("log", f"The log of the watch cannot be written ({error.strerror}); what arrives is looked at "
+                        f"again once there is room in {self.folder}.")  # fmt: skip
+            return False
+        self._told.discard("log")
+        for entry in stamped:
+            self._owed += self.past.take(entry)
+        self._pay()
+        return True
+
+    def _pay(self) -> None:
+        """Writes the alerts that are owed; those that cannot be written are owed still."""
+        if not self._owed:
+            return
+        try:
+            self._alerts.append([{**entry, "send": self._sends} for entry in written(self._owed)])
+        except OSError as error:
+            self._fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
+            return
+        self._told.discard("alerts")
+        paid, self._owed = self._owed, []
+        self.tally.alerts += paid
+        for alert in paid:
+            self._on_alert(alert)
+
+    def _is_there(self) -> bool:
+        try:
+            there = self.inbox.hold()
+        except BadInput as error:
+            self._fault("inbox", error.message)
+            return False
+        if not there:
+            self._fault("inbox", f"The inbox {self.inbox.path} is gone; the watch goes on when it is back.")
+        else:
+            self._told.discard("inbox")
+        return there
+
+    def _fault(self, kind: str, sentence: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self.say(sentence)
+
+    def _batch(self, part: list[Arrival]) -> bool:
+        """Reads, looks at and writes down a few files; False where the disk is full."""
+        entries: list[dict[str, Any]] = []
+        good: list[tuple[Arrival, np.ndarray]] = []
+        for arrival in part:
+            try:
+                good.append((arrival, self.inbox.read(arrival, self.guard.profile.size)))
+            except BadInput as error:
+                entries += self._unread(arrival, error)
+        if good:
+            findings = self.guard.look(np.stack([pixels for _, pixels in good]))
+            entries += self._described([arrival for arrival, _ in good], findings)
+        entries.sort(key=lambda entry: str(entry["file"]))
+        if entries and not self.note(*entries):
+            return False
+        for entry in entries:
+            if entry["kind"] == "unreadable":
+                self.tally.unreadable.append({"file": entry["file"], "why": entry["why"]})
+                self.say(entry["why"])
+                continue
+            self.tally.images += 1
+            if entry["flagged"]:
+                self.tally.flagged.append({name: entry[name] for name in ("file", "score", "why", "answer")})
+        return True
+
+    def _unread(self, arrival: Arrival, error: BadInput) -> Iterator[dict[str, Any]]:
+        """The entry of a broken file; none of one that is gone, or that may still be being written."""
+        if not os.path.exists(self.inbox.path / arrival.file):
+            return
+        if self._clock() - arrival.changed / 1e9 < SETTLED:
+            self.tally.waiting += 1
+            return
+        yield {"kind": "unreadable", **arrival._asdict(), "why": error.message}
+
+    def _described(self, arrivals: list[Arrival], findings: list[Finding]) -> Iterator[dict[str, Any]]:
+        rate = self.guard.profile.rate
+        for arrival, finding in zip(arrivals, findings, strict=True):
+            yield {
+                "kind": "image", **arrival._asdict(), "answer": finding.answer,
+                "confidence": round(finding.confidence, 4), "score": round(finding.score, 4),
+                "flagged": finding.flagged, "why": finding.why, "rate": rate,
+                "pictures": {name: round(value, 4) for name, value in finding.pictures.items()},
+                "axes": [round(value, 3) for value in finding.axes],
+            }  # fmt: skip

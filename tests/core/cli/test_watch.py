@@ -1,0 +1,126 @@
+"""``watch``: what it prints, and what it says of a changed model; the watch itself is tested beside its modules."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.cli.options import BAD_INPUT, DONE
+from core.cli.parser import main
+from core.data import load
+from core.data.imageset import as_float
+from core.events import Event, Finished
+from core.runs import record
+from core.runs.record import Run
+from core.runs.steering import Steering
+from core.victims import card_of, trigger_of
+from core.watch.inbox import Inbox
+from tests.core.cli.made_up import RESULT, use
+from tests.core.watch.conftest import finished, put
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A purification that is done, in a home of its own."""
+    return finished(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """Twelve images, of which three carry the sticker."""
+    folder = tmp_path / "inbox"
+    images = load("digits")
+    x = as_float(images.x_test[images.y_test != card_of("digits-badnets").target][:12])
+    x[3:6] = trigger_of(card_of("digits-badnets"), images.size)(x[3:6])
+    for number, image in enumerate(x):
+        put(folder, f"{number:02}.png", image)
+    return folder
+
+
+def watched(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:  # type: ignore[type-arg]
+    assert main(["watch", *arguments, "--once", "--json"]) == DONE
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_stickers_before_the_victim_ring_and_are_looked_at_once(
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = watched(capsys, str(run.folder), "--inbox", str(inbox), "--victim")
+    assert found["images"] == 12
+    assert {one["file"] for one in found["flagged"]} >= {"03.png", "04.png", "05.png"}
+    assert set(found["flagged"][0]) >= {"file", "score", "why"}
+    alert = found["alerts"][0]
+    assert alert["files"][-3:] == ["03.png", "04.png", "05.png"]
+    assert found["drift"] == {}  # too few images
+    assert found["model"] == "victim"
+    again = watched(capsys, str(run.folder), "--inbox", str(inbox), "--victim")
+    assert (again["images"], again["flagged"], again["alerts"]) == (0, [], [])
+
+
+def test_alerts_are_listed_and_acknowledged(run: Run, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = watched(capsys, str(run.folder), "--inbox", str(inbox), "--victim")
+    name = found["alerts"][0]["id"]
+    assert main(["watch", str(run.folder), "--acknowledge", name]) == DONE
+    capsys.readouterr()
+    assert main(["watch", str(run.folder), "--alerts", "--json"]) == DONE
+    (listed,) = json.loads(capsys.readouterr().out)["alerts"]
+    assert listed["acknowledged"] is not None
+    assert main(["watch", str(run.folder), "--alerts", "--language", "ja"]) == DONE
+    assert "トリガー" in capsys.readouterr().out
+    assert main(["watch", str(run.folder), "--acknowledge", "0-none"]) == BAD_INPUT
+
+
+def scanned(run: Run, steering: Steering) -> Iterator[Event]:
+    yield Finished(RESULT | {"verdict": "strong"})
+
+
+def test_a_changed_model_is_said_and_scanned_anew(
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The purified model is replaced by its victim, backdoor and all."""
+    use(monkeypatch, scanned)
+    first = watched(capsys, str(run.folder), "--inbox", str(inbox))
+    assert first["model"] == "purified"
+    assert not {"model", "verdict"} & {alert["rule"] for alert in first["alerts"]}
+    shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
+    found = watched(capsys, str(run.folder), "--inbox", str(inbox))
+    assert found["sha256"] == card_of("digits-badnets").sha256
+    assert [alert["rule"] for alert in found["alerts"]] == ["model", "verdict"]
+    assert found["alerts"][1]["facts"]["after"] == "strong"
+    (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
+    assert scan.spec.weights == str(run.folder / "model.safetensors")
+    assert watched(capsys, str(run.folder), "--inbox", str(inbox))["alerts"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--inbox", "{tmp}/none"], "There is no folder"),
+        ([], "--inbox DIR"),
+        (["--inbox", "{tmp}", "--rules", "{tmp}/none.json"], "cannot be used"),
+        (["--inbox", "{tmp}", "--every", "0"], "no number above 0"),
+    ],
+)
+def test_what_cannot_be_watched_is_said_in_one_sentence(
+    run: Run, tmp_path: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["watch", str(run.folder), *(part.format(tmp=tmp_path) for part in arguments)]
+    try:
+        code = main(given)
+    except SystemExit as end:
+        code = end.code  # type: ignore[assignment]
+    assert code == BAD_INPUT
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert len(told.splitlines()) == 1
+
+
+def test_two_watches_on_one_inbox_are_refused(run: Run, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Inbox(inbox)
+    assert main(["watch", str(run.folder), "--inbox", str(inbox), "--once"]) == BAD_INPUT
+    assert "is being watched already" in capsys.readouterr().err
+    other.close()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import paths
+from core.data.budget import clean_budget
+from core.errors import BadInput
+from core.runs import hashes, record
+from core.runs.record import Run
+from core.watch.place import profile_path
+from core.watch.source import load, profile_of, scan_order, source_of
+from tests.core.whole_runs import SPEC
+
+
+def test_the_purified_model_is_watched_if_it_was_handed_out(run: Run) -> None:
+    source = source_of(run)
+    assert source.which == "purified"
+    assert source.file == run.folder / "model.safetensors"
+    assert source.recorded == hashes.of_file(source.file)
+    assert source.second == paths.VICTIMS / "digits-badnets.safetensors"
+    assert source_of(run, "victim").file == source.second
+
+
+def test_else_the_victim_is_and_a_purified_one_cannot_be_wished_for() -> None:
+    run = record.open("digits-blended")
+    source = source_of(run)
+    assert (source.which, source.second) == ("victim", None)
+    assert source.recorded == hashes.of_file(source.file)
+    with pytest.raises(BadInput) as error:
+        source_of(run, "purified")
+    assert error.value.code == "nothing_purified"
+
+
+def test_a_run_that_is_not_done_is_not_watched(tmp_path: Path) -> None:
+    waiting = record.create(SPEC, root=tmp_path)
+    with pytest.raises(BadInput, match="queued") as error:
+        source_of(waiting)
+    assert error.value.code == "run_not_done"
+
+
+def test_models_and_clean_images_are_those_of_the_run(run: Run) -> None:
+    loaded = load(source_of(run))
+    weights = loaded.watched.model.net.state_dict()
+    assert loaded.watched.second is not None
+    victim = loaded.watched.second.net.state_dict()
+    assert any(not torch.equal(value, victim[name]) for name, value in weights.items())
+    from core.data import load as load_images
+
+    images = load_images("digits")
+    chosen = clean_budget(images.y_train, run.spec.clean_budget, 10, run.spec.seed)
+    assert torch.equal(loaded.images, images.x_train[chosen])
+
+
+def test_a_profile_is_made_once_and_anew_when_it_is_damaged(run: Run) -> None:
+    source = source_of(run)
+    loaded = load(source)
+    sha256 = hashes.of_file(source.file)
+    made = profile_of(source, loaded, sha256)
+    path = profile_path(run, "purified", sha256)
+    assert (made.model_sha256, made.which) == (sha256, "purified")
+    assert profile_of(source, loaded, sha256).made == made.made
+    path.write_bytes(b"{")
+    again = profile_of(source, loaded, sha256)
+    assert again.threshold == made.threshold
+    assert path.read_bytes() != b"{"
+
+
+def test_a_scan_of_the_file_is_told_network_and_scaling(run: Run) -> None:
+    order = scan_order(source_of(run))
+    order.validate()
+    assert order.scan_only
+    assert order.weights == str(run.folder / "model.safetensors")
+    assert (order.arch, order.normalize) == ("small", "0.3,0.3,0.3/0.35,0.35,0.35")
