@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("runs", "Print how a run went: its figures at every frame, at the pace they came."),
     "report": ("report", "Write the report of a run: one page to read, send or print."),
     "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
+    "stress": ("stress", "Put a purified model beside the original under corruptions, attacks and shifted data."),
     "work": ("work", "do the work of a run (started by the dashboard)"),
 }
 

@@ -43,6 +43,7 @@ METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
 WHENS = ("before", "after")
 NEIGHBOURS = 12
 NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
+OTHERS = ("stress",)  # kinds of processes whose notes lie here too, but are another page's
 IDLE = "idle"  # the stage of a process that only waits
 LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
 
@@ -264,9 +265,9 @@ def fault_of(error: BadInput) -> dict[str, Any]:
 
 
 def jobs(run: Run) -> list[Job]:
-    """The latest process of each kind."""
-    kinds = sorted(path.stem.removeprefix("job-") for path in folder_of(run).glob("job-*.json"))
-    return [found for kind in kinds if (found := job(run, kind)) is not None]
+    """The latest process of each kind that this page waits for."""
+    kinds = {path.stem.removeprefix("job-") for path in folder_of(run).glob("job-*.json")} - {*OTHERS}
+    return [found for kind in sorted(kinds) if (found := job(run, kind)) is not None]
 
 
 def note(run: Run, kind: str, **facts: Any) -> None:
@@ -288,14 +289,14 @@ def start(run: Run, *arguments: str) -> None:
     kind = kind_of(arguments)
     folder = folder_of(run)
     require_room(folder, NEEDED)
-    with _alone(folder / f"job-{kind}.lock"):
+    with alone(folder / f"job-{kind}.lock"):
         now = job(run, kind)
         if (now is None or now.ended) and not _made(run, arguments):
-            _spawn(run, kind, arguments)
+            spawn(run, kind, ["explore", str(run.folder.resolve()), *arguments])
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Inside: no other page decides on the same kind of process."""
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -314,11 +315,12 @@ def _made(run: Run, arguments: Sequence[str]) -> bool:
     return base(run) is not None
 
 
-def _spawn(run: Run, kind: str, arguments: Sequence[str]) -> None:
+def spawn(run: Run, kind: str, command: Sequence[str]) -> None:
+    """Sets a process to ``python -m core COMMAND ...``; what it prints is kept beside its notes."""
     folder = folder_of(run)
     with (folder / f"job-{kind}.log").open("wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "core", "explore", str(run.folder.resolve()), *arguments],
+            [sys.executable, "-m", "core", *command],
             cwd=ROOT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     with contextlib.suppress(psutil.Error):  # it has ended already, and said how

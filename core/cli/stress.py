@@ -1,0 +1,93 @@
+"""``stress``: the test track, on which a backdoored model and its purified copy are put side by side."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from core.cli.options import add_json, add_seed
+from core.cli.terminal import CountBar, duration, table
+from core.explore import place as explored
+from core.explore.jobs import told
+from core.runs.files import require_room, strict_json
+from core.runs.record import find
+from core.stress import place
+from core.stress.settings import NAMES, Settings, quick
+from core.words import Words
+
+
+def stress_arguments(command: argparse.ArgumentParser) -> None:
+    command.epilog = (
+        "examples:\n"
+        "  python -m core stress last                            15 corruptions at 5 strengths\n"
+        "  python -m core stress signs-badnets --quick           a shipped recording, in less time\n"
+        "  python -m core stress last --images other-camera/     and images taken elsewhere\n"
+        "What is done is kept; the same command goes on where it was interrupted."
+    )
+    command.add_argument("run", metavar="RUN", help="id, folder, or last; one that has a purified model")
+    command.add_argument(
+        "--images", metavar="DIR", help="a second folder of images of the same classes, from another camera"
+    )
+    command.add_argument("--quick", action="store_true", help="fewer images, three of the five strengths")
+    add_seed(command, "which test images, and everything drawn for the corruptions")
+    add_json(command)
+
+
+def stress(arguments: argparse.Namespace) -> int:
+    run = find(arguments.run)
+    place.require_drivable(run)
+    require_room(explored.folder_of(run))
+    with (
+        CountBar("Driving") as bar,
+        told(run, place.KIND, lambda _, done, total: bar(round(done), round(total), _left(run))) as report,
+    ):
+        from core.stress.track import drive
+
+        make = quick if arguments.quick else Settings
+        found = drive(run, make(seed=arguments.seed, images=arguments.images), report)
+    if arguments.json:
+        file = {"file": explored.folder_of(run) / place.FILE}
+        print(strict_json({name: value for name, value in found.items() if name not in ("source", "key")} | file))
+    else:
+        print(_written(found))
+    return 0
+
+
+def _left(run: Any) -> str:
+    job = place.job(run)
+    return "" if job is None or job.left is None else f"{duration(job.left)} left"
+
+
+def _written(found: dict[str, Any]) -> str:
+    """The result for a reader: the sentence, then a row for each corruption, then what else may have been broken."""
+    say = Words("en")
+    rows = []
+    for name in NAMES:
+        cells = [cell for cell in found["cells"] if cell["corruption"] == name]
+        means = [_mean([cell[f"{what}_{when}"] for cell in cells]) for what in ("ba", "asr", "ece") for when in WHENS]
+        rows.append([say(f"corruption.{name}"), *means, max(cell["loss"] for cell in cells)])
+    head = ["mean over strengths, %", *(f"{what} {when}" for what in ("BA", "ASR", "ECE") for when in WHENS)]
+    lines = [found["sentence"], "", table([*head, "largest loss"], rows), ""]
+    if found["asr_kind"] != "none":
+        lines.append(f"ASR is {found['asr_kind']}; the trigger is put on before the corruption.")
+    if found["shifted"]:
+        other = found["shifted"]
+        lines.append(f"Second folder: BA {_both(other, 'ba_')}, ASR {_both(other, 'asr_')}, ECE {_both(other, 'ece_')}")
+    worst = found["worst_class"]
+    more = "more" if worst["beyond_chance"] else "no more"
+    lines.append(f"Largest loss of a class: {worst['name']}, {_both(worst, '')} %, {more} than chance explains")
+    lines += [f"Right under PGD, {row['epsilon']}: {_both(row, '')} %" for row in found["robustness"]]
+    lines.append(f"Mean confidence: {_both(found['confidence'], '')} %")
+    return "\n".join(lines)
+
+
+WHENS = ("before", "after")
+
+
+def _mean(values: list[float | None]) -> float | str:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 1) if known else "-"
+
+
+def _both(row: dict[str, Any], name: str) -> str:
+    return " -> ".join("-" if row[f"{name}{when}"] is None else f"{row[f'{name}{when}']:.1f}" for when in WHENS)
