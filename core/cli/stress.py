@@ -12,7 +12,7 @@ from core.explore.jobs import told
 from core.runs.files import require_room, strict_json
 from core.runs.record import find
 from core.stress import place
-from core.stress.settings import NAMES, Settings, quick
+from core.stress.settings import Settings, quick
 from core.words import Words
 
 
@@ -62,7 +62,7 @@ def _written(found: dict[str, Any]) -> str:
     """The result for a reader: the sentence, then a row for each corruption, then what else may have been broken."""
     say = Words("en")
     rows = []
-    for name in NAMES:
+    for name in dict.fromkeys(cell["corruption"] for cell in found["cells"]):
         cells = [cell for cell in found["cells"] if cell["corruption"] == name]
         means = [_mean([cell[f"{what}_{when}"] for cell in cells]) for what in ("ba", "asr", "ece") for when in WHENS]
         rows.append([say(f"corruption.{name}"), *means, max(cell["loss"] for cell in cells)])

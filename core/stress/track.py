@@ -70,7 +70,8 @@ def drive(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     kept = place.partial(run, key) or {}
     spent = float(kept.get("seconds", 0.0))
     found: dict[str, Any] = {
-        "source": place.source_of(run), "key": key, "settings": asdict(settings), "run": run.id,
+        "source": place.source_of(run), "key": key, "run": run.id,
+        "settings": asdict(settings) | {"strengths": [*settings.strengths]},
         "asr_kind": car.kind, "target": car.target, "cells": [], "seconds": spent,
     }  # fmt: skip
     found |= {name: value for name, value in kept.items() if name not in found or name == "cells"}

@@ -28,6 +28,7 @@ TITLES = {
     "/purify": "app.tagline",
     "/examine": "examine.title",
     "/explore": "explore.title",
+    "/test-track": "stress.title",
     "/compare": "compare.title",
     "/runs": "runs.title",
     "/about": "about.title",

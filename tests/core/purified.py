@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 from core import paths
@@ -23,7 +22,7 @@ def purified_run(name: str = "mine", **entries: Any) -> Run:
     kept = recording.data | {"recording": False, "status": "done", "id": name, "outputs": {}}
     write_json(folder / "run.json", kept | entries)
     tensors = dict(read_weights(paths.VICTIMS / "digits-badnets.safetensors").tensors)
-    head = [name for name in tensors if name.endswith("bias")][-1]
+    (head,) = (name.replace("weight", "bias") for name, value in tensors.items() if value.ndim == 2)
     tensors[head] = tensors[head].clone()
     tensors[head][SPOILT] -= 1000
     save_weights(folder / "model.safetensors", tensors)
@@ -33,7 +32,7 @@ def purified_run(name: str = "mine", **entries: Any) -> Run:
 def field_run(name: str = "field") -> Run:
     """The same as somebody's own weights, whose attack nobody knows; the trigger is the reconstructed one."""
     run = purified_run(name)
-    weights = Path(str(paths.VICTIMS / "digits-badnets.safetensors"))
+    weights = paths.VICTIMS / "digits-badnets.safetensors"
     spec = run.data["spec"] | {"victim": None, "weights": str(weights), "arch": "small", "normalize": "digits"}
     run.update(spec=spec, victim_sha256=None, true_target=None)
     return run
