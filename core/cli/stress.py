@@ -22,6 +22,7 @@ def stress_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core stress last                            15 corruptions at 5 strengths\n"
         "  python -m core stress signs-badnets --quick           a shipped recording, in less time\n"
         "  python -m core stress last --images other-camera/     and images taken elsewhere\n"
+        "  python -m core stress signs-badnets --dirty           and purify anew with unclean images\n"
         "What is done is kept; the same command goes on where it was interrupted."
     )
     command.add_argument("run", metavar="RUN", help="id, folder, or last; one that has a purified model")
@@ -29,6 +30,10 @@ def stress_arguments(command: argparse.ArgumentParser) -> None:
         "--images", metavar="DIR", help="a second folder of images of the same classes, from another camera"
     )
     command.add_argument("--quick", action="store_true", help="fewer images, three of the five strengths")
+    command.add_argument(
+        "--dirty", action="store_true",
+        help="purify six times more, with 1 to 20 %% wrong labels or 0.1 to 2 %% triggered images among the clean ones",
+    )  # fmt: skip
     add_seed(command, "which test images, and everything drawn for the corruptions")
     add_json(command)
 
@@ -41,10 +46,15 @@ def stress(arguments: argparse.Namespace) -> int:
         CountBar("Driving") as bar,
         told(run, place.KIND, lambda _, done, total: bar(round(done), round(total), _left(run))) as report,
     ):
-        from core.stress.track import drive
+        from core.stress.dirty import require_lab
+        from core.stress.track import drive, soil
 
+        if arguments.dirty:
+            require_lab(run)
         make = quick if arguments.quick else Settings
         found = drive(run, make(seed=arguments.seed, images=arguments.images), report)
+        if arguments.dirty:
+            found = soil(run, found, report)
     if arguments.json:
         file = {"file": explored.folder_of(run) / place.FILE}
         print(strict_json({name: value for name, value in found.items() if name not in ("source", "key")} | file))
@@ -78,7 +88,20 @@ def _written(found: dict[str, Any]) -> str:
     lines.append(f"Largest loss of a class: {worst['name']}, {_both(worst, '')} %, {more} than chance explains")
     lines += [f"Right under PGD, {row['epsilon']}: {_both(row, '')} %" for row in found["robustness"]]
     lines.append(f"Mean confidence: {_both(found['confidence'], '')} %")
+    if found.get("dirty"):
+        head = [
+            "dirt among the clean images",
+            "%",
+            *(f"{what} {when}" for what in ("BA", "ASR") for when in WHENS),
+            "cure",
+        ]
+        lines += ["", table(head, [_dirty(row) for row in found["dirty"]])]
     return "\n".join(lines)
+
+
+def _dirty(row: dict[str, Any]) -> list[Any]:
+    figures = [row[f"{what}_{when}"] for what in ("ba", "asr") for when in WHENS]
+    return [row["kind"], row["share"], *("-" if value is None else value for value in figures), row["cure"] or "-"]
 
 
 WHENS = ("before", "after")

@@ -100,11 +100,14 @@ def keep(run: Run, found: dict[str, Any]) -> None:
 
 
 def finish(run: Run, found: dict[str, Any]) -> Path:
-    """Writes a whole result, and removes what was kept on the way."""
+    """Writes a whole result, and removes what was kept on the way to it, or of models that the run has no more."""
     folder = explored.folder_of(run)
     write_json(folder / FILE, found)
-    with contextlib.suppress(OSError):
-        (folder / f"stress-{found['key']}.json").unlink()
+    for path in folder.glob("stress-*.json"):
+        other = _read(path)
+        if other is None or other.get("key") == found["key"] or other.get("source") != found["source"]:
+            with contextlib.suppress(OSError):
+                path.unlink()
     return folder / FILE
 
 

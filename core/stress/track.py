@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import paths
 from core.compute.device import choose as choose_device
 from core.compute.device import precision
 from core.data import load
@@ -21,9 +22,10 @@ from core.errors import BadInput
 from core.explore.jobs import Report
 from core.explore.material import purified, trigger_of
 from core.models.classifier import Classifier
+from core.models.fold import folded
 from core.runs import hashes
 from core.runs.record import Run
-from core.stress import measure, place, verdict
+from core.stress import dirty, measure, place, verdict
 from core.stress.measure import Pictures
 from core.stress.settings import EPSILONS, NAMES, Settings
 
@@ -59,8 +61,7 @@ def drive(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     place.require_drivable(run)
     report("load", 0, 0)
     hashes.check(run)
-    shifted = hashes.of_images(Path(settings.images)) if settings.images and Path(settings.images).exists() else None
-    key = place.key_of(run, settings, shifted)
+    key = place.key_of(run, settings, _hash(settings.images))
     whole = place.result(run)
     if whole is not None and whole.get("key") == key:
         return whole
@@ -83,25 +84,53 @@ def drive(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     test = chosen(car, settings)
     turns = [(name, strength) for name in NAMES for strength in settings.strengths]
     done = {(cell["corruption"], cell["strength"]) for cell in found["cells"]}
-    total = len(turns) + EXTRA
+    total = len(turns) - len(done) + EXTRA  # what an earlier drive did says nothing of the time this one takes
     if "clean" not in found:
         keep(clean=measure.cell(car.models, test, None, 0, settings.seed))
-    report("corruptions", len(done), total)
+    report("corruptions", 0, total)
     for name, strength in turns:
         if (name, strength) not in done:
             cell = measure.cell(car.models, test, name, strength, settings.seed)
             keep(cells=sorted([*found["cells"], cell], key=lambda cell: _order(cell)))
-            report("corruptions", len(found["cells"]), total)
+            report("corruptions", len(found["cells"]) - len(done), total)
     if "shifted" not in found:
         keep(shifted=measure.cell(car.models, elsewhere, None, 0, settings.seed) if elsewhere else None)
-    _weaknesses(car, settings, found, keep, lambda share: report("weaknesses", len(turns) + EXTRA * share, total))
+    _weaknesses(car, settings, found, keep, lambda share: report("weaknesses", total - EXTRA * (1 - share), total))
     keep(**verdict.judged(found))
     place.finish(run, found)
     report("done", total, total)
     return found
 
 
+def soil(run: Run, found: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Adds ``dirty``, a row of ``core.stress.dirty.purify`` for each amount of dirt, to a whole result; what is there
+    already is kept, and each row is written as it comes.
+
+    Raises:
+        BadInput: as ``core.stress.dirty.purify``.
+    """
+    rows = list(found.get("dirty") or [])
+    left = [dirt for dirt in dirty.DIRTS if not any((row["kind"], row["share"]) == astuple(dirt) for row in rows)]
+    for number, dirt in enumerate(left):
+
+        def tick(share: float, number: int = number) -> None:
+            report("dirty", number + share, len(left))
+
+        tick(0)
+        rows.append(dirty.purify(run, dirt, tick))
+        found = found | {"dirty": sorted(rows, key=lambda row: (row["kind"], row["share"]))}
+        place.finish(run, found)
+    return found
+
+
 EXTRA = 6  # turns, in time, that classes, adversary and confidence take
+
+
+def _hash(images: str | None) -> str | None:
+    """Of the second folder; None where there is none that can be read, which its reader will tell of."""
+    with contextlib.suppress(OSError):
+        return hashes.of_images(paths.expanded(images)) if images and paths.exists(images) else None
+    return None
 
 
 def _order(cell: dict[str, Any]) -> tuple[int, int]:
@@ -140,9 +169,11 @@ def load_car(run: Run) -> Car:
     subject = load_subject(spec, images)
     after = purified(run, images, subject)
     assert after is not None  # by require_drivable
+    models = []
     for model in (subject.model, after):
         model.to(device).eval()
         model.precision = precision(device)  # as in the run
+        models.append(folded(model))  # once, and not at every piece that is looked at
     trigger: Callable[[Tensor], Tensor] | None = None
     target, kind = None, "none"
     if subject.trigger is not None and subject.card is not None:
@@ -154,7 +185,7 @@ def load_car(run: Run) -> Car:
             pass
         else:
             trigger, target, kind = reconstructed, int(getattr(reconstructed, "target", 0)), "estimated"
-    return Car((subject.model, after), images, names, trigger, target, kind)
+    return Car((models[0], models[1]), images, names, trigger, target, kind)
 
 
 def chosen(car: Car, settings: Settings, count: int | None = None) -> Pictures:

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BadInput
 from core.explore.place import Job
+from core.report.proof import STATES
 from core.runs.record import Run
 from core.stress import place
 from core.stress.settings import NAMES
@@ -142,6 +143,8 @@ def _result(run_id: str, waiting: bool) -> None:
         _classes(run, found)
     if found.get("confidence"):
         _weaknesses(found)
+    if "sentence" in found:
+        _dirty(run, found)
 
 
 def _progress(job: Job) -> None:
@@ -223,3 +226,23 @@ def _weaknesses(found: dict[str, Any]) -> None:
             change = None if before is None or after is None else points(before, after)
             st.metric(name, percent(after), change, delta_color="off", border=True)
     st.caption(t("stress.weaknesses_note", count=found["robustness"][0]["images"]))
+
+
+def _dirty(run: Run, found: dict[str, Any]) -> None:
+    """How far the cure holds with unclean images among the clean ones, or how to find out."""
+    st.subheader(t("stress.dirty"), anchor=False)
+    rows = found.get("dirty") or []
+    if not rows:
+        st.caption(t("stress.dirty_none", run=run.id) if run.spec.victim else t("error.dirty_needs_lab", run=run.id))
+        return
+    head = t("stress.dirty_head")
+    lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
+    for row in rows:
+        share = percent(row["share"], 0 if row["share"] >= 1 else 1)
+        labels = row["kind"] == "labels"
+        name = t("stress.dirty_labels", share=share) if labels else t("stress.dirty_triggered", share=share)
+        figures = [percent(row[f"{what}_{when}"]) for what in ("ba", "asr") for when in WHENS]
+        cure = i18n.t(f"cure.short.{row['cure']}") if row["cure"] in STATES else "–"
+        lines.append(f"| {' | '.join([name, *figures, cure])} |")
+    st.markdown("\n".join(lines))
+    st.caption(t("stress.dirty_note"))

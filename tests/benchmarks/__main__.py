@@ -25,6 +25,7 @@ MODULES = {
     "projection": "pace and stillness of the map, without a model",
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
+    "stress": "the test track: what purified models lose under corruption, class by class and to an adversary",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
     "defences": "MCL beside four other defences on that victim, with published figures",

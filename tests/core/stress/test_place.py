@@ -48,9 +48,14 @@ def test_a_result_is_of_the_models_the_run_has_now(run: Run) -> None:
     assert file == explored.folder_of(run) / "stress.json"
     assert place.result(run) == made(run)
     assert place.partial(run) is None
+    place.keep(run, made(run, "other settings"))
+    place.finish(run, made(run))
+    assert place.partial(run) == made(run, "other settings"), "goes on another day"
     content = (run.folder / "model.safetensors").read_bytes()
     (run.folder / "model.safetensors").write_bytes(content + b"\0")
     assert place.result(run) is None
+    place.finish(run, made(run))
+    assert [path.name for path in explored.folder_of(run).glob("stress*.json")] == ["stress.json"]
 
 
 def test_what_is_driven_with_other_settings_or_images_has_a_key_of_its_own(run: Run) -> None:
