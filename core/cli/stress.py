@@ -83,9 +83,10 @@ def _written(found: dict[str, Any]) -> str:
     if found["shifted"]:
         other = found["shifted"]
         lines.append(f"Second folder: BA {_both(other, 'ba_')}, ASR {_both(other, 'asr_')}, ECE {_both(other, 'ece_')}")
-    worst = found["worst_class"]
-    more = "more" if worst["beyond_chance"] else "no more"
-    lines.append(f"Largest loss of a class: {worst['name']}, {_both(worst, '')} %, {more} than chance explains")
+    for what, row in (("Largest loss of a class", found["worst_class"]), ("Target class", found["target_class"])):
+        if row is not None:
+            more = "loses more" if row["beyond_chance"] else "loses no more"
+            lines.append(f"{what}: {row['name']}, {_both(row, '')} %, {more} than chance explains")
     lines += [f"Right under PGD, {row['epsilon']}: {_both(row, '')} %" for row in found["robustness"]]
     lines.append(f"Mean confidence: {_both(found['confidence'], '')} %")
     if found.get("dirty"):

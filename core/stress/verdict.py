@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.stress.paired import beyond_chance
+from core.stress.paired import LEVEL, beyond_chance
 from core.words import LANGUAGES, Words
 
 
@@ -14,7 +14,8 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
     Returns:
         ``mean_loss``: points of BA that the purified model loses to the original, averaged over the cells; negative
         where it gains. ``worst`` and ``worst_class``: the cell and the class of the largest loss, with
-        ``beyond_chance``. ``beyond_chance``: cells that lose more than chance explains. ``mean_asr_before`` and
+        ``beyond_chance``. ``target_class``, or None: likewise, but judged alone, for it was suspected beforehand.
+        ``beyond_chance``: cells that lose more than chance explains. ``mean_asr_before`` and
         ``mean_asr_after``: over the cells, percent, or None. ``sentence`` and ``sentence_ja``.
     """
     cells, classes = found["cells"], found["classes"]
@@ -28,6 +29,8 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
         "worst": cells[worst] | {"beyond_chance": stands[worst]},
         "worst_class": classes[worst_class] | {"beyond_chance": class_stands[worst_class]},
     }
+    aimed = next((row for row in classes if row["target"]), None)
+    told["target_class"] = aimed and aimed | {"beyond_chance": aimed["chance"] <= LEVEL}
     for when in ("before", "after"):
         rates = [cell[f"asr_{when}"] for cell in cells if cell[f"asr_{when}"] is not None]
         told[f"mean_asr_{when}"] = round(sum(rates) / len(rates), 2) if rates else None

@@ -206,12 +206,22 @@ def _classes(run: Run, found: dict[str, Any]) -> None:
     figure = stress_figures.classes_figure(rows, names, words)
     st.plotly_chart(figure, key="stress_classes", config={"displayModeBar": False})
     if worst := found.get("worst_class"):
-        name, change = i18n.unmarked(i18n.class_name(of, worst["name"])), points(worst["before"], worst["after"])
-        count = f"{worst['images']:,}"
+        facts = _class_facts(of, worst)
         if worst["beyond_chance"]:
-            st.caption(t("stress.class_worse", name=name, change=change, count=count))
+            st.caption(t("stress.class_worse", name=facts[0], change=facts[1], count=facts[2]))
         else:
-            st.caption(t("stress.class_alike", name=name, change=change, count=count))
+            st.caption(t("stress.class_alike", name=facts[0], change=facts[1], count=facts[2]))
+    if aimed := found.get("target_class"):
+        facts = _class_facts(of, aimed)
+        if aimed["beyond_chance"]:
+            st.caption(t("stress.target_worse", name=facts[0], change=facts[1], count=facts[2]))
+        else:
+            st.caption(t("stress.target_alike", name=facts[0], change=facts[1], count=facts[2]))
+
+
+def _class_facts(of: str, row: dict[str, Any]) -> tuple[str, str, str]:
+    """A class's name, how its accuracy changed, and on how many images."""
+    return i18n.unmarked(i18n.class_name(of, row["name"])), points(row["before"], row["after"]), f"{row['images']:,}"
 
 
 def _weaknesses(found: dict[str, Any]) -> None:
@@ -224,7 +234,7 @@ def _weaknesses(found: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         for name, before, after in tiles:
             change = None if before is None or after is None else points(before, after)
-            st.metric(name, percent(after), change, delta_color="off", border=True)
+            st.metric(name, percent(after), change, delta_color="off", delta_arrow="off", border=True)
     st.caption(t("stress.weaknesses_note", count=found["robustness"][0]["images"]))
 
 

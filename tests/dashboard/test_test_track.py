@@ -113,6 +113,22 @@ def test_images_of_another_camera_have_a_line_of_their_own(open_page: Open, driv
 
 
 @BOTH
+def test_unclean_images_have_a_table_or_the_command_that_makes_one(open_page: Open, driven: Run, lang: str) -> None:
+    keep(driven, figures(driven))
+    assert "python -m core stress one --dirty" in words(open_page("test_track", lang, run="one"))
+    row = {"ba_before": 97.0, "ba_after": 95.0, "asr_before": 99.0, "asr_after": 3.5, "cure": "holds"}
+    lost = {"kind": "triggered", "share": 0.5, "ba_before": 97.0, "ba_after": None, "asr_before": 99.0,
+            "asr_after": None, "cure": None}  # fmt: skip
+    keep(driven, figures(driven, dirty=[row | {"kind": "labels", "share": 5}, lost]))
+    app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    (table,) = [block.value for block in app.markdown if "|---|" in block.value]
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+    assert catalogue(lang)["cure.short.holds"] in table
+    assert "3.5" in table
+
+
+@BOTH
 def test_a_drive_is_watched_and_cannot_be_begun_twice(
     open_page: Open, driven: Run, monkeypatch: pytest.MonkeyPatch, lang: str
 ) -> None:

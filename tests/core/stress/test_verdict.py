@@ -18,9 +18,9 @@ def cell(name: str, lost: int, gained: int, images: int = 100) -> dict[str, Any]
     }  # fmt: skip
 
 
-def row(name: str, lost: int, gained: int) -> dict[str, Any]:
+def row(name: str, lost: int, gained: int, target: bool = False) -> dict[str, Any]:
     return {"name": name, "before": 90.0, "after": 90.0 - lost + gained, "loss": lost - gained,
-            "chance": Paired(lost, gained).chance}  # fmt: skip
+            "target": target, "chance": Paired(lost, gained).chance}  # fmt: skip
 
 
 def test_the_worst_the_average_and_whether_it_is_chance() -> None:
@@ -43,6 +43,15 @@ def test_a_loss_that_chance_explains_is_none() -> None:
     assert told["beyond_chance"] == 0
     assert told["sentence"].startswith("No")
     assert not told["worst"]["beyond_chance"]
+
+
+def test_the_target_class_is_suspected_beforehand_and_so_judged_alone() -> None:
+    classes = [row(str(number), 0, 0) for number in range(11)] + [row("80", 14, 3, target=True)]
+    told = verdict.judged({"cells": [cell("fog", 1, 1)], "classes": classes})
+    assert told["worst_class"]["name"] == told["target_class"]["name"] == "80"
+    assert not told["worst_class"]["beyond_chance"], "0.0064 is not rare among twelve"
+    assert told["target_class"]["beyond_chance"]
+    assert verdict.judged({"cells": [cell("fog", 1, 1)], "classes": classes[:-1]})["target_class"] is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
