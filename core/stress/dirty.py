@@ -80,6 +80,7 @@ def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any
 
     Raises:
         BadInput: ``dirty_needs_lab``; as ``core.data.load``.
+        KeyboardInterrupt: the purification was told to stop.
     """
     require_lab(run)
     spec = run.spec
@@ -98,7 +99,8 @@ def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any
         file = _write(replace(images, x_train=x, y_train=y), Path(folder) / f"{images.name}.npz")
         own = replace(spec, images=str(file), clean_budget=len(y), enough=False, map=False, live=False, scan_only=False)
         made = record.create(own, root=Path(folder) / "runs")
-        worker.work(made.folder, on_event=see)
+        if worker.work(made.folder, on_event=see) == "stopped":
+            raise KeyboardInterrupt  # by a signal: nothing was found out
         result = made.data.get("result") or {}
         handed_out = (made.folder / "model.safetensors").exists()
     names = ("ba_before", "ba_after", "asr_before", "asr_after", "cure")

@@ -73,6 +73,14 @@ def test_amounts_are_kept_as_they_come(run: Run, purified: list[Any]) -> None:
     assert place.result(run) == found
 
 
+def test_a_purification_that_was_stopped_is_no_finding(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "work", lambda folder, on_event: "stopped")
+    found = {"source": place.source_of(run), "key": "a1", "cells": []}
+    with pytest.raises(KeyboardInterrupt):
+        track.soil(run, found, lambda *told: None)
+    assert place.result(run) is None
+
+
 def test_outside_the_lab_nobody_knows_the_trigger(field: Run) -> None:
     with pytest.raises(BadInput) as fault:
         dirty.purify(field, DIRTS[0], lambda share: None)
