@@ -82,7 +82,8 @@ def cell(
     for when, hits in zip(WHENS, right, strict=True):
         found |= share(f"ba_{when}", hits)
     triggered: list[Answers | None] = [None, None]
-    away = labels != target
+    aim = -1 if target is None else target
+    away = labels != aim
     if trigger is not None and away.any():
         put = trigger
 
@@ -91,7 +92,7 @@ def cell(
 
         triggered = [Answers(a.classes[away], a.confidence[away]) for a in answered(models, images, stamped)]
     for when, answers in zip(WHENS, triggered, strict=True):
-        found |= share(f"asr_{when}", torch.zeros(0) if answers is None else answers.classes == target)
+        found |= share(f"asr_{when}", torch.zeros(0) if answers is None else answers.classes == aim)
     for when, answers, hits in zip(WHENS, clean, right, strict=True):
         found[f"ece_{when}"] = round(calibration_error(answers.confidence, hits), 2)
     return found | lost(found["ba_before"], found["ba_after"], pair)
