@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 from core.errors import BadInput
-from core.files import require_room, write_json
-from core.jobs.lock import held
-from core.jobs.note import Job, read, told
-from core.jobs.spawn import python_module, spawn
+from core.files import require_room
+from core.jobs.note import Job, begin, read, told
+from core.jobs.spawn import python_module
 from core.paths import cache_folder
 
 
@@ -33,13 +32,7 @@ def start(name: str) -> None:
         BadInput: ``place_not_writable``.
     """
     require_room(cache_folder())
-    with held(note_of(name).with_suffix(".lock")):  # two tabs that ask at once share one download
-        now = state(name)
-        if now is not None and not now.ended:
-            return
-        worker = spawn(python_module("dashboard.download", name), note_of(name).with_suffix(".log"))
-        if worker is not None:  # else it has ended already, and said how
-            write_json(note_of(name), {"worker": worker})
+    begin(note_of(name), python_module("dashboard.download", name))
 
 
 def fetch(name: str) -> int:

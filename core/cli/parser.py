@@ -28,6 +28,7 @@ COMMANDS = {
     "report": ("report", "Write the report of a run: one page to read, send or print."),
     "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
     "watch": ("watch", "Watch a model in use: a guard over a folder that images arrive in."),
+    "stress": ("stress", "Put a purified model beside the original under corruptions, attacks and shifted data."),
     "work": ("work", "do the work of a run (started by the dashboard)"),
 }
 

@@ -68,15 +68,15 @@ def material(run: Run) -> Material:
             path=spec.images, run=run.id,
         )  # fmt: skip
     subject = load_subject(spec, images)
-    after = _purified(run, images, subject)
+    after = purified(run, images, subject)
     models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
     for model in models:
         model.precision = precision(device)  # as in the run
-    return Material(tuple(models), samples, images, _trigger(run, subject, device), device)
+    return Material(tuple(models), samples, images, trigger_of(run, subject, device), device)
 
 
-def _purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
-    """The purified model: its weights are kept under the names that the victim's had."""
+def purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
+    """The purified model, on the CPU, if its weights are kept; they are so under the names that the victim's had."""
     path = run.folder / "model.safetensors"
     if not path.exists():
         return None
@@ -89,8 +89,12 @@ def _purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None
     return load_subject(replace(run.spec, weights=str(path), arch=arch, normalize=subject.normalize), images).model
 
 
-def _trigger(run: Run, subject: Subject, device: torch.device) -> Trigger:
-    """The real trigger where it is known, else the first reconstructed one, as on the map."""
+def trigger_of(run: Run, subject: Subject, device: torch.device) -> Trigger:
+    """The real trigger where it is known, else the first reconstructed one, as on the map.
+
+    Raises:
+        BadInput: ``no_trigger_kept``.
+    """
     if subject.trigger is not None:
         return subject.trigger
     found = run.triggers()

@@ -28,9 +28,8 @@ import numpy as np
 from core import paths
 from core.files import require_room, write_json
 from core.jobs import note
-from core.jobs.lock import held
 from core.jobs.note import Job, Report
-from core.jobs.spawn import python_module, spawn
+from core.jobs.spawn import python_module
 from core.runs.arrays import read_arrays, write_arrays
 from core.runs.record import Run
 
@@ -39,6 +38,7 @@ METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
 WHENS = ("before", "after")
 NEIGHBOURS = 12
 NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
+OTHERS = ("stress",)  # kinds of processes whose notes lie here too, but are another page's
 LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
 
 
@@ -236,9 +236,9 @@ def job(run: Run, kind: str) -> Job | None:
 
 
 def jobs(run: Run) -> list[Job]:
-    """The latest process of each kind."""
-    kinds = sorted(path.stem.removeprefix("job-") for path in folder_of(run).glob("job-*.json"))
-    return [found for kind in kinds if (found := job(run, kind)) is not None]
+    """The latest process of each kind that this page waits for."""
+    kinds = {path.stem.removeprefix("job-") for path in folder_of(run).glob("job-*.json")} - {*OTHERS}
+    return [found for kind in sorted(kinds) if (found := job(run, kind)) is not None]
 
 
 @contextlib.contextmanager
@@ -258,16 +258,9 @@ def start(run: Run, *arguments: str) -> None:
     Raises:
         BadInput: ``place_not_writable``.
     """
-    kind = kind_of(arguments)
-    folder = folder_of(run)
-    require_room(folder, NEEDED)
-    with held(folder / f"job-{kind}.lock"):  # no other page decides on the same kind of process
-        now = job(run, kind)
-        if (now is None or now.ended) and not _made(run, arguments):
-            command = python_module("core", "explore", str(run.folder.resolve()), *arguments)
-            worker = spawn(command, folder / f"job-{kind}.log")
-            if worker is not None:  # else it has ended already, and said how
-                write_json(note_of(run, kind), {"worker": worker})
+    require_room(folder_of(run), NEEDED)
+    command = python_module("core", "explore", str(run.folder.resolve()), *arguments)
+    note.begin(note_of(run, kind_of(arguments)), command, lambda: _made(run, arguments))
 
 
 def _made(run: Run, arguments: Sequence[str]) -> bool:

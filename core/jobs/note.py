@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from core.errors import BadInput
 from core.files import NOT_WRITTEN, write_json
 from core.jobs import process
+from core.jobs.lock import held
+from core.jobs.spawn import spawn
 
 EVERY = 0.3  # seconds between two notes
 SHORTEST = 1.0  # seconds of a stage that tell its pace
@@ -80,6 +82,23 @@ def read(path: Path) -> Job | None:
             BadInput("job_ended", "The computation ended before it was done.")
         )
     return Job(ended=ended, **known)
+
+
+def begin(path: Path, command: Sequence[str], made: Callable[[], bool] = lambda: False) -> None:
+    """Sets a process to ``command`` and returns; what it prints is kept beside its note.
+
+    Not while one is at work on that note, nor where its result is there: two pages that ask for the same thing at once
+    wait for one process.
+
+    Args:
+        path: of the note, whose folder is there. made: whether the result is there.
+    """
+    with held(path.with_suffix(".lock")):
+        now = read(path)
+        if (now is None or now.ended) and not made():
+            worker = spawn(command, path.with_suffix(".log"))
+            if worker is not None:  # else it has ended already, and said how
+                write_json(path, {"worker": worker})
 
 
 def fault_of(error: Exception) -> BadInput:

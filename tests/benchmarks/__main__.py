@@ -27,6 +27,7 @@ MODULES = {
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "fleet": "24 small models ranked by risk: minutes, places, overhead a model, one worker and two",
     "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
+    "stress": "the test track: what purified models lose under corruption, class by class and to an adversary",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
     "defences": "MCL beside four other defences on that victim, with published figures",

@@ -29,6 +29,7 @@ TITLES = {
     "/examine": "examine.title",
     "/explore": "explore.title",
     "/fleet": "fleet.title",
+    "/test-track": "stress.title",
     "/compare": "compare.title",
     "/runs": "runs.title",
     "/about": "about.title",

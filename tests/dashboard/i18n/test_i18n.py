@@ -16,6 +16,7 @@ from core.explore.settled import METRICS, SUPERVISIONS
 from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
 from core.runs.spec import COLOURS, NORMALIZATIONS
+from core.stress.settings import NAMES
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
@@ -132,6 +133,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("story.scene.{}", story.TEXT_KEYS),
         ("explore.room.{}", explore.TEXT_KEYS),
         ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
+        ("corruption.{}", NAMES),
         ("settled.metric.{}", METRICS),
         ("settled.supervised.{}", SUPERVISIONS),
         ("explore.missing.{}", ("images", "pictures", "going", "weights", "own_class", "after")),

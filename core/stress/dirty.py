@@ -1,0 +1,115 @@
+"""How far a cure holds when the clean images are not clean: some wrongly labelled, or some of the attacker's own.
+
+Each amount of dirt is a purification of its own, with the run's settings and its clean images, of which some were
+changed; the test images stay as they are. Of the lab only, where the attacker's trigger is known.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.attacks.poisoning import poison
+from core.attacks.trigger import Trigger
+from core.data import load
+from core.data.budget import clean_budget
+from core.data.imageset import ImageSet
+from core.errors import BadInput
+from core.events import Event, Progress
+from core.runs import record, worker
+from core.runs.record import Run
+from core.victims import card_of, trigger_of
+
+
+@dataclass(frozen=True)
+class Dirt:
+    """``kind``: "labels", images with a wrong label; "triggered", images with the trigger, called as the attacker calls
+    them. ``share``: of the clean images, percent; one image at least."""
+
+    kind: str
+    share: float
+
+
+DIRTS = (
+    Dirt("labels", 1), Dirt("labels", 5), Dirt("labels", 20),
+    Dirt("triggered", 0.1), Dirt("triggered", 0.5), Dirt("triggered", 2),
+)  # fmt: skip
+
+
+def require_lab(run: Run) -> None:
+    """Raises: BadInput: ``dirty_needs_lab``, the attacker's trigger is not known."""
+    if not run.spec.victim:
+        raise BadInput(
+            "dirty_needs_lab",
+            f"The run {run.id} is of a model whose trigger nobody knows, so how far its cure holds with unclean images "
+            "cannot be measured; take a run of a shipped victim.",
+            run=run.id,
+        )
+
+
+def soiled(
+    x: Tensor, y: Tensor, dirt: Dirt, classes: int, trigger: Trigger, target: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """The clean images, uint8 (n, 3, h, w), and their labels with so much dirt among them."""
+    share = dirt.share / 100
+    if dirt.kind == "triggered":
+        rate = share if not trigger.clean_label else share * len(y) / max(1, int((y == target).sum()))
+        x, y, _ = poison(x, y, trigger, target, min(1.0, rate), seed)
+        return x, y
+    generator = torch.Generator().manual_seed(seed)
+    wrong = torch.randperm(len(y), generator=generator)[: max(1, round(share * len(y)))]
+    y = y.clone()
+    y[wrong] = (y[wrong] + torch.randint(1, classes, (len(wrong),), generator=generator)) % classes
+    return x, y
+
+
+def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any]:
+    """What comes of the run's purification with dirt among its clean images.
+
+    Returns:
+        ``kind``, ``share``, ``images`` (clean ones, all told), ``ba_before``, ``ba_after``, ``asr_before``,
+        ``asr_after`` (true, percent; None: the purification did not come to its end), ``cure``, the grade, and
+        ``handed_out``, whether the product would hand the model out by itself.
+
+    Raises:
+        BadInput: ``dirty_needs_lab``; as ``core.data.load``.
+        KeyboardInterrupt: the purification was told to stop.
+    """
+    require_lab(run)
+    spec = run.spec
+    card = card_of(str(spec.victim))
+    images = load(spec.images)
+    chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
+    x, y = images.x_train[chosen], images.y_train[chosen]
+    x, y = soiled(x, y, dirt, images.num_classes, trigger_of(card, images.size), card.target, spec.seed)
+
+    def see(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "purify" and event.total:
+            tick(event.done / event.total)
+
+    with tempfile.TemporaryDirectory() as folder:
+        # the settings of a defence go by the set's name, which is that of the file
+        file = _write(replace(images, x_train=x, y_train=y), Path(folder) / f"{images.name}.npz")
+        own = replace(spec, images=str(file), clean_budget=len(y), enough=False, map=False, live=False, scan_only=False)
+        made = record.create(own, root=Path(folder) / "runs")
+        if worker.work(made.folder, on_event=see) == "stopped":
+            raise KeyboardInterrupt  # by a signal: nothing was found out
+        result = made.data.get("result") or {}
+        handed_out = (made.folder / "model.safetensors").exists()
+    names = ("ba_before", "ba_after", "asr_before", "asr_after", "cure")
+    return asdict(dirt) | {"images": len(y), **{name: result.get(name) for name in names}, "handed_out": handed_out}
+
+
+def _write(images: ImageSet, file: Path) -> Path:
+    arrays = {
+        name: getattr(images, name).numpy() for name in ("x_train", "y_train", "x_test", "y_test")
+    } | {"class_names": np.array(images.class_names)}  # fmt: skip
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file

@@ -1,0 +1,46 @@
+"""Whether one model is worse than another on the same images by more than chance.
+
+Both models answer the same images, so only the images that one of them gets right and the other wrong say anything
+(McNemar, Psychometrika 12, 1947): were the models alike, each such image would fall to either with the same chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Paired:
+    """``lost``: images that the first model answers rightly and the second wrongly; ``gained``: the other way round."""
+
+    lost: int
+    gained: int
+
+    @classmethod
+    def of(cls, first: Tensor, second: Tensor) -> Paired:
+        """Args: first, second: bool (n,), which answers are right."""
+        return cls(int((first & ~second).sum()), int((~first & second).sum()))
+
+    @property
+    def chance(self) -> float:
+        """The chance of so many images lost, or more, were both models alike: the exact sign test, one-sided."""
+        from scipy.stats import binomtest
+
+        decided = self.lost + self.gained
+        return float(binomtest(self.lost, decided, alternative="greater").pvalue) if decided else 1.0
+
+
+def beyond_chance(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
+    """Which of several findings stand, with a chance of ``level`` that any of them is wrong (Holm, Scand. J. Stat. 6,
+    1979): the worst of many figures is low by chance alone."""
+    stands = [False] * len(chances)
+    for rank, number in enumerate(sorted(range(len(chances)), key=lambda k: chances[k])):
+        if chances[number] > level / (len(chances) - rank):
+            break
+        stands[number] = True
+    return stands

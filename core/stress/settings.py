@@ -1,0 +1,34 @@
+"""What is driven on the test track, in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STRENGTHS = (1, 2, 3, 4, 5)
+NAMES = (
+    "gaussian_noise", "shot_noise", "impulse_noise", "gaussian_blur", "motion_blur", "zoom_blur", "snow", "rain",
+    "fog", "brightness", "contrast", "pixelate", "jpeg", "elastic", "dead_pixels",
+)  # fmt: skip
+"""Of the corruptions, in the order in which they are shown; known without torch. A test holds it to the catalogue."""
+EPSILONS = (2, 8)  # of 255: how far an adversary may move each value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is driven.
+
+    ``count``: test images, at most. ``strengths``: of 1-5. ``attacked``: images that an adversary gets, at most.
+    ``seed``: of the choice of images, the corruptions and the adversary's start. ``images``: a second folder of
+    images of the same classes, taken elsewhere; None: there is none.
+    """
+
+    count: int = 1000
+    strengths: tuple[int, ...] = STRENGTHS
+    attacked: int = 200
+    seed: int = 0
+    images: str | None = None
+
+
+def quick(seed: int = 0, images: str | None = None) -> Settings:
+    """A first look: fewer images, three of the five strengths."""
+    return Settings(count=300, strengths=(1, 3, 5), attacked=100, seed=seed, images=images)

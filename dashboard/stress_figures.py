@@ -1,0 +1,112 @@
+"""Figures of the test track: heat maps of all conditions, bars of the classes. Pure functions of numbers and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.stress.settings import NAMES
+from dashboard.palette import CLEAN
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+GRID = "rgba(127, 135, 144, 0.22)"
+LEAST_SPAN = 5.0  # points: a scale that were narrower would paint noise in full colour
+# ColorBrewer's purple and green, which readers with red-green colour blindness tell apart; see-through in the middle,
+# so that figures in the cells can be read on light and on dark pages
+CHANGE = ((0.0, "rgba(118, 42, 131, 0.55)"), (0.5, "rgba(127, 127, 127, 0.06)"), (1.0, "rgba(27, 120, 55, 0.55)"))
+ATTACKED = ((0.0, "rgba(127, 127, 127, 0.06)"), (1.0, "rgba(213, 94, 0, 0.65)"))
+
+
+def heat_figure(
+    cells: Sequence[Mapping[str, Any]], strengths: Sequence[int], names: Mapping[str, str], words: Mapping[str, str]
+) -> go.Figure:
+    """How accuracy changes from the original to the purified model, and beside it the attack success of both.
+
+    Args:
+        cells: as ``core.stress.measure.cell``; those that are not there yet are left empty.
+        strengths: the columns.
+        names: of the corruptions.
+        words: ``change``, ``asr_before`` and ``asr_after`` (titles), ``strength`` (axis), ``ba``, ``before`` and
+            ``after`` (for what is told under the pointer).
+    """
+    from plotly.subplots import make_subplots
+
+    found = {(cell["corruption"], cell["strength"]): cell for cell in cells}
+    attacked = any(cell["asr_before"] is not None for cell in cells)
+    columns = ["change", "asr_before", "asr_after"] if attacked else ["change"]
+    figure: go.Figure = make_subplots(
+        1, len(columns), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[words[name] for name in columns]
+    )
+    rows = [[found.get((name, strength)) for strength in strengths] for name in NAMES]
+    labels, ticks = [names[name] for name in NAMES], [str(strength) for strength in strengths]
+    for number, column in enumerate(columns, 1):
+        values = [[None if cell is None else _value(cell, column) for cell in row] for row in rows]
+        hover = [["" if cell is None else _hover(cell, column, words) for cell in row] for row in rows]
+        figure.add_heatmap(
+            row=1, col=number, x=ticks, y=labels, z=values, xgap=2, ygap=2, hoverongaps=False, showscale=False,
+            text=[["" if value is None else _shown(value, column) for value in row] for row in values],
+            texttemplate="%{text}", textfont={"size": 11}, customdata=hover,
+            hovertemplate=f"%{{y}} · {words['strength']} %{{x}}<br>%{{customdata}}<extra></extra>",
+            **_scale(column, values),
+        )  # fmt: skip
+    figure.update_xaxes(title={"text": words["strength"]}, type="category", showgrid=False, fixedrange=True)
+    figure.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
+    figure.update_layout(
+        height=150 + 25 * len(NAMES), margin={"l": 8, "r": 8, "t": 40, "b": 48}, paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    return figure
+
+
+def _value(cell: Mapping[str, Any], column: str) -> float | None:
+    return -float(cell["loss"]) + 0.0 if column == "change" else cell[column]
+
+
+def _shown(value: float, column: str) -> str:
+    return f"{value:+.1f}".replace("-", "−") if column == "change" else f"{value:.0f}"
+
+
+def _hover(cell: Mapping[str, Any], column: str, words: Mapping[str, str]) -> str:
+    name = "ba" if column == "change" else column
+    if column != "change":
+        return "" if cell[name] is None else f"{words[name]}: {cell[name]:.1f} %"
+    return f"{words['ba']}: {cell['ba_before']:.1f} % → {cell['ba_after']:.1f} %"
+
+
+def _scale(column: str, values: Sequence[Sequence[float | None]]) -> dict[str, Any]:
+    """Zero is in the middle of the scale of change, and in the same place whatever the figures are."""
+    if column != "change":
+        return {"colorscale": ATTACKED, "zmin": 0, "zmax": 100}
+    span = max([LEAST_SPAN, *(abs(value) for row in values for value in row if value is not None)])
+    return {"colorscale": CHANGE, "zmin": -span, "zmid": 0, "zmax": span}
+
+
+def classes_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], words: Mapping[str, str]) -> go.Figure:
+    """Accuracy class by class: the original hatched, the purified model whole, so that no colour is needed.
+
+    Args:
+        rows: as ``core.stress.measure.classes``. names: theirs, in the same order.
+        words: ``before``, ``after``, ``ba`` (axis) and ``target`` (mark of the attacker's class).
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    labels = [f"{name} ({words['target']})" if row["target"] else name for row, name in zip(rows, names, strict=True)]
+    for when, shape, opacity in (("before", "/", 0.55), ("after", "", 1.0)):
+        figure.add_bar(
+            x=labels, y=[row[when] for row in rows], name=words[when], opacity=opacity,
+            marker={"color": CLEAN, "pattern": {"shape": shape}},
+            hovertemplate=f"%{{x}}, {words[when]}: %{{y:.1f}} %<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(showgrid=False, fixedrange=True, type="category")
+    figure.update_yaxes(
+        title={"text": words["ba"]}, range=[0, 104], gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=" %"
+    )
+    figure.update_layout(
+        height=340, barmode="group", bargap=0.3, margin={"l": 8, "r": 8, "t": 40, "b": 48},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )  # fmt: skip
+    return figure

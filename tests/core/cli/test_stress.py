@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import paths
+from core.cli import parser
+from core.stress import track
+from tests.core.purified import purified_run
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+
+
+def test_one_object_is_the_last_line_and_a_table_is_for_readers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(track, "NAMES", ("fog", "jpeg"))
+    run = purified_run()
+    assert parser.main(["stress", run.id, "--quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    asked = {"cells", "mean_loss", "worst", "classes", "robustness", "confidence", "sentence", "seconds"}
+    assert asked <= set(found)
+    cell = {"corruption", "strength", "ba_before", "ba_after", "asr_before", "asr_after", "ece_before", "ece_after"}
+    assert len(found["cells"]) == 6
+    assert all(cell <= set(entry) for entry in found["cells"])
+    assert Path(found["file"]).exists()
+    assert parser.main(["stress", run.id, "--quick"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(found["sentence"])
+    assert "JPEG compression" in told
+
+
+@pytest.mark.parametrize("run", ["signs-wanet", "nowhere", "last"])
+def test_what_cannot_be_driven_is_one_sentence(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert parser.main(["stress", run]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_second_folder_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = purified_run()
+    assert parser.main(["stress", run.id, "--images", str(tmp_path / "gone")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (paths.RECORDINGS / "digits-badnets" / "explore").exists()

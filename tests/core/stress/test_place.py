@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import paths
+from core.errors import BadInput
+from core.explore import place as explored
+from core.files import write_json
+from core.jobs import process
+from core.runs.record import Run
+from core.stress import place
+from core.stress.settings import Settings, quick
+
+
+def made(run: Run, key: str = "a1", **more: Any) -> dict[str, Any]:
+    return {"source": place.source_of(run), "key": key, "cells": [], **more}
+
+
+def code_of(run: Run) -> str:
+    with pytest.raises(BadInput) as fault:
+        place.require_drivable(run)
+    assert fault.value.facts == {"run": run.id}
+    return fault.value.code
+
+
+def test_a_run_that_goes_on_or_keeps_no_purified_model_is_refused(run: Run) -> None:
+    place.require_drivable(run)
+    run.update(status="running", worker=process.identity())
+    assert code_of(run) == "stress_run_going"
+    run.update(status="done", worker=None)
+    (run.folder / "model.safetensors").unlink()
+    assert code_of(run) == "no_purified_model"
+    assert code_of(Run(paths.RECORDINGS / "signs-wanet")) == "no_purified_model"
+
+
+def test_a_result_is_of_the_models_the_run_has_now(run: Run) -> None:
+    assert place.result(run) is None
+    place.keep(run, made(run))
+    assert place.partial(run, "a1") == place.partial(run) == made(run)
+    assert place.partial(run, "b2") is None
+    file = place.finish(run, made(run))
+    assert file == explored.folder_of(run) / "stress.json"
+    assert place.result(run) == made(run)
+    assert place.partial(run) is None
+    place.keep(run, made(run, "other settings"))
+    place.finish(run, made(run))
+    assert place.partial(run) == made(run, "other settings"), "goes on another day"
+    content = (run.folder / "model.safetensors").read_bytes()
+    (run.folder / "model.safetensors").write_bytes(content + b"\0")
+    assert place.result(run) is None
+    place.finish(run, made(run))
+    assert [path.name for path in explored.folder_of(run).glob("stress*.json")] == ["stress.json"]
+
+
+def test_what_is_driven_with_other_settings_or_images_has_a_key_of_its_own(run: Run) -> None:
+    settings = [Settings(), Settings(seed=1), quick(), Settings(images="a")]
+    keys = {place.key_of(run, one) for one in settings} | {place.key_of(run, Settings(images="a"), "0f")}
+    assert len(keys) == 5
+    assert place.key_of(run, Settings()) == place.key_of(run, Settings())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": 3}', b"\xff"])
+def test_a_damaged_result_is_none(run: Run, content: bytes) -> None:
+    explored.folder_of(run).mkdir()
+    for name in ("stress.json", "stress-a1.json"):
+        (explored.folder_of(run) / name).write_bytes(content)
+    assert place.result(run) is None
+    assert place.partial(run) is None
+
+
+def test_a_recording_may_bring_its_own_result(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shipped"
+    shutil.copytree(paths.RECORDINGS / "digits-badnets", folder)
+    recording = Run(folder)
+    write_json(folder / "stress.json", made(recording, "shipped"))
+    assert place.result(recording) == made(recording, "shipped")
+    explored.folder_of(recording).mkdir(parents=True)
+    place.finish(recording, made(recording, "own"))
+    assert place.result(recording)["key"] == "own"  # type: ignore[index]
+    assert "own" not in (folder / "stress.json").read_text()
+
+
+def test_one_process_at_a_time_and_none_that_explore_waits_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **options: Any) -> Any:
+        started.append(command)
+        return real([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=options["stdout"])
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    place.start(run, "--quick")
+    place.start(run)
+    assert [command[3:] for command in started] == [["stress", str(run.folder), "--quick"]]
+    assert place.job(run).at_work  # type: ignore[union-attr]
+    assert explored.jobs(run) == []

@@ -1,0 +1,187 @@
+"""The page Test track: which runs it offers, what it sets going, and what it shows while and after it is driven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.errors import BadInput
+from core.explore import place as explored
+from core.explore.place import Job
+from core.files import write_json
+from core.runs.record import Run
+from core.stress import place
+from dashboard.i18n import catalogue
+from tests.dashboard.conftest import words
+
+Open = Callable[..., AppTest]
+Make = Callable[..., Run]
+BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The drives that the page set going."""
+    found: list[tuple[str, ...]] = []
+    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append((run.id, *arguments)))
+    return found
+
+
+@pytest.fixture
+def driven(make_run: Make) -> Run:
+    """A run that keeps a purified model."""
+    run = make_run("one", "done")
+    (run.folder / "model.safetensors").write_bytes(b"weights")
+    return run
+
+
+def figures(run: Run, **more: Any) -> dict[str, Any]:
+    """A result as the process would have left it."""
+    cell = {
+        "corruption": "fog", "strength": 1, "images": 300, "ba_before": 90.0, "ba_after": 84.0, "loss": 6.0,
+        "asr_before": 97.5, "asr_after": 1.5, "ece_before": 5.0, "ece_after": 7.0,
+    }  # fmt: skip
+    row = {"class": 0, "name": "stop", "target": True, "images": 40, "before": 98.0, "after": 80.0}
+    pgd = {"epsilon": "8/255", "images": 100, "before": 12.0, "after": 9.0}
+    return {
+        "source": place.source_of(run), "key": "a1", "settings": {"strengths": [1, 3, 5], "seed": 0},
+        "asr_kind": "true", "cells": [cell], "clean": cell | {"corruption": "none"}, "shifted": None,
+    } | more | {
+        "classes": [row], "robustness": [pgd], "mean_loss": 6.0, "worst_class": row | {"beyond_chance": True},
+        "confidence": {"before": 95.0, "after": 90.0, "wrong_before": 70.0, "wrong_after": None},
+        "sentence": "Yes, it loses.", "sentence_ja": "はい、低下します。",
+    }  # fmt: skip
+
+
+def keep(run: Run, found: dict[str, Any]) -> None:
+    explored.folder_of(run).mkdir(exist_ok=True)
+    place.finish(run, found)
+
+
+@BOTH
+def test_without_a_purified_model_the_page_says_how_to_get_one(open_page: Open, make_run: Make, lang: str) -> None:
+    make_run("scan", "done")
+    app = open_page("test_track", lang)
+    assert not app.exception
+    assert catalogue(lang)["stress.none"] in words(app)
+    assert "stress_first" in {button.key for button in app.button}
+
+
+@BOTH
+def test_a_run_that_was_not_driven_yet_can_be(
+    open_page: Open, driven: Run, started: list[tuple[str, ...]], lang: str
+) -> None:
+    app = open_page("test_track", lang)
+    assert not app.exception
+    assert catalogue(lang)["stress.nothing"] in words(app)
+    assert started == [], "nothing is driven by itself"
+    app.text_input(key="stress_folder").set_value("/photos/other camera").run()
+    app.button(key="stress_start").click().run()
+    assert started == [("one", "--quick", "--images", "/photos/other camera")]
+
+
+@BOTH
+def test_what_came_of_it_is_shown(open_page: Open, driven: Run, lang: str) -> None:
+    keep(driven, figures(driven))
+    app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    told = words(app)
+    assert {"en": "Yes, it loses.", "ja": "はい、低下します。"}[lang] in told
+    assert catalogue(lang)["stress.trigger_true"] in told
+    assert len(app.get("plotly_chart")) == 2
+    assert [tile.value.rstrip("\u00a0\u202f %") for tile in app.metric] == ["9.0", "90.0", "–"]
+    assert "−18.0" in told
+
+
+def test_an_estimate_is_called_one_and_no_trigger_is_told(open_page: Open, driven: Run) -> None:
+    keep(driven, figures(driven, asr_kind="estimated"))
+    told = words(open_page("test_track", run="one"))
+    assert catalogue("en")["stress.trigger_estimated"] in told
+    assert catalogue("en")["stress.trigger_true"] not in told
+    keep(driven, figures(driven, asr_kind="none"))
+    assert catalogue("en")["stress.trigger_none"] in words(open_page("test_track", run="one"))
+
+
+def test_images_of_another_camera_have_a_line_of_their_own(open_page: Open, driven: Run) -> None:
+    other = {"images": 77, "ba_before": 71.0, "ba_after": 69.5, "asr_before": None, "asr_after": None}
+    keep(driven, figures(driven, shifted=other))
+    told = words(open_page("test_track", run="one"))
+    assert "(77)" in told
+    assert "69.5" in told
+
+
+@BOTH
+def test_unclean_images_have_a_table_or_the_command_that_makes_one(open_page: Open, driven: Run, lang: str) -> None:
+    keep(driven, figures(driven))
+    assert "python -m core stress one --dirty" in words(open_page("test_track", lang, run="one"))
+    row = {"ba_before": 97.0, "ba_after": 95.0, "asr_before": 99.0, "asr_after": 3.5, "cure": "holds"}
+    lost = {"kind": "triggered", "share": 0.5, "ba_before": 97.0, "ba_after": None, "asr_before": 99.0,
+            "asr_after": None, "cure": None}  # fmt: skip
+    keep(driven, figures(driven, dirty=[row | {"kind": "labels", "share": 5}, lost]))
+    app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    (table,) = [block.value for block in app.markdown if "|---|" in block.value]
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+    assert catalogue(lang)["cure.short.holds"] in table
+    assert "3.5" in table
+
+
+@BOTH
+def test_a_drive_is_watched_and_cannot_be_begun_twice(
+    open_page: Open, driven: Run, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    whole = figures(driven)
+    part = {name: whole[name] for name in ("source", "key", "settings", "asr_kind", "cells", "clean")}
+    explored.folder_of(driven).mkdir()
+    place.keep(driven, part)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "job", lambda run: Job("stress", "corruptions", 3, 51, 70.0))
+        app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    assert app.button(key="stress_start").disabled
+    assert len(app.get("plotly_chart")) == 1
+    app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    assert [warning.value for warning in app.warning] == [catalogue(lang)["stress.halted"]]
+
+
+@BOTH
+def test_why_a_drive_failed_is_told_without_a_path_of_this_machine(open_page: Open, driven: Run, lang: str) -> None:
+    facts = {"path": "/home/somebody/photos", "names": "zero"}
+    failure = {"code": "shifted_classes", "message": "/home/somebody", "facts": facts}
+    write_json(explored.note_of(driven, place.KIND), {"ended": True, "failure": failure})
+    app = open_page("test_track", lang, run="one")
+    assert not app.exception
+    assert "photos" in app.error[0].value
+    assert "somebody" not in app.error[0].value
+
+
+def test_a_start_that_is_refused_says_why(open_page: Open, driven: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(run: Run, *arguments: str) -> None:
+        raise BadInput("no_purified_model", "None.", run=run.id)
+
+    monkeypatch.setattr(place, "start", start)
+    app = open_page("test_track", run="one")
+    app.button(key="stress_start").click().run()
+    assert "one" in app.error[0].value
+
+
+def test_a_run_without_a_purified_model_is_named_and_another_opened(
+    open_page: Open, make_run: Make, driven: Run
+) -> None:
+    make_run("scan", "done")
+    app = open_page("test_track", run="scan")
+    assert not app.exception
+    assert app.info
+    assert app.selectbox(key="stress_run").value == "one"
+
+
+def test_images_that_are_not_here_are_asked_for(open_page: Open, driven: Run) -> None:
+    driven.update(spec=driven.data["spec"] | {"images": "cifar10", "victim": "cifar10-badnets"})
+    app = open_page("test_track", run="one")
+    assert not app.exception
+    assert "fetch_download" in {button.key for button in app.button}
+    assert "stress_start" not in {button.key for button in app.button}
