@@ -15,7 +15,7 @@ from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, H
 from core.errors import BadInput
 from core.runs.files import NOT_WRITTEN
 
-# name: the module, which has a function of that name and one called <name>_arguments; what it does
+# name: the module, which has a function of that name (with _ for -) and one called <name>_arguments; what it does
 COMMANDS = {
     "data": ("images", "Describe an image set: sizes, classes, images per class."),
     "train": ("train", "Train a backdoored model for the lab, on a poisoned training set."),
@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("runs", "Print how a run went: its figures at every frame, at the pace they came."),
     "report": ("report", "Write the report of a run: one page to read, send or print."),
     "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
+    "data-room": ("data_room", "Look for poisoned images in a training set; nothing is deleted."),
     "work": ("work", "do the work of a run (started by the dashboard)"),
 }
 
@@ -37,8 +38,9 @@ class Command(Parser):
         name = self.prog.rpartition(" ")[2]
         if name in COMMANDS and self.get_default("handler") is None:
             module = import_module(f"core.cli.{COMMANDS[name][0]}")
-            self.set_defaults(handler=getattr(module, name))
-            getattr(module, f"{name}_arguments")(self)
+            function = name.replace("-", "_")
+            self.set_defaults(handler=getattr(module, function))
+            getattr(module, f"{function}_arguments")(self)
         return super().parse_known_args(args, namespace)
 
 
