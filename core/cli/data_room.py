@@ -74,6 +74,7 @@ def data_room(arguments: argparse.Namespace) -> int:
     from core.compute.device import choose
     from core.dataroom import room, written
     from core.dataroom.trainset import read
+    from core.models.weights import save_weights
 
     began = time.monotonic()
     room.check(arguments.filters, arguments.filter, arguments.false_alarms)
@@ -92,6 +93,8 @@ def data_room(arguments: argparse.Namespace) -> int:
             found, model, filters=filters, chosen=arguments.filter, false_alarms=arguments.false_alarms,
             threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
         )  # fmt: skip
+        if not arguments.model:
+            save_weights(folder / "model.safetensors", model.net.state_dict())
         place = written.write_list(folder, found, verdict)
         shown = written.write_sheet(folder, found, verdict)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
@@ -100,7 +103,7 @@ def data_room(arguments: argparse.Namespace) -> int:
             write = written.write_kept if arguments.write == "npz" else written.write_folder
             result["written"] = str(write(folder, found, verdict))
         if arguments.then:
-            result |= _then(found, verdict, arguments, report)
+            result |= _then(found, verdict, arguments, report, folder)
         result["seconds"] = _since(began)
         written.write_result(folder, result)
     if arguments.json:
@@ -142,8 +145,27 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
     }  # fmt: skip
 
 
-def _then(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, report: Any) -> dict[str, Any]:
-    raise BadInput("no", "no")
+def _then(
+    found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, report: Any, folder: Path
+) -> dict[str, Any]:
+    """The ways asked for, beside each other; of several, one that cannot be gone says why, and the others go on."""
+    from core.dataroom.cures import before, cure
+    from core.models.weights import save_weights
+
+    ways = THEN if arguments.then == "all" else (arguments.then,)
+    made: dict[str, Any] = {"before": before(found, verdict)}
+    failed = []
+    for way in ways:
+        try:
+            cured = cure(way, found, verdict, arguments.arch, arguments.seed, report)
+        except BadInput as error:
+            if len(ways) == 1:
+                raise
+            failed.append({"code": error.code, "message": f"{way}: {error.message}", "facts": error.facts})
+            continue
+        made[way] = cured.facts
+        save_weights(folder / f"{way}.safetensors", cured.model.net.state_dict())
+    return {"then": made, "failed": failed}
 
 
 class Stages:
@@ -184,6 +206,7 @@ def summary(result: dict[str, Any]) -> str:
         f"{result['flagged']} of {result['images']} images are flagged, by {result['filter']}: {result['list']}"
     )
     lines += [one["message"] for one in result["warnings"]]
+    lines += [one["message"] for one in result.get("failed", [])]
     if "then" in result:
         ways = [
             [name, f"{one['ba']:.2f}", shown(one["asr"]), one["lost"], f"{one['minutes']:.1f}"]

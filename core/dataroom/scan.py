@@ -21,7 +21,7 @@ from two groups by nature as well, and what is left must not be below the usual 
 
 Score: how far along the line from the clean group's middle to the other's an image lies, in standard deviations of the
 clean group along that line. False alarms: as if the clean group were normal there, so that a rate of 5 % puts the
-threshold at 1.64.
+threshold at 1.64; but never beyond the middle between the groups, where the test itself parts them.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     for _ in range(PASSES):
         statistics, shares = np.zeros(material.classes), np.ones(material.classes)
         scores = np.zeros(len(material.labels))
+        middles: dict[int, float] = {}
         for one in range(material.classes):
             members = np.flatnonzero(material.labels == one)
             if len(members) < FEWEST:
@@ -53,14 +54,14 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
             statistics[one] = ratio(points[members], second)
             if 0 < second.sum() < len(second):
                 poisoned = second if mixed_side(material, members, second, points) else ~second
-                scores[members] = along(points[members], poisoned)
+                scores[members], middles[one] = along(points[members], poisoned)
                 known = points[len(scores) :][material.trusted_labels == one]
                 shares[one] = not_shared(points[members], poisoned, known)
         # what is left of a J_t that is no larger than is usual here says nothing, however little is left of the others
         usual, statistics = float(np.median(statistics)), statistics * shares
         suspected = standing_out(statistics, usual)
     bar = NormalDist().inv_cdf(1 - false_alarms)
-    return Judged(scores, statistics, suspected, bar)
+    return Judged(scores, statistics, suspected, min([bar, *(middles[one] for one in suspected)]))
 
 
 def whitened(material: Material, left_out: tuple[int, ...] = ()) -> np.ndarray:
@@ -119,10 +120,10 @@ def not_shared(points: np.ndarray, poisoned: np.ndarray, trusted: np.ndarray) ->
     return max(0.0, 1 - float(nearer.mean()) / float(poisoned.mean()))
 
 
-def along(points: np.ndarray, poisoned: np.ndarray) -> np.ndarray:
-    """Where each point lies on the line from the clean group's middle to the poisoned one's.
+def along(points: np.ndarray, poisoned: np.ndarray) -> tuple[np.ndarray, float]:
+    """Where each point lies on the line from the clean group's middle to the poisoned one's, and the middle between.
 
-    In standard deviations of the clean group along that line.
+    Both in standard deviations of the clean group along that line.
     """
     clean = points[~poisoned].mean(axis=0)
     line = points[poisoned].mean(axis=0) - clean
@@ -130,4 +131,4 @@ def along(points: np.ndarray, poisoned: np.ndarray) -> np.ndarray:
     places = (points - clean) @ (line / length)
     inside = places[~poisoned]
     unit = max(MAD * float(np.median(np.abs(inside - np.median(inside)))), 1e-6)
-    return places / unit
+    return places / unit, length / 2 / unit

@@ -130,8 +130,8 @@ def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor,
         if other.num_classes != images.num_classes or other.size != images.size:
             raise BadInput(
                 "trusted_differs",
-                f"The trusted images have {other.num_classes} classes and {other.size[0]} x {other.size[1]} pixels, the "
-                f"set has {images.num_classes} and {images.size[0]} x {images.size[1]}; give images of the same kind.",
+                f"The trusted images have {other.num_classes} classes of {other.size[0]} x {other.size[1]} pixels, and "
+                f"the set has {images.num_classes} of {images.size[0]} x {images.size[1]}; give images of its kind.",
                 classes=other.num_classes, height=other.size[0], width=other.size[1],
             )  # fmt: skip
         return torch.cat([other.x_train, other.x_test]), torch.cat([other.y_train, other.y_test])
