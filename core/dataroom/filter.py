@@ -77,12 +77,12 @@ def standing_out(statistics: np.ndarray, least: float = -np.inf) -> tuple[int, .
 
 
 def usual(scores: np.ndarray, labels: np.ndarray, false_alarms: float) -> float:
-    """The score that a share ``false_alarms`` of a class exceeds: the median over the classes.
+    """The score that a share ``false_alarms`` of a class reaches, the median over the classes; above it, not at it.
 
     Fewer than half of the classes may be poisoned; those that are raise their own quantile, and not the median.
     """
     quantiles = [np.quantile(scores[labels == one], 1 - false_alarms) for one in np.unique(labels)]
-    return float(np.median(quantiles))
+    return float(np.nextafter(np.median(quantiles), np.inf))
 
 
 def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whitened: np.ndarray | None = None) -> bool:
