@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--poison-target", type=int, default=0, metavar="K", help="the class the attack leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")
     command.add_argument("--most", type=int, default=0, metavar="N", help="take N images of a named set; 0: all")
+    command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # job.json, for the page
     add_seed(command, "of the split, the poisoning and the training")
     add_device(command)
     add_json(command)
@@ -71,6 +73,15 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
 
 def data_room(arguments: argparse.Namespace) -> int:
     """Writes the list, and tells of it."""
+    if not arguments.note:
+        return _visit(arguments, Stages())
+    from core.dataroom.noted import noted
+
+    with noted(arguments.out) as report:
+        return _visit(arguments, Stages(report))
+
+
+def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.compute.device import choose
     from core.dataroom import room, written
     from core.dataroom.trainset import read
@@ -80,7 +91,7 @@ def data_room(arguments: argparse.Namespace) -> int:
     room.check(arguments.filters, arguments.filter, arguments.false_alarms)
     filters = list(dict.fromkeys(arguments.filters))
     device = str(choose(arguments.device))
-    with Stages() as report:
+    with stages as report:
         found = read(
             arguments.set, attack=arguments.poison, attack_settings=arguments.poison_set,
             target=arguments.poison_target, rate=arguments.rate, trusted=arguments.trusted, most=arguments.most,
@@ -169,9 +180,14 @@ def _then(
 
 
 class Stages:
-    """A bar for each stage, one after the other."""
+    """A bar for each stage, one after the other.
 
-    def __init__(self) -> None:
+    Args:
+        watch: is told the same.
+    """
+
+    def __init__(self, watch: Callable[[str, int, int], None] | None = None) -> None:
+        self._watch = watch
         self._stage = ""
         self._bar: CountBar | None = None
 
@@ -188,6 +204,8 @@ class Stages:
             self._stage, self._bar = stage, CountBar(STAGES.get(stage, stage))
         assert self._bar is not None
         self._bar(done, total)
+        if self._watch is not None:
+            self._watch(stage, done, total)
 
 
 def summary(result: dict[str, Any]) -> str:

