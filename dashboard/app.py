@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.components import frame  # noqa: E402
 from dashboard.i18n import t  # noqa: E402
-from dashboard.views import about, compare, examine, explore, purify, runs, story  # noqa: E402
+from dashboard.views import about, compare, data_room, examine, explore, purify, runs, story  # noqa: E402
 
 st.set_page_config(
     page_title=t("app.name"),
@@ -29,6 +29,7 @@ pages = {
     "purify": st.Page(purify.page, title=t("nav.purify"), url_path="purify"),
     "examine": st.Page(examine.page, title=t("nav.examine"), url_path="examine"),
     "explore": st.Page(explore.page, title=t("nav.explore"), url_path="explore"),
+    "data_room": st.Page(data_room.page, title=t("nav.data_room"), url_path="data-room"),
     "compare": st.Page(compare.page, title=t("nav.compare"), url_path="compare"),
     "runs": st.Page(runs.page, title=t("nav.runs"), url_path="runs"),
     "about": st.Page(about.page, title=t("nav.about"), url_path="about"),

@@ -37,7 +37,7 @@ def keys(app: AppTest) -> set[str | None]:
 
 
 @BOTH
-@pytest.mark.parametrize("page", ["purify", "examine", "explore", "runs", "about", "compare"])
+@pytest.mark.parametrize("page", ["purify", "examine", "explore", "runs", "about", "compare", "data_room"])
 def test_a_page_without_any_run(home: object, open_page: Open, page: str, lang: str) -> None:
     app = open_page(page, lang)
     assert not app.exception
