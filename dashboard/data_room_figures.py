@@ -19,10 +19,13 @@ def histogram(scores: np.ndarray, threshold: float, score: str, count: str, bar:
     """
     highest = max(float(np.percentile(scores, MOST)) if len(scores) else 0.0, threshold) * 1.05 + 1e-9
     lowest = min(float(scores.min()) if len(scores) else 0.0, threshold)
-    edges = np.linspace(lowest, highest, BINS + 1)
-    heights = np.histogram(np.clip(scores, lowest, highest), edges)[0]
+    step = (highest - lowest) / BINS
+    # the threshold is an edge, so that no bin lies on both sides of it
+    under, over = int(np.ceil((threshold - lowest) / step)), int(np.ceil((highest - threshold) / step))
+    edges = threshold + step * np.arange(-under, over + 1)
+    heights = np.histogram(np.clip(scores, edges[0], edges[-1]), edges)[0]
     middles = (edges[:-1] + edges[1:]) / 2
-    colours = [ATTACK if middle >= threshold else CLEAN for middle in middles]
+    colours = [ATTACK if middle > threshold else CLEAN for middle in middles]
     figure = go.Figure(go.Bar(x=middles, y=heights, marker_color=colours, width=float(edges[1] - edges[0])))
     figure.add_vline(x=threshold, line_dash="dash", annotation_text=bar)
     figure.update_layout(

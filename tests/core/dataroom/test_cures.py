@@ -33,7 +33,12 @@ def test_trained_anew_on_exactly_the_images_that_are_not_flagged(
 ) -> None:
     assert room.poisoned is not None
     taken: Taken = []
-    monkeypatch.setattr(cures, "trained", lambda model, x, y, seed: taken.append((x, y)) or iter(()))
+
+    def take(model: Classifier, x: Tensor, y: Tensor, seed: int) -> list[object]:
+        taken.append((x, y))
+        return []
+
+    monkeypatch.setattr(cures, "trained", take)
     cured = cures.cure("retrain", room, verdict(tiny, room.poisoned.numpy()), "small", 0, lambda *told: None)
     assert torch.equal(taken[0][0], room.x[~room.poisoned])
     assert torch.equal(taken[0][1], room.y[~room.poisoned])
@@ -61,8 +66,10 @@ def test_purification_gets_the_flagged_images_and_a_budget_without_them(
     given: dict[str, Tensor | None] = {}
 
     class Watched:
-        def __init__(self, victim: Classifier, x: Tensor, y: Tensor, *rest: object) -> None:
-            given.update(budget=x, found=rest[-1])  # type: ignore[arg-type]
+        def __init__(
+            self, victim: Classifier, x: Tensor, y: Tensor, triggers: object, settings: object, seed: int, found: Tensor
+        ) -> None:
+            given.update(budget=x, found=found)
 
         def steps(self) -> list[object]:
             return []

@@ -39,9 +39,12 @@ def test_the_command_line_takes_the_order() -> None:
 def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Any] = []
     me = process.identity()["pid"]
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda words, **_: begun.append(words) or SimpleNamespace(pid=me, wait=lambda: 0)
-    )
+
+    def begin(words: list[str], **_: Any) -> SimpleNamespace:
+        begun.append(words)
+        return SimpleNamespace(pid=me, wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
     order = Order("digits")
     place.start(order)
     place.start(order)
