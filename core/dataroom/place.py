@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from core import paths
+from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.explore.place import Job, fault_of
 from core.runs import process
@@ -68,7 +69,9 @@ class Listed:
 
 
 def start(order: Order) -> None:
-    """Sets a process to the work and returns; not where the result is there, or one is at it.
+    """Sets a process to the work and returns; not where one is at it, or the result of a named set is there.
+
+    A set of the user's own may be another one by now at the same place, and is judged anew.
 
     Raises:
         BadInput: ``place_not_writable``.
@@ -76,8 +79,9 @@ def start(order: Order) -> None:
     folder = order.folder
     require_room(folder, NEEDED)
     now = job(order)
-    if result(order) is not None or (now is not None and now.at_work):
+    if (now is not None and now.at_work) or (order.images in IMAGE_SETS and result(order) is not None):
         return
+    (folder / RESULT).unlink(missing_ok=True)
     write_json(folder / "order.json", asdict(order))
     with (folder / "job.log").open("wb") as log:
         worker = subprocess.Popen(

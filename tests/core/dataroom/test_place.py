@@ -60,6 +60,23 @@ def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(begun) == 2
 
 
+def test_a_named_set_is_judged_once_and_ones_own_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+
+    def begin(words: list[str], **_: Any) -> SimpleNamespace:
+        begun.append(words)
+        return SimpleNamespace(pid=process.identity()["pid"], wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    for images, times in (("digits", 0), ("photos/", 1)):
+        order = Order(images)
+        order.folder.mkdir(parents=True)
+        write_json(order.folder / place.RESULT, {"images": 1})
+        place.start(order)
+        assert len(begun) == times
+    assert place.result(Order("photos/")) is None
+
+
 def test_a_process_tells_how_far_it_is_and_how_it_ended() -> None:
     order = Order("digits")
 
