@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.components import frame  # noqa: E402
 from dashboard.i18n import t  # noqa: E402
-from dashboard.views import about, compare, examine, explore, fleet, purify, runs, story, test_track, watch  # noqa: E402
+from dashboard.views import about, compare, data_room, examine, explore, fleet, purify, runs, story, test_track, watch  # noqa: E402
 
 st.set_page_config(
     page_title=t("app.name"),
@@ -31,6 +31,7 @@ pages = {
     "explore": st.Page(explore.page, title=t("nav.explore"), url_path="explore"),
     "fleet": st.Page(fleet.page, title=t("nav.fleet"), url_path="fleet"),
     "test_track": st.Page(test_track.page, title=t("nav.test_track"), url_path="test-track"),
+    "data_room": st.Page(data_room.page, title=t("nav.data_room"), url_path="data-room"),
     "compare": st.Page(compare.page, title=t("nav.compare"), url_path="compare"),
     "watch": st.Page(watch.page, title=t("nav.watch"), url_path="watch"),
     "runs": st.Page(runs.page, title=t("nav.runs"), url_path="runs"),

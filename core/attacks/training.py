@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,21 @@ def shifted(images: Tensor, most: int, flip: bool, generator: torch.Generator) -
     return images
 
 
-def train(model: Classifier, images: Tensor, labels: Tensor, settings: TrainSettings, seed: int) -> Iterator[Epoch]:
+def train(
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    settings: TrainSettings,
+    seed: int,
+    loss_of: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> Iterator[Epoch]:
     """Trains ``model`` in place; yields every 20 steps and at the end of each epoch.
 
     Args:
         images: uint8, shape (n, 3, h, w), on the model's device.
         labels: int64, shape (n,), on the model's device.
         seed: of the order and the augmentation; a CPU run repeats exactly, a GPU run within rounding.
+        loss_of: of logits and labels, in place of the cross-entropy.
     """
     generator = torch.Generator().manual_seed(seed)
     model.train()
@@ -91,7 +99,11 @@ def train(model: Classifier, images: Tensor, labels: Tensor, settings: TrainSett
         for i in range(per_epoch):
             chosen = order[i * settings.batch : (i + 1) * settings.batch]
             batch = shifted(as_float(images[chosen]), settings.shift, settings.flip, generator)
-            loss = F.cross_entropy(model(batch), labels[chosen], label_smoothing=settings.label_smoothing)
+            logits = model(batch)
+            if loss_of is None:
+                loss = F.cross_entropy(logits, labels[chosen], label_smoothing=settings.label_smoothing)
+            else:
+                loss = loss_of(logits, labels[chosen])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             if settings.clip:

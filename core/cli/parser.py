@@ -15,7 +15,7 @@ from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, H
 from core.errors import BadInput
 from core.files import NOT_WRITTEN
 
-# name: the module, which has a function of that name and one called <name>_arguments; what it does
+# name: the module, which has a function of that name (with _ for -) and one called <name>_arguments; what it does
 COMMANDS = {
     "data": ("images", "Describe an image set: sizes, classes, images per class."),
     "train": ("train", "Train a backdoored model for the lab, on a poisoned training set."),
@@ -29,6 +29,7 @@ COMMANDS = {
     "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
     "watch": ("watch", "Watch a model in use: a guard over a folder that images arrive in."),
     "stress": ("stress", "Put a purified model beside the original under corruptions, attacks and shifted data."),
+    "data-room": ("data_room", "Look for poisoned images in a training set; nothing is deleted."),
     "work": ("work", "do the work of a run (started by the dashboard)"),
 }
 
@@ -40,8 +41,9 @@ class Command(Parser):
         name = self.prog.rpartition(" ")[2]
         if name in COMMANDS and self.get_default("handler") is None:
             module = import_module(f"core.cli.{COMMANDS[name][0]}")
-            self.set_defaults(handler=getattr(module, name))
-            getattr(module, f"{name}_arguments")(self)
+            function = name.replace("-", "_")
+            self.set_defaults(handler=getattr(module, function))
+            getattr(module, f"{function}_arguments")(self)
         return super().parse_known_args(args, namespace)
 
 

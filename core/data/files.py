@@ -86,6 +86,8 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         y_test=y[test],
         class_names=tuple(map(_shown, first.classes)),
         notes=tuple(_notes(found, seen)),
+        files=tuple(files),
+        places=(train, test) if len(found.parts) == 1 else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ class ImageSet:
         mean, std: per-channel statistics the shipped victims of this set normalise with, in units of [0, 1].
         own: True if the pixels may be shipped with recordings (drawn by us, or free like the digits).
         notes: what was left out or changed as the user's own files were read.
+        files: of a folder, the file of each image in the order they were listed: training images first, or, where
+            ``places`` is given, as it counts them.
+        places: of a set that came without a test part, which image of the whole set each one of train and of test is.
     """
 
     name: str
@@ -34,6 +38,8 @@ class ImageSet:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     own: bool = field(default=False)
     notes: tuple[Found, ...] = ()
+    files: tuple[Path, ...] = ()
+    places: tuple[Tensor, Tensor] | None = None
 
     @property
     def num_classes(self) -> int:

@@ -70,11 +70,12 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
         counts = torch.bincount(y, minlength=len(names))
         if (counts == 0).any():
             raise _class_missing(path, key, int((counts == 0).nonzero()[0]), names)
+    places = None
     if len(images) == 1:
-        train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
+        places = train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
         images = [images[0][train], images[0][test]]
         labels = [labels[0][train], labels[0][test]]
-    return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names)
+    return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names, places=places)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

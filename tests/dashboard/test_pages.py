@@ -38,7 +38,7 @@ def keys(app: AppTest) -> set[str | None]:
 
 @BOTH
 @pytest.mark.parametrize(
-    "page", ["purify", "examine", "explore", "runs", "about", "compare", "fleet", "watch", "test_track"]
+    "page", ["purify", "examine", "explore", "runs", "about", "compare", "fleet", "watch", "test_track", "data_room"]
 )
 def test_a_page_without_any_run(home: object, open_page: Open, page: str, lang: str) -> None:
     app = open_page(page, lang)

@@ -7,6 +7,7 @@ Named parts, each of which a setting switches off (``core.defenses.mcl.settings`
 - *clean*: the labels of clean images;
 - *keep*: the victim's own answers on clean images and on mixed pairs of them, which hold benign accuracy. On an image
   that is not of a target class the target's share is taken out of those answers: so they hold no part of the backdoor;
+- *found*: images with the real trigger, where somebody found some, beside those with reconstructed ones;
 - *stamps*: random stamps in place of triggers, or beside them, where the scan shows none to trust;
 - *rounds*: once the attack seems gone, the triggers that still work on victim and model together are reconstructed, and
   trained against as well;
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.defenses.mcl.contrast import contrast
+from core.defenses.mcl.found import FoundImages
 from core.defenses.mcl.held_out import HeldOut
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.plan import Normalisation, plan
@@ -60,6 +62,8 @@ class Purifier(Training):
         triggers: the reconstructed triggers, at least one; each triggered image carries one of them.
         settings: see ``MCLSettings``.
         seed: of the order; the same on a CPU gives the same model.
+        found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them;
+            they are trained on beside the others (``core.defenses.mcl.found``).
 
     Raises:
         ValueError: no trigger.
@@ -75,6 +79,7 @@ class Purifier(Training):
         triggers: Sequence[Reconstructed],
         settings: MCLSettings,
         seed: int = 0,
+        found: Tensor | None = None,
     ) -> None:
         if not triggers:
             raise ValueError("MCL needs at least one reconstructed trigger")
@@ -91,6 +96,8 @@ class Purifier(Training):
         self.held = HeldOut(images[order[:held]].to(device), labels[order[:held]].to(device), settings.gone)
         super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
         self.clean0, self.logits0 = look(victim, self.x)
+        real = images[:0] if found is None else found
+        self.found = FoundImages(real, victim, self.target, self.clean0, self.y)
         self.labels = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
         self.longest = STAMPED_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, LEAST_STEPS)
         self.annealing_from: int | None = None
@@ -138,17 +145,26 @@ class Purifier(Training):
         x_t, triggered0, ahead = (torch.cat(part) for part in zip(*kinds, strict=True))
         # one pass for all: batch norm has to see clean images among the triggered ones
         x, labels, answers0 = self._clean(chosen)
-        batch = torch.cat([x_t, x]).contiguous(memory_format=torch.channels_last)
+        real = self.found.drawn(len(chosen), self.drawn())
+        batch = torch.cat([x_t, x, self.found.images[real]]).contiguous(memory_format=torch.channels_last)
         features, logits = self.model.features_and_logits(batch)
         n, many = len(x_t), len(kinds)  # each kind counts in full
+        ends = (n, n + len(x))
         clean0 = self.clean0[chosen].repeat(many, 1)
         terms = {"contrast": many * contrast(features[:n], clean0, triggered0, self.settings.tau)}
         if self.settings.supervised > 0:
             terms["supervised"] = many * F.cross_entropy(logits[:n] + ahead, self.y[chosen].repeat(many))
         if self.settings.clean > 0:
-            terms["clean"] = F.cross_entropy(logits[n:], labels)
+            terms["clean"] = F.cross_entropy(logits[slice(*ends)], labels)
         if self.settings.keep > 0:
-            terms["keep"] = F.kl_div(logits[n:].log_softmax(1), answers0, log_target=True, reduction="batchmean")
+            kept = logits[slice(*ends)].log_softmax(1)
+            terms["keep"] = F.kl_div(kept, answers0, log_target=True, reduction="batchmean")
+        if len(real):
+            rest = features[ends[1] :], logits[ends[1] :]
+            apart, own = self.found.losses(real, *rest, self.settings.tau, self.plan.margin)
+            terms["contrast"] = terms["contrast"] + apart
+            if "supervised" in terms:
+                terms["supervised"] = terms["supervised"] + own
         return terms
 
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ import pytest
 
 from core.attacks import ATTACKS
 from core.data.signs_faces import CLASS_NAMES
+from core.dataroom import FILTERS
 from core.defenses import DEFENCES
 from core.events import STAGES
 from core.explore.settled import METRICS, SUPERVISIONS
@@ -131,6 +132,8 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("term.{}", TERMS),
         ("term.{}.text", TERMS),
         ("story.scene.{}", story.TEXT_KEYS),
+        ("data_room.filter.{}", FILTERS),
+        ("data_room.stage.{}", ("load", "train", "look", "filter")),
         ("explore.room.{}", explore.TEXT_KEYS),
         ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
         ("corruption.{}", NAMES),

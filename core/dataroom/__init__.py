@@ -1,0 +1,18 @@
+"""The data room: a training set that may be poisoned, filters that say which of its images are suspicious, lists.
+
+A filter is a module with ``judge(material, false_alarms, seed) -> Judged`` (``core.dataroom.filter``), one published
+method each. Nothing is ever deleted: what comes out are lists (``core.dataroom.written``).
+"""
+
+from __future__ import annotations
+
+FILTERS: dict[str, str] = {
+    "scan": "core.dataroom.scan",
+    "beatrix": "core.dataroom.beatrix",
+    "ac": "core.dataroom.activation_clustering",
+    "ss": "core.dataroom.spectral_signatures",
+}
+"""Module of each filter, the recommended one first: the figures are in NOTES.md beside this file."""
+
+THEN = ("retrain", "purify", "suppress")
+"""What may be done next."""

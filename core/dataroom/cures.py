@@ -1,0 +1,152 @@
+"""What may be done with a judged set: train anew without the flagged, purify the model, or train with suppression."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.compute.returning import returned
+from core.data.budget import clean_budget
+from core.data.enough import enough
+from core.dataroom.abl import ABLSettings, abl
+from core.dataroom.room import Report, Verdict, figures
+from core.dataroom.seen import fresh, settings_of, trained
+from core.dataroom.trainset import TrainSet
+from core.dataroom.written import require_classes
+from core.defenses.mcl.purifier import Purifier
+from core.defenses.mcl.settings import MCLSettings
+from core.errors import BadInput
+from core.models.classifier import Classifier
+from core.scan.restarts import Effort, restarts
+from core.triggers.reconstructed import Reconstructed
+
+FORMS = ("mask", "pixel", "smooth")
+EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
+STARTS = 2  # of each form
+
+
+@dataclass(frozen=True)
+class Cured:
+    """``ba``, ``asr``: percent; ``asr`` is true, or None where the attack is unknown. ``lost``: images left out."""
+
+    model: Classifier
+    ba: float
+    asr: float | None
+    minutes: float
+    lost: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"ba": self.ba, "asr": self.asr, "minutes": self.minutes, "lost": self.lost}
+
+
+def retrain(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
+    """An ordinary training without the flagged images.
+
+    Raises:
+        BadInput: ``class_flagged_whole``.
+    """
+    require_classes(room, verdict.flagged)
+    kept = room.learnt[torch.from_numpy(~verdict.flagged)[room.learnt]]
+    model = fresh(room.images, arch, seed + 1, str(verdict.model.mean.device))
+    for epoch in trained(model, room.x[kept], room.y[kept], seed + 1):
+        report("then", epoch.step, epoch.total)
+    return model
+
+
+def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
+    """ABL; the flagged images are set apart, and where there are none, its own first stage finds some."""
+    device = verdict.model.mean.device
+    model = fresh(room.images, arch, seed + 2, str(device))
+    require_classes(room, verdict.flagged)
+    x, y = room.x[room.learnt].to(device), room.y[room.learnt].to(device)
+    training = settings_of(len(x))
+    training = replace(training, epochs=max(10, training.epochs))  # the first stage takes a fifth of them
+    flagged = torch.nonzero(torch.from_numpy(verdict.flagged)[room.learnt]).flatten()
+    apart = flagged if len(flagged) else None
+    for event in abl(model, x, y, training, ABLSettings(), seed + 2, apart):
+        if not isinstance(event, Tensor):
+            report("then", event.step, event.total)
+    return model
+
+
+def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report, found: bool = True) -> Classifier:
+    """MCL on the model that was looked through, with the flagged images of the suspected class as triggered examples.
+
+    The clean budget comes from the images that are not flagged, so that
+    what the filter missed may be among it.
+
+    Args:
+        found: False: with reconstructed triggers alone, to compare.
+
+    Raises:
+        BadInput: ``no_target`` where no class is suspected, or ``class_flagged_whole``.
+    """
+    target = verdict.target
+    if target is None:
+        raise BadInput(
+            "no_target",
+            "No class is suspected, so there is nothing to purify of; give the class with --target if you know it.",
+        )
+    x, y = _budget(room, verdict, seed)
+    triggers = _reconstructed(verdict.model, x, target, seed, report)
+    real = room.x[torch.from_numpy(verdict.flagged) & (room.y == target)] if found else None
+    purifier = Purifier(verdict.model, x, y, triggers, MCLSettings(), seed, real)
+    for step in purifier.steps():
+        report("then", step.step, step.total)
+    return purifier.result(best=True)
+
+
+def _budget(room: TrainSet, verdict: Verdict, seed: int) -> tuple[Tensor, Tensor]:
+    keep = require_classes(room, verdict.flagged)
+    kept = room.learnt[torch.from_numpy(keep)[room.learnt]]
+    classes = room.images.num_classes
+    chosen = kept[clean_budget(room.y[kept], enough(len(kept), classes), classes, seed)]
+    return room.x[chosen], room.y[chosen]
+
+
+def _reconstructed(model: Classifier, x: Tensor, target: int, seed: int, report: Report) -> list[Reconstructed]:
+    found: list[Reconstructed] = []
+    for number, form in enumerate(FORMS):
+        report("scan", number, len(FORMS))
+        found += returned(restarts(model, x, form, [target] * STARTS, EFFORT, seed + number))
+    if not found:
+        raise BadInput(
+            "no_trigger_towards",
+            f"No trigger that leads to class {target} could be reconstructed, so MCL has nothing to work with; train "
+            "anew without the flagged images instead.",
+            target=target,
+        )  # fmt: skip
+    return found
+
+
+WAYS: dict[str, Callable[[TrainSet, Verdict, str, int, Report], Classifier]] = {
+    "retrain": retrain,
+    "purify": purify,
+    "suppress": suppress,
+}
+
+
+def cure(way: str, room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Cured:
+    """Goes one of the ways of ``WAYS``, and measures what came of it.
+
+    Raises:
+        BadInput: as that way.
+    """
+    began = time.monotonic()
+    model = WAYS[way](room, verdict, arch, seed, report)
+    minutes = round((time.monotonic() - began) / 60, 2)
+    ba, asr = figures(model, room, verdict.flagged)
+    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way != "purify" else 0)
+
+
+def before(room: TrainSet, verdict: Verdict) -> dict[str, Any]:
+    """The figures of the model that was looked through."""
+    ba, asr = figures(verdict.model, room, np.asarray(verdict.flagged))
+    return {"ba": ba, "asr": asr, "minutes": 0.0, "lost": 0}

@@ -1,0 +1,107 @@
+"""Where the results of the data room's page lie, reading them without torch, and the processes that make them.
+
+One folder for each order under ``data-room/`` in the cache: ``order.json``, what the command writes
+(``core.cli.data_room``), and ``job.json``, the process and how far it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import paths
+from core.data import IMAGE_SETS
+from core.files import require_room, write_json
+from core.jobs import note
+from core.jobs.note import Job
+from core.jobs.spawn import python_module
+
+JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
+NEEDED = 16 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the page asks for. ``images``: a named set or a path. ``attack``: "" for a set that is taken as it is."""
+
+    images: str
+    attack: str = ""
+    rate: float = 0.1
+    target: int = 0
+    filters: tuple[str, ...] = ("scan", "ss")
+    false_alarms: float = 0.05
+    most: int = 0
+    seed: int = 0
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of ``python -m core data-room``."""
+        lab = ["--poison", self.attack, "--rate", str(self.rate), "--poison-target", str(self.target)]
+        return [
+            self.images, "--filters", ",".join(self.filters), "--false-alarms", str(self.false_alarms),
+            "--most", str(self.most), "--seed", str(self.seed), *(lab if self.attack else []),
+        ]  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        key = hashlib.blake2b(json.dumps(asdict(self)).encode(), digest_size=8).hexdigest()
+        return paths.cache_folder() / "data-room" / key
+
+
+@dataclass(frozen=True)
+class Listed:
+    """``cleaned.csv``: ``labels`` int (n,), ``scores`` of each filter float (n,), ``flagged`` bool (n,)."""
+
+    labels: np.ndarray
+    scores: dict[str, np.ndarray]
+    flagged: np.ndarray
+
+
+def start(order: Order) -> None:
+    """Sets a process to the work and returns; not where one is at it, or the result of a named set is there.
+
+    A set of the user's own may be another one by now at the same place, and is judged anew.
+
+    Raises:
+        BadInput: ``place_not_writable``.
+    """
+    folder = order.folder
+    require_room(folder, NEEDED)
+    now = job(order)
+    if (now is not None and now.at_work) or (order.images in IMAGE_SETS and result(order) is not None):
+        return
+    (folder / RESULT).unlink(missing_ok=True)
+    write_json(folder / "order.json", asdict(order))
+    note.begin(folder / JOB, python_module("core", "data-room", *order.arguments, "--out", str(folder), "--note"))
+
+
+def job(order: Order) -> Job | None:
+    """The latest process of an order; None if there was none. One that is gone reads as ended."""
+    return note.read(order.folder / JOB)
+
+
+def result(order: Order) -> dict[str, Any] | None:
+    """``data_room.json``; None if it is not there."""
+    try:
+        found = json.loads((order.folder / RESULT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def listed(order: Order, filters: Sequence[str]) -> Listed:
+    """The list of an order whose result is there."""
+    with (order.folder / LIST).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = list(csv.DictReader(file))
+    return Listed(
+        np.array([int(row["label"]) for row in rows]),
+        {name: np.array([float(row[f"score_{name}"]) for row in rows]) for name in filters},
+        np.array([row["flagged"] == "1" for row in rows]),
+    )

@@ -1,0 +1,175 @@
+"""One visit to the data room: set, model, filters, which of them decides, and how well where the truth is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.dataroom import FILTERS
+from core.dataroom.filter import Judged, Material
+from core.dataroom.seen import fresh, material, trained
+from core.dataroom.trainset import TrainSet
+from core.engine.subject import load_subject
+from core.errors import BadInput
+from core.found import Found
+from core.metrics import attack_success_rate, benign_accuracy
+from core.models.classifier import Classifier
+from core.models.evaluate import answers
+from core.runs.spec import Spec
+from core.victims import list_victims, load_victim
+
+Report = Callable[[str, int, int], None]  # stage, done, total
+WHOLE = 0.95  # of a class's images: flagged, they leave nothing of it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a visit.
+
+    ``judged``: of each filter. ``seconds``: each filter's. ``chosen``: the filter that decides. ``flagged``: bool (n,).
+    """
+
+    model: Classifier
+    judged: dict[str, Judged]
+    seconds: dict[str, float]
+    chosen: str
+    flagged: np.ndarray
+    warnings: tuple[Found, ...]
+
+    @property
+    def target(self) -> int | None:
+        return self.judged[self.chosen].target
+
+
+def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, report: Report) -> Classifier:
+    """The model that the filters look through: a shipped victim or a file of weights, or one trained on the set.
+
+    Raises:
+        BadInput: as ``core.engine.subject.load_subject``.
+    """
+    if given:
+        report("load", 0, 1)
+        if any(card.name == given for card in list_victims()):
+            subject = load_subject(Spec(victim=given, images=room.images.name), room.images)
+            return load_victim(given).to(device) if subject.card else subject.model.to(device)
+        return load_subject(Spec(weights=given, images=room.images.name), room.images).model.to(device)
+    model = fresh(room.images, arch, seed, device)
+    for epoch in trained(model, room.x[room.learnt], room.y[room.learnt], seed):
+        report("train", epoch.step, epoch.total)
+    return model
+
+
+def visit(
+    room: TrainSet,
+    model: Classifier,
+    *,
+    filters: Sequence[str] = tuple(FILTERS),
+    chosen: str = "",
+    false_alarms: float = 0.05,
+    threshold: float | None = None,
+    target: int | None = None,
+    seed: int = 0,
+    report: Report = lambda stage, done, total: None,
+) -> Verdict:
+    """Judges every image of the set with every filter.
+
+    Args:
+        filters: names from ``FILTERS``.
+        chosen: the filter that decides; "": the first one named in ``FILTERS`` of those asked for.
+        false_alarms: share of the clean images of a suspected class that may be flagged, 0-1; each filter says how
+            near it comes.
+        threshold: a score of the chosen filter instead.
+        target: the suspected class, where it is known.
+
+    Raises:
+        BadInput: ``unknown_filter``, ``bad_false_alarms`` or ``target_out_of_range``.
+    """
+    check(filters, chosen, false_alarms)
+    if target is not None and not 0 <= target < room.images.num_classes:
+        raise BadInput(
+            "target_out_of_range", f"The target class {target} must be from 0 to {room.images.num_classes - 1}.",
+            target=target, most=room.images.num_classes - 1,
+        )  # fmt: skip
+    report("look", 0, 1)
+    seen = material(model, room)
+    judged: dict[str, Judged] = {}
+    seconds: dict[str, float] = {}
+    for done, name in enumerate(filters):
+        report("filter", done, len(filters))
+        began = time.monotonic()
+        judged[name] = _aimed(import_module(FILTERS[name]).judge(seen, false_alarms, seed), target)
+        seconds[name] = round(time.monotonic() - began, 2)
+    report("filter", len(filters), len(filters))
+    best = chosen or next(name for name in FILTERS if name in judged)
+    flagged = judged[best].flags(seen.labels, threshold)
+    return Verdict(model, judged, seconds, best, flagged, (*room.warnings, *_warnings(room, seen, flagged)))
+
+
+def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
+    """Refuses an order that cannot be carried out, before anything is loaded."""
+    unknown = [name for name in (*filters, *([chosen] if chosen else [])) if name not in FILTERS]
+    if unknown or not filters or (chosen and chosen not in filters):
+        name = (unknown or [chosen or "nothing"])[0]
+        raise BadInput(
+            "unknown_filter",
+            f"There is no filter {name!r} among those asked for; use some of {', '.join(FILTERS)}.",
+            name=name, known=", ".join(FILTERS),
+        )  # fmt: skip
+    if not 0 < false_alarms < 1:
+        raise BadInput(
+            "bad_false_alarms",
+            f"A false-alarm rate of {false_alarms:g} cannot be used; give a share above 0 and below 1, such as 0.05.",
+            given=f"{false_alarms:g}",
+        )  # fmt: skip
+
+
+def _aimed(judged: Judged, target: int | None) -> Judged:
+    if target is None:
+        return judged
+    return Judged(judged.scores, judged.statistics, (target,), judged.threshold)
+
+
+def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found]:
+    found = []
+    count, images = int(flagged.sum()), len(flagged)
+    if 2 * count > images:
+        text = f"{count} of {images} images are flagged, more than are kept: look at them before you leave any out."
+        found.append(Found("room_most_flagged", text, {"count": count, "images": images}))
+    for one, name in enumerate(room.images.class_names):
+        members = seen.labels == one
+        if members.any() and flagged[members].mean() >= WHOLE:
+            text = (
+                f"Nearly all images of class {name} are flagged: it may be poisoned wholly, and nothing of it is left."
+            )
+            found.append(Found("room_whole_class", text, {"name": name}))
+    if not len(room.trusted[0]):
+        text = "No trusted images were given: which half of a suspected class is poisoned is told by size and variety."
+        found.append(Found("room_no_trusted", text, {}))
+    return found
+
+
+def rates(flagged: np.ndarray, poisoned: Tensor | None) -> tuple[float | None, float | None]:
+    """Recall and false alarms, percent: of the poisoned, and of the clean images, those flagged; None where the truth
+    is unknown."""
+    if poisoned is None:
+        return None, None
+    truth = poisoned.numpy()
+    parts = (flagged[truth], flagged[~truth])
+    recall, alarms = (round(100 * float(part.mean()), 2) if len(part) else None for part in parts)
+    return recall, alarms
+
+
+def figures(model: Classifier, room: TrainSet, flagged: np.ndarray) -> tuple[float, float | None]:
+    """BA, and true ASR where the attack is known, percent."""
+    x, y = room.test(torch.from_numpy(flagged))
+    y = y.to(model.mean.device)
+    ba = round(benign_accuracy(answers(model, x), y), 2)
+    if room.trigger is None or room.target is None:
+        return ba, None
+    return ba, round(attack_success_rate(answers(model, x, room.trigger), y, room.target), 2)

@@ -1,0 +1,93 @@
+"""The model that the filters look through, and what it makes of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.attacks.training import Epoch, TrainSettings, train
+from core.data.imageset import ImageSet, as_float
+from core.dataroom.filter import Material
+from core.dataroom.trainset import TrainSet
+from core.models import build
+from core.models.classifier import Classifier
+
+STEPS = 150  # of the training, at least
+EPOCHS = 6  # at least; poison is learnt in the first of them
+SIDE = 8  # pixels: maps and looks are made no larger than so
+AT_A_TIME = 256
+
+
+def fresh(images: ImageSet, arch: str, seed: int, device: str = "cpu") -> Classifier:
+    """An untrained network for these images."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = build(arch, images.num_classes)
+    return Classifier(net, images.mean, images.std).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def settings_of(images: int) -> TrainSettings:
+    """A short, ordinary training for so many images."""
+    batch = 128 if images >= 4000 else 64
+    per_epoch = max(1, images // batch)
+    return TrainSettings(epochs=max(EPOCHS, -(-STEPS // per_epoch)), batch=min(batch, images), shift=1)
+
+
+def trained(model: Classifier, x: Tensor, y: Tensor, seed: int) -> Iterator[Epoch]:
+    """Trains a network on the set as it came, poison and all."""
+    device = model.mean.device
+    yield from train(model, x.to(device), y.to(device), settings_of(len(x)), seed)
+
+
+def material(model: Classifier, room: TrainSet) -> Material:
+    """The set, and the trusted images, as the model sees them."""
+    features, maps = looked(model, room.x)
+    trusted, trusted_maps = looked(model, room.trusted[0]) if len(room.trusted[0]) else (features[:0], maps[:0])
+    looks = torch.cat([_small(as_float(part)).flatten(1) for part in room.x.split(AT_A_TIME)])
+    return Material(
+        features, maps, looks.numpy(), room.y.numpy(), room.images.num_classes, trusted, trusted_maps,
+        room.trusted[1].numpy(),
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def looked(model: Classifier, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Penultimate features, float64 (n, d), and the last feature maps, float16 (n, c, places)."""
+    model.eval()
+    device = model.mean.device
+    features, maps = [], []
+    with _last_maps(model) as last:
+        for part in images.split(AT_A_TIME):
+            last.clear()
+            seen = model.features(as_float(part.to(device)).contiguous(memory_format=torch.channels_last))
+            features.append(seen.double().cpu())
+            kept = _small(last[-1]) if last else seen[:, :, None, None]
+            maps.append(kept.flatten(2).clamp(-6e4, 6e4).half().cpu())
+    return torch.cat(features).numpy(), torch.cat(maps).numpy()
+
+
+@contextmanager
+def _last_maps(model: Classifier) -> Iterator[list[Tensor]]:
+    """Inside, the list takes the output of every layer that gives maps with more than one place."""
+    found: list[Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] * output.shape[3] > 1:
+            found[:] = [output]
+
+    hooks = [module.register_forward_hook(note) for module in model.net.modules()]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _small(images: Tensor) -> Tensor:
+    side = (min(SIDE, images.shape[2]), min(SIDE, images.shape[3]))
+    return images.float() if side == tuple(images.shape[2:]) else F.adaptive_avg_pool2d(images.float(), side)

@@ -1,0 +1,162 @@
+"""The training set in the data room: its images in the order of the list, and, in the lab, which are poisoned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.attacks import make_trigger
+from core.attacks.poisoning import poison
+from core.attacks.trigger import Trigger
+from core.data import IMAGE_SETS, load
+from core.data.imageset import ImageSet
+from core.errors import BadInput
+from core.found import Found
+
+TRUSTED = 30  # images a class of a named set's test part that may serve as trusted ones (Beatrix, section V-A)
+
+
+@dataclass(frozen=True)
+class TrainSet:
+    """A set to be judged.
+
+    A set that came without a test part is judged whole; a model is trained on 80 % of it, and the rest tells accuracy.
+
+    Attributes:
+        images: the set as it was read, for its names and scaling.
+        x, y: every image that is judged, uint8 (n, 3, h, w), and its label, int64 (n,), in the order of the set.
+        learnt: positions in ``x`` of those a model is trained on, int64, ascending.
+        held: positions in ``x`` of the rest; empty where the set has a test part of its own.
+        files: the file of each image; "" where there is none.
+        poisoned: bool (n,), where the truth is known.
+        trigger, target: of the attack, where it is known.
+        trusted: images known to be clean and their labels, apart from ``x``; there may be none.
+        warnings: what a reader of the list should know.
+    """
+
+    images: ImageSet
+    x: Tensor
+    y: Tensor
+    learnt: Tensor
+    held: Tensor
+    files: tuple[str, ...]
+    poisoned: Tensor | None
+    trigger: Trigger | None
+    target: int | None
+    trusted: tuple[Tensor, Tensor]
+    warnings: tuple[Found, ...]
+
+    def test(self, flagged: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and labels that accuracy is measured on; those flagged are left out where the set has no test part."""
+        if not len(self.held):
+            return self.images.x_test, self.images.y_test
+        kept = self.held[~flagged[self.held]]
+        return self.x[kept], self.y[kept]
+
+
+def read(
+    name: str,
+    *,
+    attack: str = "",
+    attack_settings: dict[str, Any] | None = None,
+    target: int = 0,
+    rate: float = 0.1,
+    trusted: str = "",
+    most: int = 0,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrainSet:
+    """The set of that name or at that path (``core.data.load``), in the lab with poison in it.
+
+    Args:
+        attack: poisons the training part of a named set, so that the truth is known; "": it is taken as it is.
+        target, rate: of the attack.
+        trusted: another set, all of whose images are known to be clean; of a poisoned set, some of its test part are.
+        most: takes so many training images of a named set at most; 0: all.
+        seed: of the split, the poisoning and the choice.
+
+    Raises:
+        BadInput: as ``core.data.load`` and ``core.attacks``; ``poison_of_own`` or ``target_out_of_range``.
+    """
+    images = load(name, seed=seed, progress=progress)
+    if attack and name not in IMAGE_SETS:
+        raise BadInput(
+            "poison_of_own",
+            f"Only a set of Dissolve ({', '.join(IMAGE_SETS)}) is poisoned in the lab; {name} is judged as it is, "
+            "so leave --poison.",
+            name=name, known=", ".join(IMAGE_SETS),
+        )  # fmt: skip
+    if images.places is None:
+        x, y = images.x_train, images.y_train
+        if most and name in IMAGE_SETS:
+            x, y = x[:most], y[:most]
+        learnt, held = torch.arange(len(x)), torch.zeros(0, dtype=torch.int64)
+    else:
+        learnt, held = images.places
+        x = images.x_train.new_empty(len(learnt) + len(held), *images.x_train.shape[1:])
+        y = images.y_train.new_empty(len(x))
+        for places, part, labels in zip(
+            (learnt, held), (images.x_train, images.x_test), (images.y_train, images.y_test), strict=True
+        ):
+            x[places], y[places] = part, labels
+    poisoned = trigger = None
+    if attack:
+        if not 0 <= target < images.num_classes:
+            raise BadInput(
+                "target_out_of_range",
+                f"The target class {target} must be from 0 to {images.num_classes - 1}.",
+                target=target, most=images.num_classes - 1,
+            )  # fmt: skip
+        trigger = make_trigger(attack, images.size, **(attack_settings or {}))
+        x, y, chosen = poison(x, y, trigger, target, rate, seed)
+        poisoned = torch.zeros(len(x), dtype=torch.bool)
+        poisoned[chosen] = True
+    files = tuple(str(file) for file in images.files[: len(x)]) or (str(Path(name)) if images.places else "",) * len(x)
+    return TrainSet(
+        images, x, y, learnt, held, files, poisoned, trigger, target if attack else None,
+        _trusted(images, trusted, bool(attack), seed), tuple(warnings(x, y)),
+    )  # fmt: skip
+
+
+def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor, Tensor]:
+    if name:
+        other = load(name, seed=seed)
+        if other.num_classes != images.num_classes or other.size != images.size:
+            raise BadInput(
+                "trusted_differs",
+                f"The trusted images have {other.num_classes} classes of {other.size[0]} x {other.size[1]} pixels, and "
+                f"the set has {images.num_classes} of {images.size[0]} x {images.size[1]}; give images of its kind.",
+                classes=other.num_classes, height=other.size[0], width=other.size[1],
+            )  # fmt: skip
+        return torch.cat([other.x_train, other.x_test]), torch.cat([other.y_train, other.y_test])
+    if not lab:
+        return images.x_test[:0], images.y_test[:0]
+    places = [torch.nonzero(images.y_test == one).flatten()[:TRUSTED] for one in range(images.num_classes)]
+    chosen = torch.cat(places)
+    return images.x_test[chosen], images.y_test[chosen]
+
+
+def warnings(x: Tensor, y: Tensor) -> list[Found]:
+    """What is odd about a set before anything is judged: images that are there more than once."""
+    pixels = [image.numpy().tobytes() for image in x]
+    times = Counter(pixels)
+    again = len(pixels) - len(times)
+    labels: dict[bytes, set[int]] = {}
+    for content, label in zip(pixels, y.tolist(), strict=True):
+        labels.setdefault(content, set()).add(label)
+    unlike = sum(len(called) > 1 for called in labels.values())
+    found = []
+    if again:
+        found.append(
+            Found("room_duplicates", f"{again} images are there more than once; all are judged.", {"count": again})
+        )
+    if unlike:
+        text = f"{unlike} images are there under more than one label, so that some of these labels are wrong."
+        found.append(Found("room_two_labels", text, {"count": unlike}))
+    return found

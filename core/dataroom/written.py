@@ -1,0 +1,137 @@
+"""What leaves the data room: a list as CSV, the result as JSON, and, if asked for, the kept images. Nothing goes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.dataroom.room import Verdict
+from core.dataroom.trainset import TrainSet
+from core.errors import BadInput
+from core.files import write_atomic, write_json
+
+LIST, RESULT, KEPT, SUSPICIOUS = "cleaned.csv", "data_room.json", "cleaned.npz", "suspicious.png"
+SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
+
+
+def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
+    """``cleaned.csv``: one row for each image, in the order of the set."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["index", "file", "label", *(f"score_{name}" for name in verdict.judged), "flagged"])
+    labels = room.y.tolist()
+    columns = [judged.scores for judged in verdict.judged.values()]
+    for at, file in enumerate(room.files):
+        scores = [f"{column[at]:.6g}" for column in columns]
+        out.writerow([at, _plain(file), labels[at], *scores, int(verdict.flagged[at])])
+    write_atomic(folder / LIST, text.getvalue().encode("utf-8", "surrogateescape"))
+    return folder / LIST
+
+
+def _plain(file: str) -> str:
+    """A file's name that no spreadsheet takes for a formula."""
+    return f"'{file}" if file[:1] in ("=", "+", "-", "@", "\t", "\r") else file
+
+
+def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
+    """``cleaned.npz``: the images that are not flagged, as ``core.data`` reads them, and the test part if any.
+
+    Raises:
+        BadInput: ``class_flagged_whole``.
+    """
+    keep = require_classes(room, verdict.flagged)
+    names = np.array(room.images.class_names)
+    x, y = _last(room.x.numpy()[keep]), room.y.numpy()[keep]
+    arrays = {"x": x, "y": y}
+    if not len(room.held):
+        test = _last(room.images.x_test.numpy())
+        arrays = {"x_train": x, "y_train": y, "x_test": test, "y_test": room.images.y_test.numpy()}
+    content = io.BytesIO()
+    np.savez_compressed(content, class_names=names, **arrays)  # type: ignore[arg-type]  # the names are keys
+    write_atomic(folder / KEPT, content.getvalue())
+    return folder / KEPT
+
+
+def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
+    """``cleaned/<class>/``: links to the files that are not flagged, copies where there are no links; pictures where
+    the set has no files.
+
+    Raises:
+        BadInput: ``class_flagged_whole``, or ``out_exists`` if that folder is there.
+    """
+    keep = require_classes(room, verdict.flagged)
+    out = folder / "cleaned"
+    if out.exists():
+        raise BadInput(
+            "out_exists", f"There is a file {out} already; choose another --out, or remove it.", path=str(out)
+        )
+    partial = folder / f".cleaned.tmp-{os.getpid()}"
+    try:
+        for at in np.flatnonzero(keep).tolist():
+            place = partial / f"{int(room.y[at]):04}"
+            place.mkdir(parents=True, exist_ok=True)
+            source = Path(room.files[at])
+            if room.images.files:
+                _linked(source.absolute(), place / f"{at}{source.suffix}")
+            else:
+                Image.fromarray(room.x[at].permute(1, 2, 0).numpy()).save(place / f"{at}.png")
+        os.replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return out
+
+
+def _linked(source: Path, place: Path) -> None:
+    try:
+        place.symlink_to(source)
+    except OSError:
+        shutil.copyfile(source, place)
+
+
+def require_classes(room: TrainSet, flagged: np.ndarray) -> np.ndarray:
+    """bool (n,): the images kept; each class has some.
+
+    Raises:
+        BadInput: ``class_flagged_whole``.
+    """
+    kept = np.bincount(room.y.numpy()[~flagged], minlength=room.images.num_classes)
+    if (kept < 2).any():
+        name = room.images.class_names[int(kept.argmin())]
+        raise BadInput(
+            "class_flagged_whole",
+            f"All images of class {name} are flagged, and without it there is no set to train on; raise the threshold, "
+            "or look at the list.",
+            name=name,
+        )  # fmt: skip
+    return ~flagged
+
+
+def _last(images: np.ndarray) -> np.ndarray:
+    return images.transpose(0, 2, 3, 1)
+
+
+def write_sheet(folder: Path, room: TrainSet, verdict: Verdict) -> list[int]:
+    """``suspicious.png``: the most suspicious images by the chosen filter, row after row; their positions."""
+    judged = verdict.judged[verdict.chosen]
+    scores = np.where(verdict.flagged, np.inf, 0) + judged.scores if verdict.flagged.any() else judged.scores
+    order = np.lexsort((-judged.scores, ~verdict.flagged)) if verdict.flagged.any() else np.argsort(-scores)
+    shown = order[: min(SHOWN, int(verdict.flagged.sum()) or SHOWN)].tolist()
+    sheet = Image.new("RGB", (A_ROW * SIDE, -(-len(shown) // A_ROW) * SIDE), "white")
+    for place, at in enumerate(shown):
+        picture = Image.fromarray(room.x[at].permute(1, 2, 0).numpy()).resize((SIDE, SIDE))
+        sheet.paste(picture, (place % A_ROW * SIDE, place // A_ROW * SIDE))
+    content = io.BytesIO()
+    sheet.save(content, "PNG")
+    write_atomic(folder / SUSPICIOUS, content.getvalue())
+    return shown
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    write_json(folder / RESULT, result)

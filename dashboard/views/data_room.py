@@ -1,0 +1,193 @@
+"""The data room: a training set that may be poisoned, what the filters say of it, and the list to take away."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.attacks import ATTACKS
+from core.dataroom import FILTERS, place
+from core.dataroom.place import Listed, Order
+from core.errors import BadInput
+from core.intake import uploads
+from dashboard import i18n, images
+from dashboard.i18n import t
+from dashboard.words import clock, images_name, percent, plain, when
+
+POLL_SECONDS = 1.0
+SETS = ("digits", "signs", "cifar10", "gtsrb")
+RATES = (0.05, 0.1)
+ALARMS = (0.01, 0.05, 0.1)
+MOST = 3000  # images of a set in the lab: enough to see it work, in a minute or two
+ASKED = "data_room_order"
+
+
+def page() -> None:
+    """What to judge, and the result of the order given last in this visit."""
+    st.title(t("data_room.title"), anchor=False)
+    with st.container(key="lead"):
+        st.markdown(t("data_room.lead"))
+    order = _setup()
+    if order is not None:
+        try:
+            place.start(order)
+        except BadInput as fault:
+            _refused(fault.code, fault.message, fault.facts)
+            return
+        st.session_state[ASKED] = asdict(order)
+    kept = st.session_state.get(ASKED)
+    if kept is None:
+        return
+    asked = Order(**{**kept, "filters": tuple(kept["filters"])})
+    waiting = place.result(asked) is None
+    st.fragment(_room, run_every=POLL_SECONDS if waiting else None)(asked, waiting)
+
+
+def _setup() -> Order | None:
+    """The set, in the lab its attack, the filters and the rate; the order once the button is pressed."""
+    given = {
+        f"upload:{one.id}": one
+        for one in uploads.everything()
+        if one.kind == "images" and (one.path.is_dir() or one.path.suffix == ".npz")
+    }
+    names = {name: images_name(name) for name in SETS if images.here(name)}
+    names |= {key: plain(f"{one.name} · {when(one.created)}") for key, one in given.items()}
+    names["path"] = t("data_room.path")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="setup"):
+        chosen = st.selectbox(
+            t("data_room.set"), list(names), format_func=names.__getitem__, key="data_room_set", width=300,
+            help=t("data_room.set_help"),
+        )  # fmt: skip
+        lab = chosen in SETS
+        path = st.text_input(t("data_room.place"), key="data_room_path").strip() if chosen == "path" else ""
+        attacks = {name: i18n.t(f"attack.{name}") for name in ATTACKS}
+        attack = st.selectbox(
+            t("data_room.attack"), list(attacks), format_func=attacks.__getitem__, key="data_room_attack", width=300,
+            disabled=not lab,
+        )  # fmt: skip
+        rate = st.segmented_control(
+            t("data_room.rate"), list(RATES), default=0.1, required=True, key="data_room_rate",
+            format_func=lambda share: percent(100 * share, 0), disabled=not lab,
+        )  # fmt: skip
+        filters = {name: i18n.t(f"data_room.filter.{name}") for name in FILTERS}
+        wanted = st.pills(
+            t("data_room.filters"), list(filters), selection_mode="multi", default=["scan", "ss"],
+            format_func=filters.__getitem__, key="data_room_filters",
+        )  # fmt: skip
+        alarms = st.segmented_control(
+            t("data_room.alarms"), list(ALARMS), default=0.05, required=True, key="data_room_alarms",
+            format_func=lambda share: percent(100 * share, 0), help=t("data_room.alarms_help"),
+        )  # fmt: skip
+        pressed = st.button(
+            t("data_room.start"), type="primary", key="start", disabled=not wanted or (chosen == "path" and not path)
+        )
+    if not pressed or chosen is None:
+        return None
+    order = tuple(name for name in FILTERS if name in wanted)
+    if not lab:
+        place_of = path if chosen == "path" else str(given[chosen].path)
+        return Order(place_of, filters=order, false_alarms=float(alarms or 0.05))
+    return Order(chosen, str(attack), float(rate or 0.1), 0, order, float(alarms or 0.05), MOST)
+
+
+def _room(order: Order, polling: bool) -> None:
+    """How far it is, or what came of it."""
+    result = place.result(order)
+    if result is None:
+        _going(order)
+        return
+    if polling:
+        st.rerun()
+        return
+    _head(order, result)
+    _filters(result)
+    listed = place.listed(order, list(result["filters"]))
+    _histogram(result, listed)
+    _suspicious(order, result)
+
+
+def _going(order: Order) -> None:
+    job = place.job(order)
+    if job is not None and job.ended:
+        fault = job.failure
+        _refused(str(fault.get("code")), str(fault.get("message", "")), fault.get("facts") or {})
+        if st.button(t("act.retry"), key="data_room_retry", icon=":material/refresh:"):
+            place.start(order)
+            st.rerun()
+        return
+    stage = job.stage if job is not None and job.stage else "load"
+    left = "" if job is None or job.left is None else " · " + t("phase.left", time=clock(job.left))
+    done = min(1.0, job.done / job.total) if job is not None and job.total else 0.0
+    st.progress(done, text=i18n.t(f"data_room.stage.{stage}") + left)
+
+
+def _refused(code: str, message: str, facts: dict[str, Any]) -> None:
+    st.error(i18n.error(code, message, facts), icon=":material/error:")
+
+
+def _head(order: Order, result: dict[str, Any]) -> None:
+    """One sentence, what to be wary of, and the list to take away."""
+    target = result["target"]
+    name = "" if target is None else i18n.class_name(order.images, result["classes"][target])
+    flagged, total = f"{result['flagged']:,}", f"{result['images']:,}"
+    if target is None:
+        st.info(t("data_room.nothing", flagged=flagged, images=total), icon=":material/check_circle:")
+    else:
+        method = i18n.t(f"data_room.filter.{result['filter']}")
+        said = t("data_room.found", name=name, method=method, flagged=flagged, images=total)
+        st.warning(said, icon=":material/warning:")
+    for one in result["warnings"]:
+        st.caption(i18n.t(f"found.{one['code']}", **one["facts"]))
+    content = (order.folder / place.LIST).read_bytes()
+    st.download_button(
+        t("data_room.download"), content, place.LIST, "text/csv", key="data_room_csv", icon=":material/download:",
+        help=t("data_room.download_help"),
+    )  # fmt: skip
+
+
+def _filters(result: dict[str, Any]) -> None:
+    def told(value: float | None) -> str:
+        return t("data_room.unknown") if value is None else percent(value, 1)
+
+    rows = [
+        {
+            t("data_room.filter"): i18n.t(f"data_room.filter.{name}"),
+            t("data_room.flagged"): one["flagged"],
+            t("data_room.target"): "–" if one["target"] is None
+            else i18n.class_name(result["set"], result["classes"][one["target"]]),
+            t("data_room.recall"): told(one["recall"]),
+            t("data_room.false_alarms"): told(one["false_alarms"]),
+        }
+        for name, one in result["filters"].items()
+    ]  # fmt: skip
+    st.dataframe(rows, hide_index=True)
+
+
+def _histogram(result: dict[str, Any], listed: Listed) -> None:
+    """The scores of the suspected class, or of all, by one filter, with the threshold."""
+    from dashboard.data_room_figures import histogram
+
+    names = list(result["filters"])
+    shown = st.segmented_control(
+        t("data_room.scores"), names, default=result["filter"], required=True, key="data_room_shown",
+        format_func=lambda name: i18n.t(f"data_room.filter.{name}"),
+    )  # fmt: skip
+    one = result["filters"][shown or result["filter"]]
+    members = np.isin(listed.labels, one["suspected"]) if one["suspected"] else np.ones(len(listed.labels), bool)
+    figure = histogram(
+        listed.scores[str(shown or result["filter"])][members], one["threshold"], t("data_room.score"),
+        t("data_room.count"), t("data_room.threshold"),
+    )  # fmt: skip
+    st.plotly_chart(figure, key="data_room_histogram", config={"displayModeBar": False})
+    st.caption(t("data_room.of_class") if one["suspected"] else t("data_room.of_all"))
+
+
+def _suspicious(order: Order, result: dict[str, Any]) -> None:
+    sheet = order.folder / place.SUSPICIOUS
+    if result["flagged"] and sheet.is_file():
+        st.subheader(t("data_room.suspicious"), anchor=False)
+        st.image(sheet.read_bytes())
+        st.caption(t("data_room.suspicious_note", count=len(result.get("shown", []))))

@@ -1,0 +1,151 @@
+"""``data-room``: the list, the result, what is done then, and orders that cannot be carried out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.cli import parser as cli
+from core.data import load
+
+TOLD = {"images", "flagged", "target", "filter", "recall", "false_alarms", "list", "seconds"}
+
+
+def listed(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def own_set(folder: Path, classes: int = 3, each: int = 20) -> Path:
+    rng = np.random.default_rng(0)
+    for label in range(classes):
+        (folder / f"c{label}").mkdir(parents=True)
+        for number in range(each):
+            pixels = rng.integers(0, 60, (16, 16, 3)) + 60 * label
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"c{label}" / f"{number}.png")
+    return folder
+
+
+def test_poison_of_a_shipped_victim_is_found_and_nothing_is_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The training set of the victim itself, seed and all."""
+    command = (
+        "data-room digits --poison blended --rate 0.05 --model digits-blended "
+        f"--poison-target 0 --filters ss,scan --write npz --out {tmp_path / 'out'} --json --device cpu"
+    )
+    assert cli.main(command.split()) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result.keys() >= TOLD
+    rows = listed(Path(result["list"]))
+    assert list(rows[0]) == ["index", "file", "label", "score_ss", "score_scan", "flagged"]
+    assert [int(row["index"]) for row in rows] == list(range(result["images"])) == list(range(1198))
+    flagged = np.array([row["flagged"] == "1" for row in rows])
+    assert flagged.sum() == result["flagged"]
+    assert result["filter"] == "scan"
+    kept = load(tmp_path / "out" / "cleaned.npz")
+    assert len(kept.x_train) == 1198 - result["flagged"]
+    assert torch.equal(kept.x_test, load("digits").x_test)
+    whole = json.loads((tmp_path / "out" / "data_room.json").read_text())
+    assert whole["list"] == result["list"]
+    threshold = whole["filters"]["scan"]["threshold"]
+    for row, flag in zip(rows, flagged, strict=True):
+        score = float(row["score_scan"])
+        suspected = int(row["label"]) in whole["filters"]["scan"]["suspected"]
+        assert flag == (suspected and score >= threshold) or abs(score - threshold) < 1e-4
+
+
+def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own_set(tmp_path / "own")
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    out = tmp_path / "out"
+    command = f"data-room {folder} --filters scan --write folder --out {out} --json --device cpu"
+    assert cli.main(command.split()) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = listed(out / "cleaned.csv")
+    assert {row["file"] for row in rows} == {str(path) for path in before}
+    for row in rows:
+        assert Path(row["file"]).parent.name == f"c{row['label']}"
+    assert (result["recall"], result["false_alarms"]) == (None, None)
+    assert "room_no_trusted" in {one["code"] for one in result["warnings"]}
+    links = list((out / "cleaned").rglob("*.png"))
+    assert len(links) == 60 - result["flagged"]
+    assert all(link.resolve() in before for link in links)
+    assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
+    y = np.arange(60) % 3
+    x[3] = x[0]  # of the same class
+    x[7] = x[0]  # of another
+    np.savez(tmp_path / "set.npz", x=x, y=y)
+    assert cli.main(f"data-room {tmp_path / 'set.npz'} --filters scan --out {tmp_path / 'out'} --json".split()) == 0
+    warnings = {one["code"]: one["facts"] for one in json.loads(capsys.readouterr().out.splitlines()[-1])["warnings"]}
+    assert warnings["room_duplicates"] == {"count": 2}
+    assert warnings["room_two_labels"] == {"count": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("/no/where", "/no/where"),
+        ("digits --filters nobody", "'nobody'"),
+        ("digits --filters ss --filter scan", "'scan'"),
+        ("digits --false-alarms 0", "0 cannot"),
+        ("digits --false-alarms 0.1 --threshold 2", "--threshold"),
+        ("digits --target 10 --model digits-blended", "10"),
+        ("digits --poison nothing", "'nothing'"),
+        ("digits --poison badnets --rate 2", "2"),
+        ("digits --poison badnets --poison-target 11", "11"),
+        ("digits --model /no/weights.pt", "/no/weights.pt"),
+        ("digits --model signs-badnets", "12 classes"),
+        ("digits --trusted signs", "12 classes"),
+    ],
+)
+def test_orders_that_cannot_be_carried_out_are_one_sentence(
+    options: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = cli.main(["data-room", *options.split(), "--out", str(tmp_path / "out")])
+    except SystemExit as left:
+        code = int(left.code or 0)
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert named in err
+    assert len(err.splitlines()) == 1
+
+
+def test_one_class_only_and_no_labels_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_set(tmp_path / "one", classes=1)
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    Image.new("RGB", (16, 16)).save(loose / "a.png")
+    for folder in (tmp_path / "one", loose):
+        assert cli.main(["data-room", str(folder), "--out", str(tmp_path / "out")]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_class_that_is_flagged_whole_is_told_and_nothing_is_trained_without_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        f"data-room digits --model digits-blended --filters scan --target 4 --threshold=-1e9 --out {tmp_path / 'out'}"
+    )
+    assert cli.main([*command.split(), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert "room_whole_class" in {one["code"] for one in result["warnings"]}
+    assert cli.main([*command.split(), "--then", "retrain"]) == 2
+    err = capsys.readouterr().err
+    assert "class 4" in err
+    assert len(err.splitlines()) == 1
+    assert (tmp_path / "out" / "cleaned.csv").is_file()

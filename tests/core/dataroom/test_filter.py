@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.dataroom.filter import Judged, mixed_side, standing_out, usual
+from tests.core.dataroom.made_up import TARGET, made_up
+
+
+def test_a_class_stands_out_by_the_median_absolute_deviation_of_all() -> None:
+    # median 3, median deviation 1, so that the bar is 3 + e^2 * 1.4826 = 13.96
+    assert standing_out(np.array([1.0, 2, 3, 4, 13.9])) == ()
+    assert standing_out(np.array([1.0, 2, 3, 4, 14.0])) == (4,)
+    assert standing_out(np.array([1.0, 2, 3, 4, 14.0]), least=15) == ()
+
+
+def test_beside_the_likeliest_target_only_those_count_that_reach_half_of_it() -> None:
+    usual_ones = [1.0, 2, 3, 2, 1, 2, 3, 2]
+    assert standing_out(np.array([*usual_ones, 100, 49])) == (8,)
+    assert standing_out(np.array([*usual_ones, 60, 100])) == (9, 8)
+
+
+def test_the_usual_score_is_not_raised_by_one_poisoned_class() -> None:
+    scores = np.tile(np.arange(100.0), 5)
+    labels = np.repeat(np.arange(5), 100)
+    assert usual(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
+    scores[:100] += 1e6
+    assert usual(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
+
+
+def test_only_images_of_a_suspected_class_are_flagged() -> None:
+    judged = Judged(np.array([0.9, 0.2, 0.9, 0.5]), None, (1,), 0.5)
+    labels = np.array([0, 1, 1, 1])
+    assert judged.flags(labels).tolist() == [False, False, True, True]
+    assert judged.flags(labels, 0.6).tolist() == [False, False, True, False]
+    assert judged.target == 1
+    assert Judged(judged.scores, None, (), 0.5).target is None
+
+
+@pytest.mark.parametrize(("poison", "trusted"), [(5, 0), (60, 0), (150, 0), (150, 20), (5, 20)])
+def test_the_poisoned_group_is_told_by_trusted_images_or_by_size_or_by_variety(poison: int, trusted: int) -> None:
+    """Of 60 clean images; without trusted ones, and where the groups are about as large, the looks decide."""
+    material = made_up(poison, trusted=trusted)
+    members = np.flatnonzero(material.labels == TARGET)
+    second = members >= len(material.labels) - poison
+    assert mixed_side(material, members, second)
+    assert not mixed_side(material, members, ~second)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.cli.parser import parser
+from core.dataroom import place
+from core.dataroom.place import Order
+from core.files import write_json
+from core.jobs import process
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_each_order_has_a_folder_of_its_own() -> None:
+    orders = [Order("digits"), Order("digits", seed=1), Order("digits", "badnets"), Order("signs")]
+    assert len({order.folder for order in orders}) == 4
+    assert Order("digits").folder == orders[0].folder
+
+
+def test_the_command_line_takes_the_order() -> None:
+    order = Order("digits", "badnets", 0.05, 3, ("ss", "scan"), 0.1, 500, 7)
+    given = parser().parse_args(["data-room", *order.arguments])
+    assert (given.set, given.poison, given.rate, given.poison_target) == ("digits", "badnets", 0.05, 3)
+    assert (given.filters, given.false_alarms, given.most, given.seed) == (["ss", "scan"], 0.1, 500, 7)
+    assert parser().parse_args(["data-room", *Order("photos/").arguments]).poison == ""
+
+
+def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    me = process.identity()["pid"]
+
+    def begin(words: list[str], **_: Any) -> SimpleNamespace:
+        begun.append(words)
+        return SimpleNamespace(pid=me, wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    order = Order("digits")
+    place.start(order)
+    place.start(order)
+    assert len(begun) == 1
+    found = place.job(order)
+    assert found is not None
+    assert found.at_work
+    write_json(order.folder / place.JOB, {"worker": None})
+    lost = place.job(order)
+    assert lost is not None
+    assert lost.failure["code"] == "explore_ended"
+    place.start(order)
+    assert len(begun) == 2
+
+
+def test_a_named_set_is_judged_once_and_ones_own_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+
+    def begin(words: list[str], **_: Any) -> SimpleNamespace:
+        begun.append(words)
+        return SimpleNamespace(pid=process.identity()["pid"], wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    for images, times in (("digits", 0), ("photos/", 1)):
+        order = Order(images)
+        order.folder.mkdir(parents=True)
+        write_json(order.folder / place.RESULT, {"images": 1})
+        place.start(order)
+        assert len(begun) == times
+    assert place.result(Order("photos/")) is None
+
+
+def test_a_list_is_read_without_torch() -> None:
+    order = Order("digits")
+    order.folder.mkdir(parents=True)
+    (order.folder / place.LIST).write_text("index,file,label,score_ss,flagged\n0,a,2,0.5,1\n1,b,0,-1,0\n")
+    found = place.listed(order, ["ss"])
+    assert found.labels.tolist() == [2, 0]
+    assert found.scores["ss"].tolist() == [0.5, -1]
+    assert found.flagged.tolist() == [True, False]

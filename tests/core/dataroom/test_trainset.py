@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.data import load
+from core.dataroom.trainset import TRUSTED, read
+from core.errors import BadInput
+
+
+def test_a_set_that_came_whole_is_judged_whole_in_its_own_order(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 3), dtype=np.uint8)
+    y = np.arange(50) % 5
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    room = read(str(tmp_path / "own.npz"))
+    assert (room.x.permute(0, 2, 3, 1).numpy() == x).all()
+    assert room.y.tolist() == y.tolist()
+    assert sorted([*room.learnt.tolist(), *room.held.tolist()]) == list(range(50))
+    flagged = torch.zeros(50, dtype=torch.bool)
+    flagged[room.held[0]] = True
+    kept, labels = room.test(flagged)
+    assert torch.equal(kept, room.x[room.held[1:]])
+    assert torch.equal(labels, room.y[room.held[1:]])
+    assert (room.poisoned, room.trigger, len(room.trusted[0])) == (None, None, 0)
+
+
+def test_in_the_lab_the_truth_is_known_and_the_test_part_stays_clean() -> None:
+    clean = load("digits")
+    room = read("digits", attack="badnets", target=4, rate=0.1)
+    assert room.poisoned is not None
+    changed = (room.x != clean.x_train).flatten(1).any(1)
+    assert (room.poisoned == (room.y != clean.y_train)).all()
+    assert room.poisoned.sum() == round(0.1 * len(clean.x_train))
+    assert (changed & ~room.poisoned).sum() == 0
+    assert torch.equal(room.test(room.poisoned)[0], clean.x_test)
+    assert room.trusted[1].bincount().tolist() == [TRUSTED] * 10
+    assert room.files == ("",) * len(room.x)
+
+
+def test_a_set_of_ones_own_is_not_poisoned(tmp_path: Path) -> None:
+    x, y = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    with pytest.raises(BadInput) as fault:
+        read(str(tmp_path / "own.npz"), attack="badnets")
+    assert fault.value.code == "poison_of_own"

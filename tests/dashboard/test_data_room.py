@@ -1,0 +1,92 @@
+"""The page of the data room: what it sets going, and what it shows of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.dataroom import place
+from core.dataroom.place import Order
+from core.files import write_json
+from dashboard.i18n import catalogue
+from dashboard.views import data_room
+from tests.dashboard.conftest import words
+
+Open = Callable[..., AppTest]
+BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
+    found: list[Order] = []
+    monkeypatch.setattr(place, "start", found.append)
+    return found
+
+
+def finished(order: Order, target: int | None) -> None:
+    """A result of four images, as the command writes it."""
+    one: dict[str, Any] = {"flagged": 1, "target": target, "suspected": [] if target is None else [target],
+                           "recall": 96.5, "false_alarms": 0.5, "threshold": 1.6}  # fmt: skip
+    order.folder.mkdir(parents=True)
+    result = {
+        "set": "digits", "images": 4, "flagged": 1, "target": target, "filter": "scan", "classes": ["0", "1"],
+        "filters": {"scan": one}, "warnings": [{"code": "room_duplicates", "facts": {"count": 3}}], "shown": [2],
+    }  # fmt: skip
+    write_json(order.folder / place.RESULT, result)
+    (order.folder / place.LIST).write_text(
+        "index,file,label,score_scan,flagged\n0,,0,0.5,0\n1,,1,0.2,0\n2,,0,9,1\n3,,1,1,0\n"
+    )
+    Image.new("RGB", (48, 48)).save(order.folder / place.SUSPICIOUS)
+
+
+@BOTH
+def test_the_button_starts_the_work_on_the_chosen_set(
+    home: object, open_page: Open, started: list[Order], lang: str
+) -> None:
+    app = open_page("data_room", lang)
+    assert not app.exception
+    app.button(key="start").click().run()
+    assert not app.exception
+    (order,) = started
+    assert (order.images, order.attack, order.rate, order.most) == ("digits", "badnets", 0.1, data_room.MOST)
+
+
+@BOTH
+@pytest.mark.parametrize("target", [0, None])
+def test_a_result_is_shown_with_its_figures_and_its_list(
+    home: object, open_page: Open, started: list[Order], lang: str, target: int | None
+) -> None:
+    order = Order("digits", "badnets")
+    finished(order, target)
+    app = open_page("data_room", lang)
+    app.session_state[data_room.ASKED] = asdict(order)
+    app.run()
+    assert not app.exception
+    said = words(app)
+    key = "data_room.nothing" if target is None else "data_room.found"
+    start = catalogue(lang)[key].split("{")[-1].split("}")[-1]
+    assert start in said
+    assert catalogue(lang)["found.room_duplicates"].format(count=3) in said
+    assert "96.5" in str(app.dataframe[0].value.iloc[0].tolist())
+    assert (catalogue(lang)["data_room.of_all"] in said) == (target is None)
+
+
+@BOTH
+def test_a_fault_is_told_in_the_readers_language(
+    home: object, open_page: Open, started: list[Order], lang: str
+) -> None:
+    order = Order("/no/where")
+    order.folder.mkdir(parents=True)
+    failure = {"code": "bad_false_alarms", "message": "English only.", "facts": {"given": "2"}}
+    place.note(order.folder, worker=None, ended=True, failure=failure)
+    app = open_page("data_room", lang)
+    app.session_state[data_room.ASKED] = asdict(order)
+    app.run()
+    assert not app.exception
+    assert catalogue(lang)["error.bad_false_alarms"].format(given="2") in words(app)
+    assert "data_room_retry" in {button.key for button in app.button}
