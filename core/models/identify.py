@@ -37,6 +37,7 @@ class Candidate:
     weights: Weights
     found: tuple[Found, ...] = ()
     made: nn.Module | None = None  # of a class that cannot be made by name
+    size: tuple[int, int] | None = None  # of images (height, width), where it takes no other
 
     def network(self) -> nn.Module:
         """The network with the weights in it, in evaluation mode, on the CPU."""

@@ -63,8 +63,8 @@ def odd_numpy(path: Path, kind: str) -> BadInput:
 def torchscript(path: Path) -> BadInput:
     return BadInput(
         "weights_torchscript",
-        f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; save the "
-        "network's state_dict, as safetensors or with torch.save.",
+        f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; export "
+        "the network as ONNX (torch.onnx.export), or save its state_dict, as safetensors or with torch.save.",
         file=path.name,
     )
 
@@ -82,7 +82,7 @@ def unknown_format(path: Path) -> BadInput:
     return BadInput(
         "weights_unknown_format",
         f"{path.name} is not in a format of weights, to go by its content; use a .safetensors file, a PyTorch "
-        "state_dict or a .pt2 archive.",
+        "state_dict, a .pt2 archive or an .onnx file.",
         file=path.name,
     )
 

@@ -26,7 +26,7 @@ from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
 
-HANDED_OUT = ("model.safetensors", "model.pt")
+HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")
 Stamp = tuple[str, int, int, int]  # path, size, time of change, number of the file
 
 
