@@ -18,7 +18,8 @@ from core.models.weights import Weights
 
 ARCH = "onnx"
 _SIDES = (32, 224, 28, 64)  # pixels, where neither graph nor images fit
-_TOLERANCE = 1e-3
+_LARGEST_SIDE = 2048
+_TOLERANCE = 1e-3  # of the largest logit
 
 
 def graph_candidate(weights: Weights, size: tuple[int, int]) -> Candidate:
@@ -77,6 +78,8 @@ def _first_that_fits(graph: Graph, size: tuple[int, int]) -> tuple[Built, int]:
     sides = dims[:2] if last_channel else dims[1:]
     if given is not None and given not in (1, 3):
         raise refusals.odd_input(graph.path, f"images with {given} channels")
+    if any(side is not None and side > _LARGEST_SIDE for side in sides):
+        raise refusals.odd_input(graph.path, f"images of {sides[0]} x {sides[1]} pixels")
     sizes = [size, *((side, side) for side in _SIDES)] if None in sides else [size]
     fault: BadInput | None = None
     for height, width in dict.fromkeys((sides[0] or height, sides[1] or width) for height, width in sizes):

@@ -1,4 +1,4 @@
-"""Graphs of many kinds against onnxruntime: the logits as read, and those of the graph handed back with other weights."""
+"""Graphs of many kinds against onnxruntime: the logits as read, and those of the graph handed back with new weights."""
 
 from __future__ import annotations
 
