@@ -33,8 +33,8 @@ FRACTIONS = [float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e-45, 3e38]
 NAMES = ["", "input", "nowhere", "relu_2", "../../etc/passwd", "a\nb", "x" * 10_000, "__class__", "\ud7ff", "fc.weight"]
 OPS = [
     "If", "Loop", "Scan", "Relu", "Conv", "Gemm", "MatMul", "Concat", "Reshape", "Expand", "Tile", "Pad", "Slice",
-    "Gather", "Split", "Range", "ConstantOfShape", "Shape", "Cast", "QLinearConv", "BatchNormalization", "MaxPool", "Softmax",
-    "Squeeze", "Unsqueeze", "Transpose", "Where", "Constant", "Identity", "ReduceMean", "PythonOp", "StringConcat",
+    "Gather", "Split", "Range", "ConstantOfShape", "Shape", "Cast", "QLinearConv", "BatchNormalization", "MaxPool",
+    "Softmax", "Squeeze", "Unsqueeze", "Transpose", "Where", "Constant", "Identity", "ReduceMean", "PythonOp", "StringConcat",
 ]  # fmt: skip
 
 
