@@ -145,6 +145,11 @@ def _of_many(a: Attributes, x: Inputs) -> Tensor:
     return total / len(given) if a["op"] == "Mean" else total
 
 
+@operator("Mod", most=2)
+def _mod(a: Attributes, x: Inputs) -> Tensor:
+    return (torch.fmod if a.get("fmod", 0) else torch.remainder)(*together(x))
+
+
 @operator("Where", most=3)
 def _where(a: Attributes, x: Inputs) -> Tensor:
     return torch.where(*together(x))

@@ -31,11 +31,12 @@ ROOM = 3 * 2**30  # bytes of memory beyond what the process has when it begins
 NUMBERS = [-(2**63), -(2**31), -7, -1, 0, 1, 2, 3, 5, 17, 1000, 2**20, 2**31 - 1, 2**31, 2**40, 2**62, 2**63 - 1]
 FRACTIONS = [float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e-45, 3e38]
 NAMES = ["", "input", "nowhere", "relu_2", "../../etc/passwd", "a\nb", "x" * 10_000, "__class__", "\ud7ff", "fc.weight"]
-OPS = (
-    "If Loop Scan Relu Conv Gemm MatMul Concat Reshape Expand Tile Pad Slice Gather Split Range "
-    "ConstantOfShape Shape Cast QLinearConv BatchNormalization MaxPool Softmax Squeeze Unsqueeze "
-    "Transpose Where Constant Identity ReduceMean PythonOp StringConcat"
-).split()
+OPS = [
+    "If", "Loop", "Scan", "Relu", "Conv", "Gemm", "MatMul", "Concat", "Reshape", "Expand", "Tile", "Pad", "Slice",
+    "Gather", "Split", "Range", "ConstantOfShape", "Shape", "Cast", "QLinearConv", "BatchNormalization", "MaxPool",
+    "Softmax", "Squeeze", "Unsqueeze", "Transpose", "Where", "Constant", "Identity", "ReduceMean", "PythonOp",
+    "StringConcat",
+]  # fmt: skip
 
 
 def shaped() -> onnx.ModelProto:
