@@ -6,6 +6,7 @@ depends on shapes alone is small, lies on the CPU, and is worked out for real.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +22,9 @@ from core.models.onnx.head import POOLINGS, Head, find_head, needed
 from core.models.onnx.net import GraphNet, Step, Taken, attributes_for, batch_norm, convolution, linear
 from core.models.onnx.operators import OPERATORS, Attributes, Unread
 
-IMAGES = 2  # that the shapes are worked out for: one would hide a fixed batch
-MOST_NUMBERS = 2**27  # of a tensor for these images
-MOST_WORK = 2e12  # multiplications for them
+IMAGES = 1009  # that the shapes are worked out for; a prime, so that the axis that counts them is seen by its size
+MOST_NUMBERS = 2**27  # of a tensor for one image
+MOST_WORK = 1e12  # multiplications for one
 MOST_SMALL = 2**16  # numbers of a tensor that shapes depend on
 MOST_FOLDED = 2**24  # numbers of all tensors that are worked out beforehand
 _RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Flatten")
@@ -49,22 +50,23 @@ class Built:
     head: Head
 
 
-def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool) -> Built:
+def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int = IMAGES) -> Built:
     """The network of a graph.
 
     Args:
         channels, size: of the images to work the shapes out for. last_channel: whether the graph has them last.
+        images: how many the shapes are worked out for; other than ``IMAGES``, the graph's own number.
 
     Raises:
         BadInput: ``onnx_operator``, ``onnx_broken``, ``onnx_no_head``, ``onnx_output``, ``onnx_shared_tensor``,
             ``weights_not_finite`` or ``weights_too_large``.
     """
-    return _Builder(graph, channels, size, last_channel).built()
+    return _Builder(graph, channels, size, last_channel, images).built()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, channels: int, size: tuple[int, int], last_channel: bool) -> None:
-        self.graph, self.last_channel = graph, last_channel
+    def __init__(self, graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int) -> None:
+        self.graph, self.last_channel, self.images = graph, last_channel, images
         self.claims = Claims(graph)
         self.steps: list[Step] = []
         self.layers: list[nn.Module] = []
@@ -73,9 +75,7 @@ class _Builder:
         self.bare: dict[str, int] = {}  # outputs of linear layers without a bias, and the layer's number
         self.takers: dict[str, int] = {}
         self.work = self.folded = 0.0
-        batch = graph.input_dims[0]
-        self.batch = {"batch": batch} if batch else {}
-        shape = (IMAGES, *size, channels) if last_channel else (IMAGES, channels, *size)
+        shape = (images, *size, channels) if last_channel else (images, channels, *size)
         self.values[graph.input] = torch.empty(shape, device="meta")
 
     def built(self) -> Built:
@@ -104,7 +104,7 @@ class _Builder:
         if number is None:
             raise refusals.no_head(self.graph.path, head.node.op)
         shape = tuple(self._tensor(logits).shape)
-        if len(shape) != 2 or shape[0] != IMAGES or shape[1] < 2:
+        if len(shape) != 2 or shape[0] != self.images or shape[1] < 2:
             raise refusals.odd_output(self.graph.path, f"numbers of the shape (n, {', '.join(map(str, shape[1:]))})")
         if shape[1] != self.layers[number].out_features:
             raise refusals.no_head(self.graph.path, head.after[0] if head.after else head.node.op)
@@ -277,9 +277,21 @@ class _Builder:
         kind = OPERATORS[node.op]
         taken = [self._takes(node, at, value, at in kind.values) for at, value in enumerate(values)]
         taken += [Taken("none")] * (kind.most - len(taken) if kind.values else 0)
-        fixed = node.op == "Concat" or (node.op == "Reshape" and len(taken) > 1 and taken[1].kind == "list")
-        depends = any(isinstance(value, Tensor) for value in values)
-        self._run(node.op, {**a, **self.batch} if fixed and depends else a, tuple(taken), node.outputs)
+        self._run(node.op, {**a, **self._batch(node.op, values, taken)}, tuple(taken), node.outputs)
+
+    def _batch(self, op: str, values: list[Any], taken: list[Taken]) -> Attributes:
+        """Of a graph for a fixed number of images: at which axis of a target, or of the parts, more are to go."""
+        batch = self.graph.input_dims[0]
+        counted = [_axis(value) for value in values if isinstance(value, Tensor)]
+        if not batch or self.images != IMAGES or not any(axis is not None for axis in counted):
+            return {}
+        if op == "Concat":
+            return {"batch": batch, "counted": next(axis for axis in counted if axis is not None)}
+        if op == "Reshape" and counted[0] is not None and len(taken) > 1:
+            target = self._example(taken[1], meta=True)
+            place = _place(list(values[0].shape), counted[0], target) if isinstance(target, list) else None
+            return {} if place is None else {"batch": batch, "counted": place}
+        return {}
 
     def _takes(self, node: Node, at: int, value: Value | None, numbers: bool) -> Taken:
         if value is None:
@@ -316,16 +328,16 @@ class _Builder:
             self.values[outputs[0]] = Small(made)
             self.steps.append(step)
             return
-        a = attributes_for(step, IMAGES)
+        a = attributes_for(step, self.images)
         given = [self._example(t, meta=True) for t in taken]
         with torch.no_grad():
             made = OPERATORS[op].run(a, given)
         made = made if isinstance(made, tuple) else (made,)
         for tensor in made:
             self._judge(tensor)
+        # a large one, repeated for each image, is computed with and never asked for its numbers
+        depends = depends or sum(tensor.numel() for tensor in made) > MOST_SMALL
         if not depends:
-            if sum(tensor.numel() for tensor in made) > MOST_SMALL:
-                raise Unread
             made = OPERATORS[op].run(a, [self._example(t, meta=False) for t in taken])
             made = made if isinstance(made, tuple) else (made,)
         if op == "MatMul":
@@ -351,7 +363,7 @@ class _Builder:
     def _judge(self, made: Tensor) -> None:
         from core.models.refusals import too_large
 
-        if made.numel() > MOST_NUMBERS or self.work > MOST_WORK:
+        if made.numel() > IMAGES * MOST_NUMBERS or self.work > IMAGES * MOST_WORK:
             raise too_large(self.graph.path)
 
     def _fold(self, node: Node, a: Attributes, values: list[Any]) -> None:
@@ -386,6 +398,28 @@ class _Builder:
             elif first is not None and node.op in _RESHAPING:
                 value = first.viewed(tensor, "reshape")
             self.values[name] = value
+
+
+def _axis(value: Tensor) -> int | None:
+    """The axis that counts the images."""
+    return next((axis for axis, side in enumerate(value.shape) if side and side % IMAGES == 0), None)
+
+
+def _place(shape: list[int], axis: int, target: list[int]) -> int | None:
+    """Where in the target of a ``Reshape`` the axis of the images goes; None where it counts them already.
+
+    Numbers keep their order: before that axis there are as many in the target as there were.
+    """
+    if any(side and side % IMAGES == 0 for side in target):
+        return None
+    before, sofar = math.prod(shape[:axis]), 1
+    for place, side in enumerate(target):
+        if side == -1 or (side == 0 and place == axis):
+            return None
+        if sofar == before:
+            return place
+        sofar *= shape[place] if side == 0 else side
+    return None
 
 
 def _plain_gemm(a: Attributes, parts: list[Any]) -> bool:

@@ -91,7 +91,21 @@ def _first_that_fits(graph: Graph, size: tuple[int, int]) -> tuple[Built, int]:
                     raise
                 fault = fault or error
     assert fault is not None
+    _own_batch(graph, size, last_channel)
     raise fault
+
+
+def _own_batch(graph: Graph, size: tuple[int, int], last_channel: bool) -> None:
+    """Refuses a graph that its own number of images goes through, and no other."""
+    batch, *dims = graph.input_dims
+    channels, height, width = (dims[2], *dims[:2]) if last_channel else dims
+    if not batch or batch > _LARGEST_SIDE:
+        return
+    try:
+        build(graph, channels or 3, (height or size[0], width or size[1]), last_channel, batch)
+    except BadInput:
+        return
+    raise refusals.fixed_batch(graph.path, batch)
 
 
 def _last_channel(graph: Graph) -> bool:

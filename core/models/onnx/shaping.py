@@ -42,11 +42,11 @@ def _reshape(a: Attributes, x: Inputs) -> Tensor:
         raise Unread
     if not a.get("allowzero", 0):
         target = [value.shape[at] if side == 0 else side for at, side in enumerate(target)]
-    batch = a.get("batch")  # of a graph for that many images: the target is for them, and there may be others
-    if batch and target and target[0] > 0:
-        if target[0] * a["given"] % batch:
+    if a.get("batch"):  # of a graph for that many images: the target is for them, and there may be others
+        many, at = target[a["counted"]] * a["given"], a["counted"]
+        if many % a["batch"]:
             raise Unread
-        target = [target[0] * a["given"] // batch, *target[1:]]
+        target = [*target[:at], many // a["batch"], *target[at + 1 :]]
     return value.reshape(target)
 
 
@@ -89,8 +89,13 @@ def _unsqueeze(a: Attributes, x: Inputs) -> Tensor:
 @operator("Concat", most=1000)
 def _concat(a: Attributes, x: Inputs) -> Tensor:
     parts = together(x)
-    if a.get("batch"):  # a class token, for example, that was repeated for the images there were to be
-        parts = [part.expand(a["given"], *part.shape[1:]) if part.shape[0] == 1 else part for part in parts]
+    at = a.get("counted")
+    if at is not None and at != a["axis"]:  # a class token, for example, that is there for one image
+        many = max(part.shape[at] for part in parts)
+        parts = [
+            part.expand(*part.shape[:at], many, *part.shape[at + 1 :]) if part.shape[at] == 1 else part
+            for part in parts
+        ]
     whole = [len(part.shape) for part in parts]
     if len(set(whole)) > 1 or sum(part.numel() for part in parts) > MOST_NUMBERS:
         raise Unread

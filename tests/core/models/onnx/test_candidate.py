@@ -368,6 +368,33 @@ def test_a_batch_that_is_baked_in_is_refused_with_the_way_round_it(tmp_path: Pat
     assert refused(maker.model((1, 3, *SIZE), 5), tmp_path).code == "onnx_fixed_batch"
 
 
+def test_a_batch_that_is_dropped_from_a_shape_is_refused_so_too(tmp_path: Path) -> None:
+    """Places come first and images second, as in torch.nn.MultiheadAttention, and one image is no axis at all."""
+    maker = Maker()
+    maker.conv("conv", nn.Conv2d(3, 4, 4, stride=4))
+    maker.add("Reshape", maker.tensor("s", [1, 4, 16]))
+    maker.add("Transpose", perm=[2, 0, 1])
+    maker.add("Reshape", maker.tensor("t", [16, 4]))
+    maker.add("Gemm", maker.tensor("w", drawn(4, 4)), maker.tensor("b", drawn(4)))
+    maker.add("ReduceMean", axes=[0], keepdims=1)
+    maker.gemm("fc", nn.Linear(4, 5))
+    assert refused(maker.model((1, 3, *SIZE), 5), tmp_path).code == "onnx_fixed_batch"
+
+
+def test_images_that_are_not_the_first_axis_are_counted_where_they_are(tmp_path: Path) -> None:
+    maker = Maker()
+    maker.conv("conv", nn.Conv2d(3, 4, 4, stride=4))
+    maker.add("Reshape", maker.tensor("s", [1, 4, 16]))
+    maker.add("Transpose", perm=[2, 0, 1])
+    maker.add("Reshape", maker.tensor("t", [16, 2, 2]))
+    maker.add("Softmax", axis=-1)
+    maker.add("Reshape", maker.tensor("u", [16, 1, 4]))
+    maker.add("MatMul", maker.tensor("w", drawn(4, 4)))
+    maker.add("ReduceMean", axes=[0], keepdims=0)
+    maker.gemm("fc", nn.Linear(4, 5))
+    agrees(maker.model((1, 3, *SIZE), 5), tmp_path, singly=True)
+
+
 def test_a_weight_that_is_not_a_number_is_named(tmp_path: Path) -> None:
     net = SmallNet(7, width=4)
     with torch.no_grad():
