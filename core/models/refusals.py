@@ -69,13 +69,15 @@ def torchscript(path: Path) -> BadInput:
     )
 
 
-def only_an_index(path: Path) -> BadInput:
+def only_an_index(path: Path, missing: str) -> BadInput:
+    missing = missing or "(?)"
     return BadInput(
         "weights_only_an_index",
-        f"{path.name} only lists the files that a network is spread over; join these into one file first (load all and "
-        "save the state_dict), and give that.",
-        file=path.name,
-    )
+        f"{path.name} only lists the files that a network is spread over, and {missing} is not a file "
+        "beside it; put all into one folder, or join them into one file (load all and save the state_dict), and give "
+        "that.",
+        file=path.name, missing=missing,
+    )  # fmt: skip
 
 
 def unknown_format(path: Path) -> BadInput:

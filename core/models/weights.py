@@ -104,8 +104,8 @@ def read_weights(path: str | Path) -> Weights:
     if (part := _SHARD.search(path.name)) and int(part[2]) > 1:
         raise BadInput(
             "weights_sharded",
-            f"{path.name} is one of {int(part[2])} files that together are a network; join them into one file first "
-            "(load all and save the state_dict), and give that.",
+            f"{path.name} is one of {int(part[2])} files that together are a network; give the index beside "
+            "it (.index.json), or join them into one file (load all and save the state_dict), and give that.",
             file=path.name, count=int(part[2]),
         )  # fmt: skip
     content = open_weights(path)
@@ -150,7 +150,7 @@ def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:
     """What was met on the way to the tensors, in words."""
     names = {
         "safetensors": "safetensors", "pytorch": "PyTorch", "legacy": "PyTorch < 1.6", "export": "torch.export",
-        "onnx": "ONNX",
+        "onnx": "ONNX", "shards": "safetensors (in parts)",
     }  # fmt: skip
     tensors = unwrapped.tensors
     count, numbers = len(tensors), sum(value.numel() for value in tensors.values())
