@@ -146,7 +146,7 @@ class _Builder:
 
     def _layer(self, node: Node, head: Head) -> bool:
         """Whether the node became a module with weights of the file."""
-        given = [self._value(name) if name else None for name in node.inputs]
+        given: list[Any] = [self._value(name) if name else None for name in node.inputs]
         if not given or not isinstance(given[0], Tensor):
             return False
         x, *others = given
@@ -368,7 +368,7 @@ class _Builder:
 
     def _fold(self, node: Node, a: Attributes, values: list[Any]) -> None:
         """A node that no image has a part in is worked out once."""
-        first = values[0] if values else None
+        first: Any = values[0] if values else None
         if node.op == "Identity" or (
             node.op == "Cast" and first.value.is_floating_point() and a.get("to") in (1, 10, 11, 16)
         ):

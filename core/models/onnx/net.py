@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -109,11 +110,11 @@ def convolution(weight: nn.Parameter, bias: nn.Parameter | None, attributes: Att
     fixed = attributes.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
     pads = [0, 0, 0, 0] if attributes.get("auto_pad") == "VALID" else pads
     plain = fixed and len(pads) == 4 and pads[:2] == pads[2:] and min(pads) >= 0
-    kind, more = (nn.Conv2d, {}) if plain else (PaddedConv2d, {"window": attributes})
+    kind: Any = nn.Conv2d if plain else partial(PaddedConv2d, window=attributes)
     with torch.device("meta"):
         module = kind(
             into * groups, out, tuple(kernel), tuple(strides), tuple(pads[:2]) if plain else 0, tuple(dilations),
-            groups, bias is not None, **more,
+            groups, bias is not None,
         )  # fmt: skip
     return _filled(module, weight=weight, bias=bias)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,12 +47,20 @@ def operator(*names: str, values: tuple[int, ...] = (), most: int = 1) -> Callab
 
 def _of_one(**functions: Callable[[Tensor], Tensor]) -> None:
     for name, function in functions.items():
-        OPERATORS[name] = Operator(lambda a, x, function=function: function(x[0]))
+        OPERATORS[name] = Operator(partial(_apply_to_one, function))
 
 
 def _of_two(**functions: Callable[[Tensor, Tensor], Tensor]) -> None:
     for name, function in functions.items():
-        OPERATORS[name] = Operator(lambda a, x, function=function: function(*together(x[:2])), most=2)
+        OPERATORS[name] = Operator(partial(_apply_to_two, function), most=2)
+
+
+def _apply_to_one(function: Callable[[Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
+    return function(x[0])
+
+
+def _apply_to_two(function: Callable[[Tensor, Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
+    return function(*together(x[:2]))
 
 
 def together(tensors: Inputs) -> Inputs:
@@ -152,7 +161,8 @@ def _mod(a: Attributes, x: Inputs) -> Tensor:
 
 @operator("Where", most=3)
 def _where(a: Attributes, x: Inputs) -> Tensor:
-    return torch.where(*together(x))
+    condition, first, second = together(x)
+    return torch.where(condition, first, second)
 
 
 @operator("Cast", "CastLike", most=2)

@@ -24,6 +24,14 @@ def bounded(shape: list[int] | torch.Size) -> list[int]:
     return list(shape)
 
 
+@operator("Constant")
+def _constant(a: Attributes, x: Inputs) -> Tensor:
+    for name, kind in (("float", torch.float32), ("floats", torch.float32), ("int", torch.long), ("ints", torch.long)):
+        if f"value_{name}" in a:
+            return torch.tensor(a[f"value_{name}"], dtype=kind)
+    raise Unread
+
+
 @operator("Shape")
 def _shape(a: Attributes, x: Inputs) -> Tensor:
     sides = list(x[0].shape)
