@@ -27,7 +27,7 @@ from core.defenses import DEFENCES, PRESETS
 from core.events import Event, StageStarted
 from core.files import strict_json
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
-from core.runs import record, supervisor, worker
+from core.runs import hashes, record, supervisor, worker
 from core.runs.record import Run
 from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
 from core.words import Words
@@ -64,8 +64,9 @@ def purify_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core purify model.pth --images photos/ --arch wrn16-1 --normalize cifar10 --out clean\n"
         "  python -m core purify model.pth --images data.npz --clean-budget 200 --json | tail -1\n"
         "The clean budget is drawn from the training images; the figures are taken on the test images. The result is\n"
-        "RUN/model.safetensors, with the keys the weights came in with. The dashboard shows the run while it goes on.\n"
-        "Ctrl-C stops it; python -m core runs resume RUN goes on.\n\n" + EXIT_CODES
+        "RUN/model.safetensors, with the keys the weights came in with; of an ONNX file, RUN/model.onnx too.\n"
+        "The dashboard shows the run while it goes on. Ctrl-C stops it; python -m core runs resume RUN goes on.\n\n"
+        + EXIT_CODES
     )
     add_model(command)
     command.add_argument("--defence", default=Spec.defence, metavar="NAME", help=f"the method: {', '.join(DEFENCES)}")
@@ -98,7 +99,10 @@ def purify_arguments(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser, one_run: bool = True) -> None:
     """What ``purify``, ``scan`` and ``compare`` share; the names are those of ``Spec``."""
     command.add_argument(
-        "weights", nargs="?", metavar="WEIGHTS", help="safetensors or PyTorch file, or the name of a shipped victim"
+        "weights",
+        nargs="?",
+        metavar="WEIGHTS",
+        help="safetensors, PyTorch or ONNX file, or the name of a shipped victim",
     )
     command.add_argument("--victim", metavar="NAME", help="a shipped backdoored model, instead of WEIGHTS")
     command.add_argument(
@@ -242,8 +246,9 @@ def summary(run: Run) -> str:
         lines += _cure(run, read(result), Words("en"))
     if result.get("ba_held") is False:
         lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
-    if (run.folder / "model.safetensors").exists():
-        lines.append(f"Purified weights: {run.folder / 'model.safetensors'}")
+    purified = next((run.folder / name for name in hashes.HANDED_OUT if (run.folder / name).exists()), None)
+    if purified is not None:
+        lines.append(f"Purified weights: {purified}")
     lines.append(f"Run: {run.id} in {run.folder}")
     return "\n".join(lines)
 

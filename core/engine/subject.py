@@ -18,6 +18,7 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
 from core.models.inputs import COARSE, Choice, Tried, choose, make
+from core.models.onnx.candidate import ARCH, graph_candidate
 from core.models.own_class import own_candidate
 from core.models.weights import Weights, classifier, read_weights
 from core.runs.spec import Inputs, Spec
@@ -82,6 +83,8 @@ def networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
     """
     if spec.model_class:
         fits = [own_candidate(spec.model_class, weights, images.num_classes)]
+    elif weights.graph is not None and spec.arch in (None, ARCH):
+        fits = [graph_candidate(weights, images.size)]
     elif spec.arch:
         fits = [named(spec.arch, weights, images.num_classes)]
     else:

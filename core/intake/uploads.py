@@ -37,7 +37,9 @@ FORMAT = 2
 MB = 2**20
 LARGEST: dict[Kind, int] = {"weights": 1024 * MB, "images": 2048 * MB}  # bytes of a file
 IMAGE_ENDINGS = (".zip", ".npz")
-ENDINGS = (*IMAGE_ENDINGS, ".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")  # all others are dropped
+ENDINGS = (  # all others are dropped
+    *IMAGE_ENDINGS, ".safetensors", ".pt", ".pth", ".pt2", ".onnx", ".bin", ".ckpt", ".tar",
+)  # fmt: skip
 _CHUNK = 4 * MB
 _IDENTIFIER = re.compile(r"[0-9a-f]{12}")
 

@@ -17,7 +17,7 @@ from core.errors import BadInput
 from core.files import dump_json, strict_json, write_atomic
 from core.models.weights import Weights
 
-SAFETENSORS, PYTORCH, CARD = "model.safetensors", "model.pt", "card.json"
+SAFETENSORS, PYTORCH, ONNX, CARD = "model.safetensors", "model.pt", "model.onnx", "card.json"
 
 
 def write_model(
@@ -28,9 +28,10 @@ def write_model(
     source: Path | None = None,
     came_from: str | None = None,
 ) -> dict[str, Any]:
-    """Writes ``model.safetensors``, ``model.pt`` and ``card.json``, each whole or not at all.
+    """Writes ``model.safetensors``, ``model.pt``, for an ONNX file ``model.onnx``, and ``card.json``, each whole or not
+    at all. The ONNX file is the one that came, graph and names, with the purified numbers in its tensors.
 
-    Both hold exactly the names, shapes and types of the file the weights came from, in its order (safetensors keeps
+    All hold exactly the names, shapes and types of the file the weights came from, in its order (safetensors keeps
     an order of its own), so that a class that loads the original with ``strict=True`` loads them too.
 
     Args:
@@ -58,6 +59,8 @@ def write_model(
     pt = BytesIO()
     torch.save(tensors, pt)
     contents = {SAFETENSORS: save(apart, metadata={"format": "pt"}), PYTORCH: pt.getvalue()}
+    if weights.graph is not None:
+        contents[ONNX] = weights.graph.written(tensors)
     for name, content in contents.items():
         write_atomic(folder / name, content)
     card: dict[str, Any] = {"versions": _versions()}

@@ -14,6 +14,7 @@ from core.errors import BadInput
 from core.found import Found
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
 from core.models.classifier import last_linear
+from core.models.double_head import double_heads
 from core.models.index import COUNTERS, HEADS, Shapes, canonical, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
 from core.models.rewrites import readings
@@ -37,6 +38,7 @@ class Candidate:
     weights: Weights
     found: tuple[Found, ...] = ()
     made: nn.Module | None = None  # of a class that cannot be made by name
+    size: tuple[int, int] | None = None  # of images (height, width), where it takes no other
 
     def network(self) -> nn.Module:
         """The network with the weights in it, in evaluation mode, on the CPU."""
@@ -85,6 +87,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         variants = [variant for variant in (reading, plain_head(reading)) if variant is not None]
         if fits := [candidate for variant in variants for candidate in _fitting(variant)]:
             return fits
+    if not found and (grown := list(_grown(given))):
+        return grown
     rows = [candidate for variant in given for candidate in _rows(variant, size)]
     rows = rows or next((fits for reading in others if (fits := list(_rows(reading, size)))), [])
     if found or rows:
@@ -117,13 +121,11 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
         BadInput: ``unknown_architecture``, ``not_a_row``, ``weights_do_not_fit`` or ``weights_left_over``.
     """
     for given in (weights, weights.as_in_file(), shortened(weights), plain_head(weights), *readings(weights)):
-        if given is None:
-            continue
-        for channels in (3, 1):
-            net = network(arch, classes, channels, given)
-            fit = fitted(given, net)
-            if fit is not None:
-                return Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)))
+        if given is not None and (fit := next(_named_fits(arch, given, classes), None)) is not None:
+            return fit
+    plain = [variant for variant in (weights, shortened(weights)) if variant is not None]
+    if (grown := next(_grown(plain, arch, classes), None)) is not None:
+        return grown
     fill(network(arch, classes, 3, weights), weights, arch, classes)  # raises, and names what does not fit
     raise AssertionError("weights that fit were said not to")
 
@@ -237,6 +239,21 @@ def _stems(first: nn.Conv2d, given: Sequence[int]) -> list[str]:
     if tuple(given[2:]) != tuple(first.kernel_size):
         return [f"+{stem}" for stem in STEMS]
     return ["", "+cifar"] if given[2] == 3 and max(first.stride) > 1 else [""]
+
+
+def _grown(variants: Sequence[Weights], arch: str | None = None, classes: int = 0) -> Iterator[Candidate]:
+    """Networks whose head is two layers in the file; of ``arch`` with ``classes`` alone, if it is named."""
+    for double in (double for variant in variants for double in double_heads(variant)):
+        for fit in _fitting(double.outer) if arch is None else _named_fits(arch, double.outer, classes):
+            yield double.grown(fit, network(fit.arch, fit.classes, fit.channels, double.outer))
+
+
+def _named_fits(arch: str, weights: Weights, classes: int) -> Iterator[Candidate]:
+    for channels in (3, 1):
+        net = network(arch, classes, channels, weights)
+        fit = fitted(weights, net)
+        if fit is not None:
+            yield Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)))
 
 
 def _rows(weights: Weights, size: int) -> Iterator[Candidate]:

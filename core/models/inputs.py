@@ -238,6 +238,8 @@ def _distinct(options: Iterable[tuple[Candidate, Inputs]]) -> list[Candidate]:
 def _sizes(candidate: Candidate, x: Tensor) -> list[tuple[int, int] | None]:
     """Image sizes worth trying: as they are; what networks for small, and for large, pictures are trained on."""
     size = tuple(x.shape[-2:])
+    if candidate.size is not None:
+        return [None if candidate.size == size else candidate.size]
     library = candidate.arch.startswith(("torchvision/", "timm/"))
     wanted = [LIBRARY_SIZE] if library and "+" not in candidate.arch else [32]
     return [None, *((side, side) for side in wanted if (side, side) != size)]
@@ -252,6 +254,8 @@ def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Input
 
 def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
     """What the user named, as this network can take it: grey pictures in three equal channels, if it wants three."""
+    if candidate.size is not None and given.size is None:
+        given = replace(given, size=candidate.size)
     return replace(given, colour="grey3") if given.colour == "grey" and candidate.channels == 3 else given
 
 

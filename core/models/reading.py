@@ -1,9 +1,9 @@
-"""Opening files of weights: safetensors, PyTorch's two formats, and archives of ``torch.export``.
+"""Opening files of weights: safetensors, PyTorch's two formats, archives of ``torch.export``, and ONNX.
 
 A file is told apart by its first bytes, never by its name, and nothing in it is ever executed: safetensors holds no
 code; PyTorch's own formats are described first (``core.models.pickled``), judged, and only then read, with
-``weights_only=True``; of an exported program only the tensors are taken. Sizes are judged before anything is
-unpacked.
+``weights_only=True``; of an exported program only the tensors are taken; an ONNX file is a graph of standard operators,
+which is judged too (``core.models.onnx``). Sizes are judged before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from torch import Tensor
 
@@ -22,14 +22,23 @@ from core.models.exported import read_old_program, read_program
 from core.models.pickle_values import Damaged, OddNumpy, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
+from core.runs.shards import ENDING, shards
+
+if TYPE_CHECKING:
+    from core.models.onnx.graph import Graph
+
+
+_ONNX = b"\x08"  # the tag of ir_version, which every writer puts first
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its format ("safetensors", "pytorch", "legacy" or "export"), and the network's tensors."""
+    """What a file holds: its format ("safetensors", "pytorch", "legacy", "export", "onnx" or "shards"), the network's
+    tensors, and of ONNX its graph."""
 
     format: str
     unwrapped: Unwrapped
+    graph: Graph | None = None
 
 
 def open_weights(path: Path) -> Content:
@@ -51,8 +60,10 @@ def open_weights(path: Path) -> Content:
                 return _read_zip(path, size)
             if head[:1] == b"\x80":
                 return Content("legacy", read_legacy(path, file, size))
-            if head.lstrip()[:1] == b"{" and path.name.endswith(".index.json"):
-                raise refusals.only_an_index(path)
+            if head[:1] == _ONNX:
+                return _read_onnx(path, file, size)
+            if head.lstrip()[:1] == b"{" and path.name.endswith(ENDING):
+                return _read_shards(path)
     except BadInput:
         raise
     except WantsCode as error:
@@ -80,6 +91,39 @@ def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
         raise Damaged(f"it names more than {refusals.MOST_TENSORS} tensors")
     # the library holds every tensor to the bytes that are there
     return refusals.chosen(path, load_file(path), lambda value: isinstance(value, Tensor))
+
+
+def _read_shards(path: Path) -> Content:
+    """All tensors of the files that an index names, each taken from one of them."""
+    files = shards(path)
+    missing = next((file.name for file in files if not file.is_file()), "")
+    if not files or missing:
+        raise refusals.only_an_index(path, missing)
+    if sum(file.stat().st_size for file in files) > refusals.LARGEST:
+        raise refusals.too_large(path)
+    refusals.check_memory(path, sum(file.stat().st_size for file in files))
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        content = open_weights(file).unwrapped.tensors
+        if twice := tensors.keys() & content.keys():
+            raise Damaged(f"two of its files hold {min(twice)}")
+        tensors |= content
+    wanted = json.loads(path.read_bytes())["weight_map"].keys()
+    if lost := wanted - tensors.keys():
+        raise Damaged(f"none of its files holds {min(lost)}")
+    return Content("shards", Unwrapped((), tensors))
+
+
+def _read_onnx(path: Path, file: IO[bytes], size: int) -> Content:
+    from core.models.onnx.graph import read_graph
+    from core.models.onnx.wire import LARGEST
+
+    if size > LARGEST:
+        raise refusals.too_large(path)
+    refusals.check_memory(path, 4 * size)
+    graph = read_graph(path, file.read())
+    floating = {name: value for name, value in graph.constants.items() if value.is_floating_point()}
+    return Content("onnx", Unwrapped((), floating), graph)
 
 
 def _read_zip(path: Path, size: int) -> Content:

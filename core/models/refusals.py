@@ -63,26 +63,28 @@ def odd_numpy(path: Path, kind: str) -> BadInput:
 def torchscript(path: Path) -> BadInput:
     return BadInput(
         "weights_torchscript",
-        f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; save the "
-        "network's state_dict, as safetensors or with torch.save.",
+        f"{path.name} is a TorchScript archive, which is a program and not plain weights, and is refused; export "
+        "the network as ONNX (torch.onnx.export), or save its state_dict, as safetensors or with torch.save.",
         file=path.name,
     )
 
 
-def only_an_index(path: Path) -> BadInput:
+def only_an_index(path: Path, missing: str) -> BadInput:
+    missing = missing or "(?)"
     return BadInput(
         "weights_only_an_index",
-        f"{path.name} only lists the files that a network is spread over; join these into one file first (load all and "
-        "save the state_dict), and give that.",
-        file=path.name,
-    )
+        f"{path.name} only lists the files that a network is spread over, and {missing} is not a file "
+        "beside it; put all into one folder, or join them into one file (load all and save the state_dict), and give "
+        "that.",
+        file=path.name, missing=missing,
+    )  # fmt: skip
 
 
 def unknown_format(path: Path) -> BadInput:
     return BadInput(
         "weights_unknown_format",
         f"{path.name} is not in a format of weights, to go by its content; use a .safetensors file, a PyTorch "
-        "state_dict or a .pt2 archive.",
+        "state_dict, a .pt2 archive or an .onnx file.",
         file=path.name,
     )
 

@@ -30,24 +30,41 @@ _SHOWN = 6  # names in a sentence
 
 @dataclass(frozen=True)
 class TakenApart:
-    """A weight that the file has in two parts. ``kind``: "pruned", original and mask, or "norm", length and direction
-    (``torch.nn.utils``). ``parts``: their names in the file, with their values there."""
+    """A weight that the file has in parts. ``kind``: "pruned", original and mask; "norm", length and direction; or
+    "spectral", original and the two vectors by which its largest singular value is taken (``torch.nn.utils``).
+    ``parts``: their names in the file, with their values there."""
 
     kind: str
     parts: Mapping[str, Tensor]
 
     def joined(self) -> Tensor:
+        if self.kind == "spectral":
+            original, left, right = self.parts.values()
+            return original / _singular(original, left, right)
         first, second = self.parts.values()
         if self.kind == "pruned":
             return first * second
         return second * (first / _length(second, first.shape)).nan_to_num(0.0)
 
     def apart(self, value: Tensor) -> dict[str, Tensor]:
-        """Parts that together are ``value``: what the mask hides stays hidden, unless it is no longer zero."""
+        """Parts that together are ``value``: what the mask hides stays hidden, unless it is no longer zero.
+
+        The first vector of a spectral norm is made as long as it takes for the division by the singular value to
+        leave ``value`` as it is; torch gives it the length 1 again as soon as it is trained on.
+        """
+        if self.kind == "spectral":
+            (first, old), (second, left), (third, right) = self.parts.items()
+            new, vector = value.to(old.dtype), left / _singular(value.to(old.dtype), left, right)
+            return {first: new, second: vector, third: right}
         (first, old), (second, mask) = self.parts.items()
         if self.kind == "pruned":
             return {first: value, second: torch.where(value == 0, mask.to(value.dtype), 1).to(mask.dtype)}
         return {first: _length(value, old.shape), second: value}
+
+
+def _singular(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """What ``torch.nn.utils.spectral_norm`` divides a weight by, in evaluation mode."""
+    return torch.dot(left, weight.flatten(1) @ right)
 
 
 def _length(value: Tensor, shape: torch.Size) -> Tensor:
@@ -86,8 +103,8 @@ def _without_wrappers(weights: Weights) -> Weights:
 
 
 def _joined(weights: Weights) -> Weights:
-    """The weights with those put together that the file has in two parts."""
-    apart = {}
+    """The weights with those put together that the file has in parts."""
+    apart = dict(_spectral(weights))
     for name in weights.tensors:
         for kind, first, second, whole in (
             ("pruned", "_orig", "_mask", _ending("_orig")),
@@ -109,9 +126,29 @@ def _joined(weights: Weights) -> Weights:
             tensors[first_part[name]] = apart[first_part[name]].joined()
         elif name not in used:
             tensors[name] = value
-    text = f"{len(apart)} weights are in two parts (pruned, or length and direction): they were put together."
+    kinds = "pruned, length and direction, or under a spectral norm"
+    text = f"{len(apart)} weights are in parts ({kinds}): they were put together."
     found = Found("taken_apart", text, {"count": len(apart)})
     return replace(weights, tensors=tensors, apart=apart, found=(*weights.found, found))
+
+
+def _spectral(weights: Weights) -> Iterator[tuple[str, TakenApart]]:
+    """Weights under a spectral norm, as torch writes them now, and as it did before."""
+    for name, value in weights.tensors.items():
+        whole = _parametrised(name)
+        if name.endswith(".original") and whole:
+            vectors = [f"{name.removesuffix('original')}0.{vector}" for vector in ("_u", "_v")]
+        elif name.endswith("_orig"):
+            whole = name.removesuffix("_orig")
+            vectors = [f"{whole}{vector}" for vector in ("_u", "_v")]
+        else:
+            continue
+        left, right = (weights.tensors.get(vector) for vector in vectors)
+        if left is None or right is None or value.dim() < 2 or not value.is_floating_point():
+            continue
+        alike = left.dtype == right.dtype == value.dtype and left.shape == value.shape[:1]
+        if alike and right.shape == value[0].flatten().shape and bool(_singular(value, left, right) != 0):
+            yield whole, TakenApart("spectral", {part: weights.tensors[part] for part in (name, *vectors)})
 
 
 def _go_together(kind: str, first: Tensor, second: Tensor) -> bool:

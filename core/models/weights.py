@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from core.models.index import COUNTERS
 from core.models.refusals import not_finite, odd_tensor
 from core.models.rewrites import TakenApart
 from core.models.unwrap import Unwrapped, common_prefix
+
+if TYPE_CHECKING:
+    from core.models.onnx.graph import Graph
 
 AVERAGED_COUNT = "n_averaged"
 _SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})\.")  # as Hugging Face names the parts of a large file
@@ -34,7 +38,7 @@ class Weights:
     the network's wrapper's, by their names in the file; they go out as they came. ``apart``: of those that the file
     has in two parts (``core.models.rewrites``), by the name they are put together under. ``scaling``: of the input,
     as ``--normalize`` takes it, where the file holds a layer for it. ``told``: those of ``names`` that ``found`` has
-    accounted for.
+    accounted for. ``graph``: of an ONNX file, which says what the network is.
     """
 
     tensors: dict[str, Tensor]
@@ -45,6 +49,7 @@ class Weights:
     apart: Mapping[str, TakenApart] = field(default_factory=dict)
     scaling: str = ""
     told: Mapping[str, str] = field(default_factory=dict)
+    graph: Graph | None = None
 
     def renamed(self, names: Mapping[str, str]) -> Weights:
         """The same tensors in the same order, by new names; ``names``: new to those they have now."""
@@ -77,10 +82,11 @@ class Weights:
 
 
 def read_weights(path: str | Path) -> Weights:
-    """The weights of a safetensors or PyTorch file or of a ``torch.export`` archive, on the CPU.
+    """The weights of a safetensors, PyTorch or ONNX file or of a ``torch.export`` archive, on the CPU.
 
     Raises:
-        BadInput: ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
+        BadInput: as ``core.models.onnx.graph.read_graph``;
+            ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
             ``weights_only_an_index``, ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``,
             ``weights_want_code``, ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse,
             quantised, complex, empty, packed), ``weights_not_finite``.
@@ -91,22 +97,27 @@ def read_weights(path: str | Path) -> Weights:
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         raise BadInput(
             "weights_not_found",
-            f"There is no file {path} that can be read; give a file of weights (.safetensors, a PyTorch state_dict or "
-            "a .pt2 archive).",
+            f"There is no file {path} that can be read; give a file of weights (.safetensors, a PyTorch state_dict, "
+            "a .pt2 archive or an .onnx file).",
             path=str(path),
         )
     if (part := _SHARD.search(path.name)) and int(part[2]) > 1:
         raise BadInput(
             "weights_sharded",
-            f"{path.name} is one of {int(part[2])} files that together are a network; join them into one file first "
-            "(load all and save the state_dict), and give that.",
+            f"{path.name} is one of {int(part[2])} files that together are a network; give the index beside "
+            "it (.index.json), or join them into one file (load all and save the state_dict), and give that.",
             file=path.name, count=int(part[2]),
         )  # fmt: skip
     content = open_weights(path)
     tensors = content.unwrapped.tensors
     for name, value in tensors.items():
-        if value.is_floating_point() and not _finite(path, name, value):
+        # a graph has masks and bounds that are infinite among its tensors: its weights are judged when it is built
+        if content.graph is None and value.is_floating_point() and not _finite(path, name, value):
             raise not_finite(path, name)
+    if content.graph is not None:
+        found = _found(content.format, content.unwrapped, "")
+        aside = {name: value for name, value in content.graph.constants.items() if name not in tensors}
+        return Weights(tensors, found=tuple(found), aside=aside, graph=content.graph)
     aside = _aside(tensors)
     inside = {name: value for name, value in tensors.items() if name not in aside}
     prefix = common_prefix(list(inside))
@@ -139,6 +150,7 @@ def _found(format: str, unwrapped: Unwrapped, prefix: str) -> list[Found]:
     """What was met on the way to the tensors, in words."""
     names = {
         "safetensors": "safetensors", "pytorch": "PyTorch", "legacy": "PyTorch < 1.6", "export": "torch.export",
+        "onnx": "ONNX", "shards": "safetensors (in parts)",
     }  # fmt: skip
     tensors = unwrapped.tensors
     count, numbers = len(tensors), sum(value.numel() for value in tensors.values())

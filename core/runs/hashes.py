@@ -24,9 +24,10 @@ from core.data.layout import layout
 from core.errors import BadInput
 from core.runs import record
 from core.runs.record import Run
+from core.runs.shards import shards
 from core.runs.spec import Spec
 
-HANDED_OUT = ("model.safetensors", "model.pt")
+HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")
 Stamp = tuple[str, int, int, int]  # path, size, time of change, number of the file
 
 
@@ -37,6 +38,18 @@ def of_file(path: Path | str) -> str:
         OSError: it cannot be read.
     """
     return _hash(*_stamp(Path(path)))
+
+
+def of_weights(path: Path | str) -> str:
+    """Of a file of weights; of an index, of it and of all files that it names.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    parts = shards(Path(path))
+    if not parts:
+        return of_file(path)
+    return hashlib.sha256("".join(of_file(part) for part in (path, *parts)).encode()).hexdigest()
 
 
 def of_images(path: Path | str) -> str:
@@ -96,8 +109,8 @@ def bind(run: Run) -> Taken:
     stamps: list[Stamp] = []
     for kind, path in _inputs(run.spec).items():
         with contextlib.suppress(OSError):
-            stamps += [_stamp(file) for file in (_files(path) if path.is_dir() else [path])]
-            hashes[kind] = of_images(path) if kind == "images" else of_file(path)
+            stamps += [_stamp(file) for file in (_files(path) if path.is_dir() else [path, *shards(path)])]
+            hashes[kind] = _of(kind, path)
     for noted in _noted(run):
         for kind, found in hashes.items():
             if noted.get(kind, found) != found:
@@ -186,6 +199,10 @@ def _inputs(spec: Spec) -> dict[str, Path]:
     return {kind: Path(path) for kind, path in given.items() if path}
 
 
+def _of(kind: str, path: Path) -> str:
+    return {"images": of_images, "weights": of_weights}.get(kind, of_file)(path)
+
+
 def _noted(run: Run) -> Iterator[dict[str, Any]]:
     """What the run, and those that it is compared with, were made from."""
     data = run.data
@@ -204,7 +221,7 @@ def _now(run: Run, kind: str, path: Path) -> str | None:
         BadInput: ``input_gone``.
     """
     try:
-        return of_images(path) if kind == "images" else of_file(path)
+        return _of(kind, path)
     except OSError as error:
         raise BadInput(
             "input_gone",

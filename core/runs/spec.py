@@ -92,7 +92,7 @@ class Spec:
 
     Attributes:
         victim: name of a shipped victim; or None, and then ``weights``.
-        weights: path of a file of weights (safetensors, a PyTorch state_dict or a .pt2 archive).
+        weights: path of a file of weights (safetensors, a PyTorch state_dict, a .pt2 archive or an ONNX file).
         images: name of an image set, or path of a folder of class folders or of an ``.npz``.
         arch: the weights' network, as in ``core.models.build``; None: from the card, or the one that fits.
         model_class: the weights' network as the user's own class, ``FILE:CLASS``; its file is executed. Instead
@@ -228,7 +228,7 @@ class Spec:
             yield BadInput(
                 "weights_not_found",
                 f"There is no file {self.weights} that can be read; give a file of weights (.safetensors, a PyTorch "
-                "state_dict or a .pt2 archive).",
+                "state_dict, a .pt2 archive or an .onnx file).",
                 path=str(self.weights),
             )
         if self.model_class is not None:

@@ -24,7 +24,7 @@ LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
 
 
 def take_away(run: Run, digest: Digest) -> None:
-    """The purified weights in both formats and their card; or why there are none."""
+    """The purified weights in every format and their card; or why there are none."""
     if digest.finished is None or run.spec.scan_only:
         return
     if proof.is_kept(run, digest) or not (run.folder / "model.safetensors").exists():
@@ -34,7 +34,8 @@ def take_away(run: Run, digest: Digest) -> None:
         st.warning(i18n.t(f"take.{digest.proof.cure}"), icon=":material/warning:")
     st.markdown(t("take.text"))
     with st.container(horizontal=True, key="take"):
-        session.download(run, "model.safetensors", t("take.safetensors"), primary=proof.is_sound(digest))
+        own = session.download(run, "model.onnx", t("take.onnx"), primary=proof.is_sound(digest))
+        session.download(run, "model.safetensors", t("take.safetensors"), primary=proof.is_sound(digest) and not own)
         session.download(run, "model.pt", t("take.pt"))
         session.download(run, "card.json", t("take.card"))
 

@@ -30,8 +30,8 @@ ACTIONS = {
     "retry": supervisor.resume,
     "stop": supervisor.stop,
 }
-TYPES = {"model.safetensors": "application/octet-stream", "model.pt": "application/octet-stream",
-         "card.json": "application/json"}  # fmt: skip
+TYPES = {"model.onnx": "application/octet-stream", "model.safetensors": "application/octet-stream",
+         "model.pt": "application/octet-stream", "card.json": "application/json"}  # fmt: skip
 
 
 def badges(run: Run, status: str) -> None:

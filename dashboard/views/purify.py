@@ -171,7 +171,9 @@ def _actions(run: Run, status: str, digest: Digest) -> Spec | None:
             order = _fresh(run)
         session.steering(run, status)
         if status == "done" and not proof.is_kept(run, digest):
-            session.download(run, "model.safetensors", t("act.download"), primary=proof.is_sound(digest))
+            sound, label = proof.is_sound(digest), t("act.download")
+            if not session.download(run, "model.onnx", label, primary=sound):
+                session.download(run, "model.safetensors", label, primary=sound)
         if status not in data.GOING:
             label = t("act.other") if status == "recording" else t("setup.again")
             if st.button(label, icon=":material/restart_alt:", key="again"):

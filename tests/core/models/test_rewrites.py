@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,10 +139,23 @@ def normed_as_before(model: nn.Module) -> None:
         nn.utils.weight_norm(layer)
 
 
+def spectral(model: nn.Module) -> None:
+    for layer in [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]:
+        parametrizations.spectral_norm(layer)
+    model.eval()
+
+
+def spectral_as_before(model: nn.Module) -> None:
+    for layer in [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]:
+        nn.utils.spectral_norm(layer)
+    model.train()(torch.rand(2, 3, 32, 32))
+    model.eval()
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("take_apart", [pruned, normed, normed_as_before])
+@pytest.mark.parametrize("take_apart", [pruned, normed, normed_as_before, spectral, spectral_as_before])
 @pytest.mark.parametrize("prefix", ["", "model."])
-def test_weights_in_two_parts_are_put_together_and_taken_apart_again(
+def test_weights_in_parts_are_put_together_and_taken_apart_again(
     take_apart: Callable[[nn.Module], None], prefix: str, tmp_path: Path
 ) -> None:
     theirs = net()
@@ -191,5 +205,54 @@ def test_a_part_of_a_network_and_a_list_of_parts_are_told(tmp_path: Path) -> Non
         with pytest.raises(BadInput) as caught:
             read_weights(file)
         assert caught.value.code == code
+    for name in ("../part.safetensors", "/etc/passwd", "sub/part.safetensors", "nowhere.safetensors"):
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"fc.weight": name}}))
+        with pytest.raises(BadInput) as caught:
+            read_weights(tmp_path / "model.safetensors.index.json")
+        assert caught.value.code == "weights_only_an_index"
     save_file(state(), tmp_path / "model-00001-of-00001.safetensors")
     assert read_weights(tmp_path / "model-00001-of-00001.safetensors").tensors
+
+
+def parts(folder: Path) -> Path:
+    """The network in two files, and the index that names them."""
+    from safetensors.torch import save_file
+
+    names = list(state())
+    where = {name: f"model-0000{1 + (at > 5)}-of-00002.safetensors" for at, name in enumerate(names)}
+    for file in sorted(set(where.values())):
+        save_file({name: state()[name] for name in names if where[name] == file}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    return index
+
+
+def test_the_parts_of_a_network_are_read_by_the_index_beside_them(tmp_path: Path) -> None:
+    weights = read_weights(parts(tmp_path))
+    assert {name: value.shape for name, value in weights.tensors.items()} == {n: v.shape for n, v in state().items()}
+    best = candidates(weights, 32)[0]
+    assert best.arch == "small"
+    write_model(tmp_path / "out", best.weights, best.network().state_dict(), {})
+    given = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
+    assert all(torch.equal(given[name], value) for name, value in state().items())
+
+
+@pytest.mark.parametrize(("change", "told"), [("lost", "none of its files holds"), ("twice", "two of its files hold")])
+def test_parts_that_do_not_go_together_are_told(change: str, told: str, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    index = parts(tmp_path)
+    second = tmp_path / "model-00002-of-00002.safetensors"
+    save_file({"other": torch.ones(2)} if change == "lost" else state(), second)
+    with pytest.raises(BadInput, match=told):
+        read_weights(index)
+
+
+def test_a_run_is_bound_to_every_part(tmp_path: Path) -> None:
+    from core.runs.hashes import of_weights
+
+    index = parts(tmp_path)
+    before = of_weights(index)
+    second = tmp_path / "model-00002-of-00002.safetensors"
+    second.write_bytes(second.read_bytes()[:-1] + b"\x01")
+    assert of_weights(index) != before
