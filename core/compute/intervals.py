@@ -32,3 +32,30 @@ def wilson(percent: float, count: int) -> Interval | None:
     reach = Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
     low, high = max(0.0, middle - reach), min(1.0, middle + reach)
     return Interval(100 * min(low, share), 100 * max(high, share))
+
+
+MOST_IMAGES = 1_000_000  # more are not asked of anybody
+
+
+def enough_to_tell(percent: float, limit: float) -> int | None:
+    """The number of images from which on a share can be told from ``limit``: its whole interval lies below.
+
+    Args:
+        percent: 0-100, the share as measured.
+        limit: percent.
+
+    Returns:
+        None where no number helps: the share itself is not below the limit.
+    """
+    if not percent < limit:
+        return None
+    low, high = 0, 1
+    while (found := wilson(percent, high)) is None or found.high >= limit:
+        low, high = high, 2 * high
+        if high > MOST_IMAGES:
+            return None
+    while high - low > 1:  # the interval narrows with every image
+        middle = (low + high) // 2
+        found = wilson(percent, middle)
+        low, high = (low, middle) if found and found.high < limit else (middle, high)
+    return high

@@ -14,11 +14,6 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import duration, percent, when
 
-SIGNS = {
-    "strong": ":orange[:material/gpp_bad:]",
-    "some": ":orange[:material/gpp_maybe:]",
-    "none": ":blue[:material/search:]",
-}
 MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
 LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
 
@@ -34,7 +29,7 @@ def take_away(run: Run, digest: Digest) -> None:
         st.warning(i18n.t(f"take.{digest.proof.cure}"), icon=":material/warning:")
     st.markdown(t("take.text"))
     with st.container(horizontal=True, key="take"):
-        session.download(run, "model.safetensors", t("take.safetensors"), primary=proof.is_sound(digest))
+        session.download(run, "model.safetensors", t("take.safetensors"))  # the answer on top has the primary one
         session.download(run, "model.pt", t("take.pt"))
         session.download(run, "card.json", t("take.card"))
 

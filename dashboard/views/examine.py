@@ -15,7 +15,7 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
-from dashboard.components import examined, frame, inspected, intake, outcome, proof, report, session, track
+from dashboard.components import answer, examined, frame, inspected, intake, outcome, proof, report, session, track
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -226,7 +226,7 @@ def one_run(run_id: str, polling: bool) -> None:
     if digest.scanned is not None:
         _results(run, digest)
     if digest.before is not None and status not in data.GOING:
-        report.next_steps(run)
+        report.next_steps(run, away=not answered(status, digest))
     examined.files(run, digest)
 
 
@@ -259,6 +259,11 @@ def _again(spec: Spec, run: Run) -> None:
     _turn_to(run=new.id)
 
 
+def answered(status: str, digest: Digest) -> bool:
+    """Whether there is an answer to put on top."""
+    return status in ("done", "recording") and digest.scanned is not None
+
+
 def _lead(run: Run, status: str, digest: Digest) -> None:
     with st.container(key="lead"):
         if status == "failed":
@@ -268,11 +273,8 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
         elif status == "running":
             help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
             st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
-        elif status in ("done", "recording") and digest.scanned is not None:
-            with st.container(key="verdict"):
-                grade = digest.scanned.verdict
-                st.markdown(f"{examined.SIGNS[grade]} **{i18n.t(f'verdict.{grade}')}**")
-            proof.lead(digest)
+        elif answered(status, digest):
+            answer.draw(run, digest)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))
