@@ -88,6 +88,9 @@ def test_the_digest_changes_with_anything_and_with_nothing_else():
     for other in (
         payload(3),
         payload(live=True),
+        payload(turn=1),
+        payload(box=([0, 0], [9, 9])),
+        payload(whole=({"ba": 97.0, "asr": 99.0}, None)),
         payload(things="signs"),
         replace(payload(), frames=moved),
         payload(texts={key: key + "!" for key in TEXT_KEYS}),
