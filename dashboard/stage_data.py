@@ -61,8 +61,6 @@ def payload_from_run(
         texts, things, status, replay, waiting_title, waiting_text: see ``StagePayload``.
         class_names: in the reader's language; the record's own names by default.
 
-    The target is the class that attack success is counted for: the attacker's where it is known, else given or found.
-
     Only events and frames that are new since the last call are read. A frame counts once its event and its file are
     both there, and frames count from the first on without a gap.
 
@@ -86,14 +84,7 @@ def payload_from_run(
         things=things,
         frames=list(cache.frames),
         metrics=[_metrics(event) for event in shown],
-        target=next(
-            (
-                k
-                for k in (data.get("true_target"), run.spec.target, cache.target, data.get("target"))
-                if isinstance(k, int)
-            ),
-            None,
-        ),
+        target=target_of(run, cache),
         examples=_examples(run, cache) if cache.frames else [],
         trigger_uri=cache.trigger_uri,
         trigger_on_uri=cache.trigger_on_uri,
@@ -113,6 +104,12 @@ def read(run: Run, cache: RunCache) -> None:
     """Reads the events and frames that are new since the last call."""
     _read_events(run, cache)
     _read_frames(run, cache)
+
+
+def target_of(run: Run, cache: RunCache) -> int | None:
+    """The class that attack success is counted for: the attacker's where it is known, else the one given or found."""
+    known = (run.data.get("true_target"), run.spec.target, cache.target, run.data.get("target"))
+    return next((label for label in known if isinstance(label, int)), None)
 
 
 def _whole(cache: RunCache) -> tuple[dict[str, float] | None, dict[str, float] | None]:

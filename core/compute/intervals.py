@@ -59,3 +59,27 @@ def enough_to_tell(percent: float, limit: float) -> int | None:
         found = wilson(percent, middle)
         low, high = (low, middle) if found and found.high < limit else (middle, high)
     return high
+
+
+def one_miss(count: int) -> float:
+    """Percent that cannot be ruled out after one miss among so many images: the upper end of the interval."""
+    found = wilson(100 / count, count) if count > 0 else None
+    return 100.0 if found is None else found.high
+
+
+def images_for(limit: float) -> int:
+    """The number of images from which on one miss among them leaves less than ``limit`` percent; by hand about 560 over
+    the limit.
+
+    Raises:
+        ValueError: the limit is not above 0.
+    """
+    if not limit > 0:
+        raise ValueError(f"limit is {limit}; it has to be above 0")
+    low, high = 1, 2
+    while one_miss(high) >= limit:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if one_miss(middle) < limit else (middle, high)
+    return high

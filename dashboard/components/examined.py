@@ -83,7 +83,9 @@ def files(run: Run, digest: Digest) -> None:
                 scaling=inspected.inputs_name(normalize) if normalize else "–", budget=budget, seed=spec.seed,
             )
         )  # fmt: skip
-        for given in dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images))):
-            upload = uploads.find(given)
-            if upload is not None:
-                intake.remover(upload, len(uploads.used_by(upload.id, data.runs())))
+        places = dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images)))
+        given = [upload for place in places if (upload := uploads.find(place)) is not None]
+        if given:
+            everything = data.runs()
+            users = {user.id for upload in given for user in uploads.used_by(upload.id, everything)}
+            intake.remover(*given, used=len(users))

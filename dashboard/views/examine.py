@@ -163,6 +163,7 @@ def checking(found: Inspection) -> None:
     else:
         with st.container(key="lead"):
             st.markdown(t("look.lead"))
+    place = st.container()  # above the fold: what was found is read below it, and needs no scrolling to be agreed to
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if found.result.get("found"):
@@ -182,8 +183,11 @@ def checking(found: Inspection) -> None:
             names = inspected.rename(found)
             with pictures:
                 inspected.classes(found, names)
+            if warning := inspected.few(found.result["images"]):
+                st.warning(warning, icon=":material/photo_library:")
     if not wrong:
-        _start(found, names)
+        with place:
+            _start(found, names)
 
 
 def _start(found: Inspection, names: list[str]) -> None:
