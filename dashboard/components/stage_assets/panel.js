@@ -112,8 +112,7 @@ export class Panel {
       el[`${name}-change`].title = arrow ? fill(payload.texts.change, { value: size }) : "";
     }
     const faithful = row && row.trustworthiness !== null ? row.trustworthiness.toFixed(2) : null;
-    const counted = faithful === null ? "" : fill(payload.texts.trustworthiness, { value: faithful });
-    el.trust.textContent = whole ? `${payload.texts.whole} ${counted}` : counted;
+    el.trust.textContent = faithful === null ? "" : fill(payload.texts[whole ? "whole" : "trustworthiness"], { value: faithful });
     if (!row) return null;
     const counts = tally(payload, payload.frames[index], target);
     el.cluster.textContent = clusterWords(payload, counts, target);
