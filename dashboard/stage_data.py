@@ -14,7 +14,7 @@ from core.events import Frame, Measured, Scanned
 from core.runs.arrays import Examples, FrameArrays, Samples, TriggerArrays
 from core.runs.files import EventReader
 from core.runs.record import Run
-from dashboard.components.stage import StagePayload
+from dashboard.components.stage import FrameLike, StagePayload
 
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
 FAINT = 0.15  # of a mask's strongest pixel: below, a pixel is no part of the trigger
@@ -119,7 +119,7 @@ def _whole(cache: RunCache) -> tuple[dict[str, float] | None, dict[str, float] |
     return tuple({"ba": found.ba, "asr": found.asr} if found else None for found in (before, after))  # type: ignore[return-value]
 
 
-def box_of(frames: Sequence[FrameArrays]) -> tuple[list[float], list[float]] | None:
+def box_of(frames: Sequence[FrameLike]) -> tuple[list[float], list[float]] | None:
     """Lowest and highest coordinates over all frames; None without a finite one."""
     places = [frame.coords[np.isfinite(frame.coords).all(axis=1)] for frame in frames]
     places = [found for found in places if len(found)]
