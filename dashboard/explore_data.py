@@ -18,7 +18,7 @@ from core.runs.record import Run
 from dashboard import data, images
 from dashboard.components.explore import Handout, Layout, RoomPayload, Saliency, Score
 from dashboard.explore_table import csv_of
-from dashboard.stage_data import RunCache, read
+from dashboard.stage_data import RunCache, read, target_of
 
 OFFERS = tuple((method, dims) for dims in (2, 3) for method in ("umap", "tsne", "pca"))
 SETTLED = (Settled(dims=2), Settled(dims=3))  # offered by the list of maps; others by their settings
@@ -131,7 +131,7 @@ def payload(
         terms=terms,
         method=spec.projection,
         dims=dims,
-        target=found.frames.target if found.frames.target is not None else run.data.get("target"),
+        target=target_of(run, found.frames),
         layouts=[*drawn, *layouts],
         offers=offers if computes else [],
         settled=to_draw if computes else [],

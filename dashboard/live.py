@@ -10,8 +10,15 @@ from core.runs.record import Run
 from dashboard import data, i18n
 from dashboard.components.stage import TEXT_KEYS, StagePayload, stage
 from dashboard.i18n import t
-from dashboard.stage_data import RunCache, payload_from_run
+from dashboard.stage_data import RunCache, box_of, payload_from_run
 from dashboard.words import triggered_images
+
+TURN = "replay_turn"  # in the session: how often a recording was asked for
+
+
+def again() -> None:
+    """A recording is asked for: it plays from its first picture, however often it was seen."""
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None:
@@ -36,6 +43,7 @@ def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None
         waiting_title=t("state.first_frame"),
         waiting_text=t("state.first_frame_scan") if run.spec.weights else t("state.first_frame_text"),
     )
+    payload = replace(payload, turn=st.session_state.get(TURN, 0) if run.is_recording else 0)
     stage(key=key, payload=before_the_cure(payload) if opening else payload)
 
 
@@ -46,6 +54,8 @@ def before_the_cure(payload: StagePayload) -> StagePayload:
         run=f"{payload.run}#before",
         frames=payload.frames[:1],
         metrics=payload.metrics[:1],
+        whole=(payload.whole[0], None),
+        box=box_of(payload.frames),  # of the whole run: the view does not move when it is played
         trigger_uri=None,
         trigger_on_uri=None,
         live=False,

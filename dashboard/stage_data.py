@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from core.events import Frame, Scanned
+from core.events import Frame, Measured, Scanned
 from core.runs.arrays import Examples, FrameArrays, Samples
 from core.runs.event_log import EventReader
 from core.runs.record import Run
 from core.triggers.kept import KeptTriggers
-from dashboard.components.stage import StagePayload
+from dashboard.components.stage import FrameLike, StagePayload
 
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
 FAINT = 0.15  # of a mask's strongest pixel: below, a pixel is no part of the trigger
@@ -32,6 +32,7 @@ class RunCache:
     samples: Samples | None = None
     examples: list[dict[str, Any]] | None = None
     target: int | None = None
+    measured: dict[str, Measured] = field(default_factory=dict)
     trigger_uri: str | None = None
     trigger_on_uri: str | None = None
 
@@ -84,10 +85,12 @@ def payload_from_run(
         things=things,
         frames=list(cache.frames),
         metrics=[_metrics(event) for event in shown],
-        target=cache.target if cache.target is not None else data.get("target"),
+        target=target_of(run, cache),
         examples=_examples(run, cache) if cache.frames else [],
         trigger_uri=cache.trigger_uri,
         trigger_on_uri=cache.trigger_on_uri,
+        whole=_whole(cache),
+        single=run.spec.scan_only,
         live=live,
         replay=replay,
         status=status,
@@ -102,6 +105,29 @@ def read(run: Run, cache: RunCache) -> None:
     """Reads the events and frames that are new since the last call."""
     _read_events(run, cache)
     _read_frames(run, cache)
+
+
+def target_of(run: Run, cache: RunCache) -> int | None:
+    """The class that attack success is counted for: the attacker's where it is known, else the one given or found."""
+    known = (run.data.get("true_target"), run.spec.target, cache.target, run.data.get("target"))
+    return next((label for label in known if isinstance(label, int)), None)
+
+
+def _whole(cache: RunCache) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+    """Figures of the whole test set before and after; never two kinds of attack success beside each other."""
+    before, after = cache.measured.get("before"), cache.measured.get("after")
+    after = after if before and after and after.asr_kind == before.asr_kind else None
+    return tuple({"ba": found.ba, "asr": found.asr} if found else None for found in (before, after))  # type: ignore[return-value]
+
+
+def box_of(frames: Sequence[FrameLike]) -> tuple[list[float], list[float]] | None:
+    """Lowest and highest coordinates over all frames; None without a finite one."""
+    places = [frame.coords[np.isfinite(frame.coords).all(axis=1)] for frame in frames]
+    places = [found for found in places if len(found)]
+    if not places:
+        return None
+    low, high = np.min([p.min(axis=0) for p in places], axis=0), np.max([p.max(axis=0) for p in places], axis=0)
+    return low.tolist(), high.tolist()
 
 
 def _metrics(event: Frame) -> dict[str, float]:
@@ -119,6 +145,8 @@ def _read_events(run: Run, cache: RunCache) -> None:
     for _, event in cache.reader.read() if cache.reader else ():
         if isinstance(event, Frame):
             cache.events[event.index] = event
+        elif isinstance(event, Measured):
+            cache.measured[event.when] = event
         elif isinstance(event, Scanned):
             cache.target = event.target
             trigger = run.triggers()

@@ -53,7 +53,7 @@ def report(arguments: argparse.Namespace) -> int:
     print(say.verdict())
     if cure := say.cure():
         print(f"{say('cure.name')}: {cure[0]}")
-    print(f"{say('report.choice.title')}: {say.recommendation()}")
+    print(f"{say('report.choice.title')} {say.recommendation()}")
     for path in (written, printed):
         if path is not None:
             print(path)

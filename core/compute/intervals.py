@@ -32,3 +32,54 @@ def wilson(percent: float, count: int) -> Interval | None:
     reach = Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
     low, high = max(0.0, middle - reach), min(1.0, middle + reach)
     return Interval(100 * min(low, share), 100 * max(high, share))
+
+
+MOST_IMAGES = 1_000_000  # more are not asked of anybody
+
+
+def enough_to_tell(percent: float, limit: float) -> int | None:
+    """The number of images from which on a share can be told from ``limit``: its whole interval lies below.
+
+    Args:
+        percent: 0-100, the share as measured.
+        limit: percent.
+
+    Returns:
+        None where no number helps: the share itself is not below the limit.
+    """
+    if not percent < limit:
+        return None
+    low, high = 0, 1
+    while (found := wilson(percent, high)) is None or found.high >= limit:
+        low, high = high, 2 * high
+        if high > MOST_IMAGES:
+            return None
+    while high - low > 1:  # the interval narrows with every image
+        middle = (low + high) // 2
+        found = wilson(percent, middle)
+        low, high = (low, middle) if found and found.high < limit else (middle, high)
+    return high
+
+
+def one_miss(count: int) -> float:
+    """Percent that cannot be ruled out after one miss among so many images: the upper end of the interval."""
+    found = wilson(100 / count, count) if count > 0 else None
+    return 100.0 if found is None else found.high
+
+
+def images_for(limit: float) -> int:
+    """The number of images from which on one miss among them leaves less than ``limit`` percent; by hand about 560 over
+    the limit.
+
+    Raises:
+        ValueError: the limit is not above 0.
+    """
+    if not limit > 0:
+        raise ValueError(f"limit is {limit}; it has to be above 0")
+    low, high = 1, 2
+    while one_miss(high) >= limit:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if one_miss(middle) < limit else (middle, high)
+    return high

@@ -21,7 +21,7 @@ ASR_LIMIT = 5.0  # percent: the upper end of the 95 % interval stays below it
 BA_LIMIT = PRESETS["default"].most_drop  # percentage points
 ROWS: tuple[Row, ...] = ("accept", "purify", "refuse")
 OF: dict[Choice, Row] = {
-    "accept": "accept", "purified": "purify", "purify": "purify", "doubt": "purify", "ungraded": "purify",
+    "accept": "accept", "purified": "accept", "purify": "purify", "doubt": "purify", "ungraded": "purify",
     "again": "refuse", "refuse": "refuse",
 }  # fmt: skip
 

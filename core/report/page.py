@@ -35,6 +35,7 @@ def build(run: Run, facts: Facts, words: Words) -> str:
         el(
             "main",
             _header(say),
+            sections.first(say),
             sections.finding(say),
             el("div", sections.figures(say), _found(run, say), cls="row two"),
             cure(say),

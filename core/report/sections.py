@@ -7,12 +7,15 @@ import numpy as np
 from core.compute.intervals import Interval
 from core.events import Frame, Measured
 from core.report import charts, pictures
+from core.report.advice import ASR_LIMIT
+from core.report.answer import answer
 from core.report.facts import Hashed, asr, asr_interval, ba_interval
 from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run
 
 LONG = {"en": 500, "ja": 250}  # characters of evidence from which on it is set smaller, for the sake of one sheet
+ANSWERED = ("purified", "figures", "doubt", "ungraded", "signs", "open")  # reasons that the answer itself gives
 VERSIONS = ("dissolve", "python", "torch", "numpy")  # the others stand in the record
 
 
@@ -20,23 +23,26 @@ def section(title: str, *children: Markup | None, cls: str | None = None) -> Mar
     return el("section", el("h2", title), *children, cls=cls)
 
 
-def finding(say: Wording) -> Markup:
-    """The verdict with what it rests on, and beside it the recommendation."""
-    choice = say.advice.choice if say.advice.choice in ("doubt", "ungraded") else say.advice.row or "open"
+def first(say: Wording) -> Markup:
+    """Whether it may be used, what was found, done and left, and how sure that is: before any evidence."""
+    told = answer(say)
+    more = say.reasons(besides=ANSWERED)
+    parts = [el("div", el("dt", name), el("dd", sentence)) for name, sentence in told.parts]
+    return el(
+        "section",
+        el("p", say("report.choice.title"), cls="small"),
+        el("h1", told.use),
+        el("dl", *parts),
+        el("p", say.words.joined(more), cls="small") if more else None,
+        cls=f"answer {told.tone}",
+    )
+
+
+def finding(say: Wording) -> Markup | None:
+    """What the scan saw with what it rests on."""
     evidence = say.evidence()
     long = " long" if sum(map(len, evidence)) > LONG[say.words.language] else ""
-    return el(
-        "div",
-        el("section", el("h1", say.verdict()), *(el("p", said) for said in evidence), cls=f"verdict{long}"),
-        el(
-            "section",
-            el("h2", say("report.choice.title")),
-            el("p", say.recommendation(), cls="choice"),
-            *(el("p", said) for said in say.reasons()),
-            cls=f"advice {choice}",
-        ),
-        cls="row lead",
-    )
+    return section(say.verdict(), el("p", say.words.joined(evidence)) if evidence else None, cls=f"verdict{long}")
 
 
 def figures(say: Wording) -> Markup:
@@ -75,7 +81,11 @@ def _measured_row(
 ) -> Markup:
     words = say.words
     cells = [
-        el("td", el("b", words.percent(value), cls=what), el("small", f"({_ends(say, found)})") if found else None)
+        el(
+            "td",
+            el("b", words.percent(value), cls=_tone(what, value)),
+            el("small", f"({_ends(say, found)})") if found else None,
+        )
         for value, found in shares
     ]
     picture = None
@@ -84,6 +94,11 @@ def _measured_row(
         label = f"{name}: {' → '.join(words.percent(value) for value, _ in shares)}"
         picture = charts.change(before, after, (low_high, low_high_after), colour, label)
     return el("tr", el("th", name, el("small", say(f"term.{what}.text")), picture, scope="row"), *cells)
+
+
+def _tone(what: str, value: float | None) -> str:
+    """Only an attack that succeeds wears the attack's colour."""
+    return "asr" if what == "asr" and value is not None and value >= ASR_LIMIT else "ba"
 
 
 def _ends(say: Wording, found: Interval) -> str:

@@ -160,9 +160,9 @@ class Wording:
     def recommendation(self) -> str:
         return self.words(f"report.choice.{self.advice.choice}")
 
-    def reasons(self) -> list[str]:
-        """Why, from this run's figures: sentences."""
-        return [self(f"report.reason.{key}") for key in self.advice.reasons]
+    def reasons(self, besides: tuple[str, ...] = ()) -> list[str]:
+        """Why, from this run's figures: sentences; without those that are said elsewhere."""
+        return [self(f"report.reason.{key}") for key in self.advice.reasons if key not in besides]
 
     def decide(self) -> list[Item]:
         """Accept, purify, refuse: the rule of each, and how this run stands with it."""
@@ -179,8 +179,8 @@ class Wording:
     def _here(self, row: Row) -> str:
         facts = self.facts
         if row == "accept":
-            grade = facts.grade
-            return self(f"verdict.short.{grade}" if grade in GRADES else f"report.here.{grade}")
+            grade = self(f"verdict.short.{facts.grade}" if facts.grade in GRADES else f"report.here.{facts.grade}")
+            return self("report.here.accepted", grade=grade) if self.advice.choice == "purified" else grade
         if row == "purify":
             return self(
                 f"report.here.{'ungraded' if not facts.cure else 'purified'}"

@@ -14,11 +14,6 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import duration, percent, when
 
-SIGNS = {
-    "strong": ":orange[:material/gpp_bad:]",
-    "some": ":orange[:material/gpp_maybe:]",
-    "none": ":blue[:material/search:]",
-}
 MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
 LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
 
@@ -34,8 +29,8 @@ def take_away(run: Run, digest: Digest) -> None:
         st.warning(i18n.t(f"take.{digest.proof.cure}"), icon=":material/warning:")
     st.markdown(t("take.text"))
     with st.container(horizontal=True, key="take"):
-        own = session.download(run, "model.onnx", t("take.onnx"), primary=proof.is_sound(digest))
-        session.download(run, "model.safetensors", t("take.safetensors"), primary=proof.is_sound(digest) and not own)
+        session.download(run, "model.onnx", t("take.onnx"))  # the answer on top has the primary one
+        session.download(run, "model.safetensors", t("take.safetensors"))
         session.download(run, "model.pt", t("take.pt"))
         session.download(run, "card.json", t("take.card"))
 
@@ -89,7 +84,9 @@ def files(run: Run, digest: Digest) -> None:
                 scaling=inspected.inputs_name(normalize) if normalize else "–", budget=budget, seed=spec.seed,
             )
         )  # fmt: skip
-        for given in dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images))):
-            upload = uploads.find(given)
-            if upload is not None:
-                intake.remover(upload, len(uploads.used_by(upload.id, data.runs())))
+        places = dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images)))
+        given = [upload for place in places if (upload := uploads.find(place)) is not None]
+        if given:
+            everything = data.runs()
+            users = {user.id for upload in given for user in uploads.used_by(upload.id, everything)}
+            intake.remover(*given, used=len(users))

@@ -40,7 +40,7 @@ TEXT_KEYS = (
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
     *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
     *("scale_low", "scale_high", "judged", "judged_none"),
-    *("legend_true", "legend_answer", "class_label", "search", "search_none", "ring_name"),
+    *("legend_true", "legend_answer", "class_label", "search", "search_none", "ring_misled", "ring_freed"),
     *("selected", "clear", "find_name", "find_none", "find_all", "find_triggered", "find_clean", "find_wrong"),
     *("find_target", "find_changed", "find_unsure", "find_ac", "find_ss", "find_invert"),
     *("gallery_kind", "grid", "table", "sort_name", "sort_number", "sort_true", "sort_answer", "sort_confidence"),

@@ -11,13 +11,16 @@ from typing import Any
 
 import streamlit as st
 
+from core.compute.intervals import images_for, one_miss
 from core.intake import uploads
 from core.intake.inspection import LOG, STEPS, Inspection
+from core.report.advice import ASR_LIMIT
 from core.runs.spec import COLOURS, NORMALIZATIONS, Inputs, Spec
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
 from dashboard.words import clock, images_name, percent
 
+CLEAR = 2.0  # percent; a remainder below it is a clear answer
 ROWS = 6  # of the table, before all are asked for
 OWN_CLASS = ("no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture")
 NAMED = (*OWN_CLASS, "size_does_not_fit", "unknown_normalization", "not_a_row", "timm_missing")  # a name may mend it
@@ -163,6 +166,22 @@ def counts(found: Inspection) -> str:
         "look.counts", classes=len(images["classes"]), train=f"{images['train']:,}", test=f"{images['test']:,}",
         height=images["height"], width=images["width"],
     )  # fmt: skip
+
+
+def few(images: dict[str, Any]) -> str:
+    """What so few test images leave open, with the number that would decide; "" where they are enough.
+
+    Args:
+        images: ``classes``, and the number ``test`` of test images, of which those of the target class do not count.
+    """
+    classes = max(2, len(images["classes"]))
+    count = images["test"] * (classes - 1) // classes
+    if one_miss(count) < ASR_LIMIT:
+        return ""
+    need = -(-images_for(CLEAR) * classes // (classes - 1))
+    return t(
+        "look.few", test=f"{images['test']:,}", high=percent(one_miss(count)), need=f"{need:,}", limit=percent(CLEAR, 0)
+    )
 
 
 def correct(found: Inspection, expanded: bool) -> Spec | None:

@@ -114,7 +114,7 @@ def _uploaded(kind: Kind, label: str, types: list[str] | None, note: str) -> str
     chosen = uploads.find(st.session_state.get(f"give_{kind}_upload"))
     if chosen is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/check_circle: **{plain(chosen.name)}** · {file_size(chosen.size)}", width="content")
+            st.markdown(f":material/draft: **{plain(chosen.name)}** · {file_size(chosen.size)}", width="content")
             if st.button(t("give.other"), key=f"other-{kind}", type="tertiary"):
                 st.session_state[f"give_{kind}_upload"] = None
                 st.rerun()
@@ -176,18 +176,25 @@ def _row(upload: Upload, used: int) -> None:
             st.session_state[f"give_{upload.kind}_upload"] = upload.id
             st.session_state[f"give_{upload.kind}_next"] = "upload"
             st.rerun()
-        remover(upload, used)
+        remover(upload, used=used)
 
 
-def remover(upload: Upload, used: int) -> None:
-    """The button that removes an upload, after asking."""
+def remover(upload: Upload, *others: Upload, used: int) -> None:
+    """The one button that removes an upload, and the others that belong with it, after asking.
+
+    Args:
+        used: the number of runs that used them.
+    """
+    given = (upload, *others)
     with st.popover(t("kept.remove"), icon=":material/delete:", key=f"ask-{upload.id}", type="tertiary"):
-        st.markdown(t("kept.ask", name=plain(upload.name), size=file_size(upload.size)))
+        for one in given:
+            st.markdown(t("kept.ask", name=plain(one.name), size=file_size(one.size)))
         if used:
             st.caption(t("kept.ask_used", count=used))
         if st.button(t("kept.confirm"), key=f"remove-{upload.id}", type="primary"):
             try:
-                uploads.remove(upload)
+                for one in given:
+                    uploads.remove(one)
             except BadInput as fault:
                 _say(fault)
                 return

@@ -8,6 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from core.events import Measured, Scanned, Stamps
+from core.report.advice import ASR_LIMIT
 from core.report.evidence import seen, taken_back, trained_against
 from dashboard import i18n
 from dashboard.digest import Digest
@@ -43,7 +44,12 @@ def table(before: Measured, after: Measured | None) -> str:
     """Rows of attack success and accuracy as HTML. An "after" of another kind of attack rate is never set beside it."""
     comparable = after is not None and after.asr_kind == before.asr_kind
     rows = (
-        (i18n.t(f"outcome.asr_{before.asr_kind}"), before.asr, after.asr if after and comparable else None, "attack"),
+        (
+            i18n.t(f"outcome.asr_{before.asr_kind}"),
+            before.asr,
+            after.asr if after and comparable else None,
+            tone(after.asr if after and comparable else before.asr),
+        ),
         (t("outcome.ba"), before.ba, after.ba if after else None, "clean"),
     )
     body = "".join(_row(*row) for row in rows)
@@ -57,7 +63,7 @@ def table(before: Measured, after: Measured | None) -> str:
 def alone(measured: Measured) -> str:
     """The same two rows of a model that was measured once."""
     rows = (
-        (i18n.t(f"outcome.asr_{measured.asr_kind}"), measured.asr, "attack"),
+        (i18n.t(f"outcome.asr_{measured.asr_kind}"), measured.asr, tone(measured.asr)),
         (t("outcome.ba"), measured.ba, "clean"),
     )
     body = "".join(
@@ -65,6 +71,11 @@ def alone(measured: Measured) -> str:
         for name, value, colour in rows
     )
     return f'<table class="dz-table"><tbody>{body}</tbody></table>'
+
+
+def tone(asr: float | None) -> str:
+    """The colour of an attack success: the attack's as long as it succeeds, else the clean one."""
+    return "attack" if asr is not None and asr >= ASR_LIMIT else "clean"
 
 
 def _row(name: str, before: float, after: float | None, colour: str) -> str:

@@ -77,11 +77,12 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
     )
 
 
-def next_steps(run: Run, key: str = "next_steps") -> None:
+def next_steps(run: Run, key: str = "next_steps", away: bool = True) -> None:
     """The section "What to do next": accept, purify or refuse, with the reasons from this run's figures.
 
     Args:
         key: of the container on the page.
+        away: whether the report is offered here; a page may have done so above.
     """
     say = report.wording(run, language(), reader_zone())
     st.html(CSS)
@@ -89,7 +90,8 @@ def next_steps(run: Run, key: str = "next_steps") -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(t("report.do"), anchor=False, width="content")
             st.space("stretch")
-            offer(run, key=f"{key}-report")
+            if away:
+                offer(run, key=f"{key}-report")
         st.html(markup(say))
 
 

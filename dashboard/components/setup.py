@@ -12,7 +12,7 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import PROJECTIONS, Spec
 from core.victims import Card
-from dashboard import data, i18n
+from dashboard import data, i18n, live
 from dashboard.i18n import t
 from dashboard.words import images_name, method_name, percent, victim_name
 
@@ -45,6 +45,7 @@ def row(card: Card, images: str | None, recording: Run | None) -> None:
     if pressed:
         start(spec)
     if replay and recording is not None:
+        live.again()
         turn_to(recording.id)
 
 

@@ -32,6 +32,7 @@ TEXT_KEYS = (
     "cluster_all",
     "cluster_some",
     "cluster_none",
+    "cluster_mixed",
     "colour_by",
     "colour_true",
     "colour_answer",
@@ -56,6 +57,7 @@ TEXT_KEYS = (
     "change",
     "percent",
     "trustworthiness",
+    "whole",
     "curves_label",
     "step_axis",
     "trigger_title",
@@ -108,6 +110,11 @@ class StagePayload:
         examples: mappings with ``image_uri``, ``triggered_uri`` (data URIs) and ``sample`` (row in ``labels``).
         trigger_uri: picture of the reconstructed trigger, as a data URI.
         trigger_on_uri: an image with the reconstructed trigger on it, likewise; None where pixels may not be kept.
+        whole: accuracy and attack success over the whole test set, before and after: what the first frame and, once no
+            more will come, the last one are told with; None where not measured.
+        box: lowest and highest coordinates, (dims,) each, that the view is fitted to; by default those of ``frames``.
+        single: there is and will be only one frame: nothing to play.
+        turn: another number plays the recording again.
         live: the run is still going.
         replay: play once from the first frame when the view appears.
         status: a short line on what the run is doing, shown beside the transport.
@@ -128,6 +135,10 @@ class StagePayload:
     examples: Sequence[Mapping[str, Any]] = ()
     trigger_uri: str | None = None
     trigger_on_uri: str | None = None
+    whole: tuple[Mapping[str, float] | None, Mapping[str, float] | None] = (None, None)
+    box: tuple[Sequence[float], Sequence[float]] | None = None
+    single: bool = False
+    turn: int = 0
     live: bool = False
     replay: bool = False
     status: str = ""
@@ -263,6 +274,10 @@ def _header(payload: StagePayload) -> dict[str, Any]:
         "examples": [dict(example) for example in payload.examples],
         "trigger": payload.trigger_uri,
         "triggerOn": payload.trigger_on_uri,
+        "whole": [found and {name: _number(found[name]) for name in ("ba", "asr")} for found in payload.whole],
+        "box": payload.box and [list(map(float, end)) for end in payload.box],
+        "single": payload.single,
+        "turn": payload.turn,
         "live": payload.live,
         "replay": payload.replay,
         "status": payload.status,

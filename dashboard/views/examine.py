@@ -16,7 +16,7 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
-from dashboard.components import examined, frame, inspected, intake, outcome, proof, report, session, track
+from dashboard.components import answer, examined, frame, inspected, intake, outcome, proof, report, session, track
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -164,6 +164,7 @@ def checking(found: Inspection) -> None:
     else:
         with st.container(key="lead"):
             st.markdown(t("look.lead"))
+    place = st.container()  # above the fold: what was found is read below it, and needs no scrolling to be agreed to
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if found.result.get("found"):
@@ -183,8 +184,11 @@ def checking(found: Inspection) -> None:
             names = inspected.rename(found)
             with pictures:
                 inspected.classes(found, names)
+            if warning := inspected.few(found.result["images"]):
+                st.warning(warning, icon=":material/photo_library:")
     if not wrong:
-        _start(found, names)
+        with place:
+            _start(found, names)
 
 
 def _start(found: Inspection, names: list[str]) -> None:
@@ -227,7 +231,7 @@ def one_run(run_id: str, polling: bool) -> None:
     if digest.scanned is not None:
         _results(run, digest)
     if digest.before is not None and status not in data.GOING:
-        report.next_steps(run)
+        report.next_steps(run, away=not answered(status, digest))
     examined.files(run, digest)
 
 
@@ -260,6 +264,11 @@ def _again(spec: Spec, run: Run) -> None:
     _turn_to(run=new.id)
 
 
+def answered(status: str, digest: Digest) -> bool:
+    """Whether there is an answer to put on top."""
+    return status in ("done", "recording") and digest.scanned is not None
+
+
 def _lead(run: Run, status: str, digest: Digest) -> None:
     with st.container(key="lead"):
         if status == "failed":
@@ -269,11 +278,8 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
         elif status == "running":
             help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
             st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
-        elif status in ("done", "recording") and digest.scanned is not None:
-            with st.container(key="verdict"):
-                grade = digest.scanned.verdict
-                st.markdown(f"{examined.SIGNS[grade]} **{i18n.t(f'verdict.{grade}')}**")
-            proof.lead(digest)
+        elif answered(status, digest):
+            answer.draw(run, digest)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import BadInput
 from core.explore import place, settled
 from core.runs.record import Run
+from core.victims import DEFAULT
 from dashboard import data, explore_data, glossary, i18n, images
 from dashboard.components import explore, fetch, frame, settled_map
 from dashboard.i18n import t
@@ -58,7 +59,7 @@ def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
         st.info(
             t("explore.no_map", run=i18n.unmarked(run_title(known) if known else wanted)), icon=":material/search_off:"
         )
-    first = wanted if wanted in there else next(iter(there))
+    first = wanted if wanted in there else _first(there)
     names = {run_id: _name(run) for run_id, run in there.items()}
     st.caption(t("explore.lead"))
     head.space("stretch")
@@ -66,6 +67,13 @@ def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
         t("explore.run"), list(names), index=list(names).index(first), format_func=names.__getitem__, key=CHOICE,
         label_visibility="collapsed", width=480,
     )  # fmt: skip
+
+
+def _first(there: dict[str, Run]) -> str:
+    """The visitor's newest run with pictures to look at, else the road signs: not a room of coloured dots."""
+    seen = [name for name, run in there.items() if "pictures" not in explore_data.lacks(run)]
+    own = [name for name in seen if not there[name].is_recording]
+    return next(iter([*own, *(name for name in seen if name == DEFAULT), *seen, *there]))
 
 
 def _name(run: Run) -> str:

@@ -24,6 +24,8 @@ from dashboard.words import (
     when,
 )
 
+APART = 35.0  # percent dissolved; below, the images with the trigger stand apart from their classes
+
 
 def page() -> None:
     """The run of the address, or of this visit; without one, the invitation."""
@@ -56,7 +58,7 @@ def invitation() -> None:
         return
     recording = data.recording_of(card.name)
     with st.container(key="lead"):
-        st.markdown(_look(card))
+        st.markdown(_look(card, recording))
     images = fetch.images_of(card.data)
     setup.row(card, images, recording)
     if (other := data.going_on()) is not None:
@@ -70,9 +72,12 @@ def invitation() -> None:
         fetch.offer(card.data)
 
 
-def _look(card: Card) -> str:
+def _look(card: Card, recording: Run | None) -> str:
+    """What is wrong with the model; that its images gather in a cluster only where the recording shows so."""
+    result = (recording.data.get("result") or {}) if recording else {}
+    apart = float(result.get("dissolution_before") or 0.0) < APART
     return t(
-        "lead.look",
+        "lead.look" if apart else "lead.look_among",
         ba=percent(card.ba),
         asr=percent(card.asr),
         target=i18n.class_name(card.data, card.target_name),

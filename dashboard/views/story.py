@@ -16,7 +16,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, Card
 from dashboard import data, glossary, i18n, live, story_data
-from dashboard.components import frame, report
+from dashboard.components import frame, outcome, report
 from dashboard.components.story import TEXT_KEYS, Scene, scene
 from dashboard.components.story_bar import bar
 from dashboard.digest import Digest
@@ -200,21 +200,11 @@ def _purify(recording: Run, run: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="story_acts"):
         if run is None or run.status not in data.GOING:
             _offer(recording, run)
-        if run is not None:
-            _terms(glossary.named(text))
     with st.container(key="story_map"):
         if run is not None and digest is not None and digest.frames:
             live.show(run, key="story_stage")
         else:  # the model as it came: also what a live run's first picture will be
             live.show(recording, key="story_stage", opening=True)
-
-
-def _terms(told: list[str]) -> None:
-    """What the two figures beside the map mean, unless the text above has told."""
-    st.space("stretch")
-    names = {"asr": t("stage.asr"), "ba": t("stage.ba")}
-    terms = [glossary.html(f"[{words}]({name})") for name, words in names.items() if name not in told]
-    st.html(f'<p class="dz-terms">{"".join(terms)}</p>', width="content")
 
 
 def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tuple[str, str]:
@@ -226,12 +216,12 @@ def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tup
         return t("story.title.purify"), _busy(run, digest)
     if digest.before is None or digest.after is None:
         return t("story.title.purify"), f"{_why_ended(run)} {t('story.text.ended')}".strip()
-    before, after = percent(digest.before.asr), percent(digest.after.asr)
+    before, after, ba = percent(digest.before.asr), percent(digest.after.asr), percent(digest.after.ba)
     if run.is_recording:
-        return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after)
+        return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after, ba=ba)
     gone = digest.after.asr is not None and digest.after.asr < GONE
     return t("story.title.done" if gone else "story.title.purify"), t(
-        "story.text.done", asr_before=before, asr_after=after
+        "story.text.done", asr_before=before, asr_after=after, ba=ba
     )
 
 
@@ -260,6 +250,7 @@ def _offer(recording: Run, run: Run | None) -> None:
     if st.button(t("setup.start"), type="secondary" if done else "primary", key="story_start"):
         _start()
     if st.button(t("act.replay"), icon=":material/play_arrow:", type="tertiary", key="story_replay"):
+        live.again()
         _turn_to(recording.id)
 
 
@@ -290,7 +281,7 @@ def _cured(card: Card, recording: Run, run: Run | None) -> None:
 
 
 def _next(recording: Run, run: Run | None) -> None:
-    """What it cost, from the run of this visit or else from the recorded one, and three things to do."""
+    """What it cost, from the run of this visit or else from the recorded one, three things to do, and the ways on."""
     told = run if run is not None and story_data.cost(run, data.digest_of(run)) else recording
     cost = story_data.cost(told, data.digest_of(told))
     st.title(t("story.title.next"), anchor=False)
@@ -299,7 +290,7 @@ def _next(recording: Run, run: Run | None) -> None:
             ("", duration(cost.seconds), t("story.cost.seconds"), ""),
             ("", t("story.cost.count", count=cost.clean_images), t("story.cost.images"), ""),
             (percent(cost.ba[0]), percent(cost.ba[1]), t("story.cost.ba"), "clean"),
-            (percent(cost.asr[0]), percent(cost.asr[1]), t("story.cost.asr"), "attack"),
+            (percent(cost.asr[0]), percent(cost.asr[1]), t("story.cost.asr"), outcome.tone(cost.asr[1])),
         )
         cells = "".join(_figure(*figure) for figure in figures)
         st.html(f'<ul class="dz-cost">{cells}</ul>')
@@ -312,6 +303,8 @@ def _next(recording: Run, run: Run | None) -> None:
     )
     st.html(f'<ol class="dz-do">{steps}</ol>')
     with st.container(horizontal=True, vertical_alignment="center", key="story_away"):
+        if st.button(t("story.own"), icon=":material/search:", type="primary", key="story_own"):
+            st.switch_page(frame.PAGES["examine"])
         report.offer(told, key="story_report")
         if st.button(t("story.details"), icon=":material/monitoring:", type="tertiary", key="story_details"):
             st.switch_page(frame.PAGES["purify"], query_params={"run": told.id})

@@ -39,7 +39,8 @@ NO_FIT = {"code": "no_architecture_fits", "message": "English only", "facts": {}
 
 def examined(make_run: Make, weights: Path, events: list[Event], status: str = "done", **spec: Any) -> Run:
     order = Spec(**{"weights": str(weights), "images": "digits", "arch": "wrn16-1", "normalize": "imagenet"} | spec)
-    return make_run("mine", status, events, spec=order.to_dict(), title="net v2.pth")
+    result = next((event.result for event in events if isinstance(event, Finished)), None)
+    return make_run("mine", status, events, spec=order.to_dict(), title="net v2.pth", result=result)
 
 
 def events(verdict: str = "strong", after: float | None = 95.0, **result: Any) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.explore import place
 from core.files import write_json
 from core.runs.record import Run
+from core.runs.spec import Spec
 from dashboard import i18n
 from dashboard.i18n import catalogue
 from dashboard.views import explore
@@ -50,6 +52,16 @@ def test_a_run_is_opened_and_explored_once(
     explored(run)
     assert not open_page("explore", lang, run="two").exception
     assert started == [("two",)]
+
+
+def test_it_opens_on_a_run_with_pictures(
+    open_page: Open, make_run: Make, started: list[tuple[str, ...]], home: Path
+) -> None:
+    make_run("pictures", "done")
+    make_run(
+        "dots", "done", spec=Spec(victim="cifar10-badnets", images="cifar10").to_dict(), created="2027-01-01T00:00:00"
+    )
+    assert open_page("explore").selectbox(key="explore_run").value == "pictures"
 
 
 def test_a_failed_computation_is_not_begun_again_by_itself(

@@ -60,6 +60,24 @@ def test_points_stay_where_they_were_when_the_box_grows():
     assert np.abs(small - large[:2]).max() < 100 / 65534
 
 
+def test_the_digest_changes_with_anything_and_with_nothing_else():
+    digest = lambda made: decoded(pack(made))["digest"]  # noqa: E731
+    first = digest(payload())
+    assert first == digest(payload())
+    moved = [frame(0), frame(5)]
+    for other in (
+        payload(3),
+        payload(live=True),
+        payload(turn=1),
+        payload(box=([0, 0], [9, 9])),
+        payload(whole=({"ba": 97.0, "asr": 99.0}, None)),
+        payload(things="signs"),
+        replace(payload(), frames=moved),
+        payload(texts={key: key + "!" for key in TEXT_KEYS}),
+    ):
+        assert digest(other) != first
+
+
 def test_a_frame_costs_a_few_bytes_a_point():
     random = np.random.default_rng(0)
     labels, triggered = random.integers(0, 3, 2000), random.random(2000) < 0.3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.events import Frame, Scanned
+from core.events import Frame, Measured, Scanned
 from core.runs import record
 from core.runs.arrays import RunArrays
 from core.runs.event_log import EventWriter
@@ -17,7 +17,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.triggers.kept import FORMS, KeptTriggers
 from dashboard.components.stage import TEXT_KEYS, StagePayload, pack
-from dashboard.stage_data import RunCache, payload_from_run, picture, stamped, trigger_picture
+from dashboard.stage_data import RunCache, box_of, payload_from_run, picture, stamped, trigger_picture
 
 POINTS = 6
 WORDS = {key: key for key in TEXT_KEYS}
@@ -93,6 +93,37 @@ def test_the_scan_brings_target_and_trigger(run):
     made = look(run, cache)
     assert made.target == 2
     assert made.trigger_uri.startswith("data:image/png;base64,")
+
+
+def test_the_attackers_class_counts_where_it_is_known_whatever_the_scan_points_to(run):
+    prepare(run)
+    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
+    append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
+    run.update(true_target=1)
+    assert look(run, RunCache()).target == 1
+
+
+def test_the_figures_of_the_whole_test_set_come_once_they_are_measured(run):
+    prepare(run)
+    cache = RunCache()
+    assert look(run, cache).whole == (None, None)
+    append(run, Measured("before", 95.0, 94.0, 99.0, "true", 3000, 2750))
+    assert look(run, cache).whole == ({"ba": 95.0, "asr": 99.0}, None)
+    append(run, Measured("after", 94.0, 93.0, 2.0, "estimated", 3000, 2750))
+    assert look(run, cache).whole[1] is None  # another kind of attack success is not set beside it
+    append(run, Measured("after", 94.0, 93.0, 2.0, "true", 3000, 2750))
+    assert look(run, cache).whole[1] == {"ba": 94.0, "asr": 2.0}
+
+
+def test_the_box_holds_every_frame_and_nothing_that_is_nowhere(run):
+    prepare(run)
+    for index in range(3):
+        add_frame(run, index)
+    frames = look(run, RunCache()).frames
+    assert box_of(frames) == ([0.0, 0.0], [2.0, 2.0])
+    frames[2].coords[:] = np.nan
+    assert box_of(frames) == ([0.0, 0.0], [1.0, 1.0])
+    assert box_of([]) is None
 
 
 def test_examples_come_with_the_first_frame(run):

@@ -28,15 +28,15 @@ export function svg(maps, titles, legend, theme) {
     parts.push(`<g transform="translate(${left},${MARGIN})"><clipPath id="m${at}"><rect width="${width}" height="${height}"/></clipPath><g clip-path="url(#m${at})">`);
     map.layers((k, alpha) => {
       const { colour, shape } = map.paint.palette[map.paint.key[k]];
-      const line = map.ringed[k] ? `stroke="${map.theme.attack}" stroke-width="${Math.max(1.3, map.radius * 0.45).toFixed(2)}"` : `stroke="${theme.edge}" stroke-width="0.6"`;
+      const line = map.ringed[k] ? `stroke="${map.ringed[k] === 1 ? map.theme.attack : map.theme.freed}" stroke-width="${Math.max(1.3, map.radius * 0.45).toFixed(2)}"` : `stroke="${theme.edge}" stroke-width="0.6"`;
       const where = `translate(${map.px[k].toFixed(2)},${map.py[k].toFixed(2)})`;
       parts.push(`<path d="${outline(shape, Number(map.radius.toFixed(2)))}" transform="${where}" fill="${colour}" ${line}${alpha < 1 ? ` opacity="${alpha}"` : ""}/>`);
     });
     parts.push("</g></g>");
   });
-  rows.forEach((row, at) => row.forEach(({ x, name, colour, shape }) => {
+  rows.forEach((row, at) => row.forEach(({ x, name, colour, shape, ring }) => {
     const y = height + MARGIN + 18 + at * LINE;
-    parts.push(`<path d="${outline(shape, 4.6)}" transform="translate(${x + 8},${y - 4})" fill="${colour}"/><text x="${x + 18}" y="${y}" fill="${theme.text}">${safe(name)}</text>`);
+    parts.push(`<path d="${outline(shape, 4.6)}" transform="translate(${x + 8},${y - 4})" fill="${colour}"${ring ? ` stroke="${ring}" stroke-width="2"` : ""}/><text x="${x + 18}" y="${y}" fill="${theme.text}">${safe(name)}</text>`);
   }));
   return parts.join("") + "</svg>";
 }

@@ -152,12 +152,12 @@ class Explorer {
   }
 
   #dress() {
-    const { room, payload, theme } = this;
+    const { room, theme } = this;
     const picked = room.ids.length ? room.selected : null;
     const frames = this.both ? [0, this.frame] : [this.frame];
     // suspicion is told in the attack's colour: the ring around what carries the trigger then takes another
-    const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft } : theme;
-    frames.forEach((frame, at) => this.maps[at].dress(room.paint(frame), payload.triggered, picked, worn));
+    const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
+    frames.forEach((frame, at) => this.maps[at].dress(room.paint(frame), room.rings(frame), picked, worn));
   }
 
   #drawMaps() {

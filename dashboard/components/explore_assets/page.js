@@ -83,6 +83,10 @@ export async function takeAway(name, shown) {
   const entries = ["true", "answer"].includes(room.mode)
     ? payload.classes.map((label, k) => ({ name: label, colour: payload.marks[k][0], shape: payload.marks[k][1] }))
     : [];
+  const rings = payload.triggered.some(Boolean) ? [["ring_misled", "attack"], ["ring_freed", "freed"]] : [];
+  for (const [words, ring] of rings) {
+    entries.push({ name: payload.texts[words], colour: "none", shape: "circle", ring: shown.maps[0].theme[ring] });
+  }
   if (name === "svg") return save(`${file}.svg`, svg(maps, titles, entries, theme), "image/svg+xml");
   return save(`${file}.png`, await png(maps, titles, entries, theme), "image/png");
 }

@@ -31,7 +31,7 @@ export function themeOf(root) {
   const [r, g, b] = style.color.match(/[\d.]+/g);
   const probe = (name) => getComputedStyle(root.querySelector(name));
   return {
-    text: style.color, edge: `rgba(${r},${g},${b},0.35)`, soft: `rgba(${r},${g},${b},0.6)`, attack: "#D55E00",
+    text: style.color, edge: `rgba(${r},${g},${b},0.35)`, soft: `rgba(${r},${g},${b},0.6)`, attack: "#D55E00", freed: "#0072B2",
     ground: probe(".dsx-map").backgroundColor,
   };
 }

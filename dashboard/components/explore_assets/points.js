@@ -34,7 +34,7 @@ export class PointMap {
     }
   }
 
-  /** `paint` as of Room.paint, `ringed` Uint8 (n), `selected` Uint8 (n) or null for all, `theme` {text, ground, attack}. */
+  /** `paint` as of Room.paint, `ringed` Uint8 (n): 1 misled by the trigger, 2 with it and read otherwise, `selected` Uint8 (n) or null for all, `theme` {text, ground, attack, freed}. */
   dress(paint, ringed, selected, theme) {
     Object.assign(this, { paint, ringed, selected });
     if (JSON.stringify(theme) !== JSON.stringify(this.theme)) this.sprites.clear();
@@ -58,7 +58,7 @@ export class PointMap {
     const images = []; // by entry of the palette and ring
     let strength = 1;
     this.layers((k, alpha) => {
-      const at = 2 * paint.key[k] + ringed[k];
+      const at = 3 * paint.key[k] + ringed[k];
       const image = (images[at] ||= this.#sprite(paint.palette[paint.key[k]], ringed[k], radius));
       const { half } = image;
       if (px[k] < -half || px[k] > width + half || py[k] < -half || py[k] > height + half) return;
@@ -92,7 +92,7 @@ export class PointMap {
     const path = new Path2D(outline(shape, radius));
     context.fillStyle = colour;
     context.fill(path);
-    context.strokeStyle = ring ? this.theme.attack : this.theme.edge;
+    context.strokeStyle = [this.theme.edge, this.theme.attack, this.theme.freed][ring];
     context.lineWidth = ring ? Math.max(1.3, radius * 0.45) : 0.6;
     context.stroke(path);
     this.sprites.set(name, image);

@@ -72,6 +72,13 @@ export class Room {
     return this.payload.frames[frame].answers[k];
   }
 
+  /** The ring of each point: 1 as long as the trigger misleads the model, 2 once it is read otherwise, 0 without it. */
+  rings(frame) {
+    const { labels, triggered, target } = this.payload;
+    const misled = (k) => labels[k] !== target && this.answer(k, frame) === target;
+    return Uint8Array.from({ length: this.n }, (_, k) => (triggered[k] ? (misled(k) ? 1 : 2) : 0));
+  }
+
   confidence(k, frame) {
     return this.payload.frames[frame].confidence[k];
   }

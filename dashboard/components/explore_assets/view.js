@@ -36,6 +36,8 @@ const BAR = `
       <div>${EXPORTS.map((name) => `<button type="button" data-el="${name}" data-testid="explore-${name}"></button>`).join("")}</div></details>
   </div>`;
 
+const key = (state) => `<span class="dsx-key" data-state="${state}"><svg viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="4.6"/></svg><span data-el="ring-${state}"></span></span>`;
+
 const MAPS = `
   <section class="dsx-left">
     <div class="dsx-maps" data-el="maps">
@@ -50,7 +52,7 @@ const MAPS = `
     </div>
     <div class="dsx-scale" data-el="scale" data-testid="explore-scale" hidden><span data-end="low"></span><i></i><span data-end="high"></span><p></p></div>
     <div class="dsx-legendbar"><strong data-el="legend-name"></strong>
-      <input type="search" data-el="search" data-testid="explore-search"><span class="dsx-key"><svg viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="4.6"/></svg><span data-el="ring-name"></span></span></div>
+      <input type="search" data-el="search" data-testid="explore-search">${["misled", "freed"].map(key).join("")}</div>
     <ul class="dsx-legend" data-el="legend" data-testid="explore-legend"></ul>
     <p class="dsx-quiet" data-el="legend-empty" hidden></p>
   </section>`;
@@ -104,7 +106,7 @@ export function setWords(el, root, texts, terms) {
   };
   root.setAttribute("aria-label", texts.room_label);
   root.setAttribute("role", "region");
-  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-name", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...HEADS]) write(name);
+  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...HEADS]) write(name);
   for (const name of ["near", "saliency"]) explain(el[`${name}-name`], texts[`${name}_name`], terms);
   explain(el["saliency-note"], texts.saliency_note, terms);
   write("legend-empty", "search_none");

@@ -4,7 +4,7 @@ import { Curves } from "./curves.js";
 import { decode, targetOf } from "./decode.js";
 import { FeatureMap } from "./map.js";
 import { Panel } from "./panel.js";
-import { Player } from "./player.js";
+import { paceOf, Player } from "./player.js";
 import { loadPlotly, readTheme } from "./theme.js";
 import { makeView } from "./view.js";
 import { stillFooled } from "./words.js";
@@ -20,7 +20,7 @@ class Stage {
     Object.assign(this, { root, el, panel: new Panel(el), payload: null, player: null, opened: null, wake: 0 });
     this.release = () => this.player && this.player.scrubbing && this.#hold(false);
     root.dataset.mount = String((mounts += 1));
-    this.map = new FeatureMap({ host: el.plot, path: el.outline, label: el.cluster }, this.#mapEvents());
+    this.map = new FeatureMap({ host: el.plot, path: el.outline, names: el.names }, this.#mapEvents());
     this.curves = new Curves(
       { host: el.curves, surface: el.surface, head: el.head, shade: el.shade },
       { seek: (frame) => this.#seek(frame), hold: (on) => this.#hold(on) },
@@ -47,15 +47,21 @@ class Stage {
     if (same && this.opened) this.map.update(payload);
     else this.map.destroy();
     if (!old || old.run !== payload.run || payload.frames.length < old.frames.length) this.#begin(payload);
-    else this.player.update(payload.frames.length, payload.live);
+    else this.player.update(payload.frames.length, payload.live, this.#pace(payload));
+    if (old && old.run === payload.run && old.turn !== payload.turn) this.player.replay();
     this.#fill(payload);
     this.#openPlots(payload, same && this.opened);
   }
 
+  #pace(payload) {
+    return payload.live ? [] : paceOf(payload.frames, 65534 * Math.max(...payload.scale));
+  }
+
   #begin(payload) {
-    const kept = memory.get(payload.run);
+    const known = memory.get(payload.run);
+    const kept = known && known.turn === payload.turn ? known : null;
     if (this.map.selection) this.setStateValue("selection", []); // ids of another run
-    this.player = new Player({ count: payload.frames.length, live: payload.live, replay: payload.replay && !kept, still: this.motion.matches });
+    this.player = new Player({ count: payload.frames.length, live: payload.live, replay: payload.replay && !kept, still: this.motion.matches, pace: this.#pace(payload) });
     Object.assign(this.map, { isolated: null, selection: null, zoomed: false, styled: "" });
     this.started = payload.frames.length > 0;
     if (kept && payload.frames.length) {
@@ -79,6 +85,7 @@ class Stage {
     root.dataset.frames = String(payload.frames.length);
     root.dataset.live = String(payload.live);
     root.dataset.run = payload.run;
+    root.dataset.single = String(payload.single || (payload.frames.length === 1 && !payload.live));
     el.empty.hidden = payload.frames.length > 0;
     root.dataset.waiting = String(!payload.frames.length);
     panel.setWords(payload);
@@ -186,6 +193,7 @@ class Stage {
     const { payload } = this;
     this.shownFrame = frame;
     const counts = this.panel.setFrame(payload, frame, this.target);
+    this.map.nameFrame(frame);
     this.root.dataset.frame = payload.frames.length ? String(frame) : "";
     this.el.tip.hidden = true;
     this.map.cluster = counts && clusterOf(payload, frame, this.target, counts);
@@ -301,7 +309,7 @@ class Stage {
     const { payload, player } = this;
     if (payload && payload.frames.length) {
       const { mode, selection } = this.map;
-      memory.set(payload.run, { frame: player.frame, speed: player.speed, playing: player.playing, mode, selection });
+      memory.set(payload.run, { turn: payload.turn, frame: player.frame, speed: player.speed, playing: player.playing, mode, selection });
     }
     cancelAnimationFrame(this.wake);
     this.resizer.disconnect();

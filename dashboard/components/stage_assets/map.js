@@ -5,14 +5,15 @@ import { targetOf } from "./decode.js";
 import { mixed, themed, withAlpha } from "./theme.js";
 
 const AIR = 0.07; // around the points, as a share of their spread
-const SMALL = 400; // pixels; in a lower map the label would lie on points
-const LABEL = 80; // pixels, with what is around it
+const STRETCH = 1.8; // at most so much wider than high a wide frame draws the map: its axes have no unit
+const LINE = 18; // pixels by which a class's name gives way to another
+const GIVE = [0, -1, 1, -2, 2, -3, 3]; // lines it may give way by, the nearest first
 const DIM = 0.08; // strength of points that are not looked at
 const EDGE_DIM = "rgba(0,0,0,0)";
 const MAP_CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false, showTips: false };
 
 export class FeatureMap {
-  /** `parts`: host, path, label nodes; `on`: hover(id, x, y), leave(), select(ids), touch(). */
+  /** `parts`: host, path, names nodes; `on`: hover(id, x, y), leave(), select(ids), touch(). */
   constructor(parts, on) {
     this.parts = parts;
     this.on = on;
@@ -42,11 +43,12 @@ export class FeatureMap {
       this.dragmode = matchMedia("(pointer: coarse)").matches ? false : "pan"; // one finger scrolls the page
       layout.dragmode = this.dragmode;
       layout.xaxis = { ...layout.xaxis, range: [...this.range.x] };
-      layout.yaxis = { ...layout.yaxis, range: [...this.range.y] };
+      layout.yaxis = { ...layout.yaxis, range: [...this.range.y], scaleratio: 1 / this.#stretch() };
     }
     const data = figure.data.map((trace, k) => ({ ...trace, customdata: this.rows[k], hoverinfo: k < 2 ? "none" : "skip" }));
     await Plotly.newPlot(this.parts.host, data, layout, MAP_CONFIG);
     Object.assign(this, { drawn: null, placed: null, styled: null });
+    this.#makeNames();
     this.#listen();
   }
 
@@ -60,16 +62,22 @@ export class FeatureMap {
     this.range = this.#fit();
   }
 
-  /** Axis ranges that hold every frame so far, with some air: above, on a small map, enough for the label. */
+  /** Axis ranges that hold every frame of the run as far as it is known, with some air. */
   #fit() {
-    const side = (axis, above = AIR) => {
-      const low = this.payload.low[axis];
-      const high = low + this.payload.scale[axis] * 65534;
-      const size = Math.max(high - low, 1e-6);
-      return [low - AIR * size, high + above * size];
+    const { low, scale, box } = this.payload;
+    const side = (axis) => {
+      const [from, to] = box ? [box[0][axis], box[1][axis]] : [low[axis], low[axis] + scale[axis] * 65534];
+      const air = AIR * Math.max(to - from, 1e-6);
+      return [from - air, to + air];
     };
-    const height = this.parts.host.clientHeight;
-    return { x: side(0), y: side(1, height && height < SMALL ? LABEL / height : AIR) };
+    return { x: side(0), y: side(1) };
+  }
+
+  /** How much wider than high a unit is drawn, so that a wide frame is filled. */
+  #stretch() {
+    const { clientWidth: width, clientHeight: height } = this.parts.host;
+    const [across, down] = [this.range.x, this.range.y].map(([low, high]) => high - low);
+    return height && width ? Math.max(1, Math.min(STRETCH, (width / height) * (down / across))) : 1;
   }
 
   #listen() {
@@ -245,16 +253,15 @@ export class FeatureMap {
     return change;
   }
 
-  /** Outline, group by group, and label of the points still taken for the target; `cluster` is set by the stage. */
+  /** Outline, group by group, of the points still taken for the target; `cluster` is set by the stage. */
   drawOutline() {
-    const { path, label, host } = this.parts;
+    const { path, host } = this.parts;
     const strength = this.places && this.cluster ? this.cluster.strength : 0;
     path.style.opacity = strength;
     const reach = Math.max(14, 0.05 * Math.min(host.clientWidth, host.clientHeight));
     const edges = strength > 0 ? outlines(this.#pixels(this.cluster.ids), reach) : [];
     path.setAttribute("d", pathOf(edges));
-    if (this.places) this.#placeLabel(edges.flat());
-    else label.style.transform = "";
+    if (this.places) this.#placeNames();
   }
 
   /** Where points are on the page, from the map's upper left corner. */
@@ -281,27 +288,56 @@ export class FeatureMap {
     });
   }
 
-  /** Above or below the cluster, if there is one, or in a corner: where it hides the fewest points, or where it was. */
-  #placeLabel(edge) {
-    const { label, host } = this.parts;
-    const [width, height] = [label.offsetWidth, label.offsetHeight];
-    const [right, bottom] = [host.clientWidth - width, host.clientHeight - height];
-    const inside = (value, end) => Math.max(8, Math.min(end - 8, value));
-    const places = {};
-    if (edge.length) {
-      const [xs, ys] = [edge.map((p) => p[0]), edge.map((p) => p[1])];
-      const x = inside((Math.min(...xs) + Math.max(...xs) - width) / 2, right);
-      places.above = [x, inside(Math.min(...ys) - height - 8, bottom)];
-      places.below = [x, inside(Math.max(...ys) + 8, bottom)];
+  /** A name for each class that has clean points, the largest class first. */
+  #makeNames() {
+    const { names } = this.parts;
+    const { classes, labels } = this.payload;
+    const members = classes.map(() => []);
+    for (const k of this.rows[0]) members[labels[k]].push(k);
+    this.groups = members.map((ids, label) => ({ label, ids, give: 0 })).filter(({ ids }) => ids.length);
+    this.groups.sort((a, b) => b.ids.length - a.ids.length);
+    for (const group of this.groups) {
+      group.node = document.createElement("span");
+      group.node.textContent = classes[group.label];
     }
-    Object.assign(places, { top: [8, 8], bottom: [8, bottom - 8], topRight: [right - 8, 8], bottomRight: [right - 8, bottom - 8] });
-    const points = this.#pixels(this.rows.flat());
-    const hidden = ([left, top]) => points.filter(([px, py]) => px > left && px < left + width && py > top && py < top + height).length;
-    const cost = Object.fromEntries(Object.entries(places).map(([name, place]) => [name, hidden(place)]));
-    const best = Object.keys(cost).reduce((a, b) => (cost[b] < cost[a] ? b : a));
-    if (!(label.dataset.place in places) || cost[label.dataset.place] > cost[best] + 12) label.dataset.place = best;
-    const [left, top] = places[label.dataset.place];
-    label.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px)`;
+    names.replaceChildren(...(this.flat ? this.groups.map(({ node }) => node) : []));
+    this.named = null;
+  }
+
+  /** Takes the middle of each class in a frame: the point around which half of its images lie on either side. */
+  nameFrame(frame) {
+    if (!this.groups || !this.flat || this.named === frame) return;
+    this.named = frame;
+    const { coords } = this.payload.frames[frame];
+    const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+    for (const group of this.groups) {
+      const middle = [0, 1].map((axis) => median(group.ids.map((k) => coords[2 * k + axis]).filter(Number.isFinite)));
+      const off = (k) => (coords[2 * k] - middle[0]) ** 2 + (coords[2 * k + 1] - middle[1]) ** 2;
+      group.at = group.ids.reduce((best, k) => (off(k) < off(best) ? k : best)); // a point of it: it travels along
+    }
+  }
+
+  /** Puts the names at their classes; one that would lie on another gives way by some lines, or is left out. */
+  #placeNames() {
+    if (!this.flat || !this.groups) return;
+    if (this.named === null) this.nameFrame(Math.min(this.payload.frames.length - 1, Math.round(this.position)));
+    const { clientWidth: width, clientHeight: height } = this.parts.host;
+    const taken = [];
+    const free = (box) => taken.every(([l, t, r, b]) => box[2] < l || box[0] > r || box[3] < t || box[1] > b);
+    for (const group of this.groups) {
+      group.size ||= [group.node.offsetWidth, group.node.offsetHeight];
+      const [across, down] = group.size;
+      const [[x, y]] = this.#flatPixels([group.at]);
+      const boxOf = (give) => [x - across / 2, y + give * LINE - down / 2, x + across / 2, y + give * LINE + down / 2];
+      const inside = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
+      const give = [group.give, ...GIVE].find((lines) => inside(boxOf(lines)) && free(boxOf(lines)));
+      group.node.style.visibility = give === undefined ? "hidden" : "";
+      if (give === undefined) continue;
+      group.give = give;
+      const box = boxOf(give);
+      taken.push(box);
+      group.node.style.transform = `translate(${box[0].toFixed(1)}px, ${box[1].toFixed(1)}px)`;
+    }
   }
 
   drag(mode) {
@@ -322,7 +358,8 @@ export class FeatureMap {
 
   reset() {
     this.zoomed = false;
-    if (this.flat) this.#relayout({ "xaxis.range": [...this.range.x], "yaxis.range": [...this.range.y] });
+    const fit = { "xaxis.range": [...this.range.x], "yaxis.range": [...this.range.y], "yaxis.scaleratio": 1 / this.#stretch() };
+    if (this.flat) this.#relayout(fit);
     else this.#relayout({ "scene.camera": null });
     this.drawOutline();
   }

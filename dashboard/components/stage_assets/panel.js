@@ -1,7 +1,7 @@
 /** Everything beside the plots: words, figures, legend, transport and the row of examples. */
 
 import { ICONS } from "./view.js";
-import { change, clusterWords, figure, fill, stillFooled, tally } from "./words.js";
+import { change, clusterWords, cured, figure, fill, stillFooled, tally } from "./words.js";
 
 const TILES = [["asr", "asr", 1], ["ba", "ba", 1], ["dissolved", "dissolution", 0]]; // node, metric, decimals
 const TITLES = { move: "move", lasso: "lasso", "zoom-in": "zoom_in", "zoom-out": "zoom_out", reset: "reset_view", clear: "clear_selection", back: "back", forward: "forward" };
@@ -101,8 +101,10 @@ export class Panel {
   /** Figures, answers and the sentence of one frame. */
   setFrame(payload, index, target) {
     const { el } = this;
-    const row = payload.metrics[index];
-    const first = payload.metrics[0];
+    const whole = wholeSet(payload, index);
+    const row = payload.metrics[index] && { ...payload.metrics[index], ...whole };
+    const first = payload.metrics[0] && { ...payload.metrics[0], ...(whole && payload.whole[0]) };
+    for (const name of ["asr", "ba"]) el[`${name}-value`].dataset.sample = String(!whole);
     for (const [name, metric, digits] of TILES) {
       el[`${name}-value`].textContent = row ? figure(row[metric], digits) : "–";
       const [arrow, size] = row ? change(first[metric], row[metric], digits) : ["", ""];
@@ -110,11 +112,11 @@ export class Panel {
       el[`${name}-change`].title = arrow ? fill(payload.texts.change, { value: size }) : "";
     }
     const faithful = row && row.trustworthiness !== null ? row.trustworthiness.toFixed(2) : null;
-    el.trust.textContent = faithful === null ? "" : fill(payload.texts.trustworthiness, { value: faithful });
+    el.trust.textContent = faithful === null ? "" : fill(payload.texts[whole ? "whole" : "trustworthiness"], { value: faithful });
     if (!row) return null;
     const counts = tally(payload, payload.frames[index], target);
     el.cluster.textContent = clusterWords(payload, counts, target);
-    el.cluster.dataset.tone = stillFooled(counts) ? "attack" : "clean";
+    el.cluster.dataset.tone = stillFooled(counts) ? "attack" : cured(counts) ? "clean" : "open";
     this.#setExamples(payload, index, target);
     return counts;
   }
@@ -179,7 +181,7 @@ export class Panel {
 
   /** What a screen reader hears when the head comes to rest. */
   say(payload, index) {
-    const row = payload.metrics[index];
+    const row = payload.metrics[index] && { ...payload.metrics[index], ...wholeSet(payload, index) };
     if (!row) return;
     this.el.summary.textContent = fill(payload.texts.summary, {
       frame: index + 1, frames: payload.frames.length,
@@ -198,6 +200,13 @@ export class Panel {
     const top = y + 18 + tip.offsetHeight > field.clientHeight ? y - tip.offsetHeight - 12 : y + 18;
     tip.style.transform = `translate(${left}px, ${top}px)`;
   }
+}
+
+/** The figures of the whole test set where they stand for this frame: the first, and the last once no more will come. */
+function wholeSet(payload, index) {
+  const [before, after] = payload.whole;
+  if (index === 0) return before;
+  return index === payload.frames.length - 1 && !payload.live && before ? after : null;
 }
 
 function label(node, words) {

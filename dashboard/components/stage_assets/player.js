@@ -4,14 +4,38 @@ const INTERVAL = 400; // milliseconds from one frame to the next at 1x: two and 
 const GLIDE = 220; // milliseconds of a single step by hand
 const OPENING = 1200; // a recording rests on its first frame, so that the cluster can be read
 
+const BRIEFEST = 40; // milliseconds that a replay spends between two frames at least
+const [SHORT, LONG, EACH] = [4000, 9000, 180]; // a replay takes so long: EACH for every frame, within these two
+const TURNED = 0.5; // a change of all answers weighs as much as points that travel half of the map
+
 const ease = (t) => t * t * (3 - 2 * t);
+
+/** Milliseconds from each frame to the next at 1x: a replay spends its time where points travel and answers change. */
+export function paceOf(frames, size) {
+  const changes = frames.slice(1).map((to, k) => changed(frames[k], to, size));
+  const sum = changes.reduce((a, b) => a + b, 0);
+  const spent = Math.min(LONG, Math.max(SHORT, EACH * changes.length)) - BRIEFEST * changes.length;
+  return changes.map((change) => BRIEFEST + Math.max(0, spent) * (sum > 0 ? change / sum : 1 / changes.length));
+}
+
+/** How much a frame differs from the one before: the mean way of a point as a share of the map, and new answers. */
+function changed(from, to, size) {
+  let [way, turned] = [0, 0];
+  for (let k = 0; k < to.coords.length; k++) {
+    const step = Math.abs(to.coords[k] - from.coords[k]);
+    if (Number.isFinite(step)) way += step;
+  }
+  for (let k = 0; k < to.answers.length; k++) turned += to.answers[k] !== from.answers[k];
+  return way / size / Math.max(1, to.coords.length) + (TURNED * turned) / Math.max(1, to.answers.length);
+}
 
 export class Player {
   /** `count` frames so far; `live`: more may come; `replay`: play from the first; `still`: reduced motion. */
-  constructor({ count, live, replay, still }) {
+  constructor({ count, live, replay, still, pace = [] }) {
     this.count = count;
     this.live = live;
     this.still = still;
+    this.pace = pace;
     this.speed = 1;
     this.scrubbing = false;
     this.base = replay || (live && count <= 3) ? 0 : Math.max(0, count - 1);
@@ -24,7 +48,13 @@ export class Player {
   /** Where the head is between the frames: 2.5 is half way from the third to the fourth. */
   get position() {
     if (this.glide) return this.glide.from + (this.glide.to - this.glide.from) * ease(this.glide.part);
-    return this.still ? this.base : this.base + ease(this.part);
+    if (this.still) return this.base;
+    return this.base + (this.live ? ease(this.part) : this.part); // a replay flows, a live run comes to rest and waits
+  }
+
+  /** Milliseconds from the frame at `base` to the next: what is still to come cannot be weighed. */
+  get #gap() {
+    return (!this.live && this.pace[this.base]) || INTERVAL;
   }
 
   /** The frame whose figures and answers are shown. */
@@ -37,8 +67,9 @@ export class Player {
   }
 
   /** New data never moves the head. */
-  update(count, live) {
+  update(count, live, pace = []) {
     this.count = count;
+    this.pace = pace;
     this.live = live;
     this.base = Math.min(this.base, Math.max(0, count - 1));
   }
@@ -53,10 +84,12 @@ export class Player {
       return false;
     }
     if (this.base >= this.count - 1) return this.#rest();
-    this.part += (span * this.speed) / INTERVAL;
-    while (this.part >= 1 && this.base < this.count - 1) {
-      this.base += 1;
-      this.part -= 1;
+    let left = span * this.speed;
+    while (left > 0 && this.base < this.count - 1) {
+      const need = (1 - this.part) * this.#gap;
+      if (left < need) this.part += left / this.#gap;
+      else Object.assign(this, { base: this.base + 1, part: 0 });
+      left -= need;
     }
     if (this.base >= this.count - 1) this.part = 0;
     return true;
@@ -108,6 +141,13 @@ export class Player {
     const from = this.position;
     this.#place(to);
     if (!this.still && from !== to) this.glide = { from, to, part: 0 };
+  }
+
+  /** From the first frame on, with a breath before. */
+  replay() {
+    this.#place(0);
+    this.playing = this.count > 1;
+    this.opening = OPENING;
   }
 
   goLive() {

@@ -51,10 +51,11 @@ const MAP = `
         ${button("zoom-in", ICONS.plus)}${button("zoom-out", ICONS.minus)}${button("reset", ICONS.whole)}
       </div>
     </div>
+    <p class="dsv-name" data-el="cluster" data-testid="cluster-name"></p>
     <div class="dsv-field" data-el="field">
       <div class="dsv-plot" role="img" data-el="plot" data-testid="map"></div>
       <svg class="dsv-over" aria-hidden="true"><path class="dsv-outline" data-el="outline" data-testid="outline"/></svg>
-      <p class="dsv-name" data-el="cluster" data-testid="cluster-name"></p>
+      <div class="dsv-names" data-el="names" data-testid="class-names" aria-hidden="true"></div>
       <p class="dsv-tip" data-el="tip" role="tooltip" hidden></p>
       <div class="dsv-empty" data-el="empty" data-testid="stage-empty" hidden>${SKETCH}
         <strong data-el="empty-title"></strong><span data-el="empty-text"></span></div>

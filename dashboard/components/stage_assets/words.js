@@ -38,6 +38,11 @@ export function stillFooled(counts) {
   return counts.total > 0 && counts.fooled >= 0.3 * counts.total;
 }
 
+/** Whether the attack is over, and the images are read as what they are: most of them, not just no longer as the target. */
+export function cured(counts) {
+  return counts.total > 0 && !stillFooled(counts) && counts.right >= 0.7 * counts.total;
+}
+
 /** The cluster in plain words. */
 export function clusterWords(payload, counts, target) {
   const answer = target === null ? "–" : payload.classes[target];
@@ -45,5 +50,6 @@ export function clusterWords(payload, counts, target) {
   if (!counts.total) return "";
   if (counts.fooled === counts.total) return fill(payload.texts.cluster_all, { ...facts, count: counts.total });
   if (stillFooled(counts)) return fill(payload.texts.cluster_some, { ...facts, count: counts.fooled });
-  return fill(payload.texts.cluster_none, { ...facts, count: counts.right });
+  if (cured(counts)) return fill(payload.texts.cluster_none, { ...facts, count: counts.right });
+  return fill(payload.texts.cluster_mixed, { ...facts, count: counts.fooled, right: counts.right });
 }

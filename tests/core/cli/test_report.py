@@ -25,7 +25,7 @@ def test_a_recording_is_reported_into_the_users_own_folder(home: Path, capsys: p
     path = home / "reports" / "signs-badnets" / "report.html"
     assert str(path) in out
     assert "Strong signs of a backdoor." in out
-    assert f"Recommendation: {report.wording(record.open('signs-badnets')).recommendation()}" in out
+    assert f"May it be used? {report.wording(record.open('signs-badnets')).recommendation()}" in out
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert not (paths.RECORDINGS / "signs-badnets" / "report.html").exists()
 
@@ -39,7 +39,7 @@ def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.Cap
     assert told["recommendation"] == "doubt"
     assert told["reasons"] == ["doubt", "figures"]
     assert told["verdict"] == "strong"
-    assert "使用は保留" in Path(told["html"]).read_text(encoding="utf-8")
+    assert "まだ使用できません" in Path(told["html"]).read_text(encoding="utf-8")
 
 
 def test_a_pdf_lies_beside_the_page(

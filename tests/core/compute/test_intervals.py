@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.compute.intervals import Z, wilson
+from core.compute.intervals import Z, enough_to_tell, images_for, one_miss, wilson
 
 
 @given(st.integers(1, 20_000), st.data())
@@ -47,3 +47,31 @@ def test_more_images_make_it_narrower() -> None:
 @pytest.mark.parametrize(("percent", "count"), [(math.nan, 10), (50.0, 0)])
 def test_nothing_measured_has_no_interval(percent: float, count: int) -> None:
     assert wilson(percent, count) is None
+
+
+@given(st.floats(0, 4.5))
+def test_enough_images_tell_a_share_from_a_limit_and_one_fewer_does_not(percent: float) -> None:
+    enough = enough_to_tell(percent, 5.0)
+    assert enough is not None
+    there, before = wilson(percent, enough), wilson(percent, enough - 1)
+    assert there is not None
+    assert there.high < 5.0
+    assert before is None or before.high >= 5.0
+
+
+def test_no_number_of_images_tells_a_share_from_what_it_reaches() -> None:
+    assert enough_to_tell(5.0, 5.0) is None
+    assert enough_to_tell(float("nan"), 5.0) is None
+
+
+@pytest.mark.parametrize("limit", [0.5, 2.0, 5.0])
+def test_one_miss_among_enough_images_leaves_less_than_the_limit(limit: float) -> None:
+    enough = images_for(limit)
+    assert one_miss(enough) < limit <= one_miss(enough - 1)
+
+
+def test_one_miss_in_108_leaves_five_percent_and_none_at_all_everything() -> None:
+    assert one_miss(108) == pytest.approx(5.06, abs=0.01)
+    assert one_miss(0) == 100
+    with pytest.raises(ValueError, match="above 0"):
+        images_for(0)

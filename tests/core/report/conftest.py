@@ -46,6 +46,7 @@ def story(
     target: int = 0,
     cure: str | None = "holds",
     reasons: tuple[str, ...] = (),
+    images: int = 2750,
 ) -> list[Event]:
     """The events of a run; without an attack success "after" it ends before the purification does.
 
@@ -54,8 +55,9 @@ def story(
         frames: on record.
         held: as the result says of accuracy.
         cure, reasons: as the result says of the cure; None: of a version that gave no grade.
+        images: with the trigger, in the test set.
     """
-    events: list[Event] = [StageStarted("measure"), Measured("before", ba[0], ba[0], asr[0], kind, 3000, 2750)]  # type: ignore[arg-type]
+    events: list[Event] = [StageStarted("measure"), Measured("before", ba[0], ba[0], asr[0], kind, 3000, images)]  # type: ignore[arg-type]
     if verdict is not None:
         shown = FACTS if facts is None else facts
         events += [
@@ -67,7 +69,7 @@ def story(
         figures = (ba[0], asr[0], kind, 90.0 * bool(index), 0.9)
         events.append(Frame(index, index, f"frames/{index:05d}.npz", *figures))  # type: ignore[arg-type]
     if asr[1] is not None:
-        events += [StageStarted("verify"), Measured("after", ba[1], ba[1], asr[1], kind, 3000, 2750)]  # type: ignore[arg-type]
+        events += [StageStarted("verify"), Measured("after", ba[1], ba[1], asr[1], kind, 3000, images)]  # type: ignore[arg-type]
         graded = {"cure": cure, "cure_reasons": list(reasons), "proof": PROOF} if cure else {}
         events.append(Finished({"ba_held": held, **graded}))
     return events

@@ -10,6 +10,7 @@ import pytest
 
 from core.intake import inspection, uploads
 from core.runs.spec import Spec
+from dashboard.components import inspected
 from dashboard.i18n import catalogue
 from tests.dashboard.conftest import words
 from tests.dashboard.examinations import CHANCE, KEY, NO_FIT, RESULT, Open, checked, keys
@@ -137,3 +138,19 @@ def test_images_unpacked_by_another_tab_are_looked_at_where_they_lie(
     next(button for button in app.button if "correct-form" in str(button.key)).click().run()
     assert not app.exception
     assert [spec.images for spec in asked] == [str(photos.unpacked)]
+
+
+def test_few_test_images_come_with_the_number_that_would_decide() -> None:
+    classes = [str(k) for k in range(10)]
+    said = inspected.few({"classes": classes, "test": 120})
+    assert "120" in said
+    assert "5.1" in said  # one miss among the 108 images of the other classes
+    need = next(int(word) for word in said.replace(",", "").split() if word.isdecimal() and int(word) > 120)
+    assert inspected.few({"classes": classes, "test": need}) == ""
+
+
+def test_too_few_test_images_are_told_before_the_start(open_page: Open, look: Callable[..., str]) -> None:
+    look(result=RESULT | {"images": RESULT["images"] | {"test": 24}})
+    app = checked(open_page)
+    assert not app.exception
+    assert "24" in app.warning[0].value

@@ -20,7 +20,7 @@ from tests.dashboard.conftest import story, words
 
 Open = Callable[..., AppTest]
 Make = Callable[..., Run]
-SAYS = {"en": ("What to do next", "Recommendation"), "ja": ("次に行うこと", "推奨する対応")}
+SAYS = {"en": ("What to do next", "May it be used?"), "ja": ("次に行うこと", "使用してよいか")}
 
 
 @pytest.fixture
