@@ -77,7 +77,7 @@ def material(run: Run) -> Material:
 
 def purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
     """The purified model, on the CPU, if its weights are kept; they are so under the names that the victim's had."""
-    path = run.folder / ("model.onnx" if subject.weights.graph is not None else "model.safetensors")
+    path = hashes.purified_file(run)
     if not path.exists():
         return None
     from core.models.weights import classifier, read_weights

@@ -17,6 +17,7 @@ from core.data import IMAGE_SETS
 from core.errors import BadInput, printable
 from core.fleet.risk import EXPOSURE
 from core.intake.uploads import ENDINGS, IMAGE_ENDINGS
+from core.runs.shards import ENDING, shards
 
 WEIGHTS = tuple(ending for ending in ENDINGS if ending not in IMAGE_ENDINGS)  # what the project's readers take
 NEEDED = ("weights", "images")
@@ -101,14 +102,20 @@ def _of_folder(place: Path, images: str, beside: Sequence[Path]) -> list[Entry]:
 
 
 def _files(folder: str, closed: set[str]) -> Iterator[str]:
-    """Checkpoints below a folder. What is hidden, other fleets, and folders that are links are passed over."""
+    """Checkpoints below a folder; one that is spread over several files by its index alone.
+
+    What is hidden, other fleets, and folders that are links are passed over.
+    """
     for place, folders, names in os.walk(folder):
         if SIGN in names and "runs" in folders:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".") and os.path.join(place, name) not in closed]
+        spread = {name: shards(Path(place, name)) for name in names if name.endswith(ENDING)}
+        parts = {part.name for of_one in spread.values() for part in of_one}
         for name in names:
-            if name.lower().endswith(WEIGHTS) and not name.startswith("."):
+            whole = name.lower().endswith(WEIGHTS) and name not in parts
+            if (whole or spread.get(name)) and not name.startswith("."):
                 yield os.path.join(place, name)
 
 

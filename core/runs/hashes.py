@@ -157,6 +157,12 @@ def check_report(run: Run, images: bool = True) -> None:
         raise fault
 
 
+def purified_file(run: Run) -> Path:
+    """The purified weights in the form that the model came in; the file need not exist."""
+    graph = run.folder / "model.onnx"
+    return graph if graph.is_file() else run.folder / "model.safetensors"
+
+
 def result_fault(run: Run) -> BadInput | None:
     """``result_changed`` where weights in the run's folder are not those that it handed out; None where they are."""
     for name, noted in outputs(run).items():

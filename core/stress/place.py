@@ -24,6 +24,7 @@ from core.files import dump_json, require_room, write_json
 from core.jobs import note
 from core.jobs.note import Job
 from core.jobs.spawn import python_module
+from core.runs import hashes
 from core.runs.record import Run
 from core.stress.settings import Settings
 
@@ -43,7 +44,7 @@ def require_drivable(run: Run) -> None:
         raise BadInput(
             "stress_run_going", f"The run {run.id} is still going; wait until it has ended, or stop it.", run=run.id
         )
-    if not (run.folder / "model.safetensors").exists():
+    if not hashes.purified_file(run).exists():
         raise BadInput(
             "no_purified_model",
             f"The run {run.id} keeps no purified model to put beside the original: it was a scan, did not end, or "

@@ -29,7 +29,7 @@ class ModelFile:
         self._progress = progress
         self._gone = False
         self._scan: Run | None = None
-        self._load(hashes.of_file(source.file))
+        self._load(hashes.of_weights(source.file))
 
     def _load(self, sha256: str) -> None:
         loaded = load(self.source)
@@ -44,7 +44,7 @@ class ModelFile:
             wait: do the scan now, in this process, and report it.
         """
         try:
-            now = hashes.of_file(self.source.file)
+            now = hashes.of_weights(self.source.file)
         except OSError as error:
             if not self._gone:
                 watcher.say(f"The model's file {self.source.file} cannot be read ({error.strerror}); the watch goes on "

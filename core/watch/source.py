@@ -61,7 +61,7 @@ def source_of(run: Run, wish: Which | None = None) -> Source:
             run=run.id,
             status=run.status,
         )
-    spec, purified = run.spec, run.folder / "model.safetensors"
+    spec, purified = run.spec, hashes.purified_file(run)
     card = victims.card_of(spec.victim) if spec.victim else None
     victim = card.weights if card else Path(str(spec.weights))
     there = purified.is_file()
@@ -123,7 +123,7 @@ def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Prog
     from core.watch.profile import read_profile, write_profile
 
     path = profile_path(source.run, source.which, model_sha256)
-    second = hashes.of_file(source.second) if source.second and loaded.watched.second else ""
+    second = hashes.of_weights(source.second) if source.second and loaded.watched.second else ""
     if path.is_file():
         try:
             kept = read_profile(path)
@@ -170,7 +170,7 @@ def _model(run: Run, images: ImageSet, victim: bool) -> Classifier:
     from core.engine.subject import load_subject
     from core.models.weights import classifier, read_weights
 
-    spec, card, purified = run.spec, _card(run), run.folder / "model.safetensors"
+    spec, card, purified = run.spec, _card(run), hashes.purified_file(run)
     if card is not None:
         file = card.weights if victim else purified
         return classifier(read_weights(file), card.arch, card.classes, card.mean, card.std)

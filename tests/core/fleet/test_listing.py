@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_fleets_and_the_folder_written_to_hold_no_models(models: Path) -> None:
         (models / place / "runs" / "model.safetensors").touch()
     (models / "other" / listing.SIGN).touch()
     assert len(read(models, "digits", beside=[models / "out"])) == 5
+
+
+def test_a_network_in_several_files_is_one_model(tmp_path: Path) -> None:
+    for name in ("net-1-of-2.safetensors", "net-2-of-2.safetensors", "other.pt", "broken.index.json"):
+        (tmp_path / name).touch()
+    weight_map = {"a": "net-1-of-2.safetensors", "b": "net-2-of-2.safetensors"}
+    (tmp_path / "net.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    assert [entry.file for entry in read(tmp_path, "digits")] == ["net.safetensors.index.json", "other.pt"]
 
 
 def test_ten_thousand_files_are_listed(tmp_path: Path) -> None:
