@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.runs.tables import Tables
+    from core.explore.tables import Tables
 
 __version__ = "0.1.0"
 
@@ -20,7 +20,7 @@ def load(run: str | Path = "last") -> Tables:
     Raises:
         BadInput: there is no such run.
     """
+    from core.explore.tables import Tables  # pandas takes its time
     from core.runs.record import find
-    from core.runs.tables import Tables  # pandas takes its time
 
     return Tables(find(str(run)))

@@ -12,10 +12,11 @@ from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, N
 from core.cli.purify import add_model, figures, spec_of, withheld
 from core.cli.terminal import RunBars, interactive, table
 from core.defenses import COMPARED, DEFENCES
+from core.engine import worker
 from core.errors import BadInput
 from core.files import strict_json
 from core.report.proof import read
-from core.runs import record, worker
+from core.runs import record
 from core.runs.record import Run
 from core.words import Words
 

@@ -23,13 +23,15 @@ from core.cli.options import (
 )
 from core.cli.terminal import RunBars, table
 from core.data import IMAGE_SETS
+from core.data.inputs import NORMALIZATIONS
 from core.defenses import DEFENCES, PRESETS
+from core.engine import worker
 from core.events import Event, StageStarted
 from core.files import strict_json
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
-from core.runs import hashes, record, supervisor, worker
+from core.runs import hashes, record, supervisor
 from core.runs.record import Run
-from core.runs.spec import NORMALIZATIONS, POINTS, PROJECTIONS, Spec
+from core.runs.spec import POINTS, PROJECTIONS, Spec
 from core.words import Words
 
 # The contract with other programs: these keys, whatever else a result may hold.

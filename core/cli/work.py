@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from core.runs import worker
+from core.engine import worker
 
 
 def work_arguments(command: argparse.ArgumentParser) -> None:

@@ -11,9 +11,9 @@ from core.registry import loaded
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.defenses.training import Aimed, PurifyStep
     from core.events import Stamps
     from core.models.classifier import Classifier
+    from core.training.loop import Aimed, PurifyStep
 
 
 class Method(NamedTuple):

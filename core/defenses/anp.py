@@ -40,13 +40,13 @@ from torch.func import functional_call
 from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
-from core.defenses.batchnorm import NORMALISING
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, Tuning, TuningSettings
 from core.errors import BadInput
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
+from core.training.batchnorm import NORMALISING
+from core.training.loop import Aimed, Tuning, TuningSettings
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(19))
 NOTHING = -1.0  # a threshold below all masks: no neuron goes

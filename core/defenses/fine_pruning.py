@@ -28,9 +28,9 @@ from torch.overrides import TorchFunctionMode
 
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, Check, PurifyStep, TuningSettings
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier, frozen
+from core.training.loop import Aimed, Check, PurifyStep, TuningSettings
 
 PARTS = 32  # in so many steps all channels would be gone
 HIDDEN = 3  # linear layers after the last convolution that a plain network has at most

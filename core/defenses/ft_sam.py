@@ -26,11 +26,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.batchnorm import statistics_kept
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
-from core.defenses.training import TuningSettings
 from core.models.classifier import Classifier
+from core.training.batchnorm import statistics_kept
+from core.training.loop import TuningSettings
 
 SMALL = 1e-12  # keeps a gradient of nothing from dividing
 

@@ -34,10 +34,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.adam import AdamTuning
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, TuningSettings
 from core.models.classifier import Classifier
+from core.training.adam import AdamTuning
+from core.training.loop import Aimed, TuningSettings
 
 SMALLNESS = 0.001  # weight of ||d||^2
 

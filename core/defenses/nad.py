@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, PurifyStep, Tuning, TuningSettings
 from core.models.classifier import Classifier
+from core.training.loop import Aimed, PurifyStep, Tuning, TuningSettings
 
 GROUPS = 3  # the last of them; a network may have fewer
 WEIGHTS = (500.0, 1000.0, 1000.0)  # of the groups, the last one last

@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, Tuning, TuningSettings
 from core.models.classifier import Classifier
+from core.training.loop import Aimed, Tuning, TuningSettings
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.adam import AdamTuning
 from core.defenses.presets import from_preset
-from core.defenses.training import Aimed, TuningSettings
 from core.models.classifier import Classifier
+from core.training.adam import AdamTuning
+from core.training.loop import Aimed, TuningSettings
 
 SURE = 0.999  # the victim's class counts for no more, so that its logarithm stays finite
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.attacks.trigger import Trigger
 from core.compute.device import choose as choose_device
 from core.data.imageset import ImageSet
+from core.data.inputs import Inputs
 from core.errors import BadInput
 from core.found import Found
 from core.models.balance import are_unequal, pick, weights
@@ -21,7 +22,7 @@ from core.models.inputs import COARSE, Choice, Tried, choose, make
 from core.models.onnx.candidate import ARCH, graph_candidate
 from core.models.own_class import own_candidate
 from core.models.weights import Weights, classifier, read_weights
-from core.runs.spec import Inputs, Spec
+from core.runs.spec import Spec
 from core.victims import Card, card_of, trigger_of
 
 RENUMBERED = 50.0  # percent right, with the classes in another order, from which on that is said

@@ -18,20 +18,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.data.imageset import ImageSet
-from core.defenses.training import PurifyStep
 from core.events import AsrKind, Frame
 from core.featuremap import make_projector, trustworthiness
 from core.featuremap import samples as sampling
+from core.featuremap.dissolution import NEIGHBOURS, dissolution
 from core.featuremap.neighbours import neighbours_of
-from core.metrics import NEIGHBOURS, dissolution
 from core.models.classifier import Classifier
-from core.runs.record import Run
+
+if TYPE_CHECKING:
+    from core.runs.record import Run
+    from core.training.loop import PurifyStep
 
 EVERY_STEP = 10  # steps at first that all get a frame
 QUIET = 0.03  # share of answers that changed since the last frame, below which the next frame may wait longer

@@ -17,7 +17,7 @@ from core.data import IMAGE_SETS
 from core.errors import BadInput, printable
 from core.fleet.risk import EXPOSURE
 from core.intake.uploads import ENDINGS, IMAGE_ENDINGS
-from core.runs.shards import ENDING, shards
+from core.shards import ENDING, shards
 
 WEIGHTS = tuple(ending for ending in ENDINGS if ending not in IMAGE_ENDINGS)  # what the project's readers take
 NEEDED = ("weights", "images")

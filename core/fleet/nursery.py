@@ -18,8 +18,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from core.engine import worker
 from core.jobs.spawn import ROOT
-from core.runs import supervisor, worker
+from core.runs import supervisor
 from core.runs.record import Run
 
 READY = b"ready\n"

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from core import paths
+from core.engine.recording import PIXELS
 from core.errors import BadInput
 from core.explore import place
 from core.files import write_json
 from core.intake import inspection, leftovers
 from core.runs import record
 from core.runs.record import Run
-from core.runs.recording import PIXELS
 
 Kind = Literal["weights", "images"]
 FORMAT = 2

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from core.compute.device import precision
 from core.compute.memory import ran_out
+from core.data.inputs import NORMALIZATIONS, Inputs, statistics
 from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.identify import Candidate, siblings
 from core.models.sequential import parse
-from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 
 MOST_IMAGES = 1000
 ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on

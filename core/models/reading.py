@@ -22,7 +22,7 @@ from core.models.exported import read_old_program, read_program
 from core.models.pickle_values import Damaged, OddNumpy, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
-from core.runs.shards import ENDING, shards
+from core.shards import ENDING, shards
 
 if TYPE_CHECKING:
     from core.models.onnx.graph import Graph

@@ -24,8 +24,8 @@ from core.data.layout import layout
 from core.errors import BadInput
 from core.runs import record
 from core.runs.record import Run
-from core.runs.shards import shards
 from core.runs.spec import Spec
+from core.shards import shards
 
 HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")
 Stamp = tuple[str, int, int, int]  # path, size, time of change, number of the file

@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.training import PurifyStep, Training
 from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.scan.thresholds import FALLEN_BACK_SHARE, LEAST_CLASSES, LEAST_IMAGES
+from core.training.loop import PurifyStep, Training
 
 ROUNDS = 3  # copies, each with an order of images of its own
 MOST = 60  # steps of a copy; one that still answers half of the images rightly says nothing

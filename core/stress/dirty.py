@@ -21,9 +21,10 @@ from core.attacks.trigger import Trigger
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
+from core.engine import worker
 from core.errors import BadInput
 from core.events import Event, Progress
-from core.runs import record, worker
+from core.runs import record
 from core.runs.record import Run
 from core.victims import card_of, trigger_of
 

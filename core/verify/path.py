@@ -12,8 +12,8 @@ from copy import deepcopy
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.defenses.batchnorm import take_anew
 from core.models.classifier import Classifier
+from core.training.batchnorm import take_anew
 
 SHARES = (0.1, 0.2, 0.3, 0.5)  # of the way back
 STATISTICS = 500  # clean images for batch norm, whose statistics do not lie on a line

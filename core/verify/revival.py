@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.defenses.rate import bearable
 from core.models.classifier import Classifier
+from core.training.rate import bearable
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RevivalSettings:
     epochs: passes over both.
     batch: images a step.
     lr: of SGD, at most.
-    moved: divergence, nats, by which the first step may move the answers on clean images (``core.defenses.rate``).
+    moved: divergence, nats, by which the first step may move the answers on clean images (``core.training.rate``).
         At one rate for all, a wide network learns any trigger from so few images, and nothing is told apart.
     momentum: of SGD.
     """

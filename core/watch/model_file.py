@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.engine import worker
 from core.errors import BadInput
-from core.runs import hashes, record, supervisor, worker
+from core.runs import hashes, record, supervisor
 from core.runs.record import Run
 from core.watch.guard import Guard
 from core.watch.source import Progress, Source, load, profile_of, scan_order

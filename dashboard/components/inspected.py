@@ -12,10 +12,11 @@ from typing import Any
 import streamlit as st
 
 from core.compute.intervals import images_for, one_miss
+from core.data.inputs import COLOURS, NORMALIZATIONS, Inputs
 from core.intake import uploads
 from core.intake.inspection import LOG, STEPS, Inspection
 from core.report.advice import ASR_LIMIT
-from core.runs.spec import COLOURS, NORMALIZATIONS, Inputs, Spec
+from core.runs.spec import Spec
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
 from dashboard.words import clock, images_name, percent

@@ -23,12 +23,12 @@ from core.attacks import make_trigger
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
+from core.data.inputs import NORMALIZATIONS
 from core.defenses import DEFENCES, make, settings_for
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
-from core.runs.spec import NORMALIZATIONS
 from core.scan.scan import scan
 from core.triggers.reconstructed import Reconstructed
 from tests.benchmarks.shared_victim import ARCH, SCALING, TARGET, UNPACK, WEIGHTS

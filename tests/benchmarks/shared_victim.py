@@ -14,11 +14,12 @@ from pathlib import Path
 from core.attacks import make_trigger
 from core.data import load
 from core.data.imageset import ImageSet
+from core.data.inputs import NORMALIZATIONS
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.runs.record import Run
-from core.runs.spec import NORMALIZATIONS, Spec
+from core.runs.spec import Spec
 from tests.benchmarks.watch import environment, watch
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

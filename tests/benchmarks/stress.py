@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.engine import worker
 from core.errors import BadInput
-from core.runs import record, worker
+from core.runs import record
 from core.runs.spec import Spec
 from core.stress.settings import Settings
 from core.victims import card_of

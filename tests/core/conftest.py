@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from core import paths, victims
+from core.runs.spec import Spec
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
@@ -56,3 +61,19 @@ def until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
+    """A valid spec; runs are kept in ``tmp_path / "home"`` and nothing is shipped."""
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
+    for name in ("VICTIMS", "RECORDINGS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(paths, name, tmp_path / name)
+    card = victims.Card(
+        name="signs-badnets", data="signs", attack="badnets", attack_settings={}, target=3, target_name="80",
+        arch="small", classes=12, mean=(0, 0, 0), std=(1, 1, 1), seed=0, poison_rate=0.1, training={},
+        train_images=1, ba=97.0, asr=99.0, sha256="",
+    )  # fmt: skip
+    (tmp_path / "VICTIMS" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
+    return Spec(victim="signs-badnets", images="signs")

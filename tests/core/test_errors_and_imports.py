@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -58,7 +60,7 @@ print(count)
     "modules",
     [
         "core.events, core.errors, core.paths",
-        "core.runs.record, core.runs.supervisor, core.runs.spec, core.runs.worker",
+        "core.runs.record, core.runs.supervisor, core.runs.spec, core.engine.worker",
         "core.data, core.victims, core.engine.starting_map, core.cli.parser",
     ],
 )
@@ -66,6 +68,35 @@ def test_what_the_first_page_needs_is_light(modules: str) -> None:
     heavy = ("torch", "torchvision", "umap", "numba", "sklearn", "scipy", "safetensors")
     script = f"import {modules}; import sys; print(*[name for name in {heavy!r} if name in sys.modules])"
     assert python(script).split() == []
+
+
+def rooms() -> dict[str, set[str]]:
+    """Which rooms of ``core`` each room imports at run time; a module on the floor is a room of its own."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "core").rglob("*.py"):
+        me = path.relative_to(ROOT / "core").parts[0].removesuffix(".py")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        types = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or id(node) in types or not (node.module or "").startswith("core"):
+                continue
+            names = [f"core.{alias.name}" for alias in node.names] if node.module == "core" else [str(node.module)]
+            found.setdefault(me, set()).update(name.split(".")[1] for name in names)
+        found.setdefault(me, set()).discard(me)
+    return found
+
+
+def test_no_room_of_the_engine_needs_a_room_that_needs_it() -> None:
+    order = graphlib.TopologicalSorter(rooms())
+    try:
+        order.prepare()
+    except graphlib.CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
 
 
 def test_cards_and_recordings_are_listed_without_torch() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.engine import worker
 from core.events import Event
-from core.runs import record, worker
+from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.defenses.training import Aimed, Check
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
+from core.training.loop import Aimed, Check
 
 
 class HeldOut:

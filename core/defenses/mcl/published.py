@@ -17,9 +17,9 @@ from torch import Tensor
 
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.settings import PublishedSettings
-from core.defenses.training import Aimed, Training
 from core.models.classifier import Classifier
 from core.models.evaluate import look
+from core.training.loop import Aimed, Training
 
 
 class Published(Training):

@@ -29,7 +29,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.found import FoundImages
 from core.defenses.mcl.held_out import HeldOut
@@ -37,11 +36,12 @@ from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.plan import Normalisation, plan
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
-from core.defenses.rate import bearable
-from core.defenses.training import Check, Training
 from core.models.classifier import Classifier
 from core.models.evaluate import look
 from core.models.fold import folded
+from core.training.batchnorm import batch_normed, normalised, take_anew
+from core.training.loop import Check, Training
+from core.training.rate import bearable
 from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import KINDS, shares, stamped, turned
 

@@ -25,7 +25,7 @@ class MCLSettings:
         tau: temperature of the contrast.
         lr: learning rate, at most.
         moved: divergence, nats, by which the first step may move the answers on clean images: where it would move them
-            further, the rate is lower (``core.defenses.rate``).
+            further, the rate is lower (``core.training.rate``).
         batch: clean images a step; as many triggered ones go with them.
         momentum, weight_decay: of SGD.
         epochs: passes over the clean budget before the annealing begins, at most.

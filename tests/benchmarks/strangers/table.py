@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from core.data import load
+from core.data.inputs import NORMALIZATIONS
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import fill, read_weights
-from core.runs.spec import NORMALIZATIONS, Spec
+from core.runs.spec import Spec
 from tests.benchmarks.strangers.networks import model_class, network
 from tests.benchmarks.strangers.recipes import RECIPES, Recipe
 from tests.benchmarks.strangers.train import file_of, stamp_of

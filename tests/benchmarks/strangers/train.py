@@ -19,11 +19,11 @@ from core.attacks.poisoning import to_uint8
 from core.attacks.training import TrainSettings, train
 from core.data import load
 from core.data.imageset import ImageSet, as_float
+from core.data.inputs import NORMALIZATIONS
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import save_weights
-from core.runs.spec import NORMALIZATIONS
 from tests.benchmarks.strangers import networks
 from tests.benchmarks.strangers.recipes import RECIPES, Recipe, recipe
 from tests.benchmarks.strangers.triggers import KINDS, Stamp

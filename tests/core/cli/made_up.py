@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from core import paths, victims
+from core.engine import worker
 from core.events import Event, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step
-from core.runs import record, worker
+from core.runs import record
 from core.runs.record import Run
 from core.runs.steering import Steering
 

@@ -10,7 +10,8 @@ import pytest
 
 from core.cli.options import BAD_INPUT, DONE, NOT_HELD
 from core.cli.parser import main
-from core.runs import record, worker
+from core.engine import worker
+from core.runs import record
 from core.runs.record import Run
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.data.inputs import Inputs, statistics
 from core.events import Event, Frame, Measured, Scanned, StageStarted
 from core.runs import steering
 from core.runs.record import Run
-from core.runs.spec import Inputs, statistics
 from core.victims import card_of, load_victim
 from tests.core.whole_runs import STAGES, VICTIM, Done, do, go_on
 

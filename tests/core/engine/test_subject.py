@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.data import load
 from core.data.imageset import ImageSet
+from core.data.inputs import NORMALIZATIONS, statistics
 from core.engine.subject import load_subject, renumbered, sorted_as_text
 from core.errors import BadInput
 from core.metrics import benign_accuracy
@@ -18,7 +19,7 @@ from core.models import ARCHITECTURES
 from core.models.evaluate import answers
 from core.models.inputs import own_statistics
 from core.models.weights import save_weights
-from core.runs.spec import NORMALIZATIONS, Spec, statistics
+from core.runs.spec import Spec
 from core.victims import card_of
 
 VICTIM = card_of("digits-badnets")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.defenses.training import PurifyStep
 from core.events import Frame
 from core.featuremap import frames
 from core.featuremap.frames import SHORTEST_GAP, FrameTaker
@@ -19,6 +18,7 @@ from core.models.classifier import Classifier
 from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.training.loop import PurifyStep
 from tests.core.tiny import Tiny
 
 CPU = torch.device("cpu")

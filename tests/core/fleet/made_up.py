@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from core.engine import worker as project_worker
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted
 from core.fleet import nursery
-from core.runs import worker as project_worker
 from core.runs.record import Run
 from core.runs.steering import Steering
 from core.triggers.kept import KeptTriggers

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.data.inputs import NORMALIZATIONS, Inputs, statistics
 from core.models.classifier import Classifier
 from core.models.identify import Candidate, candidates
 from core.models.inputs import (
@@ -19,7 +20,6 @@ from core.models.inputs import (
     own_statistics,
 )
 from core.models.weights import Weights
-from core.runs.spec import NORMALIZATIONS, Inputs, statistics
 
 CLASSES = 4
 

@@ -1,38 +1,19 @@
-"""A workshop for run tests: a home of its own, a spec that is valid, a worker that needs no torch, and patience."""
+"""A worker that needs no torch."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core import paths, victims
 from core.jobs import process
 from core.jobs.spawn import ROOT
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
-
-
-@pytest.fixture
-def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """A valid spec; runs are kept in ``tmp_path / "home"`` and nothing is shipped."""
-    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    for name in ("VICTIMS", "RECORDINGS"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(paths, name, tmp_path / name)
-    card = victims.Card(
-        name="signs-badnets", data="signs", attack="badnets", attack_settings={}, target=3, target_name="80",
-        arch="small", classes=12, mean=(0, 0, 0), std=(1, 1, 1), seed=0, poison_rate=0.1, training={},
-        train_images=1, ba=97.0, asr=99.0, sha256="",
-    )  # fmt: skip
-    (tmp_path / "VICTIMS" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
-    return Spec(victim="signs-badnets", images="signs")
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from core.engine import worker
 from core.events import Event, Finished, Frame, Scanned, StageStarted
-from core.runs import queue, supervisor, worker
+from core.runs import queue, supervisor
 from core.runs.record import Run
 from core.runs.steering import Steering
 

@@ -24,7 +24,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 
 ROOT = Path(record.__file__).parents[2]
-LIGHT = "core.runs.record, core.runs.supervisor, core.runs.worker, core.cli.parser"
+LIGHT = "core.runs.record, core.runs.supervisor, core.engine.worker, core.cli.parser"
 
 
 def code_of(error: pytest.ExceptionInfo[BadInput]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadInput
-from core.runs.spec import NORMALIZATIONS, Inputs, Spec
+from core.runs.spec import Spec
 
 
 def test_the_defaults_are_valid(spec: Spec) -> None:
@@ -102,49 +102,3 @@ def test_paths_become_absolute_and_names_of_image_sets_stay(tmp_path: Path, monk
     assert spec.name == "net"
     assert Spec(victim="Signs_BadNets", images="signs").resolved().images == "signs"
     assert Spec(victim="Signs_BadNets").name == "signs-badnets"
-
-
-@pytest.mark.parametrize(
-    ("name", "inputs"),
-    [
-        ("none", Inputs()),
-        ("imagenet@224", Inputs("imagenet", (224, 224))),
-        ("cifar10-b@32x48:bgr", Inputs("cifar10-b", (32, 48), "bgr")),
-        ("half:grey3", Inputs("half", None, "grey3")),
-        ("0.3/0.35", Inputs("0.3/0.35")),
-        ("0.49,0.48,0.45/.2,.2,.25@64:bgr", Inputs("0.49,0.48,0.45/.2,.2,.25", (64, 64), "bgr")),
-    ],
-)
-def test_names_of_inputs_are_read_back(name: str, inputs: Inputs) -> None:
-    assert Inputs.parse(name) == inputs
-    assert inputs.name == name
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "no",
-        "0.3",
-        "0.3/0",
-        "1,2/3",
-        "0.3/0.35/1",
-        "a/b",
-        "none@",
-        "none@2000",
-        "none:",
-        "none:rgb",
-        "@32",
-        "none@32x",
-        "none 32",
-    ],
-)
-def test_what_is_no_name_of_inputs(name: str) -> None:
-    assert Inputs.parse(name) is None
-
-
-def test_scalings_have_three_numbers_each() -> None:
-    for mean, std in NORMALIZATIONS.values():
-        assert len(mean) == len(std) == 3
-        assert all(0 <= value < 1 for value in mean)
-        assert all(0 < value <= 1 for value in std)

@@ -8,8 +8,8 @@ import torch
 
 from core.attacks import make_trigger
 from core.data import load
+from core.engine import worker
 from core.errors import BadInput
-from core.runs import worker
 from core.runs.record import Run
 from core.stress import dirty, place, track
 from core.stress.dirty import DIRTS, Dirt, soiled

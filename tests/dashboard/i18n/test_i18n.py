@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.attacks import ATTACKS
+from core.data.inputs import COLOURS, NORMALIZATIONS
 from core.data.signs_faces import CLASS_NAMES
 from core.dataroom import FILTERS
 from core.defenses import DEFENCES
@@ -16,7 +17,6 @@ from core.events import STAGES
 from core.explore.settled import METRICS, SUPERVISIONS
 from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
-from core.runs.spec import COLOURS, NORMALIZATIONS
 from core.stress.settings import NAMES
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.defenses.mcl.purifier import Purifier
-from core.defenses.training import PurifyStep
+from core.training.loop import PurifyStep
 from tests.core.defenses.mcl.purifiers import SHORT, make
 from tests.core.tiny import Tiny
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from core.defenses.mcl.published import Published
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings, PublishedSettings
-from core.defenses.training import Training
 from core.models.classifier import Classifier
+from core.training.loop import Training
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.tiny import Tiny
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.defenses.mcl.held_out import HeldOut
-from core.defenses.training import Check
+from core.training.loop import Check
 from tests.core.tiny import Tiny
 
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.defenses.batchnorm import take_anew
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.purifier import LEAST_STEPS, Purifier, normalisation
 from core.defenses.mcl.settings import MCLSettings
-from core.defenses.training import PurifyStep
 from core.models.classifier import Classifier
+from core.training.batchnorm import take_anew
+from core.training.loop import PurifyStep
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.defenses.mcl.purifiers import QUICK, doubtful, make, plenty, same, shown, watched, weights
 from tests.core.tiny import Tiny

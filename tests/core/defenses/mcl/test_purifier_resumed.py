@@ -13,8 +13,8 @@ from core.defenses import mcl
 from core.defenses.mcl.published import Published
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings, PublishedSettings
-from core.defenses.training import PurifyStep, Training
 from core.models.classifier import Classifier
+from core.training.loop import PurifyStep, Training
 from core.triggers.reconstructed import Reconstructed
 from tests.core.defenses.mcl.purifiers import EPOCHS, QUICK, make, published, same, weights
 from tests.core.tiny import Tiny

@@ -1,6 +1,6 @@
 """Turns finished runs into recordings that can be shipped.
 
-``python -m core.runs.recording RUN NAME [FRAMES]`` records a run that is there. ``python -m core.runs.recording
+``python -m core.engine.recording RUN NAME [FRAMES]`` records a run that is there. ``python -m core.engine.recording
 VICTIM`` runs every defence on a shipped victim, one after the other so that their times can be compared, and records
 them all.
 """
@@ -17,9 +17,10 @@ import numpy as np
 
 from core import paths
 from core.defenses import DEFENCES
+from core.engine import worker
 from core.errors import BadInput
 from core.files import write_json
-from core.runs import record, worker
+from core.runs import record
 from core.runs.arrays import FrameArrays, read_arrays, write_arrays
 from core.runs.record import Run
 from core.runs.spec import Spec

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.rate import bearable
 from core.models.classifier import Classifier
+from core.training.rate import bearable
 from tests.core.tiny import Tiny
 
 LIMIT = 0.01

@@ -16,8 +16,8 @@ from core import paths
 from core.errors import BadInput
 from core.explore import place
 from core.explore.settled import Settled
+from core.explore.tables import Tables
 from core.runs.record import Run
-from core.runs.tables import Tables
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = paths.RECORDINGS / "digits-badnets"

@@ -17,9 +17,9 @@ from torch.optim.sgd import sgd
 from core.attacks.training import shifted
 from core.compute.memory import ran_out
 from core.data.imageset import as_float
-from core.defenses.finite import check
 from core.events import Stamps
 from core.models.classifier import Classifier
+from core.training.finite import check
 
 LEAST = 4  # images in a batch that was made smaller: batch norm makes noise of fewer
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.defenses.fine_tuning import FineTuning
-from core.defenses.training import TuningSettings
+from core.training.loop import TuningSettings
 from tests.core.tiny import Tiny
 
 QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0, clip=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.optim.adam import adam
 
-from core.defenses.training import Tuning
+from core.training.loop import Tuning
 
 SECOND_BETA, SMALL = 0.999, 1e-8
 

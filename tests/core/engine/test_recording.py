@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from core.defenses import DEFENCES
+from core.engine import recording
 from core.errors import BadInput
 from core.events import Finished, Frame, Step
-from core.runs import record, recording
+from core.runs import record
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec

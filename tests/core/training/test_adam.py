@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.defenses.adam import AdamTuning
 from core.defenses.fine_tuning import FineTuning
-from core.defenses.training import TuningSettings
+from core.training.adam import AdamTuning
+from core.training.loop import TuningSettings
 from tests.core.tiny import Tiny
 
 QUICK = TuningSettings(lr=0.003, epochs=2, batch=16, least=0, weight_decay=1e-3)

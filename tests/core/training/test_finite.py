@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from core import defenses
 from core.defenses import DEFENCES
-from core.defenses.finite import check, finite
 from core.errors import BadInput
+from core.training.finite import check, finite
 from tests.core.defenses.test_init import CHANGES, SHORT
 from tests.core.tiny import Tiny
 

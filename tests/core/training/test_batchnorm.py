@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.defenses.batchnorm import batch_normed, normalised, take_anew
 from core.models.classifier import Classifier
+from core.training.batchnorm import batch_normed, normalised, take_anew
 
 
 class Own(nn.Module):

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.engine import worker
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Frame, Progress, Scanned, Steered
 from core.jobs import process
-from core.runs import record, worker
+from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
