@@ -73,15 +73,15 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
     told = [
         {
             "rank": number,
-            "picture": page.picture(folder, row),
             "model": row.file,
             "verdict": page.verdict(row, words),
-            "target": page.target(row, words) if row.signs else "",
             "risk": row.risk,
-            "ba": row.ba,
-            "asr": row.asr_before if row.signs else None,
+            "picture": page.picture(folder, row),
+            "target": page.target(row, words) if row.signs else "–",
             "next": page.next_step(row, words),
-            "cure": words(f"cure.short.{row.cure}") if row.cure else "",
+            "cure": words(f"cure.short.{row.cure}") if row.cure else "–",
+            "asr": _both(row.asr_before, row.asr_after, words) if row.signs else "–",
+            "ba": _both(row.ba, row.ba_after, words),
             "owner": row.owner,
             "use": row.use,
             "exposure": row.exposure,
@@ -89,3 +89,10 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
         for number, row in rows
     ]
     return pd.DataFrame(told).astype({"exposure": "Int64"}) if told else pd.DataFrame()
+
+
+def _both(before: float | None, after: float | None, words: Words) -> str:
+    """A percentage, and what became of it by purification."""
+    if before is None:
+        return "–"
+    return words.percent(before) if after is None else f"{words.percent(before)} → {words.percent(after)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.stress.settings import NAMES
@@ -20,8 +20,9 @@ ATTACKED = ((0.0, "rgba(127, 127, 127, 0.06)"), (1.0, "rgba(213, 94, 0, 0.65)"))
 
 
 def heat_figure(
-    cells: Sequence[Mapping[str, Any]], strengths: Sequence[int], names: Mapping[str, str], words: Mapping[str, str]
-) -> go.Figure:
+    cells: Sequence[Mapping[str, Any]], strengths: Sequence[int], names: Mapping[str, str], words: Mapping[str, str],
+    marked: Collection[tuple[str, int]] = (),
+) -> go.Figure:  # fmt: skip
     """How accuracy changes from the original to the purified model, and beside it the attack success of both.
 
     Args:
@@ -30,6 +31,7 @@ def heat_figure(
         names: of the corruptions.
         words: ``change``, ``asr_before`` and ``asr_after`` (titles), ``strength`` (axis), ``ba``, ``before`` and
             ``after`` (for what is told under the pointer).
+        marked: corruption and strength of the conditions whose change is beyond chance; they get a star.
     """
     from plotly.subplots import make_subplots
 
@@ -46,7 +48,11 @@ def heat_figure(
         hover = [["" if cell is None else _hover(cell, column, words) for cell in row] for row in rows]
         figure.add_heatmap(
             row=1, col=number, x=ticks, y=labels, z=values, xgap=2, ygap=2, hoverongaps=False, showscale=False,
-            text=[["" if value is None else _shown(value, column) for value in row] for row in values],
+            text=[
+                ["" if value is None else _shown(value, column, (name, strength) in marked)
+                 for strength, value in zip(strengths, row, strict=True)]
+                for name, row in zip(NAMES, values, strict=True)
+            ],
             texttemplate="%{text}", textfont={"size": 11}, customdata=hover,
             hovertemplate=f"%{{y}} · {words['strength']} %{{x}}<br>%{{customdata}}<extra></extra>",
             **_scale(column, values),
@@ -64,8 +70,9 @@ def _value(cell: Mapping[str, Any], column: str) -> float | None:
     return -float(cell["loss"]) + 0.0 if column == "change" else cell[column]
 
 
-def _shown(value: float, column: str) -> str:
-    return f"{value:+.1f}".replace("-", "−") if column == "change" else f"{value:.0f}"
+def _shown(value: float, column: str, marked: bool) -> str:
+    star = "*" if marked and column == "change" else ""
+    return f"{value:+.1f}{star}".replace("-", "−") if column == "change" else f"{value:.0f}"
 
 
 def _hover(cell: Mapping[str, Any], column: str, words: Mapping[str, str]) -> str:
@@ -100,7 +107,7 @@ def classes_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], word
             marker={"color": CLEAN, "pattern": {"shape": shape}},
             hovertemplate=f"%{{x}}, {words[when]}: %{{y:.1f}} %<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(showgrid=False, fixedrange=True, type="category")
+    figure.update_xaxes(showgrid=False, fixedrange=True, type="category", tickangle=-40)
     figure.update_yaxes(
         title={"text": words["ba"]}, range=[0, 104], gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=" %"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,6 +18,7 @@ def timeline(
     alerts: Sequence[float],
     drifts: Sequence[Mapping[str, Any]],
     words: Mapping[str, str],
+    zone: tzinfo = UTC,
 ) -> go.Figure:
     """Scores over time: ordinary images as blue dots, flagged ones as vermilion diamonds; alerts as lines, drift as
     squares on the floor.
@@ -25,6 +26,7 @@ def timeline(
     Args:
         images: entries of the log, of which the newest are drawn. alerts: moments, seconds since 1970.
         drifts: entries of the log.
+        zone: the reader's.
         words: what the legend says: "clean", "flagged", "alert", "drift", and of the axis "score".
     """
     figure = go.Figure()
@@ -32,7 +34,7 @@ def timeline(
     for flagged, name, colour, shape in ((False, "clean", CLEAN, "circle"), (True, "flagged", ATTACK, "diamond")):
         some = [entry for entry in drawn if entry["flagged"] == flagged]
         figure.add_scatter(
-            x=[_moment(entry["t"]) for entry in some], y=[entry["score"] for entry in some],
+            x=[_moment(entry["t"], zone) for entry in some], y=[entry["score"] for entry in some],
             text=[entry["file"] for entry in some], hovertemplate="%{text}: %{y:.2f}<extra></extra>", mode="markers",
             name=words[name], marker={"color": colour, "symbol": shape, "size": 9 if flagged else 5},
         )  # fmt: skip
@@ -40,13 +42,14 @@ def timeline(
     if moved:
         floor = min((entry["score"] for entry in drawn), default=0.0)
         figure.add_scatter(
-            x=[_moment(entry["t"]) for entry in moved], y=[floor] * len(moved), mode="markers", name=words["drift"],
-            marker={"color": NEUTRAL, "symbol": "square", "size": 11}, hovertemplate="<extra></extra>",
+            x=[_moment(entry["t"], zone) for entry in moved], y=[floor] * len(moved), name=words["drift"],
+            mode="markers", marker={"color": NEUTRAL, "symbol": "square", "size": 11}, hovertemplate="<extra></extra>",
         )  # fmt: skip
     for moment in alerts:
-        figure.add_vline(x=_moment(moment), line={"color": ATTACK, "width": 1.5, "dash": "dot"})
+        figure.add_vline(x=_moment(moment, zone), line={"color": ATTACK, "width": 1.5, "dash": "dot"})
     if drawn:
         figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1})
+    figure.update_xaxes(tickformat="%m-%d\n%H:%M")  # alike in all languages
     figure.update_layout(
         height=280, margin={"l": 8, "r": 8, "t": 8, "b": 8}, legend={"orientation": "h", "y": -0.2},
         yaxis_title=words["score"], paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
@@ -54,5 +57,6 @@ def timeline(
     return figure
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _moment(seconds: float, zone: tzinfo) -> datetime:
+    """Without its zone, as Plotly draws it: the time on the reader's clock."""
+    return datetime.fromtimestamp(seconds, zone).replace(tzinfo=None)

@@ -135,16 +135,15 @@ def _table(rows: list[tuple[int, Row]], folder: Path, words: Words) -> None:
         if found := st.session_state["fleet_table"]["selection"]["rows"]:
             st.session_state["fleet_row"] = rows[found[0]][1].file
 
-    names = {name: t(f"fleet.column.{name}") for name in ("model", "verdict", "target", "next", "cure", "owner", "use")}
+    texts = ("model", "verdict", "target", "next", "cure", "asr", "ba", "owner", "use")
+    names = {name: t(f"fleet.column.{name}") for name in texts}
     config: dict[str, Any] = {name: st.column_config.TextColumn(label) for name, label in names.items()}
     config |= {
         "rank": st.column_config.NumberColumn(t("fleet.column.rank"), width="small"),
         "picture": st.column_config.ImageColumn(t("fleet.column.picture"), width="small"),
         "risk": st.column_config.ProgressColumn(
-            t("fleet.column.risk"), min_value=0, max_value=100, format="%.0f", color=palette.ATTACK
+            t("fleet.column.risk"), min_value=0, max_value=100, format="%.0f", color=palette.NEUTRAL
         ),
-        "ba": st.column_config.NumberColumn(t("fleet.column.ba"), format=t("fleet.percent_format")),
-        "asr": st.column_config.NumberColumn(t("fleet.column.asr"), format=t("fleet.percent_format")),
         "exposure": st.column_config.NumberColumn(t("fleet.column.exposure"), width="small"),
     }
     st.dataframe(

@@ -12,7 +12,8 @@ from core.errors import BadInput
 from core.explore.place import Job
 from core.report.proof import STATES
 from core.runs.record import Run
-from core.stress import place
+from core.stress import place, verdict
+from core.stress.paired import beyond_chance
 from core.stress.settings import NAMES
 from dashboard import data, i18n, images
 from dashboard.components import fetch, frame
@@ -134,8 +135,10 @@ def _result(run_id: str, waiting: bool) -> None:
         return
     _facts(found)
     if "sentence" in found:
-        language = i18n.language()
-        st.markdown(f"**{i18n.unmarked(found['sentence' if language == 'en' else f'sentence_{language}'])}**")
+        st.markdown(f"**{i18n.unmarked(verdict.sentence(found, len(found['cells']), i18n.language()))}**")
+        if found.get("mean_asr_before") is not None:
+            rates = percent(found["mean_asr_before"]), percent(found["mean_asr_after"])
+            st.markdown(t("stress.attacked", before=rates[0], after=rates[1]))
     elif not waiting:
         st.warning(t("stress.halted"), icon=":material/pause_circle:")
     _conditions(found)
@@ -155,7 +158,7 @@ def _progress(job: Job) -> None:
     elif job.failure:
         code, facts = str(job.failure.get("code")), job.failure.get("facts") or {}
         short = {name: Path(fact).name if isinstance(fact, str) else fact for name, fact in facts.items()}
-        st.error(i18n.error(code, t("error.explore_failed", error=code), short), icon=":material/error:")
+        st.error(i18n.error(code, t("error.job_failed", error=code), short), icon=":material/error:")
 
 
 def _facts(found: dict[str, Any]) -> None:
@@ -179,10 +182,16 @@ def _conditions(found: dict[str, Any]) -> None:
     names = {name: i18n.t(f"corruption.{name}") for name in NAMES}
     strengths = (found.get("settings") or {}).get("strengths") or [1, 2, 3, 4, 5]
     with st.container(key="heat"):
-        figure = stress_figures.heat_figure(found["cells"], strengths, names, words)
+        stands = beyond_chance([cell["chance"] for cell in found["cells"]])
+        marked = {
+            (cell["corruption"], cell["strength"]) for cell, out in zip(found["cells"], stands, strict=True) if out
+        }
+        figure = stress_figures.heat_figure(found["cells"], strengths, names, words, marked)
         st.plotly_chart(figure, key="stress_heat", config={"displayModeBar": False})
     trigger = {"true": t("stress.trigger_true"), "estimated": t("stress.trigger_estimated")}.get(str(kind))
-    st.caption(trigger or t("stress.trigger_none"))
+    st.caption(
+        f"{t('stress.marked')} {trigger or t('stress.trigger_none')}" if marked else trigger or t("stress.trigger_none")
+    )
     if "mean_loss" in found:
         ece = [sum(cell[f"ece_{when}"] for cell in found["cells"]) / len(found["cells"]) for when in WHENS]
         st.caption(t("stress.ece", before=f"{ece[0]:.1f}", after=f"{ece[1]:.1f}"))
@@ -205,13 +214,18 @@ def _classes(run: Run, found: dict[str, Any]) -> None:
     }  # fmt: skip
     figure = stress_figures.classes_figure(rows, names, words)
     st.plotly_chart(figure, key="stress_classes", config={"displayModeBar": False})
-    if worst := found.get("worst_class"):
+    worst, aimed = found.get("worst_class"), found.get("target_class")
+    if worst and aimed and worst["name"] == aimed["name"] and aimed["beyond_chance"] and not worst["beyond_chance"]:
+        facts = _class_facts(of, aimed)
+        st.caption(t("stress.class_target", name=facts[0], change=facts[1], count=facts[2]))
+        return
+    if worst:
         facts = _class_facts(of, worst)
         if worst["beyond_chance"]:
             st.caption(t("stress.class_worse", name=facts[0], change=facts[1], count=facts[2]))
         else:
             st.caption(t("stress.class_alike", name=facts[0], change=facts[1], count=facts[2]))
-    if aimed := found.get("target_class"):
+    if aimed:
         facts = _class_facts(of, aimed)
         if aimed["beyond_chance"]:
             st.caption(t("stress.target_worse", name=facts[0], change=facts[1], count=facts[2]))

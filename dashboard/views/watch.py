@@ -11,6 +11,7 @@ from core.watch import place
 from core.watch.alerts import Kept, acknowledge, sentence
 from core.words import Words
 from dashboard import data, watch_data
+from dashboard.components.report import reader_zone
 from dashboard.i18n import class_name, language, t
 from dashboard.watch_data import View, Watch
 from dashboard.words import plain, run_title, when
@@ -51,6 +52,9 @@ def _live(watch: Watch) -> None:
 
 
 def _figures(view: View) -> None:
+    if view.images:
+        count = sum(one.acknowledged is None for one in view.alerts)
+        st.markdown(f"**{t('watch.state', when=_when(view.images[-1]['t']), count=count)}**")
     images, flagged, drift = st.columns(3)
     images.metric(t("watch.images"), f"{len(view.images):,}")
     flagged.metric(t("watch.flagged"), f"{len(view.flagged):,}")
@@ -79,9 +83,10 @@ def _alerts(watch: Watch, view: View) -> None:
 
 
 def _facts(one: Kept) -> str:
-    facts = [_when(one.alert.t), one.alert.id, *map(plain, one.alert.files[-3:])]
+    facts = [_when(one.alert.t), *map(plain, one.alert.files[-3:])]
     facts += [t("watch.acknowledged")] if one.acknowledged else []
     facts += [t("watch.sent")] if one.sent else []
+    facts += [t("watch.unsent", why=plain(one.unsent))] if one.unsent else []
     return " · ".join(facts)
 
 
@@ -96,7 +101,7 @@ def _timeline(view: View) -> None:
 
     st.subheader(t("watch.timeline"), anchor=False)
     words = {name: t(f"watch.legend.{name}") for name in ("clean", "flagged", "drift", "score")}
-    figure = timeline(view.images, [one.alert.t for one in view.alerts], view.drifts, words)
+    figure = timeline(view.images, [one.alert.t for one in view.alerts], view.drifts, words, reader_zone() or UTC)
     st.plotly_chart(figure, key="watch_timeline", config={"displayModeBar": False})
     st.caption(t("watch.timeline_text"))
 

@@ -25,7 +25,7 @@ Open = Callable[..., AppTest]
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 FAULT = {"error": "English only", "code": "budget_too_small", "facts": {"count": 5, "classes": 12}}
 SAYS = {
-    "none": {"en": "No fleet yet", "ja": "一括検査はまだありません"},
+    "none": {"en": "No fleet has been scanned yet", "ja": "一括検査の結果はまだありません"},
     "head": {"en": "2 of 4 models show signs", "ja": "4 件のモデルのうち 2 件"},
     "signs": {"en": "Strong signs of a backdoor", "ja": "バックドアの強い兆候"},
     "fault": {"en": "smaller than the 12 classes", "ja": "12 クラスに足りません"},

@@ -14,6 +14,7 @@ from core.explore.place import Job
 from core.files import write_json
 from core.runs.record import Run
 from core.stress import place
+from core.words import Words
 from dashboard.i18n import catalogue
 from tests.dashboard.conftest import words
 
@@ -42,7 +43,7 @@ def figures(run: Run, **more: Any) -> dict[str, Any]:
     """A result as the process would have left it."""
     cell = {
         "corruption": "fog", "strength": 1, "images": 300, "ba_before": 90.0, "ba_after": 84.0, "loss": 6.0,
-        "asr_before": 97.5, "asr_after": 1.5, "ece_before": 5.0, "ece_after": 7.0,
+        "asr_before": 97.5, "asr_after": 1.5, "ece_before": 5.0, "ece_after": 7.0, "chance": 0.001,
     }  # fmt: skip
     row = {"class": 0, "name": "stop", "target": True, "images": 40, "before": 98.0, "after": 80.0}
     pgd = {"epsilon": "8/255", "images": 100, "before": 12.0, "after": 9.0}
@@ -52,7 +53,8 @@ def figures(run: Run, **more: Any) -> dict[str, Any]:
     } | more | {
         "classes": [row], "robustness": [pgd], "mean_loss": 6.0, "worst_class": row | {"beyond_chance": True},
         "confidence": {"before": 95.0, "after": 90.0, "wrong_before": 70.0, "wrong_after": None},
-        "sentence": "Yes, it loses.", "sentence_ja": "はい、低下します。",
+        "sentence": "told when it was made", "worst": cell, "beyond_chance": 1, "mean_asr_before": 97.5,
+        "mean_asr_after": 1.5,
     }  # fmt: skip
 
 
@@ -89,7 +91,10 @@ def test_what_came_of_it_is_shown(open_page: Open, driven: Run, lang: str) -> No
     app = open_page("test_track", lang, run="one")
     assert not app.exception
     told = words(app)
-    assert {"en": "Yes, it loses.", "ja": "はい、低下します。"}[lang] in told
+    fog = Words(lang)("corruption.fog")
+    assert {"en": f"is under {fog} at strength 1", "ja": f"最大は{fog}・強度 1"}[lang] in told
+    assert "told when it was made" not in told, "the sentence is the reader's"
+    assert catalogue(lang)["stress.marked"] in told
     assert catalogue(lang)["stress.trigger_true"] in told
     assert len(app.get("plotly_chart")) == 2
     assert [tile.value.rstrip("\u00a0\u202f %") for tile in app.metric] == ["9.0", "90.0", "–"]
@@ -152,6 +157,7 @@ def test_a_drive_is_watched_and_cannot_be_begun_twice(
 def test_why_a_drive_failed_is_told_without_a_path_of_this_machine(open_page: Open, driven: Run, lang: str) -> None:
     facts = {"path": "/home/somebody/photos", "names": "zero"}
     failure = {"code": "shifted_classes", "message": "/home/somebody", "facts": facts}
+    explored.folder_of(driven).mkdir(exist_ok=True)
     write_json(explored.note_of(driven, place.KIND), {"ended": True, "failure": failure})
     app = open_page("test_track", lang, run="one")
     assert not app.exception

@@ -42,7 +42,7 @@ function jobLine(job) {
 
 /** How far a map can be trusted at a stop, and the live map at the same time; nothing where that is not known. */
 export function trustWords(node, { layouts, texts, terms }, map, stop, frame) {
-  const known = (value) => (value === undefined || value === null ? null : value.toFixed(3));
+  const known = (value) => (value === undefined || value === null ? null : value.toFixed(2));
   const [value, live] = [known(map.trust && map.trust[stop]), map.own ? null : known(layouts[0].trust[frame])];
   node.hidden = value === null;
   if (value !== null) explain(node, fill(live === null ? texts.trust : texts.trust_live, { value, live }), terms);

@@ -7,7 +7,7 @@ import { mixed, themed, withAlpha } from "./theme.js";
 const AIR = 0.07; // around the points, as a share of their spread
 const STRETCH = 1.8; // at most so much wider than high a wide frame draws the map: its axes have no unit
 const LINE = 18; // pixels by which a class's name gives way to another
-const GIVE = [0, -1, 1, -2, 2, -3, 3]; // lines it may give way by, the nearest first
+const GIVE = [0, -1, 1]; // lines it may give way by, the nearest first: further off it would lie on another class
 const DIM = 0.08; // strength of points that are not looked at
 const EDGE_DIM = "rgba(0,0,0,0)";
 const MAP_CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false, showTips: false };
@@ -288,14 +288,16 @@ export class FeatureMap {
     });
   }
 
-  /** A name for each class that has clean points, the largest class first. */
+  /** A name for each class that has clean points, the target first, then the largest class: the first keep their place. */
   #makeNames() {
     const { names } = this.parts;
     const { classes, labels } = this.payload;
     const members = classes.map(() => []);
     for (const k of this.rows[0]) members[labels[k]].push(k);
     this.groups = members.map((ids, label) => ({ label, ids, give: 0 })).filter(({ ids }) => ids.length);
-    this.groups.sort((a, b) => b.ids.length - a.ids.length);
+    const target = targetOf(this.payload);
+    const rank = ({ label, ids }) => (label === target ? Infinity : ids.length);
+    this.groups.sort((a, b) => rank(b) - rank(a));
     for (const group of this.groups) {
       group.node = document.createElement("span");
       group.node.textContent = classes[group.label];

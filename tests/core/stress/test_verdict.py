@@ -31,7 +31,7 @@ def test_the_worst_the_average_and_whether_it_is_chance() -> None:
     assert (told["worst"]["corruption"], told["worst"]["beyond_chance"]) == ("fog", True)
     assert (told["worst_class"]["name"], told["worst_class"]["beyond_chance"]) == ("80", True)
     assert (told["mean_asr_before"], told["mean_asr_after"]) == (80.0, None)
-    assert told["sentence"].startswith("Yes")
+    assert told["sentence"].startswith("In 1 of 3")
     assert "fog at strength 3" in told["sentence"]
     assert "−20.0" in told["sentence"]
     assert "−6.0" in told["sentence"]
@@ -41,7 +41,7 @@ def test_the_worst_the_average_and_whether_it_is_chance() -> None:
 def test_a_loss_that_chance_explains_is_none() -> None:
     told = verdict.judged({"cells": [cell("fog", 3, 1), cell("jpeg", 2, 4)], "classes": [row("stop", 1, 1)]})
     assert told["beyond_chance"] == 0
-    assert told["sentence"].startswith("No")
+    assert told["sentence"].startswith("In none of 2")
     assert not told["worst"]["beyond_chance"]
 
 
