@@ -30,6 +30,7 @@ class ModelFile:
         self._progress = progress
         self._gone = False
         self._scan: Run | None = None
+        self._ordered = ""  # SHA-256 of the file that the last scan was ordered for
         self._load(hashes.of_weights(source.file))
 
     def _load(self, sha256: str) -> None:
@@ -53,10 +54,13 @@ class ModelFile:
             self._gone = True
             return
         self._gone = False
-        before = watcher.model or self.source.recorded
-        watcher.model = now
-        if before and before != now:
-            self._changed(watcher, before, now)
+        known = watcher.past.models.get(self.source.which)
+        before = known or self.source.recorded or now
+        if before != now:
+            if not self._changed(watcher, before, now):
+                return  # not on the disk: it is a change still when the file is looked at again
+        elif known is None:
+            watcher.note({"kind": "known", "which": self.source.which, "model": now})
         elif watcher.past.scan is not None and self._scan is None:
             self._scan = self._unreported(watcher.past.scan)
         self._go_on(wait)
@@ -94,19 +98,26 @@ class ModelFile:
             return {"holds": "none", "doubt": "some", "failed": "strong"}.get(str(result.get("cure")), "unknown")
         return result.get("verdict") or "unknown"
 
-    def _changed(self, watcher: Watcher, before: str, now: str) -> None:
+    def _changed(self, watcher: Watcher, before: str, now: str) -> bool:
+        """Takes up a changed file; whether that is on the log."""
         if now != self.sha256:
             try:
                 self._load(now)
                 watcher.guard = self.guard
             except BadInput as error:
                 watcher.say(f"{error.message} The watch goes on with the model as it was loaded.")
-        try:
-            self._scan = record.create(scan_order(self.source), title=f"{self.source.file.name}, changed")
-        except BadInput as error:
-            watcher.say(f"The changed model cannot be scanned: {error.message}")
+        if self._ordered != now:
+            self._scan = None
+            try:
+                self._scan = record.create(scan_order(self.source), title=f"{self.source.file.name}, changed")
+            except BadInput as error:
+                watcher.say(f"The changed model cannot be scanned: {error.message}")
+            self._ordered = now
         scan = self._scan.id if self._scan else None
-        watcher.note({"kind": "model", "file": self.source.file.name, "before": before, "after": now, "scan": scan})
+        return watcher.note(
+            {"kind": "model", "file": self.source.file.name, "which": self.source.which, "before": before,
+             "after": now, "scan": scan}
+        )  # fmt: skip
 
     @staticmethod
     def _unreported(entry: dict[str, Any]) -> Run | None:

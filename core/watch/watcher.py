@@ -51,7 +51,8 @@ class Watcher:
 
     Args:
         folder: of this inbox (``core.watch.place.inbox_folder``); made if it is not there.
-        model: SHA-256 of the file that the guard's model came from; ``Watcher.model`` is the one last known.
+        model: SHA-256 of the file that the guard's model came from, as it is shown; what it is compared with stands in
+            ``Watcher.past.models``.
         rules: when to ring.
         say: is told one sentence at a time of what went wrong.
         on_alert: is given each alert once it is on the disk.
@@ -82,7 +83,6 @@ class Watcher:
         self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
         self.past = replay(folder, rules)
         self._owed = self.past.missing
-        self.model = self.past.model  # SHA-256 of the model's file, as it was last known
         which = guard.profile.which
         about = {"inbox": str(inbox.path.absolute()), "which": which, "classes": list(guard.profile.classes)}
         write_json(folder / ABOUT, {**about, "model": model, "since": now()})

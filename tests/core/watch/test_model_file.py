@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from core import paths
 from core.runs import record
 from core.runs.record import Run
 from core.watch.inbox import Inbox
+from core.watch.log import Log
 from core.watch.model_file import ModelFile
 from core.watch.place import inbox_folder
 from core.watch.source import source_of
@@ -43,3 +51,64 @@ def test_a_file_that_is_gone_or_no_model_stops_no_watch(run: Run, inbox: Path, t
     model.check(watcher, wait=True)
     assert len(watcher.tally.alerts) == 2  # the same file is not said again
     box.close()
+
+
+OTHER = paths.VICTIMS / "digits-badnets.safetensors"
+
+
+def begun(run: Run, inbox: Path, said: list[str] | None = None) -> tuple[ModelFile, Watcher]:
+    """A watch as it begins: nothing is compared yet."""
+    model, box = ModelFile(source_of(run)), Inbox(inbox)
+    told = [] if said is None else said
+    watcher = Watcher(model.guard, box, inbox_folder(run, inbox), model=model.sha256, say=told.append)
+    return model, watcher
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.supervisor.spawn", lambda run: None)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_change_that_a_killed_watch_did_not_compare_rings_in_the_next(run: Run, inbox: Path) -> None:
+    model, watcher = begun(run, inbox)
+    model.check(watcher)
+    watcher.inbox.close()
+    shutil.copy(OTHER, model.source.file)
+    _, watcher = begun(run, inbox)  # and is killed before it compares
+    watcher.inbox.close()
+    model, watcher = begun(run, inbox)
+    model.check(watcher)
+    assert [alert.rule for alert in watcher.tally.alerts] == ["model"]
+    watcher.inbox.close()
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_change_that_found_the_disk_full_rings_when_there_is_room(
+    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, watcher = begun(run, inbox)
+    model.check(watcher)
+    shutil.copy(OTHER, model.source.file)
+
+    def full(log: Log, added: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "append", full)
+        model.check(watcher)
+    assert watcher.tally.alerts == []
+    model.check(watcher)
+    model.check(watcher)
+    assert [alert.rule for alert in watcher.tally.alerts] == ["model"]
+    assert len([one for one in record.list_runs(recordings=False) if one.spec.scan_only]) == 1
+    watcher.inbox.close()
+
+
+def test_the_runs_other_model_is_no_change(run: Run, inbox: Path) -> None:
+    for which in ("purified", "victim", "purified"):
+        model, box = ModelFile(source_of(run, which)), Inbox(inbox)  # type: ignore[arg-type]
+        watcher = Watcher(model.guard, box, inbox_folder(run, inbox), model=model.sha256)
+        model.check(watcher)
+        assert watcher.tally.alerts == []
+        box.close()
