@@ -31,7 +31,7 @@ class ModelFile:
         self._gone = False
         self._scan: Run | None = None
         self._ordered = ""  # SHA-256 of the file that the last scan was ordered for
-        self._load(hashes.of_weights(source.file))
+        self._load(hashes.fresh_of_weights(source.file))
 
     def _load(self, sha256: str) -> None:
         loaded = load(self.source)
@@ -46,7 +46,7 @@ class ModelFile:
             wait: do the scan now, in this process, and report it.
         """
         try:
-            now = hashes.of_weights(self.source.file)
+            now = hashes.fresh_of_weights(self.source.file)
         except OSError as error:
             if not self._gone:
                 watcher.say(f"The model's file {self.source.file} cannot be read ({error.strerror}); the watch goes on "
