@@ -44,6 +44,8 @@ class Past:
         elif kind == "model":  # a "start" says what was loaded, which nobody has compared yet
             self.models[entry.get("which", "")] = entry["after"]
             self.scan = entry
+        elif kind == "scan" and self.scan is not None:  # it could not be ordered when the change was noticed
+            self.scan = {**self.scan, "scan": entry["scan"]}
         elif kind == "verdict":
             self.scan = None
         return self.alarms.feed(entry)

@@ -137,10 +137,10 @@ class Watcher:
         try:
             self._log.append(stamped)
         except OSError as error:
-            self._fault("log", f"The log of the watch cannot be written ({error.strerror}); what arrives is looked at "
+            self.fault("log", f"The log of the watch cannot be written ({error.strerror}); what arrives is looked at "
                         f"again once there is room in {self.folder}.")  # fmt: skip
             return False
-        self._told.discard("log")
+        self.mended("log")
         for entry in stamped:
             self._owed += self.past.take(entry)
         self._pay()
@@ -153,9 +153,9 @@ class Watcher:
         try:
             self._alerts.append([{**entry, "send": self._sends} for entry in written(self._owed)])
         except OSError as error:
-            self._fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
+            self.fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
             return
-        self._told.discard("alerts")
+        self.mended("alerts")
         paid, self._owed = self._owed, []
         self.tally.alerts += paid
         for alert in paid:
@@ -165,18 +165,22 @@ class Watcher:
         try:
             there = self.inbox.hold()
         except BadInput as error:
-            self._fault("inbox", error.message)
+            self.fault("inbox", error.message)
             return False
         if not there:
-            self._fault("inbox", f"The inbox {self.inbox.path} is gone; the watch goes on when it is back.")
+            self.fault("inbox", f"The inbox {self.inbox.path} is gone; the watch goes on when it is back.")
         else:
-            self._told.discard("inbox")
+            self.mended("inbox")
         return there
 
-    def _fault(self, kind: str, sentence: str) -> None:
+    def fault(self, kind: str, sentence: str) -> None:
+        """Says once that something is wrong, until ``mended``."""
         if kind not in self._told:
             self._told.add(kind)
             self.say(sentence)
+
+    def mended(self, kind: str) -> None:
+        self._told.discard(kind)
 
     def _batch(self, part: list[Arrival]) -> bool:
         """Reads, looks at and writes down a few files; False where the disk is full."""

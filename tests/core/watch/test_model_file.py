@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from core import paths
+from core.errors import BadInput
 from core.runs import record
 from core.runs.record import Run
+from core.victims import card_of
 from core.watch.inbox import Inbox
 from core.watch.log import Log
 from core.watch.model_file import ModelFile
@@ -123,4 +125,64 @@ def test_the_file_is_read_whatever_is_kept_of_its_state(run: Run, inbox: Path, m
     shutil.copy(OTHER, model.source.file)
     model.check(watcher)
     assert [alert.rule for alert in watcher.tally.alerts] == ["model"]
+    watcher.inbox.close()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), BadInput("some", "No room.")])
+@pytest.mark.parametrize(
+    "place", ["core.watch.model_file.record.create", "core.watch.model_file.profile_of", "core.runs.supervisor.spawn"]
+)
+def test_what_fails_with_a_changed_model_ends_no_watch_and_is_tried_again(
+    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
+) -> None:
+    said: list[str] = []
+    begin: list[Run] = []
+    monkeypatch.setattr("core.runs.supervisor.spawn", begin.append)
+    model, watcher = begun(run, inbox, said)
+    old = model.sha256
+    model.check(watcher)
+    shutil.copy(OTHER, model.source.file)
+
+    def fails(*given: Any, **named: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, fails)
+        model.check(watcher)
+        model.check(watcher)
+    assert [alert.rule for alert in watcher.tally.alerts] == ["model"], "it rings whatever else fails"
+    assert len(said) == 1
+    assert "No space left" in said[0] or "No room" in said[0]
+    begin.clear()
+    model.check(watcher)
+    assert model.sha256 == card_of("digits-badnets").sha256 != old
+    assert watcher.guard is model.guard
+    (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
+    assert [one.id for one in begin] == [scan.id]
+    assert watcher.past.scan is not None
+    assert watcher.past.scan["scan"] == scan.id
+    watcher.inbox.close()
+
+
+def test_a_verdict_that_cannot_be_written_is_written_later(
+    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    model, watcher = begun(run, inbox, said)
+    model.check(watcher)
+    model.source.file.write_bytes(b"no weights at all")
+    monkeypatch.setattr("core.runs.supervisor.spawn", lambda scan: None)
+    model.check(watcher)
+    (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
+    scan.update(status="failed")
+
+    def full(log: Log, added: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "append", full)
+        model.report(watcher)
+    model.report(watcher)
+    assert [alert.rule for alert in watcher.tally.alerts] == ["model", "verdict"]
+    assert sum("is failed" in sentence for sentence in said) == 1
     watcher.inbox.close()
