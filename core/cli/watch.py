@@ -84,6 +84,8 @@ def watch(arguments: argparse.Namespace) -> int:
     from core.watch.source import source_of
 
     rules = read_rules(arguments.rules) if arguments.rules else RULES
+    if not rules:
+        _say(f"The list of rules in {arguments.rules} is empty: this watch rings for nothing.")
     source = source_of(run, arguments.which)
     inbox = Inbox(paths.expanded(arguments.inbox))
     folder = place.inbox_folder(run, inbox.path)

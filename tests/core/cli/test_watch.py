@@ -124,3 +124,14 @@ def test_two_watches_on_one_inbox_are_refused(run: Run, inbox: Path, capsys: pyt
     assert main(["watch", str(run.folder), "--inbox", str(inbox), "--once"]) == BAD_INPUT
     assert "is being watched already" in capsys.readouterr().err
     other.close()
+
+
+def test_an_empty_list_of_rules_is_said(
+    run: Run, inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text("[]")
+    assert main(["watch", str(run.folder), "--inbox", str(inbox), "--once", "--json", "--rules", str(rules)]) == DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out.splitlines()[-1])["alerts"] == []
+    assert "rings for nothing" in told.err
