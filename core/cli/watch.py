@@ -57,8 +57,8 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--send", metavar="URL", help="send alerts there, by apprise; nothing is sent without")
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
-    command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end")
-    command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end")
+    command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end; of --inbox if given")
+    command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
     add_json(command)
 
 
@@ -76,7 +76,7 @@ def watch(arguments: argparse.Namespace) -> int:
     """Watches, or lists or acknowledges alerts."""
     run = find(arguments.run)
     if arguments.acknowledge is not None:
-        return _acknowledge(run, arguments.acknowledge)
+        return _acknowledge(run, arguments)
     if arguments.alerts:
         return _list(run, arguments)
     if arguments.inbox is None:
@@ -209,7 +209,8 @@ def _summary(watcher: Watcher, words: Words) -> str:
 
 def _list(run: Run, arguments: argparse.Namespace) -> int:
     words, rows, found = Words(arguments.language), [], []
-    for folder in place.watched_inboxes(run):
+    folders = _asked(run, arguments.inbox)
+    for folder in folders:
         about = place.about(folder)
         for one in kept(folder / place.ALERTS).values():
             text = sentence(one.alert, words, _named(run, words, about.get("classes") or ()))
@@ -218,19 +219,39 @@ def _list(run: Run, arguments: argparse.Namespace) -> int:
             state = "acknowledged" if one.acknowledged else "open"
             if one.send:
                 state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
-            rows.append([one.alert.id, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t)), state, text])
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t))
+            rows.append([one.alert.id, when, state, text, *([str(about.get("inbox"))] if len(folders) > 1 else [])])
     if arguments.json:
         print(strict_json({"alerts": found}))
     else:
-        print(table(["alert", "when", "state", "what"], rows) if rows else "No alerts yet.")
+        head = ["alert", "when", "state", "what", *(["inbox"] if len(folders) > 1 else [])]
+        print(table(head, rows) if rows else "No alerts yet.")
     return DONE
 
 
-def _acknowledge(run: Run, name: str) -> int:
-    for folder in place.watched_inboxes(run):
-        if acknowledge(folder / place.ALERTS, name, time.time()):
-            print(f"Acknowledged {name}.")
-            return DONE
+def _asked(run: Run, inbox: Path | None) -> list[Path]:
+    """The folders of the inboxes that are spoken of: all that were watched, or the one that is named."""
+    folders = place.watched_inboxes(run)
+    if inbox is None:
+        return folders
+    wanted = place.inbox_folder(run, paths.expanded(inbox))
+    return [folder for folder in folders if folder == wanted]
+
+
+def _acknowledge(run: Run, arguments: argparse.Namespace) -> int:
+    name = arguments.acknowledge
+    having = [folder for folder in _asked(run, arguments.inbox) if name in kept(folder / place.ALERTS)]
+    if len(having) > 1:
+        inboxes = ", ".join(str(place.about(folder).get("inbox")) for folder in having)
+        raise BadInput(
+            "alert_in_several_inboxes",
+            f"The run {run.id} has an alert {name} in each of several inboxes ({inboxes}); name one with --inbox DIR.",
+            run=run.id, alert=name, inboxes=inboxes,
+        )  # fmt: skip
+    for folder in having:
+        acknowledge(folder / place.ALERTS, name, time.time())
+        print(f"Acknowledged {name}.")
+        return DONE
     raise BadInput(
         "no_such_alert", f"The run {run.id} has no alert {name}; list them with --alerts.", run=run.id, alert=name
     )
