@@ -16,6 +16,7 @@ from core.errors import BadInput
 from core.files import write_atomic, write_json
 
 FORMAT = 1
+PICTURES = ("brightness", "contrast", "sharpness")  # figures of an image, in order (``core.watch.pictures``)
 _STATE = "state."
 
 

@@ -7,11 +7,15 @@ import torch
 
 from core import paths
 from core.data.budget import clean_budget
+from core.data.imageset import as_float
 from core.errors import BadInput
 from core.runs import hashes, record
 from core.runs.record import Run
+from core.victims import card_of, load_victim
 from core.watch.place import profile_path
 from core.watch.source import load, profile_of, scan_order, source_of
+from tests.core.models.onnx.graphs import small, written
+from tests.core.watch.conftest import finished
 from tests.core.whole_runs import SPEC
 
 
@@ -74,3 +78,30 @@ def test_a_scan_of_the_file_is_told_network_and_scaling(run: Run) -> None:
     assert order.scan_only
     assert order.weights == str(run.folder / "model.safetensors")
     assert (order.arch, order.normalize) == ("small", "0.3,0.3,0.3/0.35,0.35,0.35")
+
+
+def test_the_models_of_an_onnx_run_are_the_graphs_that_it_read_and_handed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nets = {name: load_victim(name) for name in ("digits-badnets", "digits-blended")}
+    run = finished(tmp_path, monkeypatch)
+    (run.folder / "model.safetensors").unlink()
+    theirs, ours = tmp_path / "theirs.onnx", run.folder / "model.onnx"
+    for path, victim in zip((theirs, ours), nets.values(), strict=True):
+        written(small(victim.net, shape=(1, 3, 16, 16)), path)  # type: ignore[arg-type]
+    card = card_of("digits-badnets")
+    scaling = "/".join(",".join(map(str, part)) for part in (card.mean, card.std))
+    spec = run.data["spec"] | {"victim": None, "weights": str(theirs)}
+    result = run.data["result"] | {"arch": "onnx", "normalize": scaling}
+    run.update(spec=spec, result=result, outputs={ours.name: hashes.of_file(ours)})
+    source = source_of(run)
+    assert (source.which, source.file, source.second) == ("purified", ours, theirs)
+    loaded = load(source)
+    scan = scan_order(source)
+    scan.validate()
+    assert (scan.arch, scan.normalize) == ("onnx", scaling)
+    assert loaded.watched.second is not None
+    for model, victim in zip((loaded.watched.second, loaded.watched.model), nets.values(), strict=True):
+        victim.precision = model.precision = torch.float32
+        with torch.inference_mode():
+            torch.testing.assert_close(model(as_float(loaded.images)), victim.eval()(as_float(loaded.images)))
