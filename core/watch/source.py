@@ -37,12 +37,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``watched``: the models, on the run's device. ``images``, ``labels``: the clean budget, uint8 and int64."""
+    """``watched``: the models, on the run's device. ``images``, ``labels``: the clean budget, uint8 and int64.
+    ``bits``: as ``ImageSet.bits``."""
 
     watched: Watched
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    bits: int | None
 
 
 def source_of(run: Run, wish: Which | None = None) -> Source:
@@ -119,7 +121,7 @@ def load(source: Source) -> Loaded:
             one.to(device).eval().precision = precision(device)  # as in the run
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     names = run.data.get("classes") or images.class_names
-    return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names))
+    return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names), images.bits)
 
 
 def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Progress | None = None) -> Profile:
@@ -146,7 +148,7 @@ def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Prog
     require_room(path.parent)
     profile = fit_profile(
         loaded.watched, loaded.images, loaded.labels, loaded.classes, which=source.which, model_sha256=model_sha256,
-        second_sha256=second, seed=source.run.spec.seed, progress=progress,
+        second_sha256=second, seed=source.run.spec.seed, bits=loaded.bits, progress=progress,
     )  # fmt: skip
     write_profile(path, profile)
     return profile

@@ -186,9 +186,10 @@ class Watcher:
         """Reads, looks at and writes down a few files; False where the disk is full."""
         entries: list[dict[str, Any]] = []
         good: list[tuple[Arrival, np.ndarray]] = []
+        profile = self.guard.profile
         for arrival in part:
             try:
-                good.append((arrival, self.inbox.read(arrival, self.guard.profile.size)))
+                good.append((arrival, self.inbox.read(arrival, profile.size, profile.bits)))
             except BadInput as error:
                 entries += self._unread(arrival, error)
         if good:
