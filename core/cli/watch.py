@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.watch.sending import Sender
     from core.watch.watcher import Watcher
 
+LATEST = 100  # flagged images, broken files and alerts that a watch without an end lists when it ends after all
 PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
 
 
@@ -106,7 +107,15 @@ def watch(arguments: argparse.Namespace) -> int:
             sender.offer(alert.id, _title(run, alert), "\n".join([text, *alert.files]))
 
     watcher = Watcher(
-        model.guard, inbox, folder, model=model.sha256, rules=rules, say=_say, on_alert=ring, sends=sender is not None
+        model.guard,
+        inbox,
+        folder,
+        model=model.sha256,
+        rules=rules,
+        say=_say,
+        on_alert=ring,
+        sends=sender is not None,
+        most=None if arguments.once else LATEST,
     )
     if sender:
         _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
@@ -182,9 +191,10 @@ def _result(watcher: Watcher, model: ModelFile, folder: Path) -> dict[str, Any]:
     english = Words("en")
     alerts = [{**asdict(one), "sentence": sentence(one, english, profile.classes)} for one in tally.alerts]
     return {
-        "images": tally.images, "flagged": tally.flagged, "alerts": alerts,
+        "images": tally.images, "flagged": list(tally.flagged), "alerts": alerts,
+        "counts": {name: tally.counts[name] for name in ("flagged", "unreadable", "alerts")},
         "drift": {name: asdict(shift) for name, shift in tally.drift.items()},
-        "unreadable": tally.unreadable, "waiting": tally.waiting, "model": profile.which,
+        "unreadable": list(tally.unreadable), "waiting": tally.waiting, "model": profile.which,
         "file": str(model.source.file), "sha256": model.sha256,
         "detectors": list(profile.detectors), "rate": profile.rate, "out": str(folder),
     }  # fmt: skip
@@ -196,13 +206,14 @@ def _summary(watcher: Watcher, words: Words) -> str:
     rows = [[one["file"], f"{one['score']:.2f}", one["why"], classes[one["answer"]]] for one in tally.flagged]
     lines = [table(["flagged", "score", "why", "answered as"], rows)] if rows else []
     moved = [name for name, shift in tally.drift.items() if shift.drifted]
+    last = f" (the last {len(rows)} are listed)" if len(rows) < tally.counts["flagged"] else ""
     if tally.drift:
         lines.append(f"Drifted: {', '.join(moved) or 'nothing'}.")
     if tally.waiting:
         lines.append(f"{tally.waiting} files are still being written; they are looked at next time.")
     lines.append(
-        f"{tally.images:,} images looked at, {len(tally.flagged)} flagged, {len(tally.unreadable)} files could not be "
-        f"read, {len(tally.alerts)} alerts."
+        f"{tally.images:,} images looked at, {tally.counts['flagged']} flagged{last}, "
+        f"{tally.counts['unreadable']} files could not be read, {tally.counts['alerts']} alerts."
     )
     return "\n".join(lines)
 

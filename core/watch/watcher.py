@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -36,14 +37,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Tally:
-    """What this watch has come to since it began."""
+    """What this watch has come to since it began.
 
+    ``counts``: how many were "flagged", "unreadable" or "alerts"; the lists of the same names hold the last ``most`` of
+    each, or all if it is None: a watch may go on for a year.
+    """
+
+    most: int | None = None
     images: int = 0
-    flagged: list[dict[str, Any]] = field(default_factory=list)
-    unreadable: list[dict[str, str]] = field(default_factory=list)
     waiting: int = 0
-    alerts: list[Alert] = field(default_factory=list)
     drift: dict[str, Shift] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.flagged: deque[dict[str, Any]] = deque(maxlen=self.most)
+        self.unreadable: deque[dict[str, str]] = deque(maxlen=self.most)
+        self.alerts: deque[Alert] = deque(maxlen=self.most)
 
 
 class Watcher:
@@ -57,6 +66,7 @@ class Watcher:
         say: is told one sentence at a time of what went wrong.
         on_alert: is given each alert once it is on the disk.
         sends: whether alerts are to be sent; noted with each.
+        most: flagged images, unreadable files and alerts that the tally lists; all by default.
         clock: seconds since 1970.
 
     Raises:
@@ -74,10 +84,11 @@ class Watcher:
         say: Say = lambda sentence: None,
         on_alert: Callable[[Alert], None] = lambda alert: None,
         sends: bool = False,
+        most: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.guard, self.inbox, self.folder = guard, inbox, folder
-        self.tally = Tally()
+        self.tally = Tally(most)
         self.say, self._on_alert, self._sends, self._clock = say, on_alert, sends, clock
         self._told: set[str] = set()  # faults that last, told once
         self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
@@ -158,6 +169,7 @@ class Watcher:
         self.mended("alerts")
         paid, self._owed = self._owed, []
         self.tally.alerts += paid
+        self.tally.counts["alerts"] += len(paid)
         for alert in paid:
             self._on_alert(alert)
 
@@ -200,11 +212,13 @@ class Watcher:
             return False
         for entry in entries:
             if entry["kind"] == "unreadable":
+                self.tally.counts["unreadable"] += 1
                 self.tally.unreadable.append({"file": entry["file"], "why": entry["why"]})
                 self.say(entry["why"])
                 continue
             self.tally.images += 1
             if entry["flagged"]:
+                self.tally.counts["flagged"] += 1
                 self.tally.flagged.append({name: entry[name] for name in ("file", "score", "why", "answer")})
         return True
 

@@ -30,7 +30,7 @@ def test_a_file_that_is_gone_or_no_model_stops_no_watch(run: Run, inbox: Path, t
     watcher = Watcher(model.guard, box, inbox_folder(run, inbox), model=model.sha256, say=said.append)
     model.check(watcher, wait=True)
     assert said == []
-    assert watcher.tally.alerts == []
+    assert not watcher.tally.alerts
 
     model.source.file.unlink()
     model.check(watcher)
@@ -99,7 +99,7 @@ def test_a_change_that_found_the_disk_full_rings_when_there_is_room(
     with monkeypatch.context() as patch:
         patch.setattr(Log, "append", full)
         model.check(watcher)
-    assert watcher.tally.alerts == []
+    assert not watcher.tally.alerts
     model.check(watcher)
     model.check(watcher)
     assert [alert.rule for alert in watcher.tally.alerts] == ["model"]
@@ -112,7 +112,7 @@ def test_the_runs_other_model_is_no_change(run: Run, inbox: Path) -> None:
         model, box = ModelFile(source_of(run, which)), Inbox(inbox)  # type: ignore[arg-type]
         watcher = Watcher(model.guard, box, inbox_folder(run, inbox), model=model.sha256)
         model.check(watcher)
-        assert watcher.tally.alerts == []
+        assert not watcher.tally.alerts
         box.close()
 
 
