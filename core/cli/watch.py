@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from core.watch.watcher import Watcher
 
 LATEST = 100  # flagged images, broken files and alerts that a watch without an end lists when it ends after all
+SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
 PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
 
 
@@ -35,7 +37,8 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         "examples:\n"
         "  python -m core watch last --inbox camera/ --once          look at what is there, and end\n"
         "  python -m core watch signs-badnets --inbox camera/        until Ctrl-C\n"
-        "  python -m core watch last --inbox camera/ --send mailto://user:password@example.org\n"
+        "  read -rs DISSOLVE_SEND && export DISSOLVE_SEND            mailto://user:password@example.org, not shown\n"
+        "  python -m core watch last --inbox camera/                 sends alerts there\n"
         "  python -m core watch last --alerts                        the alerts so far\n"
         "  python -m core watch last --acknowledge 41-alike\n"
         "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
@@ -56,7 +59,11 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rules", type=Path, metavar="FILE", help="when to ring: a JSON list (what, threshold, window, quiet)"
     )
-    command.add_argument("--send", metavar="URL", help="send alerts there, by apprise; nothing is sent without")
+    command.add_argument(
+        "--send", metavar="URL",
+        help="send alerts there, by apprise, else to $DISSOLVE_SEND; nothing is sent without either. A password in an "
+        "argument is seen by every user of the machine and kept in the shell's history: use the variable"
+    )  # fmt: skip
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
     command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end; of --inbox if given")
     command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
@@ -91,7 +98,7 @@ def watch(arguments: argparse.Namespace) -> int:
     inbox = Inbox(paths.expanded(arguments.inbox))
     folder = place.inbox_folder(run, inbox.path)
     require_room(folder)
-    sender = _sender(arguments.send, folder)
+    sender = _sender(arguments.send or os.environ.get(SEND) or None, folder)
     from core.watch.model_file import ModelFile  # torch from here on
 
     words = Words(arguments.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from core.cli.options import BAD_INPUT, DONE
 from core.cli.parser import main
+from core.cli.watch import watch_arguments
 from core.data import load
 from core.data.imageset import as_float
 from core.events import Event, Finished
@@ -23,6 +25,7 @@ from core.watch import place
 from core.watch.alerts import Alert, written
 from core.watch.inbox import Inbox
 from core.watch.log import Log
+from core.watch.sending import Notify
 from tests.core.cli.made_up import RESULT, use
 from tests.core.watch.conftest import finished, put
 
@@ -170,3 +173,32 @@ def test_an_alert_is_sought_in_the_inbox_that_is_named(
     assert main(["watch", str(run.folder), "--acknowledge", "9-drift", "--inbox", str(first)]) == BAD_INPUT
     assert main(["watch", str(run.folder), "--alerts"]) == DONE
     assert str(second) in capsys.readouterr().out
+
+
+def test_where_alerts_go_is_taken_from_the_environment_and_from_the_argument_first(
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def notifier(url: str) -> Notify:
+        asked.append(url)
+        return lambda title, text: True
+
+    monkeypatch.setattr("core.watch.sending.notifier", notifier)
+    given = [str(run.folder), "--inbox", str(inbox), "--victim"]
+    watched(capsys, *given)
+    assert asked == []
+    monkeypatch.setenv("DISSOLVE_SEND", "json://from.the.environment")
+    watched(capsys, *given)
+    watched(capsys, *given, "--send", "json://from.the.argument")
+    assert asked == ["json://from.the.environment", "json://from.the.argument"]
+    monkeypatch.setenv("DISSOLVE_SEND", "")
+    watched(capsys, *given)
+    assert len(asked) == 2
+
+
+def test_no_example_shows_a_password_in_an_argument() -> None:
+    command = argparse.ArgumentParser()
+    watch_arguments(command)
+    assert "DISSOLVE_SEND" in str(command.epilog)
+    assert not any("python -m core" in line and "://" in line for line in str(command.epilog).splitlines())
