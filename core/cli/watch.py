@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from core.watch.sending import Sender
     from core.watch.watcher import Watcher
 
+LATEST = 100  # flagged images, broken files and alerts that a watch without an end lists when it ends after all
+SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
 PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
 
 
@@ -34,7 +37,8 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         "examples:\n"
         "  python -m core watch last --inbox camera/ --once          look at what is there, and end\n"
         "  python -m core watch signs-badnets --inbox camera/        until Ctrl-C\n"
-        "  python -m core watch last --inbox camera/ --send mailto://user:password@example.org\n"
+        "  read -rs DISSOLVE_SEND && export DISSOLVE_SEND            mailto://user:password@example.org, not shown\n"
+        "  python -m core watch last --inbox camera/                 sends alerts there\n"
         "  python -m core watch last --alerts                        the alerts so far\n"
         "  python -m core watch last --acknowledge 41-alike\n"
         "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
@@ -55,10 +59,14 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rules", type=Path, metavar="FILE", help="when to ring: a JSON list (what, threshold, window, quiet)"
     )
-    command.add_argument("--send", metavar="URL", help="send alerts there, by apprise; nothing is sent without")
+    command.add_argument(
+        "--send", metavar="URL",
+        help="send alerts there, by apprise, else to $DISSOLVE_SEND; nothing is sent without either. A password in an "
+        "argument is seen by every user of the machine and kept in the shell's history: use the variable"
+    )  # fmt: skip
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
-    command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end")
-    command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end")
+    command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end; of --inbox if given")
+    command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
     add_json(command)
 
 
@@ -76,7 +84,7 @@ def watch(arguments: argparse.Namespace) -> int:
     """Watches, or lists or acknowledges alerts."""
     run = find(arguments.run)
     if arguments.acknowledge is not None:
-        return _acknowledge(run, arguments.acknowledge)
+        return _acknowledge(run, arguments)
     if arguments.alerts:
         return _list(run, arguments)
     if arguments.inbox is None:
@@ -84,11 +92,13 @@ def watch(arguments: argparse.Namespace) -> int:
     from core.watch.source import source_of
 
     rules = read_rules(arguments.rules) if arguments.rules else RULES
+    if not rules:
+        _say(f"The list of rules in {arguments.rules} is empty: this watch rings for nothing.")
     source = source_of(run, arguments.which)
     inbox = Inbox(paths.expanded(arguments.inbox))
     folder = place.inbox_folder(run, inbox.path)
     require_room(folder)
-    sender = _sender(arguments.send, folder)
+    sender = _sender(arguments.send or os.environ.get(SEND) or None, folder)
     from core.watch.model_file import ModelFile  # torch from here on
 
     words = Words(arguments.language)
@@ -104,7 +114,15 @@ def watch(arguments: argparse.Namespace) -> int:
             sender.offer(alert.id, _title(run, alert), "\n".join([text, *alert.files]))
 
     watcher = Watcher(
-        model.guard, inbox, folder, model=model.sha256, rules=rules, say=_say, on_alert=ring, sends=sender is not None
+        model.guard,
+        inbox,
+        folder,
+        model=model.sha256,
+        rules=rules,
+        say=_say,
+        on_alert=ring,
+        sends=sender is not None,
+        most=None if arguments.once else LATEST,
     )
     if sender:
         _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
@@ -180,9 +198,10 @@ def _result(watcher: Watcher, model: ModelFile, folder: Path) -> dict[str, Any]:
     english = Words("en")
     alerts = [{**asdict(one), "sentence": sentence(one, english, profile.classes)} for one in tally.alerts]
     return {
-        "images": tally.images, "flagged": tally.flagged, "alerts": alerts,
+        "images": tally.images, "flagged": list(tally.flagged), "alerts": alerts,
+        "counts": {name: tally.counts[name] for name in ("flagged", "unreadable", "alerts")},
         "drift": {name: asdict(shift) for name, shift in tally.drift.items()},
-        "unreadable": tally.unreadable, "waiting": tally.waiting, "model": profile.which,
+        "unreadable": list(tally.unreadable), "waiting": tally.waiting, "model": profile.which,
         "file": str(model.source.file), "sha256": model.sha256,
         "detectors": list(profile.detectors), "rate": profile.rate, "out": str(folder),
     }  # fmt: skip
@@ -194,20 +213,22 @@ def _summary(watcher: Watcher, words: Words) -> str:
     rows = [[one["file"], f"{one['score']:.2f}", one["why"], classes[one["answer"]]] for one in tally.flagged]
     lines = [table(["flagged", "score", "why", "answered as"], rows)] if rows else []
     moved = [name for name, shift in tally.drift.items() if shift.drifted]
+    last = f" (the last {len(rows)} are listed)" if len(rows) < tally.counts["flagged"] else ""
     if tally.drift:
         lines.append(f"Drifted: {', '.join(moved) or 'nothing'}.")
     if tally.waiting:
         lines.append(f"{tally.waiting} files are still being written; they are looked at next time.")
     lines.append(
-        f"{tally.images:,} images looked at, {len(tally.flagged)} flagged, {len(tally.unreadable)} files could not be "
-        f"read, {len(tally.alerts)} alerts."
+        f"{tally.images:,} images looked at, {tally.counts['flagged']} flagged{last}, "
+        f"{tally.counts['unreadable']} files could not be read, {tally.counts['alerts']} alerts."
     )
     return "\n".join(lines)
 
 
 def _list(run: Run, arguments: argparse.Namespace) -> int:
     words, rows, found = Words(arguments.language), [], []
-    for folder in place.watched_inboxes(run):
+    folders = _asked(run, arguments.inbox)
+    for folder in folders:
         about = place.about(folder)
         for one in kept(folder / place.ALERTS).values():
             text = sentence(one.alert, words, _named(run, words, about.get("classes") or ()))
@@ -216,19 +237,39 @@ def _list(run: Run, arguments: argparse.Namespace) -> int:
             state = "acknowledged" if one.acknowledged else "open"
             if one.send:
                 state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
-            rows.append([one.alert.id, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t)), state, text])
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t))
+            rows.append([one.alert.id, when, state, text, *([str(about.get("inbox"))] if len(folders) > 1 else [])])
     if arguments.json:
         print(strict_json({"alerts": found}))
     else:
-        print(table(["alert", "when", "state", "what"], rows) if rows else "No alerts yet.")
+        head = ["alert", "when", "state", "what", *(["inbox"] if len(folders) > 1 else [])]
+        print(table(head, rows) if rows else "No alerts yet.")
     return DONE
 
 
-def _acknowledge(run: Run, name: str) -> int:
-    for folder in place.watched_inboxes(run):
-        if acknowledge(folder / place.ALERTS, name, time.time()):
-            print(f"Acknowledged {name}.")
-            return DONE
+def _asked(run: Run, inbox: Path | None) -> list[Path]:
+    """The folders of the inboxes that are spoken of: all that were watched, or the one that is named."""
+    folders = place.watched_inboxes(run)
+    if inbox is None:
+        return folders
+    wanted = place.inbox_folder(run, paths.expanded(inbox))
+    return [folder for folder in folders if folder == wanted]
+
+
+def _acknowledge(run: Run, arguments: argparse.Namespace) -> int:
+    name = arguments.acknowledge
+    having = [folder for folder in _asked(run, arguments.inbox) if name in kept(folder / place.ALERTS)]
+    if len(having) > 1:
+        inboxes = ", ".join(str(place.about(folder).get("inbox")) for folder in having)
+        raise BadInput(
+            "alert_in_several_inboxes",
+            f"The run {run.id} has an alert {name} in each of several inboxes ({inboxes}); name one with --inbox DIR.",
+            run=run.id, alert=name, inboxes=inboxes,
+        )  # fmt: skip
+    for folder in having:
+        acknowledge(folder / place.ALERTS, name, time.time())
+        print(f"Acknowledged {name}.")
+        return DONE
     raise BadInput(
         "no_such_alert", f"The run {run.id} has no alert {name}; list them with --alerts.", run=run.id, alert=name
     )

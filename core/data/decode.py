@@ -76,11 +76,13 @@ def decode(
     resize: tuple[int, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
     seen: Seen | None = None,
+    bits: int | None = None,
 ) -> np.ndarray:
     """All files as uint8 RGB, (n, height, width, 3); grey, palette and transparent pictures become RGB.
 
     Pictures are turned as their EXIF data says. Grey ones of 16 bits a pixel are taken for the fewest bits of
-    ``DEPTHS`` that hold the values of all of them: cameras write 12 bits into 16.
+    ``DEPTHS`` that hold the values of all of them: cameras write 12 bits into 16. A picture that comes later has to be
+    read as those of its set were, so that a dark one is not taken for one of fewer bits.
 
     Args:
         files: at least one.
@@ -88,12 +90,14 @@ def decode(
         resize: (height, width) that every picture is brought to; without it all must have the same size.
         progress: called with (files read, files in all).
         seen: is told what was met.
+        bits: of grey pictures of 16 bits, where that is known of their set (``ImageSet.bits``).
 
     Raises:
         BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes``, ``image_set_too_large``,
             ``image_of_fractions`` or ``colours_too_dark``.
     """
     seen = Seen() if seen is None else seen
+    seen.bits = bits or seen.bits
     height, width = resize or _read(files[0], None, Seen()).shape[:2]
     check_set_size(len(files), height, width, name)
     out = np.empty((len(files), height, width, 3), np.uint8)
@@ -121,7 +125,7 @@ def decode(
             "them as 8-bit pictures.",
             name=name,
         )
-    if seen.deep:
+    if seen.deep and bits is None:
         seen.bits = next(bits for bits in DEPTHS if max(seen.most) < 1 << bits)
         for position in seen.deep if seen.bits < 16 else ():
             out[position] = _read(files[position], resize, Seen(bits=seen.bits))

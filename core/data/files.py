@@ -88,6 +88,7 @@ def load_folder(path: Path, seed: int = 0, progress: Progress | None = None) -> 
         notes=tuple(_notes(found, seen)),
         files=tuple(files),
         places=(train, test) if len(found.parts) == 1 else None,
+        bits=seen.bits if seen.deep else None,
     )
 
 

@@ -25,6 +25,7 @@ class ImageSet:
         notes: what was left out or changed as the user's own files were read.
         files: of a folder, the file of each image in the order they were listed: training images first, or, where
             ``places`` is given, as it counts them.
+        bits: that the values of its grey pictures of 16 bits were taken for; None where it has no such pictures.
         places: of a set that came without a test part, which image of the whole set each one of train and of test is.
     """
 
@@ -40,6 +41,7 @@ class ImageSet:
     notes: tuple[Found, ...] = ()
     files: tuple[Path, ...] = ()
     places: tuple[Tensor, Tensor] | None = None
+    bits: int | None = None
 
     @property
     def num_classes(self) -> int:

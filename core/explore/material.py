@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from core.compute.device import choose as choose_device
 from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet, as_float
+from core.engine.purified import purified
 from core.engine.subject import Subject, load_subject
 from core.errors import BadInput
 from core.models.classifier import Classifier
@@ -68,25 +69,11 @@ def material(run: Run) -> Material:
             path=spec.images, run=run.id,
         )  # fmt: skip
     subject = load_subject(spec, images)
-    after = purified(run, images, subject)
+    after = purified(run, images)
     models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
     for model in models:
         model.precision = precision(device)  # as in the run
     return Material(tuple(models), samples, images, trigger_of(run, subject, device), device)
-
-
-def purified(run: Run, images: ImageSet, subject: Subject) -> Classifier | None:
-    """The purified model, on the CPU, if its weights are kept; they are so under the names that the victim's had."""
-    path = hashes.purified_file(run)
-    if not path.exists():
-        return None
-    from core.models.weights import classifier, read_weights
-
-    if subject.card:
-        card = subject.card
-        return classifier(read_weights(path), card.arch, card.classes, card.mean, card.std)
-    arch = None if run.spec.model_class else subject.arch
-    return load_subject(replace(run.spec, weights=str(path), arch=arch, normalize=subject.normalize), images).model
 
 
 def trigger_of(run: Run, subject: Subject, device: torch.device) -> Trigger:

@@ -48,7 +48,7 @@ def place_picture(run: Run, settings: Settled, file: Path, report: Report) -> Pl
         raise BadInput("map_first", f"The map {settings.key} of the run {run.id} was not drawn yet.", map=settings.key)
     stuff = material(run)
     size = stuff.images.x_test.shape[2], stuff.images.x_test.shape[3]
-    picture = as_float(torch.from_numpy(decode([file], file.name, size)).permute(0, 3, 1, 2))
+    picture = as_float(torch.from_numpy(decode([file], file.name, size, bits=stuff.images.bits)).permute(0, 3, 1, 2))
     coords, answers, confidence = [], [], []
     for number, (model, features) in enumerate(zip(stuff.models, base.features, strict=True)):
         report("place", number, len(stuff.models))

@@ -37,7 +37,8 @@ def of_file(path: Path | str) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return _hash(*_stamp(Path(path)))
+    path = Path(path)
+    return _hash(*_stamp(path), path.stat().st_ctime_ns)
 
 
 def of_weights(path: Path | str) -> str:
@@ -50,6 +51,20 @@ def of_weights(path: Path | str) -> str:
     if not parts:
         return of_file(path)
     return hashlib.sha256("".join(of_file(part) for part in (path, *parts)).encode()).hexdigest()
+
+
+def fresh_of_weights(path: Path | str) -> str:
+    """As ``of_weights``, from all bytes as they are now: for a watch, since times and sizes are easily made the same.
+
+    Raises:
+        OSError: one of the files cannot be read.
+    """
+    path = Path(path)
+    found = []
+    for part in (path, *shards(path)):
+        part.stat()
+        found.append(_content(part).hex())
+    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 def of_images(path: Path | str) -> str:
@@ -292,5 +307,6 @@ def _content(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _hash(path: str, size: int, changed: int, number: int) -> str:
+def _hash(path: str, size: int, changed: int, number: int, touched: int) -> str:
+    """``touched``: the time of any change of the file or of what is noted of it (ctime), which nobody can set back."""
     return _content(Path(path)).hex()

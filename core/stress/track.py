@@ -17,9 +17,9 @@ from core.compute.device import choose as choose_device
 from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet, as_float
+from core.engine.purified import purified
 from core.engine.subject import load_subject
 from core.errors import BadInput
-from core.explore.material import purified
 from core.jobs.note import Report
 from core.models.classifier import Classifier
 from core.models.fold import folded
@@ -168,7 +168,7 @@ def load_car(run: Run) -> Car:
     images = load(spec.images)
     names = [str(name) for name in run.data.get("classes") or images.class_names]
     subject = load_subject(spec, images)
-    after = purified(run, images, subject)
+    after = purified(run, images)
     assert after is not None  # by require_drivable
     models = []
     for model in (subject.model, after):

@@ -7,6 +7,7 @@ between writing the log and writing an alert writes that alert when it reads the
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from core.watch.log import Log, entries
 from core.words import Words
 
 What = Literal["alike", "flagged", "drift", "model", "verdict", "unreadable"]
+COUNTING = ("alike", "flagged", "unreadable")  # rules with a threshold and a window
 SHOWN = 20  # images that an alert names
 
 
@@ -65,25 +67,51 @@ class Alert:
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """Rules from a JSON list of objects with the fields of ``Rule``.
+    """Rules from a JSON list of objects with the fields of ``Rule``; the list may be empty, and nothing rings then.
 
     Raises:
-        BadInput: ``bad_rules``.
+        BadInput: ``bad_rules``; ``bad_rule_count``, ``bad_rule_window``, ``bad_rule_quiet``.
     """
     try:
-        found = tuple(Rule(**entry) for entry in json.loads(path.read_bytes()))
+        listed = json.loads(path.read_bytes())
+        if not isinstance(listed, list):
+            raise ValueError("it is no list")
+        found = tuple(Rule(**entry) for entry in listed)
         for rule in found:
-            numbers = (rule.threshold, rule.window, rule.quiet)
-            if rule.what not in get_args(What) or not all(isinstance(n, (int, float)) and n >= 0 for n in numbers):
-                raise ValueError(f"{rule} is none")
-        return found
-    except (OSError, ValueError, TypeError) as error:
+            if rule.what not in get_args(What):
+                raise ValueError(f"there is no {rule.what!r} to ring for")
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BadInput(
             "bad_rules",
             f"The rules in {path} cannot be used ({error}); write a list of objects with what "
             f"({', '.join(get_args(What))}), threshold, window and quiet.",
             path=str(path), reason=str(error),
         ) from None  # fmt: skip
+    for number, rule in enumerate(found, 1):
+        _check(path, number, rule)
+    return found
+
+
+def _check(path: Path, number: int, rule: Rule) -> None:
+    start = f"Rule {number} ({rule.what}) in {path}"
+    for field_name, value in (("threshold", rule.threshold), ("window", rule.window)):
+        if type(value) is not int or value < 1:  # True is an int to Python
+            raise BadInput(
+                "bad_rule_count", f"{start} has {value!r} as its {field_name}; give a whole number from 1 up.",
+                field=field_name, value=repr(value), path=str(path), number=number, what=rule.what,
+            )  # fmt: skip
+    if rule.what in COUNTING and rule.threshold > rule.window:
+        raise BadInput(
+            "bad_rule_window",
+            f"{start} asks for {rule.threshold} within {rule.window} images, which cannot be; give a window as large "
+            "as the threshold at least.",
+            threshold=rule.threshold, window=rule.window, path=str(path), number=number, what=rule.what,
+        )  # fmt: skip
+    if type(rule.quiet) not in (int, float) or not 0 <= rule.quiet < math.inf:
+        raise BadInput(
+            "bad_rule_quiet", f"{start} has {rule.quiet!r} as its quiet time; give seconds, 0 or more.",
+            value=repr(rule.quiet), path=str(path), number=number, what=rule.what,
+        )  # fmt: skip
 
 
 class Alarms:
@@ -107,7 +135,7 @@ class Alarms:
         found = []
         for rule, window in zip(self._rules, self._windows, strict=True):
             alert = None
-            if kind in ("image", "unreadable") and rule.what in ("alike", "flagged", "unreadable"):
+            if kind in ("image", "unreadable") and rule.what in COUNTING:
                 alert = self._counted(rule, window, entry)
             elif kind == rule.what and self._may_ring(rule, None, entry["t"]):
                 alert = self._told(rule, entry)

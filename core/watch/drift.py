@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from core.watch.profile import Profile
+from core.watch.profile import PICTURES, Profile
 
 LEVEL = 0.01  # of all tests of a window together
 LEAST = 0.2  # of the KS distance (0-1), and of Cramer's V (0-1)
 FEWEST = 30  # images in a window
 WINDOW = 200  # images that are compared with the profile
-PICTURES = ("brightness", "contrast", "sharpness")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def fit_profile(
     detectors: Sequence[str] | None = None,
     rate: float = RATE,
     seed: int = 0,
+    bits: int | None = None,
     progress: Progress | None = None,
 ) -> Profile:
     """The profile of a model on clean images that it is known to meet.
@@ -49,6 +50,7 @@ def fit_profile(
         watched: on its device.
         images: uint8 (n, 3, h, w). labels: their true classes (n,).
         detectors: names; by default those that NOTES.md argues for.
+        bits: as ``ImageSet.bits``.
         progress: called with (steps done, steps in all).
     """
     names = tuple(detectors or (DEFAULT if watched.second is None else (*DEFAULT, *WITH_SECOND)))
@@ -65,7 +67,7 @@ def fit_profile(
     return Profile(
         model_sha256=model_sha256, images_sha256=hash_of(images, labels), which=which, second_sha256=second_sha256,
         detectors=names, rate=rate, threshold=_threshold(calibration, rate), images=len(images),
-        size=(int(images.shape[-2]), int(images.shape[-1])), classes=tuple(classes), seed=seed, made=now(),
+        size=(int(images.shape[-2]), int(images.shape[-1])), bits=bits, classes=tuple(classes), seed=seed, made=now(),
         version=__version__,
         arrays=arrays | _stream(Seen(*(part[: len(images)] for part in both.seen)), images)
         | {"calibration": calibration, "centre": centre.numpy(), "spread": spread.numpy()},

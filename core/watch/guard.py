@@ -13,8 +13,8 @@ from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.watch.detector import Watched, see
 from core.watch.fitting import scores, standardised
-from core.watch.pictures import NAMES, statistics
-from core.watch.profile import Profile
+from core.watch.pictures import statistics
+from core.watch.profile import PICTURES, Profile
 
 BATCH = 256  # images at a time, so that memory does not grow with their number
 
@@ -113,7 +113,7 @@ class Guard:
                     answer=answer, confidence=float(confidence[at]), score=float(score[at]), flagged=flagged,
                     why=self.profile.detectors[int(each[at].argmax())] if flagged else "",
                     scores=dict(zip(self.profile.detectors, each[at].tolist(), strict=True)),
-                    pictures=dict(zip(NAMES, pictures[at].tolist(), strict=True)), axes=tuple(axes[at].tolist()),
+                    pictures=dict(zip(PICTURES, pictures[at].tolist(), strict=True)), axes=tuple(axes[at].tolist()),
                 )
             )  # fmt: skip
         return found

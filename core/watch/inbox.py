@@ -89,13 +89,16 @@ class Inbox:
                     continue
                 yield Arrival(os.path.relpath(path, self.path), found.st_size, found.st_mtime_ns)
 
-    def read(self, arrival: Arrival, size: tuple[int, int]) -> np.ndarray:
+    def read(self, arrival: Arrival, size: tuple[int, int], bits: int | None = None) -> np.ndarray:
         """The image, uint8 RGB (height, width, 3), brought to ``size``.
+
+        Args:
+            bits: as ``core.data.decode.decode``; a picture alone does not say how many it was taken with.
 
         Raises:
             BadInput: as ``core.data.decode.decode``.
         """
-        return decode([self.path / arrival.file], str(self.path), size)[0]
+        return decode([self.path / arrival.file], str(self.path), size, bits=bits)[0]
 
     def _is_same(self) -> bool:
         """Whether the path still leads to the folder that is held."""

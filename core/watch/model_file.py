@@ -28,41 +28,76 @@ class ModelFile:
     def __init__(self, source: Source, progress: Progress | None = None) -> None:
         self.source = source
         self._progress = progress
-        self._gone = False
         self._scan: Run | None = None
-        self._load(hashes.of_weights(source.file))
+        self._load(hashes.fresh_of_weights(source.file))
 
     def _load(self, sha256: str) -> None:
         loaded = load(self.source)
-        self.profile = profile_of(self.source, loaded, sha256, self._progress)
-        self.guard = Guard(loaded.watched.model, self.profile, loaded.watched.second)
-        self.sha256 = sha256
+        profile = profile_of(self.source, loaded, sha256, self._progress)
+        self.guard = Guard(loaded.watched.model, profile, loaded.watched.second)
+        self.profile, self.sha256 = profile, sha256
 
     def check(self, watcher: Watcher, wait: bool = False) -> None:
         """Compares the file with what is known of it; a change is noted, and a scan of it begun.
+
+        What cannot be done now, on a full disk for instance, is said once and tried again at the next check.
 
         Args:
             wait: do the scan now, in this process, and report it.
         """
         try:
-            now = hashes.of_weights(self.source.file)
+            now = hashes.fresh_of_weights(self.source.file)
         except OSError as error:
-            if not self._gone:
-                watcher.say(f"The model's file {self.source.file} cannot be read ({error.strerror}); the watch goes on "
-                            "with the model as it was loaded.")  # fmt: skip
-            self._gone = True
+            watcher.fault("file", f"The model's file {self.source.file} cannot be read ({error.strerror}); the watch "
+                          "goes on with the model as it was loaded.")  # fmt: skip
             return
-        self._gone = False
-        before = watcher.model or self.source.recorded
-        watcher.model = now
-        if before and before != now:
-            self._changed(watcher, before, now)
-        elif watcher.past.scan is not None and self._scan is None:
-            self._scan = self._unreported(watcher.past.scan)
-        self._go_on(wait)
+        watcher.mended("file")
+        if not self._compared(watcher, now):
+            return
+        self._load_anew(watcher, now)
+        self._order(watcher)
+        self._go_on(watcher, wait)
         self.report(watcher)
 
-    def _go_on(self, wait: bool) -> None:
+    def _compared(self, watcher: Watcher, now: str) -> bool:
+        """Puts on the log that the file was changed, or that it is known; whether the log has it."""
+        which = self.source.which
+        known = watcher.past.models.get(which)
+        before = known or self.source.recorded or now
+        if before != now:
+            self._scan = None
+            return watcher.note({"kind": "model", "file": self.source.file.name, "which": which, "before": before,
+                                 "after": now, "scan": None})  # fmt: skip
+        return known is not None or watcher.note({"kind": "known", "which": which, "model": now})
+
+    def _load_anew(self, watcher: Watcher, now: str) -> None:
+        if now == self.sha256:
+            return
+        try:
+            self._load(now)
+        except (BadInput, OSError) as error:
+            watcher.fault("load", f"{_told(error)} The watch goes on with the model as it was loaded.")
+            return
+        watcher.mended("load")
+        watcher.guard = self.guard
+
+    def _order(self, watcher: Watcher) -> None:
+        """The scan of the changed file: the one that was ordered, by this watch or one before it, or a new one."""
+        change = watcher.past.scan
+        if self._scan is not None or change is None or change.get("which") != self.source.which:
+            return
+        try:
+            self._scan = _ordered(change) or record.create(
+                scan_order(self.source), title=f"{self.source.file.name}, changed"
+            )
+        except (BadInput, OSError) as error:
+            watcher.fault("scan", f"The changed model cannot be scanned yet: {_told(error)}")
+            return
+        if change.get("scan") != self._scan.id and not watcher.note({"kind": "scan", "scan": self._scan.id}):
+            return  # this watch knows of it all the same
+        watcher.mended("scan")
+
+    def _go_on(self, watcher: Watcher, wait: bool) -> None:
         """Sets a worker to the scan if it has none: it has just been ordered, or was cut off with an earlier watch."""
         run = self._scan
         if run is None:
@@ -70,21 +105,28 @@ class ModelFile:
         status = run.status
         if status not in ("queued", "lost", "stopped") or (status == "queued" and run.data.get("worker")):
             return
-        if wait:
-            worker.work(run.folder)
-        elif status == "queued":
-            supervisor.spawn(run)
-        else:
-            supervisor.resume(run)
+        try:
+            if wait:
+                worker.work(run.folder)
+            elif status == "queued":
+                supervisor.spawn(run)
+            else:
+                supervisor.resume(run)
+        except (BadInput, OSError) as error:
+            watcher.fault("worker", f"The scan {run.id} of the changed model cannot begin yet: {_told(error)}")
+            return
+        watcher.mended("worker")
 
     def report(self, watcher: Watcher) -> None:
         """Says what the scan of a changed model came to, once it is done."""
-        if self._scan is None or self._scan.status not in record.ENDED:
+        run = self._scan
+        if run is None or run.status not in record.ENDED:
             return
-        run, self._scan = self._scan, None
         after = (run.data.get("result") or {}).get("verdict") or "unknown"
-        watcher.note({"kind": "verdict", "file": self.source.file.name, "before": self._verdict(), "after": after,
-                      "run": run.id})  # fmt: skip
+        if not watcher.note({"kind": "verdict", "file": self.source.file.name, "before": self._verdict(),
+                             "after": after, "run": run.id}):  # fmt: skip
+            return
+        self._scan = None
         watcher.say(f"The scan of the changed model is {run.status}: {run.id}.")
 
     def _verdict(self) -> str:
@@ -94,24 +136,14 @@ class ModelFile:
             return {"holds": "none", "doubt": "some", "failed": "strong"}.get(str(result.get("cure")), "unknown")
         return result.get("verdict") or "unknown"
 
-    def _changed(self, watcher: Watcher, before: str, now: str) -> None:
-        if now != self.sha256:
-            try:
-                self._load(now)
-                watcher.guard = self.guard
-            except BadInput as error:
-                watcher.say(f"{error.message} The watch goes on with the model as it was loaded.")
-        try:
-            self._scan = record.create(scan_order(self.source), title=f"{self.source.file.name}, changed")
-        except BadInput as error:
-            watcher.say(f"The changed model cannot be scanned: {error.message}")
-        scan = self._scan.id if self._scan else None
-        watcher.note({"kind": "model", "file": self.source.file.name, "before": before, "after": now, "scan": scan})
 
-    @staticmethod
-    def _unreported(entry: dict[str, Any]) -> Run | None:
-        """The scan that a watch before this one began; None if there is none any more."""
-        try:
-            return record.open(str(entry["scan"])) if entry.get("scan") else None
-        except BadInput:
-            return None
+def _ordered(change: dict[str, Any]) -> Run | None:
+    """The scan that was ordered for a change; None if there is none, or none any more."""
+    try:
+        return record.open(str(change["scan"])) if change.get("scan") else None
+    except BadInput:
+        return None
+
+
+def _told(error: BadInput | OSError) -> str:
+    return error.message if isinstance(error, BadInput) else f"{error.filename or 'A file'}: {error.strerror}."

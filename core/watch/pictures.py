@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
+from core.watch.profile import PICTURES
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-NAMES = ("brightness", "contrast", "sharpness")
 _PIECE = 1024  # images at a time: of large ones, a float copy of all would not fit
 
 
@@ -22,10 +22,10 @@ def statistics(images: Tensor) -> Tensor:
         images: uint8 or float in [0, 1], (n, 3, h, w).
 
     Returns:
-        float (n, 3), in the order of ``NAMES``, on the CPU.
+        float (n, 3), in the order of ``core.watch.profile.PICTURES``, on the CPU.
     """
     if not len(images):
-        return torch.zeros(0, len(NAMES))
+        return torch.zeros(0, len(PICTURES))
     return torch.cat([_statistics(as_float(part)) for part in images.split(_PIECE)]).cpu()
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from core.errors import BadInput
 from core.files import write_atomic, write_json
 
-FORMAT = 1
+FORMAT = 2
+PICTURES = ("brightness", "contrast", "sharpness")  # figures of an image, in order (``core.watch.pictures``)
 _STATE = "state."
 
 
@@ -31,6 +32,7 @@ class Profile:
     threshold: of the averaged score; above it an image is flagged.
     images: clean images, every one of which was scored by detectors that were fitted without it.
     size: (height, width) of the images. classes: names, in label order.
+    bits: as ``ImageSet.bits``; what arrives is read as the run's images were.
     made: ISO 8601, UTC. version: of Dissolve.
     arrays: the detectors' states (``state.<detector>.<name>``), ``centre`` and ``spread`` of each detector's scores
         (k,), ``calibration`` (n,), and of the stream ``stream.answers``, ``stream.confidence``, ``stream.pictures``
@@ -46,6 +48,7 @@ class Profile:
     threshold: float
     images: int
     size: tuple[int, int]
+    bits: int | None
     classes: tuple[str, ...]
     seed: int
     made: str

@@ -18,15 +18,15 @@ from core.watch.place import ALERTS, LOG
 class Past:
     """``seen``: size and time of change of each file, by its place below the inbox. ``recent``: the last images, for
     the drift. ``since``: images since the drift was last looked at. ``missing``: alerts that follow from the log and
-    are not in the log of alerts yet. ``model``: SHA-256 last known of the model's file; "" if none is. ``scan``: run
-    that scans the changed model and has not been reported, or None."""
+    are not in the log of alerts yet. ``models``: SHA-256 of the file last compared, of the "victim" and the "purified"
+    model. ``scan``: run that scans the changed model and has not been reported, or None."""
 
     alarms: Alarms
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     since: int = 0
     missing: list[Alert] = field(default_factory=list)
-    model: str = ""
+    models: dict[str, str] = field(default_factory=dict)
     scan: dict[str, Any] | None = None
 
     def take(self, entry: dict[str, Any]) -> list[Alert]:
@@ -39,11 +39,13 @@ class Past:
             self.since += 1
         elif kind == "drift":
             self.since = 0
-        elif kind == "start":
-            self.model = entry.get("model") or self.model
-        elif kind == "model":
-            self.model = entry["after"]
+        elif kind == "known":
+            self.models[entry["which"]] = entry["model"]
+        elif kind == "model":  # a "start" says what was loaded, which nobody has compared yet
+            self.models[entry.get("which", "")] = entry["after"]
             self.scan = entry
+        elif kind == "scan" and self.scan is not None:  # it could not be ordered when the change was noticed
+            self.scan = {**self.scan, "scan": entry["scan"]}
         elif kind == "verdict":
             self.scan = None
         return self.alarms.feed(entry)

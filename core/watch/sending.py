@@ -37,8 +37,8 @@ def notifier(url: str) -> Notify:
     if not service.add(url):
         raise BadInput(
             "bad_send_url",
-            "The address given with --send is none that apprise knows; write it as mailto://, slack://, msteams:// or "
-            "json://HOST/PATH.",
+            "The address given with DISSOLVE_SEND or --send is none that apprise knows; write it as mailto://, "
+            "slack://, msteams:// or json://HOST/PATH.",
         )
     return lambda title, text: bool(service.notify(body=text, title=title))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,13 +12,10 @@ from core.errors import BadInput
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
-from core.victims import Card
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.data.imageset import ImageSet
-    from core.models.classifier import Classifier
     from core.watch.detector import Watched
     from core.watch.profile import Profile
 
@@ -40,12 +37,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``watched``: the models, on the run's device. ``images``, ``labels``: the clean budget, uint8 and int64."""
+    """``watched``: the models, on the run's device. ``images``, ``labels``: the clean budget, uint8 and int64.
+    ``bits``: as ``ImageSet.bits``."""
 
     watched: Watched
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    bits: int | None
 
 
 def source_of(run: Run, wish: Which | None = None) -> Source:
@@ -68,10 +67,7 @@ def source_of(run: Run, wish: Which | None = None) -> Source:
     which: Which = wish or ("purified" if there else "victim")
     if which == "purified":
         if not there:
-            raise BadInput(
-                "nothing_purified", f"The run {run.id} handed out no purified model; watch its victim with --victim.",
-                run=run.id,
-            )  # fmt: skip
+            raise _nothing_purified(run)
         recorded = hashes.outputs(run).get(purified.name, "")
         return Source(run, which, purified, recorded, victim if victim.is_file() else None)
     if not victim.is_file():
@@ -83,11 +79,20 @@ def source_of(run: Run, wish: Which | None = None) -> Source:
     return Source(run, which, victim, recorded, purified if there else None)
 
 
+def _nothing_purified(run: Run) -> BadInput:
+    return BadInput(
+        "nothing_purified",
+        f"The run {run.id} handed out no purified model; watch its victim with --victim.",
+        run=run.id,
+    )
+
+
 def load(source: Source) -> Loaded:
     """The models and the clean budget of the run, with its seed.
 
     Raises:
-        BadInput: as ``core.data.load`` and ``core.engine.subject.load_subject``.
+        BadInput: ``nothing_purified``; as ``core.data.load``, ``core.engine.subject.load_subject`` and
+            ``core.engine.purified.purified``.
     """
     import torch
 
@@ -95,20 +100,28 @@ def load(source: Source) -> Loaded:
     from core.compute.device import precision
     from core.data import load as load_images
     from core.data.budget import clean_budget
+    from core.engine.purified import as_found, purified
+    from core.engine.subject import load_subject
     from core.watch.detector import Watched
 
     run, spec = source.run, source.run.spec
     images = load_images(spec.images)
     device = choose_device(spec.device if spec.device != "cuda" or torch.cuda.is_available() else "auto")
-    victim_is_second = source.which == "purified"
-    model = _model(run, images, victim=not victim_is_second)
-    second = None if source.second is None else _model(run, images, victim=victim_is_second)
+    asked: tuple[Which, ...] = (source.which,)
+    if source.second is not None:
+        asked += ("victim" if source.which == "purified" else "purified",)
+    models = [
+        purified(run, images) if which == "purified" else load_subject(as_found(run), images).model for which in asked
+    ]
+    model, second = models[0], models[1] if len(models) > 1 else None
+    if model is None:
+        raise _nothing_purified(run)
     for one in (model, second):
         if one is not None:
             one.to(device).eval().precision = precision(device)  # as in the run
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     names = run.data.get("classes") or images.class_names
-    return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names))
+    return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names), images.bits)
 
 
 def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Progress | None = None) -> Profile:
@@ -135,7 +148,7 @@ def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Prog
     require_room(path.parent)
     profile = fit_profile(
         loaded.watched, loaded.images, loaded.labels, loaded.classes, which=source.which, model_sha256=model_sha256,
-        second_sha256=second, seed=source.run.spec.seed, progress=progress,
+        second_sha256=second, seed=source.run.spec.seed, bits=loaded.bits, progress=progress,
     )  # fmt: skip
     write_profile(path, profile)
     return profile
@@ -154,27 +167,10 @@ def scan_order(source: Source) -> Spec:
 
 def _named(run: Run) -> tuple[str | None, str | None]:
     """Network and input scaling, as the run knew or found them."""
-    card = _card(run)
-    if card is not None:
+    from core.engine.purified import as_found
+
+    if run.spec.victim:
+        card = victims.card_of(run.spec.victim)
         return card.arch, "/".join(",".join(f"{value:g}" for value in part) for part in (card.mean, card.std))
-    result = run.data.get("result") or {}
-    return result.get("arch"), result.get("normalize")
-
-
-def _card(run: Run) -> Card | None:
-    return victims.card_of(run.spec.victim) if run.spec.victim else None
-
-
-def _model(run: Run, images: ImageSet, victim: bool) -> Classifier:
-    """The victim or the purified model, whose weights are kept under the names that the victim's had."""
-    from core.engine.subject import load_subject
-    from core.models.weights import classifier, read_weights
-
-    spec, card, purified = run.spec, _card(run), hashes.purified_file(run)
-    if card is not None:
-        file = card.weights if victim else purified
-        return classifier(read_weights(file), card.arch, card.classes, card.mean, card.std)
-    arch, normalize = _named(run)
-    file = Path(str(spec.weights)) if victim else purified
-    order = replace(spec, weights=str(file), arch=None if spec.model_class else arch, normalize=normalize)
-    return load_subject(order, images).model
+    found = as_found(run)
+    return found.arch, found.normalize

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -36,14 +37,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Tally:
-    """What this watch has come to since it began."""
+    """What this watch has come to since it began.
 
+    ``counts``: how many were "flagged", "unreadable" or "alerts"; the lists of the same names hold the last ``most`` of
+    each, or all if it is None: a watch may go on for a year.
+    """
+
+    most: int | None = None
     images: int = 0
-    flagged: list[dict[str, Any]] = field(default_factory=list)
-    unreadable: list[dict[str, str]] = field(default_factory=list)
     waiting: int = 0
-    alerts: list[Alert] = field(default_factory=list)
     drift: dict[str, Shift] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.flagged: deque[dict[str, Any]] = deque(maxlen=self.most)
+        self.unreadable: deque[dict[str, str]] = deque(maxlen=self.most)
+        self.alerts: deque[Alert] = deque(maxlen=self.most)
 
 
 class Watcher:
@@ -51,11 +60,13 @@ class Watcher:
 
     Args:
         folder: of this inbox (``core.watch.place.inbox_folder``); made if it is not there.
-        model: SHA-256 of the file that the guard's model came from; ``Watcher.model`` is the one last known.
+        model: SHA-256 of the file that the guard's model came from, as it is shown; what it is compared with stands in
+            ``Watcher.past.models``.
         rules: when to ring.
         say: is told one sentence at a time of what went wrong.
         on_alert: is given each alert once it is on the disk.
         sends: whether alerts are to be sent; noted with each.
+        most: flagged images, unreadable files and alerts that the tally lists; all by default.
         clock: seconds since 1970.
 
     Raises:
@@ -73,16 +84,16 @@ class Watcher:
         say: Say = lambda sentence: None,
         on_alert: Callable[[Alert], None] = lambda alert: None,
         sends: bool = False,
+        most: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.guard, self.inbox, self.folder = guard, inbox, folder
-        self.tally = Tally()
+        self.tally = Tally(most)
         self.say, self._on_alert, self._sends, self._clock = say, on_alert, sends, clock
         self._told: set[str] = set()  # faults that last, told once
         self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
         self.past = replay(folder, rules)
         self._owed = self.past.missing
-        self.model = self.past.model  # SHA-256 of the model's file, as it was last known
         which = guard.profile.which
         about = {"inbox": str(inbox.path.absolute()), "which": which, "classes": list(guard.profile.classes)}
         write_json(folder / ABOUT, {**about, "model": model, "since": now()})
@@ -137,10 +148,10 @@ class Watcher:
         try:
             self._log.append(stamped)
         except OSError as error:
-            self._fault("log", f"The log of the watch cannot be written ({error.strerror}); what arrives is looked at "
+            self.fault("log", f"The log of the watch cannot be written ({error.strerror}); what arrives is looked at "
                         f"again once there is room in {self.folder}.")  # fmt: skip
             return False
-        self._told.discard("log")
+        self.mended("log")
         for entry in stamped:
             self._owed += self.past.take(entry)
         self._pay()
@@ -153,11 +164,12 @@ class Watcher:
         try:
             self._alerts.append([{**entry, "send": self._sends} for entry in written(self._owed)])
         except OSError as error:
-            self._fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
+            self.fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
             return
-        self._told.discard("alerts")
+        self.mended("alerts")
         paid, self._owed = self._owed, []
         self.tally.alerts += paid
+        self.tally.counts["alerts"] += len(paid)
         for alert in paid:
             self._on_alert(alert)
 
@@ -165,26 +177,31 @@ class Watcher:
         try:
             there = self.inbox.hold()
         except BadInput as error:
-            self._fault("inbox", error.message)
+            self.fault("inbox", error.message)
             return False
         if not there:
-            self._fault("inbox", f"The inbox {self.inbox.path} is gone; the watch goes on when it is back.")
+            self.fault("inbox", f"The inbox {self.inbox.path} is gone; the watch goes on when it is back.")
         else:
-            self._told.discard("inbox")
+            self.mended("inbox")
         return there
 
-    def _fault(self, kind: str, sentence: str) -> None:
+    def fault(self, kind: str, sentence: str) -> None:
+        """Says once that something is wrong, until ``mended``."""
         if kind not in self._told:
             self._told.add(kind)
             self.say(sentence)
+
+    def mended(self, kind: str) -> None:
+        self._told.discard(kind)
 
     def _batch(self, part: list[Arrival]) -> bool:
         """Reads, looks at and writes down a few files; False where the disk is full."""
         entries: list[dict[str, Any]] = []
         good: list[tuple[Arrival, np.ndarray]] = []
+        profile = self.guard.profile
         for arrival in part:
             try:
-                good.append((arrival, self.inbox.read(arrival, self.guard.profile.size)))
+                good.append((arrival, self.inbox.read(arrival, profile.size, profile.bits)))
             except BadInput as error:
                 entries += self._unread(arrival, error)
         if good:
@@ -195,11 +212,13 @@ class Watcher:
             return False
         for entry in entries:
             if entry["kind"] == "unreadable":
+                self.tally.counts["unreadable"] += 1
                 self.tally.unreadable.append({"file": entry["file"], "why": entry["why"]})
                 self.say(entry["why"])
                 continue
             self.tally.images += 1
             if entry["flagged"]:
+                self.tally.counts["flagged"] += 1
                 self.tally.flagged.append({name: entry[name] for name in ("file", "score", "why", "answer")})
         return True
 

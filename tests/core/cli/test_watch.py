@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,14 +12,20 @@ import pytest
 
 from core.cli.options import BAD_INPUT, DONE
 from core.cli.parser import main
+from core.cli.watch import watch_arguments
 from core.data import load
 from core.data.imageset import as_float
 from core.events import Event, Finished
+from core.files import write_json
 from core.runs import record
 from core.runs.record import Run
 from core.runs.steering import Steering
 from core.victims import card_of, trigger_of
+from core.watch import place
+from core.watch.alerts import Alert, written
 from core.watch.inbox import Inbox
+from core.watch.log import Log
+from core.watch.sending import Notify
 from tests.core.cli.made_up import RESULT, use
 from tests.core.watch.conftest import finished, put
 
@@ -124,3 +131,74 @@ def test_two_watches_on_one_inbox_are_refused(run: Run, inbox: Path, capsys: pyt
     assert main(["watch", str(run.folder), "--inbox", str(inbox), "--once"]) == BAD_INPUT
     assert "is being watched already" in capsys.readouterr().err
     other.close()
+
+
+def test_an_empty_list_of_rules_is_said(
+    run: Run, inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text("[]")
+    assert main(["watch", str(run.folder), "--inbox", str(inbox), "--once", "--json", "--rules", str(rules)]) == DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out.splitlines()[-1])["alerts"] == []
+    assert "rings for nothing" in told.err
+
+
+def test_an_alert_is_sought_in_the_inbox_that_is_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same id in two inboxes and another one in the second only."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for box, ids in ((first, ["3-alike"]), (second, ["3-alike", "9-drift"])):
+        folder = place.inbox_folder(run, box)
+        with Log(folder / place.ALERTS) as log:
+            log.append(written([Alert(name, 0.0, "model", {"file": "m", "before": "", "after": ""}) for name in ids]))
+        write_json(folder / place.ABOUT, {"inbox": str(box), "classes": []})
+
+    def listed(*more: str) -> list[tuple[str, str, bool]]:
+        assert main(["watch", str(run.folder), "--alerts", "--json", *more]) == DONE
+        found = json.loads(capsys.readouterr().out)["alerts"]
+        return [(one["inbox"], one["id"], one["acknowledged"] is not None) for one in found]
+
+    assert main(["watch", str(run.folder), "--acknowledge", "3-alike"]) == BAD_INPUT
+    told = capsys.readouterr().err
+    assert str(first) in told
+    assert str(second) in told
+    assert [done for _, _, done in listed()] == [False, False, False]
+    assert main(["watch", str(run.folder), "--acknowledge", "3-alike", "--inbox", str(second)]) == DONE
+    assert main(["watch", str(run.folder), "--acknowledge", "9-drift"]) == DONE  # there is but one
+    capsys.readouterr()
+    assert listed("--inbox", str(first)) == [(str(first), "3-alike", False)]
+    assert listed("--inbox", str(second)) == [(str(second), "3-alike", True), (str(second), "9-drift", True)]
+    assert main(["watch", str(run.folder), "--acknowledge", "9-drift", "--inbox", str(first)]) == BAD_INPUT
+    assert main(["watch", str(run.folder), "--alerts"]) == DONE
+    assert str(second) in capsys.readouterr().out
+
+
+def test_where_alerts_go_is_taken_from_the_environment_and_from_the_argument_first(
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def notifier(url: str) -> Notify:
+        asked.append(url)
+        return lambda title, text: True
+
+    monkeypatch.setattr("core.watch.sending.notifier", notifier)
+    given = [str(run.folder), "--inbox", str(inbox), "--victim"]
+    watched(capsys, *given)
+    assert asked == []
+    monkeypatch.setenv("DISSOLVE_SEND", "json://from.the.environment")
+    watched(capsys, *given)
+    watched(capsys, *given, "--send", "json://from.the.argument")
+    assert asked == ["json://from.the.environment", "json://from.the.argument"]
+    monkeypatch.setenv("DISSOLVE_SEND", "")
+    watched(capsys, *given)
+    assert len(asked) == 2
+
+
+def test_no_example_shows_a_password_in_an_argument() -> None:
+    command = argparse.ArgumentParser()
+    watch_arguments(command)
+    assert "DISSOLVE_SEND" in str(command.epilog)
+    assert not any("python -m core" in line and "://" in line for line in str(command.epilog).splitlines())

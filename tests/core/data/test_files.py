@@ -336,6 +336,7 @@ def deep(folder, most, suffix="png", dtype=np.uint16):
 def test_fewer_bits_in_files_of_16_are_seen(tmp_path, suffix, most, bits):
     images = load(deep(tmp_path, most, suffix))
     assert int(images.x_train[:, :, 3, 3].float().mean()) == most // 4 >> (bits - 8)
+    assert images.bits == bits
     assert notes(images) == ({} if bits == 16 else {"bits": {"count": 4, "most": most, "bits": bits}})
 
 

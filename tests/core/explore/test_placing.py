@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core.cli.parser import main
+from core.data import load
 from core.errors import BadInput
-from core.explore import place
+from core.explore import place, placing
 from core.explore.fitting import fit
 from core.explore.make import make
 from core.explore.material import material
 from core.explore.placing import place_picture, transform
 from core.explore.settled import Settled
+from core.runs import record
 from core.runs.record import Run
 from core.suspicion import judging
 
@@ -76,3 +81,25 @@ def test_a_picture_of_the_set_lies_where_its_point_does(
         assert said[f"answer_{when}"] == own_run.data["classes"][own_run.frame(0).answers[7]]
     assert main(["explore", str(own_run.folder), "--place", str(tmp_path / "none.png")]) == 2
     assert "none.png" in capsys.readouterr().err
+
+
+def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dark picture of 12 bits in 16, alone, would be taken for one of 8."""
+    file = tmp_path / "dark.png"
+    Image.fromarray(np.full((16, 16), 200, np.uint16)).save(file)
+    stuff = SimpleNamespace(
+        images=replace(load("digits"), bits=12), models=[None], pixels=lambda points: torch.zeros(1, 3, 16, 16)
+    )
+    monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=[np.zeros((5, 2))]))
+    monkeypatch.setattr(placing, "material", lambda run: stuff)
+    monkeypatch.setattr(place, "settled_map", lambda run, key: SimpleNamespace(coords=[np.zeros((5, 2))]))
+    read: list[torch.Tensor] = []
+
+    def look(model: None, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        read.append(images[0])
+        return torch.zeros(2, 2), torch.zeros(2, 10)
+
+    monkeypatch.setattr(placing, "look", look)
+    monkeypatch.setattr(placing, "transform", lambda *given: np.zeros((1, 2)))
+    place_picture(record.open("digits-badnets"), Settled(), file, lambda *_: None)
+    assert (read[0] * 255).round().unique().tolist() == [200 >> 4]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -8,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from core.errors import BadInput
-from core.watch.alerts import Alarms, Alert, Rule, What, kept, read_rules, sentence, written
+from core.watch.alerts import RULES, Alarms, Alert, Rule, What, kept, read_rules, sentence, written
 from core.watch.log import Log
 from core.words import LANGUAGES, Words
 
@@ -137,12 +138,47 @@ def test_rules_are_read_from_a_file(tmp_path: Path) -> None:
     assert read_rules(path) == (Rule("flagged", 2, 5),)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{}x", '[{"what": "smell"}]', '[{"when": 1}]', '[{"what": "flagged", "quiet": -1}]']
-)
-def test_rules_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "rules.json"
+def refused(path: Path, content: str) -> BadInput:
     path.write_text(content)
     with pytest.raises(BadInput) as error:
         read_rules(path)
-    assert error.value.code == "bad_rules"
+    return error.value
+
+
+@pytest.mark.parametrize("content", ["", "{}x", "{}", "[1]", '[{"what": "smell"}]', '[{"when": 1}]', '[{"what": []}]'])
+def test_rules_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+    assert refused(tmp_path / "rules.json", content).code == "bad_rules"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "named"),
+    [
+        ({"threshold": 0}, "bad_rule_count", "threshold"),
+        ({"threshold": 2.5, "window": 9}, "bad_rule_count", "2.5"),
+        ({"threshold": True}, "bad_rule_count", "True"),
+        ({"window": -3}, "bad_rule_count", "window"),
+        ({"window": "9"}, "bad_rule_count", "'9'"),
+        ({"window": math.inf}, "bad_rule_count", "inf"),
+        ({"threshold": 4, "window": 3}, "bad_rule_window", "4 within 3"),
+        ({"threshold": 4}, "bad_rule_window", "4 within 1"),
+        ({"quiet": -1}, "bad_rule_quiet", "-1"),
+        ({"quiet": math.nan}, "bad_rule_quiet", "nan"),
+        ({"quiet": math.inf}, "bad_rule_quiet", "inf"),
+        ({"quiet": None}, "bad_rule_quiet", "None"),
+    ],
+)
+def test_a_number_that_can_be_none_is_named_with_its_rule(
+    tmp_path: Path, fields: dict[str, Any], code: str, named: str
+) -> None:
+    error = refused(tmp_path / "rules.json", json.dumps([{"what": "drift"}, {"what": "flagged", **fields}]))
+    assert error.code == code
+    assert "Rule 2 (flagged)" in error.message
+    assert named in error.message
+
+
+def test_an_empty_list_and_the_built_in_rules_are_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text("[]")
+    assert read_rules(path) == ()
+    path.write_text(json.dumps([asdict(rule) for rule in RULES]))
+    assert read_rules(path) == RULES

@@ -18,7 +18,7 @@ def image(number: int) -> dict[str, object]:
 
 def test_an_empty_folder_has_no_past(tmp_path: Path) -> None:
     past = replay(tmp_path)
-    assert (past.seen, past.missing, past.model, past.scan) == ({}, [], "", None)
+    assert (past.seen, past.missing, past.models, past.scan) == ({}, [], {}, None)
 
 
 def test_it_knows_files_the_last_images_the_model_and_what_was_not_rung_for(tmp_path: Path) -> None:
@@ -26,14 +26,26 @@ def test_it_knows_files_the_last_images_the_model_and_what_was_not_rung_for(tmp_
         log.append([{"kind": "start", "t": 0.0, "model": "aa", "rules": [vars(Rule("alike", 3, 60))]}])
         log.append([image(number) for number in range(WINDOW + 50)])
         log.append([{"kind": "drift", "t": 0.0, "quantities": {}, "images": 200, "flagged": 0, "rate": 0.01}])
-        log.append([image(900), {"kind": "model", "t": 0.0, "file": "m", "before": "aa", "after": "bb", "scan": "run"}])
+        changed = {"kind": "model", "which": "purified", "file": "m", "before": "aa", "after": "bb", "scan": "run"}
+        log.append([image(900), {"t": 0.0, **changed}])
     past = replay(tmp_path)
     assert past.seen["2.png"] == (2, 7)
     assert len(past.seen) == WINDOW + 51
     assert len(past.recent) == WINDOW
     assert past.since == 1
     assert [alert.id for alert in past.missing] == ["4-alike"]
-    assert past.model == "bb"
+    assert past.models == {"purified": "bb"}
     assert past.scan is not None
     assert past.take({"kind": "verdict", "t": 0.0, "file": "m", "before": "none", "after": "none"}) == []
     assert past.scan is None
+
+
+def test_a_model_is_known_once_it_was_compared_and_not_when_a_watch_began(tmp_path: Path) -> None:
+    with Log(tmp_path / LOG) as log:
+        log.append([{"kind": "start", "t": 0.0, "model": "aa", "which": "purified", "rules": []}])
+    past = replay(tmp_path)
+    assert past.models == {}
+    past.take({"kind": "known", "t": 0.0, "which": "purified", "model": "aa"})
+    past.take({"kind": "start", "t": 0.0, "model": "bb", "which": "purified", "rules": []})
+    past.take({"kind": "known", "t": 0.0, "which": "victim", "model": "cc"})
+    assert past.models == {"purified": "aa", "victim": "cc"}

@@ -127,7 +127,7 @@ def test_a_file_that_is_still_being_written_waits(opened: Open, inbox: Path, tin
     os.utime(half, (1000.0, 1000.0))
     watcher = opened(clock=lambda: 1000.5)
     watcher.look()
-    assert (watcher.tally.images, watcher.tally.waiting, watcher.tally.unreadable) == (0, 1, [])
+    assert (watcher.tally.images, watcher.tally.waiting, list(watcher.tally.unreadable)) == (0, 1, [])
     half.write_bytes(whole)
     watcher.look()
     assert (watcher.tally.images, watcher.tally.waiting) == (1, 0)
@@ -189,3 +189,16 @@ def test_a_dark_stream_drifts_and_is_no_attack(opened: Open, inbox: Path, tiny: 
     before = len(list(entries(watcher.folder / LOG)))
     watcher.compare()  # nothing came since
     assert len(list(entries(watcher.folder / LOG))) == before
+
+
+def test_a_watch_without_an_end_counts_all_and_lists_the_last(opened: Open, inbox: Path, triggered: Tensor) -> None:
+    rules = (Rule("flagged", threshold=1, window=1, quiet=0.0),)
+    watcher = opened(most=2, rules=rules)
+    for number in range(5):
+        put(inbox, f"bad{number}.png", triggered[number])
+        (inbox / f"broken{number}.png").write_bytes(b"x")
+    watcher.look()
+    assert dict(watcher.tally.counts) == {"flagged": 5, "unreadable": 5, "alerts": 5}
+    assert [one["file"] for one in watcher.tally.flagged] == ["bad3.png", "bad4.png"]
+    assert [one["file"] for one in watcher.tally.unreadable] == ["broken3.png", "broken4.png"]
+    assert [one.files for one in watcher.tally.alerts] == [["bad3.png"], ["bad4.png"]]
