@@ -146,7 +146,7 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
             "flagged": int(flags.sum()), "target": judged.target, "suspected": list(judged.suspected),
             "recall": recall, "false_alarms": alarms, "threshold": round(own, 6),
             "statistics": None if judged.statistics is None else [round(float(one), 4) for one in judged.statistics],
-            "seconds": verdict.seconds[name],
+            "seconds": verdict.seconds[name], "judged": judged.able, "small": list(judged.small),
         }  # fmt: skip
     best = filters[verdict.chosen]
     return {
@@ -216,13 +216,16 @@ def summary(result: dict[str, Any]) -> str:
         return "unknown" if value is None else f"{value:.1f}"
 
     rows = [
-        [name, one["flagged"], "none" if one["target"] is None else result["classes"][one["target"]],
+        [name, one["flagged"] if one["judged"] else "not judged",
+         "none" if one["target"] is None else result["classes"][one["target"]],
          shown(one["recall"]), shown(one["false_alarms"])]
         for name, one in result["filters"].items()
     ]  # fmt: skip
     lines = [table(["filter", "flagged", "suspected class", "recall, %", "false alarms, %"], rows)]
     lines.append(
         f"{result['flagged']} of {result['images']} images are flagged, by {result['filter']}: {result['list']}"
+        if result["filters"][result["filter"]]["judged"]
+        else f"The {result['images']} images cannot be judged by {result['filter']}; their scores: {result['list']}"
     )
     lines += [one["message"] for one in result["warnings"]]
     lines += [one["message"] for one in result.get("failed", [])]

@@ -14,5 +14,8 @@ FILTERS: dict[str, str] = {
 }
 """Module of each filter, the recommended one first: the figures are in NOTES.md beside this file."""
 
+ALONE = "ac"
+"""The filter that judges each class by itself; the others compare classes, and need some."""
+
 THEN = ("retrain", "purify", "suppress")
 """What may be done next."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.dataroom import FILTERS
-from core.dataroom.filter import Judged, Material
+from core.dataroom import ALONE, FILTERS
+from core.dataroom.filter import FEWEST_CLASSES, Judged, Material
 from core.dataroom.seen import fresh, material, trained
 from core.dataroom.trainset import TrainSet
 from core.engine.subject import load_subject
@@ -25,6 +25,7 @@ from core.runs.spec import Spec
 from core.victims import list_victims, load_victim
 
 Report = Callable[[str, int, int], None]  # stage, done, total
+SHOWN = 5  # names of classes in a sentence
 WHOLE = 0.95  # of a class's images: flagged, they leave nothing of it
 
 
@@ -81,7 +82,8 @@ def visit(
 
     Args:
         filters: names from ``FILTERS``.
-        chosen: the filter that decides; "": the first one named in ``FILTERS`` of those asked for.
+        chosen: the filter that decides; "": the first one named in ``FILTERS`` of those asked for that can judge the
+            set, and ``ALONE``, asked for or not, where none can, as there are too few classes to compare.
         false_alarms: share of the clean images of a suspected class that may be flagged, 0-1; each filter says how
             near it comes.
         threshold: a score of the chosen filter instead.
@@ -100,15 +102,23 @@ def visit(
     seen = material(model, room)
     judged: dict[str, Judged] = {}
     seconds: dict[str, float] = {}
-    for done, name in enumerate(filters):
-        report("filter", done, len(filters))
+
+    def ask(name: str) -> None:
         began = time.monotonic()
         judged[name] = _aimed(import_module(FILTERS[name]).judge(seen, false_alarms, seed), target)
         seconds[name] = round(time.monotonic() - began, 2)
+
+    for done, name in enumerate(filters):
+        report("filter", done, len(filters))
+        ask(name)
+    if not chosen and not any(one.able for one in judged.values()):
+        ask(ALONE)
     report("filter", len(filters), len(filters))
-    best = chosen or next(name for name in FILTERS if name in judged)
+    named = [name for name in FILTERS if name in judged]
+    best = chosen or next((name for name in named if judged[name].able), named[0])
     flagged = judged[best].flags(seen.labels, threshold)
-    return Verdict(model, judged, seconds, best, flagged, (*room.warnings, *_warnings(room, seen, flagged)))
+    found = (*room.warnings, *_unjudged(room, judged, best), *_warnings(room, seen, flagged))
+    return Verdict(model, judged, seconds, best, flagged, found)
 
 
 def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
@@ -132,7 +142,28 @@ def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
 def _aimed(judged: Judged, target: int | None) -> Judged:
     if target is None:
         return judged
-    return Judged(judged.scores, judged.statistics, (target,), judged.threshold)
+    return replace(judged, suspected=(target,), able=target not in judged.small)
+
+
+def _unjudged(room: TrainSet, judged: dict[str, Judged], best: str) -> list[Found]:
+    """What could not be judged, so that nobody reads it as clean."""
+    found = []
+    unable = [name for name, one in judged.items() if name != ALONE and not one.able]
+    if unable:
+        text = (
+            f"{', '.join(unable)} cannot judge this set: such filters compare classes, and need at least "
+            f"{FEWEST_CLASSES} with enough images."
+        )
+        found.append(Found("room_few_classes", text, {"filters": ", ".join(unable), "least": FEWEST_CLASSES}))
+        if best == ALONE:
+            found.append(Found("room_alone", f"{best} decides, which judges each class by itself.", {"filter": best}))
+    small = judged[best].small
+    if small:
+        count, classes = len(small), room.images.num_classes
+        names = ", ".join(room.images.class_names[one] for one in small[:SHOWN])
+        text = f"{count} of {classes} classes have too few images for {best} and cannot be judged: {names}."
+        found.append(Found("room_small", text, {"count": count, "classes": classes, "filter": best, "names": names}))
+    return found
 
 
 def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found]:

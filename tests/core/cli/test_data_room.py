@@ -82,6 +82,15 @@ def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
     assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
 
 
+def test_what_cannot_be_judged_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"data-room digits --model digits-blended --most 3 --out {tmp_path / 'out'}"
+    assert cli.main(command.split()) == 0
+    told = capsys.readouterr().out
+    assert "0 of 3" not in told
+    assert "3 images cannot be judged" in told
+    assert "10 of 10 classes" in told
+
+
 def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
