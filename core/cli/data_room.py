@@ -85,11 +85,14 @@ def data_room(arguments: argparse.Namespace) -> int:
 def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.compute.device import choose
     from core.dataroom import room, written
+    from core.dataroom.place import TRAINED
     from core.dataroom.trainset import read
     from core.models.weights import save_weights
 
     began = time.monotonic()
     room.check(arguments.filters, arguments.filter, arguments.false_alarms)
+    if arguments.out:
+        _require_place(arguments, arguments.out)
     filters = list(dict.fromkeys(arguments.filters))
     device = str(choose(arguments.device))
     with stages as report:
@@ -99,6 +102,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             seed=arguments.seed, progress=lambda done, total: report("load", done, total),
         )  # fmt: skip
         folder = arguments.out or Path(f"data-room-{found.images.name}")
+        _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))
         model = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
         verdict = room.visit(
@@ -106,7 +110,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
         )  # fmt: skip
         if not arguments.model:
-            save_weights(folder / "model.safetensors", model.net.state_dict())
+            save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)
         shown = written.write_sheet(folder, found, verdict)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
@@ -123,6 +127,17 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     else:
         print(summary(result))
     return 0
+
+
+def _require_place(arguments: argparse.Namespace, folder: Path) -> None:
+    """What cannot be written there is refused before the work begins. The page's folders are its own."""
+    from core.dataroom.place import require_own
+    from core.dataroom.written import require_no_folder
+
+    if not arguments.note:
+        require_own(folder)
+    if arguments.write == "folder":
+        require_no_folder(folder)
 
 
 def _since(began: float) -> float:

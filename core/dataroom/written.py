@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, RESULT, SUSPICIOUS
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet
 from core.errors import BadInput
 from core.files import write_atomic, write_json
 
-LIST, RESULT, KEPT, SUSPICIOUS = "cleaned.csv", "data_room.json", "cleaned.npz", "suspicious.png"
 SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
 
 
@@ -59,6 +59,19 @@ def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     return folder / KEPT
 
 
+def require_no_folder(folder: Path) -> None:
+    """Before the work: ``write_folder`` replaces nothing.
+
+    Raises:
+        BadInput: ``out_exists``.
+    """
+    out = folder / KEPT_FOLDER
+    if out.exists() or out.is_symlink():
+        raise BadInput(
+            "out_exists", f"There is a file {out} already; choose another --out, or remove it.", path=str(out)
+        )
+
+
 def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     """``cleaned/<class>/``: links to the files that are not flagged, copies where there are no links; pictures where
     the set has no files.
@@ -67,11 +80,8 @@ def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
         BadInput: ``class_flagged_whole``, or ``out_exists`` if that folder is there.
     """
     keep = require_classes(room, verdict.flagged)
-    out = folder / "cleaned"
-    if out.exists():
-        raise BadInput(
-            "out_exists", f"There is a file {out} already; choose another --out, or remove it.", path=str(out)
-        )
+    out = folder / KEPT_FOLDER
+    require_no_folder(folder)
     partial = folder / f".cleaned.tmp-{os.getpid()}"
     try:
         for at in np.flatnonzero(keep).tolist():

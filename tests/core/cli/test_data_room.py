@@ -91,6 +91,40 @@ def test_what_cannot_be_judged_is_no_finding(tmp_path: Path, capsys: pytest.Capt
     assert "10 of 10 classes" in told
 
 
+@pytest.mark.parametrize("out", ["--out", ""])
+def test_a_folder_that_is_not_ours_is_left_alone(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = tmp_path / "data-room-digits"
+    theirs.mkdir()
+    (theirs / "model.safetensors").write_bytes(b"mine")
+    assert cli.main(f"data-room digits {out and f'{out} {theirs}'} --most 60".split()) == 2
+    err = capsys.readouterr().err
+    assert theirs.name in err
+    assert "Training" not in err
+    assert [path.name for path in theirs.iterdir()] == ["model.safetensors"]
+    assert (theirs / "model.safetensors").read_bytes() == b"mine"
+
+
+def test_the_network_that_was_looked_through_is_not_taken_for_a_result(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):  # a folder of ours may be written again
+        assert cli.main(f"data-room digits --most 60 --filters ss --out {out}".split()) == 0
+    assert [path.name for path in out.glob("*.safetensors")] == ["trained-on-all.safetensors"]
+
+
+def test_a_folder_of_kept_images_that_is_there_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "cleaned").mkdir(parents=True)
+    (out / "data_room.json").write_text('{"filters": {}}')
+    assert cli.main(f"data-room digits --most 60 --write folder --out {out}".split()) == 2
+    assert str(out / "cleaned") in capsys.readouterr().err
+    assert not (out / "cleaned.csv").exists()
+
+
 def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)

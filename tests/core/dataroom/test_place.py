@@ -53,7 +53,7 @@ def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(order.folder / place.JOB, {"worker": None})
     lost = place.job(order)
     assert lost is not None
-    assert lost.failure["code"] == "explore_ended"
+    assert lost.failure["code"] == "job_ended"
     place.start(order)
     assert len(begun) == 2
 
