@@ -90,7 +90,10 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.models.weights import save_weights
 
     began = time.monotonic()
-    room.check(arguments.filters, arguments.filter, arguments.false_alarms)
+    room.check(
+        arguments.filters, arguments.filter, arguments.false_alarms, threshold=arguments.threshold,
+        most=arguments.most, rate=arguments.rate, name=arguments.set,
+    )  # fmt: skip
     if arguments.out:
         _require_place(arguments, arguments.out)
     filters = list(dict.fromkeys(arguments.filters))
@@ -101,6 +104,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             target=arguments.poison_target, rate=arguments.rate, trusted=arguments.trusted, most=arguments.most,
             seed=arguments.seed, progress=lambda done, total: report("load", done, total),
         )  # fmt: skip
+        room.check_target(arguments.target, found.images.num_classes)
         folder = arguments.out or Path(f"data-room-{found.images.name}")
         _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.attacks.poisoning import require_rate
+from core.data import IMAGE_SETS
 from core.dataroom import ALONE, FILTERS
 from core.dataroom.filter import FEWEST_CLASSES, Judged, Material
 from core.dataroom.seen import fresh, material, trained
@@ -90,14 +93,10 @@ def visit(
         target: the suspected class, where it is known.
 
     Raises:
-        BadInput: ``unknown_filter``, ``bad_false_alarms`` or ``target_out_of_range``.
+        BadInput: as ``check`` and ``check_target``.
     """
-    check(filters, chosen, false_alarms)
-    if target is not None and not 0 <= target < room.images.num_classes:
-        raise BadInput(
-            "target_out_of_range", f"The target class {target} must be from 0 to {room.images.num_classes - 1}.",
-            target=target, most=room.images.num_classes - 1,
-        )  # fmt: skip
+    check(filters, chosen, false_alarms, threshold=threshold)
+    check_target(target, room.images.num_classes)
     report("look", 0, 1)
     seen = material(model, room)
     judged: dict[str, Judged] = {}
@@ -121,21 +120,59 @@ def visit(
     return Verdict(model, judged, seconds, best, flagged, found)
 
 
-def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
-    """Refuses an order that cannot be carried out, before anything is loaded."""
+def check(
+    filters: Sequence[str], chosen: str, false_alarms: float, *, threshold: float | None = None, most: int = 0,
+    rate: float = 0.1, name: str = "",
+) -> None:  # fmt: skip
+    """Refuses an order that cannot be carried out, before anything is loaded.
+
+    Args:
+        name: of the set, or its path.
+
+    Raises:
+        BadInput: ``unknown_filter``, ``bad_false_alarms``, ``bad_threshold``, ``poison_rate``, ``bad_most``,
+            ``most_of_own``.
+    """
     unknown = [name for name in (*filters, *([chosen] if chosen else [])) if name not in FILTERS]
     if unknown or not filters or (chosen and chosen not in filters):
-        name = (unknown or [chosen or "nothing"])[0]
+        filter_name = (unknown or [chosen or "nothing"])[0]
         raise BadInput(
             "unknown_filter",
-            f"There is no filter {name!r} among those asked for; use some of {', '.join(FILTERS)}.",
-            name=name, known=", ".join(FILTERS),
+            f"There is no filter {filter_name!r} among those asked for; use some of {', '.join(FILTERS)}.",
+            name=filter_name, known=", ".join(FILTERS),
         )  # fmt: skip
     if not 0 < false_alarms < 1:
         raise BadInput(
             "bad_false_alarms",
             f"A false-alarm rate of {false_alarms:g} cannot be used; give a share above 0 and below 1, such as 0.05.",
             given=f"{false_alarms:g}",
+        )  # fmt: skip
+    if threshold is not None and not math.isfinite(threshold):
+        raise BadInput(
+            "bad_threshold", f"A threshold of {threshold:g} cannot be used; give a number.", given=f"{threshold:g}"
+        )
+    require_rate(rate)
+    if most < 0:
+        raise BadInput("bad_most", f"{most} images cannot be taken; give a number above 0, or 0 for all.", given=most)
+    if most and name and name not in IMAGE_SETS:
+        raise BadInput(
+            "most_of_own",
+            f"Only of a set of Dissolve ({', '.join(IMAGE_SETS)}) some images are taken; {name} is judged whole, so "
+            "leave --most.",
+            name=name, known=", ".join(IMAGE_SETS),
+        )  # fmt: skip
+
+
+def check_target(target: int | None, classes: int) -> None:
+    """Before the work, as soon as the classes are known.
+
+    Raises:
+        BadInput: ``target_out_of_range``.
+    """
+    if target is not None and not 0 <= target < classes:
+        raise BadInput(
+            "target_out_of_range", f"The target class {target} must be from 0 to {classes - 1}.",
+            target=target, most=classes - 1,
         )  # fmt: skip
 
 

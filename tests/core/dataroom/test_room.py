@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,4 +117,22 @@ def test_figures_are_those_of_the_victim(tiny: Tiny, room: TrainSet) -> None:
 def test_an_order_that_cannot_be_carried_out_is_refused(order: tuple[list[str], str, float], code: str) -> None:
     with pytest.raises(BadInput) as fault:
         check(*order)
+    assert fault.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"threshold": float("nan")}, "bad_threshold"),
+        ({"threshold": float("inf")}, "bad_threshold"),
+        ({"rate": 2.0}, "poison_rate"),
+        ({"rate": float("nan")}, "poison_rate"),
+        ({"most": -5}, "bad_most"),
+        ({"most": 5, "name": "photos/"}, "most_of_own"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(values: dict[str, Any], code: str) -> None:
+    check(["ss"], "", 0.05, threshold=-1e9, rate=1.0, most=5, name="digits")
+    with pytest.raises(BadInput) as fault:
+        check(["ss"], "", 0.05, **values)
     assert fault.value.code == code
