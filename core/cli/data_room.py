@@ -108,7 +108,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
         folder = arguments.out or Path(f"data-room-{found.images.name}")
         _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))
-        model = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
+        model, arch = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
         verdict = room.visit(
             found, model, filters=filters, chosen=arguments.filter, false_alarms=arguments.false_alarms,
             threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
@@ -123,7 +123,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             write = written.write_kept if arguments.write == "npz" else written.write_folder
             result["written"] = str(write(folder, found, verdict))
         if arguments.then:
-            result |= _then(found, verdict, arguments, report, folder)
+            result |= _then(found, verdict, arguments, arch, report, folder)
         result["seconds"] = _since(began)
         written.write_result(folder, result)
     if arguments.json:
@@ -177,11 +177,15 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
 
 
 def _then(
-    found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, report: Any, folder: Path
+    found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, arch: str, report: Any, folder: Path
 ) -> dict[str, Any]:
-    """The ways asked for, beside each other; of several, one that cannot be gone says why, and the others go on."""
+    """The ways asked for, beside each other; of several, one that cannot be gone says why, and the others go on.
+
+    Args:
+        arch: of the model that was looked through, which is purified; the others are as ``--arch`` has it.
+    """
     from core.dataroom.cures import before, cure
-    from core.models.weights import save_weights
+    from core.dataroom.written import write_candidate
 
     ways = THEN if arguments.then == "all" else (arguments.then,)
     made: dict[str, Any] = {"before": before(found, verdict)}
@@ -194,8 +198,9 @@ def _then(
                 raise
             failed.append({"code": error.code, "message": f"{way}: {error.message}", "facts": error.facts})
             continue
-        made[way] = cured.facts
-        save_weights(folder / f"{way}.safetensors", cured.model.net.state_dict())
+        network = arch if way == "purify" else arguments.arch
+        names = found.images.class_names
+        made[way] = cured.facts | write_candidate(folder, way, cured.model, network, names, cured.facts)
     return {"then": made, "failed": failed}
 
 
@@ -250,8 +255,15 @@ def summary(result: dict[str, Any]) -> str:
     lines += [one["message"] for one in result.get("failed", [])]
     if "then" in result:
         ways = [
-            [name, f"{one['ba']:.2f}", shown(one["asr"]), one["lost"], f"{one['minutes']:.1f}"]
+            [name, f"{one['ba']:.2f}", shown(one["asr"]), one["lost"], f"{one['minutes']:.1f}",
+             "" if name == "before" else "no"]
             for name, one in result["then"].items()
-        ]
-        lines.append(table(["then", "accuracy, %", "attack success, %", "images lost", "minutes"], ways))
+        ]  # fmt: skip
+        lines.append(table(["then", "accuracy, %", "attack success, %", "images lost", "minutes", "proven"], ways))
+        made = [one["weights"] for name, one in result["then"].items() if name != "before"]
+        if made:
+            lines.append(
+                "Candidates are not proven: nobody has looked for a trigger in them. Do so with clean images, and "
+                f"purify what has one: python -m core scan {made[0]} --images CLEAN"
+            )
     return "\n".join(lines)

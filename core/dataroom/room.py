@@ -51,8 +51,9 @@ class Verdict:
         return self.judged[self.chosen].target
 
 
-def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, report: Report) -> Classifier:
-    """The model that the filters look through: a shipped victim or a file of weights, or one trained on the set.
+def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, report: Report) -> tuple[Classifier, str]:
+    """The model that the filters look through, a shipped victim or a file of weights, or one trained on the set; and
+    what its network is called.
 
     Raises:
         BadInput: as ``core.engine.subject.load_subject``.
@@ -61,12 +62,13 @@ def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, repo
         report("load", 0, 1)
         if any(card.name == given for card in list_victims()):
             subject = load_subject(Spec(victim=given, images=room.images.name), room.images)
-            return load_victim(given).to(device) if subject.card else subject.model.to(device)
-        return load_subject(Spec(weights=given, images=room.images.name), room.images).model.to(device)
+            return (load_victim(given) if subject.card else subject.model).to(device), subject.arch
+        subject = load_subject(Spec(weights=given, images=room.images.name), room.images)
+        return subject.model.to(device), subject.arch
     model = fresh(room.images, arch, seed, device)
     for epoch in trained(model, room.x[room.learnt], room.y[room.learnt], seed):
         report("train", epoch.step, epoch.total)
-    return model
+    return model, arch
 
 
 def visit(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet
 from core.errors import BadInput
 from core.files import write_atomic, write_json
+from core.models.classifier import Classifier
+from core.models.weights import save_weights
 
 SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
 
@@ -125,6 +129,30 @@ def require_classes(room: TrainSet, flagged: np.ndarray) -> np.ndarray:
 
 def _last(images: np.ndarray) -> np.ndarray:
     return images.transpose(0, 2, 3, 1)
+
+
+def write_candidate(
+    folder: Path, way: str, model: Classifier, arch: str, names: Sequence[str], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``candidate-<way>.safetensors``, and beside it a card, ``candidate-<way>.json``: what one needs to load it.
+
+    It is no model to be handed on: nobody has looked for a trigger in it.
+
+    Args:
+        arch: what its network is called. names: of the classes, in order. figures: measured on the images of the set.
+
+    Returns:
+        ``proven`` (False), ``weights`` and ``card`` (paths).
+    """
+    weights = folder / f"candidate-{way}.safetensors"
+    save_weights(weights, model.net.state_dict())
+    card = {
+        "name": weights.stem, "way": way, "proven": False, "arch": arch, "classes": len(names),
+        "class_names": list(names), "mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist(),
+        "figures": dict(figures), "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    write_json(weights.with_suffix(".json"), card)
+    return {"proven": False, "weights": str(weights), "card": str(weights.with_suffix(".json"))}
 
 
 def write_sheet(folder: Path, room: TrainSet, verdict: Verdict) -> list[int]:

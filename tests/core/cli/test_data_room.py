@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from PIL import Image
 
 from core.cli import parser as cli
 from core.data import load
+from core.dataroom import cures
+from core.dataroom.room import Verdict
+from core.dataroom.seen import fresh
+from core.dataroom.trainset import TrainSet
+from core.models.classifier import Classifier
+from core.models.weights import classifier, read_weights
 
 TOLD = {"images", "flagged", "target", "filter", "recall", "false_alarms", "list", "seconds"}
 
@@ -123,6 +130,36 @@ def test_a_folder_of_kept_images_that_is_there_is_told_before_the_work(
     assert cli.main(f"data-room digits --most 60 --write folder --out {out}".split()) == 2
     assert str(out / "cleaned") in capsys.readouterr().err
     assert not (out / "cleaned.csv").exists()
+
+
+def test_a_candidate_is_called_one_and_has_a_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def untrained(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: object) -> Classifier:
+        return fresh(room.images, arch, seed)
+
+    monkeypatch.setattr(cures, "WAYS", {"retrain": untrained, "purify": untrained, "suppress": untrained})
+    out = tmp_path / "out"
+    command = f"data-room digits --model digits-blended --arch wrn16-1 --filters ss --then retrain --out {out}"
+    assert cli.main(command.split()) == 0
+    told = capsys.readouterr().out
+    assert "not proven" in told
+    assert f"scan {out / 'candidate-retrain.safetensors'}" in told
+    result = json.loads((out / "data_room.json").read_text())
+    assert result["then"]["retrain"]["proven"] is False
+    assert "proven" not in result["then"]["before"]
+    assert [path.name for path in out.glob("*.safetensors")] == ["candidate-retrain.safetensors"]
+    card = json.loads((out / "candidate-retrain.json").read_text())
+    assert (card["proven"], card["arch"], card["classes"]) == (False, "wrn16-1", 10)
+    assert card["class_names"] == list(load("digits").class_names)
+    weights = out / "candidate-retrain.safetensors"
+    assert card["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    model = classifier(read_weights(weights), card["arch"], card["classes"], card["mean"], card["std"])
+    assert model(torch.zeros(1, 3, 8, 8)).shape == (1, 10)
+    capsys.readouterr()
+    purified = f"data-room digits --model digits-blended --arch wrn16-1 --filters ss --then purify --out {out}"
+    assert cli.main(purified.split()) == 0
+    assert json.loads((out / "candidate-purify.json").read_text())["arch"] == "small"
 
 
 def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
