@@ -84,6 +84,7 @@ def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
     assert (result["recall"], result["false_alarms"]) == (None, None)
     assert "room_no_trusted" in {one["code"] for one in result["warnings"]}
     links = list((out / "cleaned").rglob("*.png"))
+    assert {link.parent.name for link in links} == {"c0", "c1", "c2"}
     assert len(links) == 60 - result["flagged"]
     assert all(link.resolve() in before for link in links)
     assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
