@@ -43,8 +43,9 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
         "--trusted", default="", metavar="SET", help="images of these classes that are known to be clean"
     )
     command.add_argument(
-        "--filters", type=names, default=list(FILTERS), metavar="NAMES", help=f"of {', '.join(FILTERS)}"
-    )
+        "--filters", type=names, default=list(FILTERS), metavar="NAMES",
+        help="of contamination (SCAn), beatrix, ac (activation clustering), ss (spectral signatures)",
+    )  # fmt: skip
     command.add_argument(
         "--filter", default="", metavar="NAME", help="the filter that decides; the best of those asked for"
     )

@@ -38,7 +38,7 @@ class Order:
     attack: str = ""
     rate: float = 0.1
     target: int = 0
-    filters: tuple[str, ...] = ("scan", "ss")
+    filters: tuple[str, ...] = ("contamination", "ss")
     false_alarms: float = 0.05
     most: int = 0
     seed: int = 0

@@ -74,7 +74,7 @@ def _setup() -> Order | None:
         )  # fmt: skip
         filters = {name: i18n.t(f"data_room.filter.{name}") for name in FILTERS}
         wanted = st.pills(
-            t("data_room.filters"), list(filters), selection_mode="multi", default=["scan", "ss"],
+            t("data_room.filters"), list(filters), selection_mode="multi", default=["contamination", "ss"],
             format_func=filters.__getitem__, key="data_room_filters",
         )  # fmt: skip
         alarms = st.segmented_control(

@@ -45,26 +45,26 @@ def test_poison_of_a_shipped_victim_is_found_and_nothing_is_changed(
     """The training set of the victim itself, seed and all."""
     command = (
         "data-room digits --poison blended --rate 0.05 --model digits-blended "
-        f"--poison-target 0 --filters ss,scan --write npz --out {tmp_path / 'out'} --json --device cpu"
+        f"--poison-target 0 --filters ss,contamination --write npz --out {tmp_path / 'out'} --json --device cpu"
     )
     assert cli.main(command.split()) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result.keys() >= TOLD
     rows = listed(Path(result["list"]))
-    assert list(rows[0]) == ["index", "file", "label", "score_ss", "score_scan", "flagged"]
+    assert list(rows[0]) == ["index", "file", "label", "score_ss", "score_contamination", "flagged"]
     assert [int(row["index"]) for row in rows] == list(range(result["images"])) == list(range(1198))
     flagged = np.array([row["flagged"] == "1" for row in rows])
     assert flagged.sum() == result["flagged"]
-    assert result["filter"] == "scan"
+    assert result["filter"] == "contamination"
     kept = load(tmp_path / "out" / "cleaned.npz")
     assert len(kept.x_train) == 1198 - result["flagged"]
     assert torch.equal(kept.x_test, load("digits").x_test)
     whole = json.loads((tmp_path / "out" / "data_room.json").read_text())
     assert whole["list"] == result["list"]
-    threshold = whole["filters"]["scan"]["threshold"]
+    threshold = whole["filters"]["contamination"]["threshold"]
     for row, flag in zip(rows, flagged, strict=True):
-        score = float(row["score_scan"])
-        suspected = int(row["label"]) in whole["filters"]["scan"]["suspected"]
+        score = float(row["score_contamination"])
+        suspected = int(row["label"]) in whole["filters"]["contamination"]["suspected"]
         assert flag == (suspected and score >= threshold) or abs(score - threshold) < 1e-4
 
 
@@ -74,7 +74,7 @@ def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
     folder = own_set(tmp_path / "own")
     before = {path: path.read_bytes() for path in folder.rglob("*.png")}
     out = tmp_path / "out"
-    command = f"data-room {folder} --filters scan --write folder --out {out} --json --device cpu"
+    command = f"data-room {folder} --filters contamination --write folder --out {out} --json --device cpu"
     assert cli.main(command.split()) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     rows = listed(out / "cleaned.csv")
@@ -170,7 +170,10 @@ def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys:
     x[3] = x[0]  # of the same class
     x[7] = x[0]  # of another
     np.savez(tmp_path / "set.npz", x=x, y=y)
-    assert cli.main(f"data-room {tmp_path / 'set.npz'} --filters scan --out {tmp_path / 'out'} --json".split()) == 0
+    assert (
+        cli.main(f"data-room {tmp_path / 'set.npz'} --filters contamination --out {tmp_path / 'out'} --json".split())
+        == 0
+    )
     warnings = {one["code"]: one["facts"] for one in json.loads(capsys.readouterr().out.splitlines()[-1])["warnings"]}
     assert warnings["room_duplicates"] == {"count": 2}
     assert warnings["room_two_labels"] == {"count": 1}
@@ -181,7 +184,7 @@ def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys:
     [
         ("/no/where", "/no/where"),
         ("digits --filters nobody", "'nobody'"),
-        ("digits --filters ss --filter scan", "'scan'"),
+        ("digits --filters ss --filter contamination", "'contamination'"),
         ("digits --false-alarms 0", "0 cannot"),
         ("digits --false-alarms 0.1 --threshold 2", "--threshold"),
         ("digits --target 10 --model digits-blended", "10"),
@@ -226,7 +229,8 @@ def test_a_class_that_is_flagged_whole_is_told_and_nothing_is_trained_without_it
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (
-        f"data-room digits --model digits-blended --filters scan --target 4 --threshold=-1e9 --out {tmp_path / 'out'}"
+        "data-room digits --model digits-blended --filters contamination --target 4 --threshold=-1e9 "
+        f"--out {tmp_path / 'out'}"
     )
     assert cli.main([*command.split(), "--json"]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -109,7 +109,7 @@ def test_figures_are_those_of_the_victim(tiny: Tiny, room: TrainSet) -> None:
     [
         ((["nobody"], "", 0.05), "unknown_filter"),
         (([], "", 0.05), "unknown_filter"),
-        ((["ss"], "scan", 0.05), "unknown_filter"),
+        ((["ss"], "contamination", 0.05), "unknown_filter"),
         ((["ss"], "", 1.0), "bad_false_alarms"),
         ((["ss"], "", float("nan")), "bad_false_alarms"),
     ],
