@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.cli import parser as cli
 from core.data import load
-from core.dataroom import cures
+from core.dataroom import cures, room
 from core.dataroom.room import Verdict
 from core.dataroom.seen import fresh
 from core.dataroom.trainset import TrainSet
@@ -136,8 +136,8 @@ def test_a_folder_of_kept_images_that_is_there_is_told_before_the_work(
 def test_a_candidate_is_called_one_and_has_a_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def untrained(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: object) -> Classifier:
-        return fresh(room.images, arch, seed)
+    def untrained(found: TrainSet, verdict: Verdict, arch: str, seed: int, report: object) -> Classifier:
+        return fresh(found.images, arch, seed)
 
     monkeypatch.setattr(cures, "WAYS", {"retrain": untrained, "purify": untrained, "suppress": untrained})
     out = tmp_path / "out"
@@ -213,6 +213,21 @@ def test_orders_that_cannot_be_carried_out_are_one_sentence(
     assert (code, out) == (2, "")
     assert named in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_target_that_is_no_class_is_refused_before_a_network_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[object] = []
+
+    def train(*given: object) -> list[object]:
+        trained.append(given)
+        return []
+
+    monkeypatch.setattr(room, "trained", train)
+    assert cli.main(f"data-room digits --target 99 --out {tmp_path / 'out'}".split()) == 2
+    assert "99" in capsys.readouterr().err
+    assert not trained
 
 
 def test_one_class_only_and_no_labels_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
