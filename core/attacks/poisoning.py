@@ -10,6 +10,16 @@ from core.data.imageset import as_float
 from core.errors import BadInput
 
 
+def require_rate(rate: float) -> None:
+    """Of a poisoning, before anything is loaded.
+
+    Raises:
+        BadInput: ``poison_rate``.
+    """
+    if not 0 < rate <= 1:
+        raise BadInput("poison_rate", f"The poisoning rate {rate} must lie above 0 and at most at 1.", rate=rate)
+
+
 def poison(
     images: Tensor, labels: Tensor, trigger: Trigger, target: int, rate: float, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,8 +40,7 @@ def poison(
     Raises:
         BadInput: the rate is outside (0, 1], or no image can be poisoned.
     """
-    if not 0 < rate <= 1:
-        raise BadInput("poison_rate", f"The poisoning rate {rate} must lie above 0 and at most at 1.", rate=rate)
+    require_rate(rate)
     generator = torch.Generator().manual_seed(seed)
     eligible = torch.nonzero(labels == target if trigger.clean_label else labels != target).flatten()
     pool = len(eligible) if trigger.clean_label else len(labels)

@@ -43,8 +43,9 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
         "--trusted", default="", metavar="SET", help="images of these classes that are known to be clean"
     )
     command.add_argument(
-        "--filters", type=names, default=list(FILTERS), metavar="NAMES", help=f"of {', '.join(FILTERS)}"
-    )
+        "--filters", type=names, default=list(FILTERS), metavar="NAMES",
+        help="of contamination (SCAn), beatrix, ac (activation clustering), ss (spectral signatures)",
+    )  # fmt: skip
     command.add_argument(
         "--filter", default="", metavar="NAME", help="the filter that decides; the best of those asked for"
     )
@@ -85,11 +86,17 @@ def data_room(arguments: argparse.Namespace) -> int:
 def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.compute.device import choose
     from core.dataroom import room, written
+    from core.dataroom.place import TRAINED
     from core.dataroom.trainset import read
     from core.models.weights import save_weights
 
     began = time.monotonic()
-    room.check(arguments.filters, arguments.filter, arguments.false_alarms)
+    room.check(
+        arguments.filters, arguments.filter, arguments.false_alarms, threshold=arguments.threshold,
+        most=arguments.most, rate=arguments.rate, name=arguments.set,
+    )  # fmt: skip
+    if arguments.out:
+        _require_place(arguments, arguments.out)
     filters = list(dict.fromkeys(arguments.filters))
     device = str(choose(arguments.device))
     with stages as report:
@@ -98,15 +105,17 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             target=arguments.poison_target, rate=arguments.rate, trusted=arguments.trusted, most=arguments.most,
             seed=arguments.seed, progress=lambda done, total: report("load", done, total),
         )  # fmt: skip
+        room.check_target(arguments.target, found.images.num_classes)
         folder = arguments.out or Path(f"data-room-{found.images.name}")
+        _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))
-        model = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
+        model, arch = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
         verdict = room.visit(
             found, model, filters=filters, chosen=arguments.filter, false_alarms=arguments.false_alarms,
             threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
         )  # fmt: skip
         if not arguments.model:
-            save_weights(folder / "model.safetensors", model.net.state_dict())
+            save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)
         shown = written.write_sheet(folder, found, verdict)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
@@ -115,7 +124,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             write = written.write_kept if arguments.write == "npz" else written.write_folder
             result["written"] = str(write(folder, found, verdict))
         if arguments.then:
-            result |= _then(found, verdict, arguments, report, folder)
+            result |= _then(found, verdict, arguments, arch, report, folder)
         result["seconds"] = _since(began)
         written.write_result(folder, result)
     if arguments.json:
@@ -123,6 +132,17 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     else:
         print(summary(result))
     return 0
+
+
+def _require_place(arguments: argparse.Namespace, folder: Path) -> None:
+    """What cannot be written there is refused before the work begins. The page's folders are its own."""
+    from core.dataroom.place import require_own
+    from core.dataroom.written import require_no_folder
+
+    if not arguments.note:
+        require_own(folder)
+    if arguments.write == "folder":
+        require_no_folder(folder)
 
 
 def _since(began: float) -> float:
@@ -146,7 +166,7 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
             "flagged": int(flags.sum()), "target": judged.target, "suspected": list(judged.suspected),
             "recall": recall, "false_alarms": alarms, "threshold": round(own, 6),
             "statistics": None if judged.statistics is None else [round(float(one), 4) for one in judged.statistics],
-            "seconds": verdict.seconds[name],
+            "seconds": verdict.seconds[name], "judged": judged.able, "small": list(judged.small),
         }  # fmt: skip
     best = filters[verdict.chosen]
     return {
@@ -158,11 +178,15 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
 
 
 def _then(
-    found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, report: Any, folder: Path
+    found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, arch: str, report: Any, folder: Path
 ) -> dict[str, Any]:
-    """The ways asked for, beside each other; of several, one that cannot be gone says why, and the others go on."""
+    """The ways asked for, beside each other; of several, one that cannot be gone says why, and the others go on.
+
+    Args:
+        arch: of the model that was looked through, which is purified; the others are as ``--arch`` has it.
+    """
     from core.dataroom.cures import before, cure
-    from core.models.weights import save_weights
+    from core.dataroom.written import write_candidate
 
     ways = THEN if arguments.then == "all" else (arguments.then,)
     made: dict[str, Any] = {"before": before(found, verdict)}
@@ -175,8 +199,9 @@ def _then(
                 raise
             failed.append({"code": error.code, "message": f"{way}: {error.message}", "facts": error.facts})
             continue
-        made[way] = cured.facts
-        save_weights(folder / f"{way}.safetensors", cured.model.net.state_dict())
+        network = arch if way == "purify" else arguments.arch
+        names = found.images.class_names
+        made[way] = cured.facts | write_candidate(folder, way, cured.model, network, names, cured.facts)
     return {"then": made, "failed": failed}
 
 
@@ -216,20 +241,30 @@ def summary(result: dict[str, Any]) -> str:
         return "unknown" if value is None else f"{value:.1f}"
 
     rows = [
-        [name, one["flagged"], "none" if one["target"] is None else result["classes"][one["target"]],
+        [name, one["flagged"] if one["judged"] else "not judged",
+         "none" if one["target"] is None else result["classes"][one["target"]],
          shown(one["recall"]), shown(one["false_alarms"])]
         for name, one in result["filters"].items()
     ]  # fmt: skip
     lines = [table(["filter", "flagged", "suspected class", "recall, %", "false alarms, %"], rows)]
     lines.append(
         f"{result['flagged']} of {result['images']} images are flagged, by {result['filter']}: {result['list']}"
+        if result["filters"][result["filter"]]["judged"]
+        else f"The {result['images']} images cannot be judged by {result['filter']}; their scores: {result['list']}"
     )
     lines += [one["message"] for one in result["warnings"]]
     lines += [one["message"] for one in result.get("failed", [])]
     if "then" in result:
         ways = [
-            [name, f"{one['ba']:.2f}", shown(one["asr"]), one["lost"], f"{one['minutes']:.1f}"]
+            [name, f"{one['ba']:.2f}", shown(one["asr"]), one["lost"], f"{one['minutes']:.1f}",
+             "" if name == "before" else "no"]
             for name, one in result["then"].items()
-        ]
-        lines.append(table(["then", "accuracy, %", "attack success, %", "images lost", "minutes"], ways))
+        ]  # fmt: skip
+        lines.append(table(["then", "accuracy, %", "attack success, %", "images lost", "minutes", "proven"], ways))
+        made = [one["weights"] for name, one in result["then"].items() if name != "before"]
+        if made:
+            lines.append(
+                "Candidates are not proven: nobody has looked for a trigger in them. Do so with clean images, and "
+                f"purify what has one: python -m core scan {made[0]} --images CLEAN"
+            )
     return "\n".join(lines)

@@ -7,12 +7,19 @@ method each. Nothing is ever deleted: what comes out are lists (``core.dataroom.
 from __future__ import annotations
 
 FILTERS: dict[str, str] = {
-    "scan": "core.dataroom.scan",
+    "contamination": "core.dataroom.contamination",
     "beatrix": "core.dataroom.beatrix",
     "ac": "core.dataroom.activation_clustering",
     "ss": "core.dataroom.spectral_signatures",
 }
-"""Module of each filter, the recommended one first: the figures are in NOTES.md beside this file."""
+"""Module of each filter, the recommended one first: the figures are in NOTES.md beside this file.
+
+``contamination`` is SCAn, the Statistical Contamination Analyzer; ``ac`` is activation clustering, ``ss`` spectral
+signatures.
+"""
+
+ALONE = "ac"
+"""The filter that judges each class by itself; the others compare classes, and need some."""
 
 THEN = ("retrain", "purify", "suppress")
 """What may be done next."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dataroom.filter import Judged, Material
+from core.dataroom.filter import Judged, Material, too_small
 from core.suspicion import activation_clustering
 
 NEARER = 0.5
@@ -25,4 +25,5 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
         ]
     )
     suspected = tuple(int(one) for one in np.argsort(-statistics, kind="stable") if statistics[one] > 0)
-    return Judged(scores, statistics, suspected, NEARER)
+    small = too_small(material, activation_clustering.FEWEST)
+    return Judged(scores, statistics, suspected, NEARER, small, len(small) < material.classes)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dataroom.filter import Judged, Material, standing_out, usual
+from core.dataroom.filter import Judged, Material, comparable, standing_out, too_small, usual
 
 ORDERS = (1, 2, 4, 8)
 CHANNELS = 64
@@ -55,7 +55,9 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
             share = len(apart) / len(members)
             apart_by = discrepancy(material.features[sides[0]], material.features[sides[1]])
             statistics[one] = 4 * share * (1 - share) * apart_by
-    return Judged(scores, statistics, standing_out(statistics), threshold)
+    small = too_small(material, FEWEST)
+    suspected = standing_out(statistics, small=small)
+    return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 
 def _varying(maps: np.ndarray) -> np.ndarray:

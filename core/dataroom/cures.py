@@ -50,7 +50,7 @@ def retrain(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repo
     """An ordinary training without the flagged images.
 
     Raises:
-        BadInput: ``class_flagged_whole``.
+        BadInput: as ``require_classes``.
     """
     require_classes(room, verdict.flagged)
     kept = room.learnt[torch.from_numpy(~verdict.flagged)[room.learnt]]
@@ -86,7 +86,7 @@ def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repor
         found: False: with reconstructed triggers alone, to compare.
 
     Raises:
-        BadInput: ``no_target`` where no class is suspected, or ``class_flagged_whole``.
+        BadInput: ``no_target`` where no class is suspected, or as ``require_classes``.
     """
     target = verdict.target
     if target is None:

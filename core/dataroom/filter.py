@@ -8,6 +8,7 @@ import numpy as np
 
 ANOMALOUS = float(np.exp(2))  # times the deviation of the other classes: the bar of SCAn and of Beatrix
 RIVAL = 0.5  # of the highest statistic: what a further class has to reach to be suspected
+FEWEST_CLASSES = 4  # to be compared: of two or three statistics none can lie above the bar, or any may by chance
 MAD = 1.4826  # the median deviation of normal numbers, turned into their standard deviation
 
 
@@ -43,12 +44,16 @@ class Judged:
         statistics: float64 (classes,), the higher the more like a target; None where the method has none.
         suspected: the classes that look poisoned, the likeliest target first; images of other classes are not flagged.
         threshold: the score from which on an image of a suspected class is flagged.
+        small: the classes that have too few images for the method; those images have no score of theirs.
+        able: False where there are too few classes to say anything of any of them; that is no finding.
     """
 
     scores: np.ndarray
     statistics: np.ndarray | None
     suspected: tuple[int, ...]
     threshold: float
+    small: tuple[int, ...] = ()
+    able: bool = True
 
     @property
     def target(self) -> int | None:
@@ -60,14 +65,31 @@ class Judged:
         return np.isin(labels, self.suspected) & (self.scores >= bar)
 
 
-def standing_out(statistics: np.ndarray, least: float = -np.inf) -> tuple[int, ...]:
+def too_small(material: Material, fewest: int) -> tuple[int, ...]:
+    """The classes with fewer than ``fewest`` images."""
+    counts = np.bincount(material.labels, minlength=material.classes)
+    return tuple(int(one) for one in np.flatnonzero(counts < fewest))
+
+
+def comparable(classes: int, small: tuple[int, ...]) -> bool:
+    """Whether there are enough classes that can be judged for one of them to stand out."""
+    return classes - len(small) >= FEWEST_CLASSES
+
+
+def standing_out(statistics: np.ndarray, least: float = -np.inf, small: tuple[int, ...] = ()) -> tuple[int, ...]:
     """The classes whose statistic stands out above those of the others, and above ``least``, the highest first.
 
     By the median absolute deviation, at e^2 of it, as SCAn (section 4.3) and Beatrix (section IV-D) have it. Beside the
     first class, only those count that reach half of its statistic: an attack with several targets treats them alike.
+    Those of ``small``, which have no statistic, are no part of it; of fewer than ``FEWEST_CLASSES`` none stands out.
     """
-    middle = float(np.median(statistics))
-    spread = MAD * float(np.median(np.abs(statistics - middle)))
+    if not comparable(len(statistics), small):
+        return ()
+    statistics = statistics.astype(float)
+    statistics[list(small)] = -np.inf
+    known = statistics[np.isfinite(statistics)]
+    middle = float(np.median(known))
+    spread = MAD * float(np.median(np.abs(known - middle)))
     bar = max(middle + ANOMALOUS * max(spread, 1e-12), least)
     return tuple(
         int(one)

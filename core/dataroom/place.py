@@ -18,12 +18,15 @@ import numpy as np
 
 from core import paths
 from core.data import IMAGE_SETS
+from core.errors import BadInput
 from core.files import require_room, write_json
 from core.jobs import note
 from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
 JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
+KEPT, KEPT_FOLDER = "cleaned.npz", "cleaned"
+TRAINED = "trained-on-all.safetensors"  # the network that was looked through, poison and all: no result
 NEEDED = 16 << 20  # bytes
 
 
@@ -35,7 +38,7 @@ class Order:
     attack: str = ""
     rate: float = 0.1
     target: int = 0
-    filters: tuple[str, ...] = ("scan", "ss")
+    filters: tuple[str, ...] = ("contamination", "ss")
     false_alarms: float = 0.05
     most: int = 0
     seed: int = 0
@@ -64,6 +67,27 @@ class Listed:
     flagged: np.ndarray
 
 
+def require_own(folder: Path) -> None:
+    """Nothing of the user's is written over: the folder is empty, or holds the result of an earlier visit.
+
+    Raises:
+        BadInput: ``out_not_ours``.
+    """
+    try:
+        there = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
+    except FileNotFoundError:
+        return
+    except OSError:
+        there = [folder.name]
+    if there and "filters" not in (_result(folder) or {}):
+        raise BadInput(
+            "out_not_ours",
+            f"The folder {folder} is not empty and holds no result of the data room ({RESULT}); give an empty or a new "
+            "folder with --out.",
+            path=str(folder), result=RESULT,
+        )  # fmt: skip
+
+
 def start(order: Order) -> None:
     """Sets a process to the work and returns; not where one is at it, or the result of a named set is there.
 
@@ -89,8 +113,12 @@ def job(order: Order) -> Job | None:
 
 def result(order: Order) -> dict[str, Any] | None:
     """``data_room.json``; None if it is not there."""
+    return _result(order.folder)
+
+
+def _result(folder: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((order.folder / RESULT).read_bytes())
+        found = json.loads((folder / RESULT).read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

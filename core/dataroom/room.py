@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.dataroom import FILTERS
-from core.dataroom.filter import Judged, Material
+from core.attacks.poisoning import require_rate
+from core.data import IMAGE_SETS
+from core.dataroom import ALONE, FILTERS
+from core.dataroom.filter import FEWEST_CLASSES, Judged, Material
 from core.dataroom.seen import fresh, material, trained
 from core.dataroom.trainset import TrainSet
 from core.engine.subject import load_subject
@@ -25,6 +28,7 @@ from core.runs.spec import Spec
 from core.victims import list_victims, load_victim
 
 Report = Callable[[str, int, int], None]  # stage, done, total
+SHOWN = 5  # names of classes in a sentence
 WHOLE = 0.95  # of a class's images: flagged, they leave nothing of it
 
 
@@ -47,8 +51,9 @@ class Verdict:
         return self.judged[self.chosen].target
 
 
-def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, report: Report) -> Classifier:
-    """The model that the filters look through: a shipped victim or a file of weights, or one trained on the set.
+def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, report: Report) -> tuple[Classifier, str]:
+    """The model that the filters look through, a shipped victim or a file of weights, or one trained on the set; and
+    what its network is called.
 
     Raises:
         BadInput: as ``core.engine.subject.load_subject``.
@@ -57,12 +62,13 @@ def model_of(room: TrainSet, given: str, arch: str, seed: int, device: str, repo
         report("load", 0, 1)
         if any(card.name == given for card in list_victims()):
             subject = load_subject(Spec(victim=given, images=room.images.name), room.images)
-            return load_victim(given).to(device) if subject.card else subject.model.to(device)
-        return load_subject(Spec(weights=given, images=room.images.name), room.images).model.to(device)
+            return (load_victim(given) if subject.card else subject.model).to(device), subject.arch
+        subject = load_subject(Spec(weights=given, images=room.images.name), room.images)
+        return subject.model.to(device), subject.arch
     model = fresh(room.images, arch, seed, device)
     for epoch in trained(model, room.x[room.learnt], room.y[room.learnt], seed):
         report("train", epoch.step, epoch.total)
-    return model
+    return model, arch
 
 
 def visit(
@@ -81,45 +87,61 @@ def visit(
 
     Args:
         filters: names from ``FILTERS``.
-        chosen: the filter that decides; "": the first one named in ``FILTERS`` of those asked for.
+        chosen: the filter that decides; "": the first one named in ``FILTERS`` of those asked for that can judge the
+            set, and ``ALONE``, asked for or not, where none can, as there are too few classes to compare.
         false_alarms: share of the clean images of a suspected class that may be flagged, 0-1; each filter says how
             near it comes.
         threshold: a score of the chosen filter instead.
         target: the suspected class, where it is known.
 
     Raises:
-        BadInput: ``unknown_filter``, ``bad_false_alarms`` or ``target_out_of_range``.
+        BadInput: as ``check`` and ``check_target``.
     """
-    check(filters, chosen, false_alarms)
-    if target is not None and not 0 <= target < room.images.num_classes:
-        raise BadInput(
-            "target_out_of_range", f"The target class {target} must be from 0 to {room.images.num_classes - 1}.",
-            target=target, most=room.images.num_classes - 1,
-        )  # fmt: skip
+    check(filters, chosen, false_alarms, threshold=threshold)
+    check_target(target, room.images.num_classes)
     report("look", 0, 1)
     seen = material(model, room)
     judged: dict[str, Judged] = {}
     seconds: dict[str, float] = {}
-    for done, name in enumerate(filters):
-        report("filter", done, len(filters))
+
+    def ask(name: str) -> None:
         began = time.monotonic()
         judged[name] = _aimed(import_module(FILTERS[name]).judge(seen, false_alarms, seed), target)
         seconds[name] = round(time.monotonic() - began, 2)
+
+    for done, name in enumerate(filters):
+        report("filter", done, len(filters))
+        ask(name)
+    if not chosen and not any(one.able for one in judged.values()):
+        ask(ALONE)
     report("filter", len(filters), len(filters))
-    best = chosen or next(name for name in FILTERS if name in judged)
+    named = [name for name in FILTERS if name in judged]
+    best = chosen or next((name for name in named if judged[name].able), named[0])
     flagged = judged[best].flags(seen.labels, threshold)
-    return Verdict(model, judged, seconds, best, flagged, (*room.warnings, *_warnings(room, seen, flagged)))
+    found = (*room.warnings, *_unjudged(room, judged, best), *_warnings(room, seen, flagged))
+    return Verdict(model, judged, seconds, best, flagged, found)
 
 
-def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
-    """Refuses an order that cannot be carried out, before anything is loaded."""
+def check(
+    filters: Sequence[str], chosen: str, false_alarms: float, *, threshold: float | None = None, most: int = 0,
+    rate: float = 0.1, name: str = "",
+) -> None:  # fmt: skip
+    """Refuses an order that cannot be carried out, before anything is loaded.
+
+    Args:
+        name: of the set, or its path.
+
+    Raises:
+        BadInput: ``unknown_filter``, ``bad_false_alarms``, ``bad_threshold``, ``poison_rate``, ``bad_most``,
+            ``most_of_own``.
+    """
     unknown = [name for name in (*filters, *([chosen] if chosen else [])) if name not in FILTERS]
     if unknown or not filters or (chosen and chosen not in filters):
-        name = (unknown or [chosen or "nothing"])[0]
+        filter_name = (unknown or [chosen or "nothing"])[0]
         raise BadInput(
             "unknown_filter",
-            f"There is no filter {name!r} among those asked for; use some of {', '.join(FILTERS)}.",
-            name=name, known=", ".join(FILTERS),
+            f"There is no filter {filter_name!r} among those asked for; use some of {', '.join(FILTERS)}.",
+            name=filter_name, known=", ".join(FILTERS),
         )  # fmt: skip
     if not 0 < false_alarms < 1:
         raise BadInput(
@@ -127,12 +149,60 @@ def check(filters: Sequence[str], chosen: str, false_alarms: float) -> None:
             f"A false-alarm rate of {false_alarms:g} cannot be used; give a share above 0 and below 1, such as 0.05.",
             given=f"{false_alarms:g}",
         )  # fmt: skip
+    if threshold is not None and not math.isfinite(threshold):
+        raise BadInput(
+            "bad_threshold", f"A threshold of {threshold:g} cannot be used; give a number.", given=f"{threshold:g}"
+        )
+    require_rate(rate)
+    if most < 0:
+        raise BadInput("bad_most", f"{most} images cannot be taken; give a number above 0, or 0 for all.", given=most)
+    if most and name and name not in IMAGE_SETS:
+        raise BadInput(
+            "most_of_own",
+            f"Only of a set of Dissolve ({', '.join(IMAGE_SETS)}) some images are taken; {name} is judged whole, so "
+            "leave --most.",
+            name=name, known=", ".join(IMAGE_SETS),
+        )  # fmt: skip
+
+
+def check_target(target: int | None, classes: int) -> None:
+    """Before the work, as soon as the classes are known.
+
+    Raises:
+        BadInput: ``target_out_of_range``.
+    """
+    if target is not None and not 0 <= target < classes:
+        raise BadInput(
+            "target_out_of_range", f"The target class {target} must be from 0 to {classes - 1}.",
+            target=target, most=classes - 1,
+        )  # fmt: skip
 
 
 def _aimed(judged: Judged, target: int | None) -> Judged:
     if target is None:
         return judged
-    return Judged(judged.scores, judged.statistics, (target,), judged.threshold)
+    return replace(judged, suspected=(target,), able=target not in judged.small)
+
+
+def _unjudged(room: TrainSet, judged: dict[str, Judged], best: str) -> list[Found]:
+    """What could not be judged, so that nobody reads it as clean."""
+    found = []
+    unable = [name for name, one in judged.items() if name != ALONE and not one.able]
+    if unable:
+        text = (
+            f"{', '.join(unable)} cannot judge this set: such filters compare classes, and need at least "
+            f"{FEWEST_CLASSES} with enough images."
+        )
+        found.append(Found("room_few_classes", text, {"filters": ", ".join(unable), "least": FEWEST_CLASSES}))
+        if best == ALONE:
+            found.append(Found("room_alone", f"{best} decides, which judges each class by itself.", {"filter": best}))
+    small = judged[best].small
+    if small:
+        count, classes = len(small), room.images.num_classes
+        names = ", ".join(room.images.class_names[one] for one in small[:SHOWN])
+        text = f"{count} of {classes} classes have too few images for {best} and cannot be judged: {names}."
+        found.append(Found("room_small", text, {"count": count, "classes": classes, "filter": best, "names": names}))
+    return found
 
 
 def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found]:

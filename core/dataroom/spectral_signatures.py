@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dataroom.filter import Judged, Material, standing_out, usual
+from core.dataroom.filter import Judged, Material, comparable, standing_out, too_small, usual
 from core.suspicion import spectral_signatures
 
 
@@ -24,4 +24,6 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
         if len(members) >= spectral_signatures.FEWEST:
             scores[members] = spectral_signatures.outlier_scores(material.features[members])
             statistics[one] = scores[members].mean()
-    return Judged(scores, statistics, standing_out(statistics), usual(scores, material.labels, false_alarms))
+    small = too_small(material, spectral_signatures.FEWEST)
+    suspected, threshold = standing_out(statistics, small=small), usual(scores, material.labels, false_alarms)
+    return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))

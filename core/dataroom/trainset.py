@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.data.imageset import ImageSet
 from core.errors import BadInput
 from core.found import Found
 
+SHOWN = 5  # names of classes in a sentence
 TRUSTED = 30  # images a class of a named set's test part that may serve as trusted ones (Beatrix, section V-A)
 
 
@@ -77,12 +79,14 @@ def read(
     Args:
         attack: poisons the training part of a named set, so that the truth is known; "": it is taken as it is.
         target, rate: of the attack.
-        trusted: another set, all of whose images are known to be clean; of a poisoned set, some of its test part are.
+        trusted: another set with classes of the same names, all of whose images are known to be clean; of a poisoned
+            set, some of its test part are.
         most: takes so many training images of a named set at most; 0: all.
         seed: of the split, the poisoning and the choice.
 
     Raises:
-        BadInput: as ``core.data.load`` and ``core.attacks``; ``poison_of_own`` or ``target_out_of_range``.
+        BadInput: as ``core.data.load`` and ``core.attacks``; ``poison_of_own``, ``target_out_of_range``,
+            ``trusted_differs`` or ``trusted_names``.
     """
     images = load(name, seed=seed, progress=progress)
     if attack and name not in IMAGE_SETS:
@@ -134,7 +138,16 @@ def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor,
                 f"the set has {images.num_classes} of {images.size[0]} x {images.size[1]}; give images of its kind.",
                 classes=other.num_classes, height=other.size[0], width=other.size[1],
             )  # fmt: skip
-        return torch.cat([other.x_train, other.x_test]), torch.cat([other.y_train, other.y_test])
+        if set(other.class_names) != set(images.class_names):
+            odd = ", ".join(sorted(set(other.class_names) ^ set(images.class_names))[:SHOWN])
+            raise BadInput(
+                "trusted_names",
+                f"The trusted images {name} have other classes than the set (not in both: {odd}); name the class "
+                "folders as the set does.",
+                path=name, names=odd,
+            )  # fmt: skip
+        number = torch.tensor([images.class_names.index(one) for one in other.class_names])
+        return torch.cat([other.x_train, other.x_test]), number[torch.cat([other.y_train, other.y_test])]
     if not lab:
         return images.x_test[:0], images.y_test[:0]
     places = [torch.nonzero(images.y_test == one).flatten()[:TRUSTED] for one in range(images.num_classes)]
@@ -144,7 +157,7 @@ def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor,
 
 def warnings(x: Tensor, y: Tensor) -> list[Found]:
     """What is odd about a set before anything is judged: images that are there more than once."""
-    pixels = [image.numpy().tobytes() for image in x]
+    pixels = [blake2b(image.numpy().tobytes(), digest_size=16).digest() for image in x]
     times = Counter(pixels)
     again = len(pixels) - len(times)
     labels: dict[bytes, set[int]] = {}

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import shutil
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, RESULT, SUSPICIOUS
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet
 from core.errors import BadInput
 from core.files import write_atomic, write_json
+from core.models.classifier import Classifier
+from core.models.weights import save_weights
 
-LIST, RESULT, KEPT, SUSPICIOUS = "cleaned.csv", "data_room.json", "cleaned.npz", "suspicious.png"
+FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
+FEWEST = 2  # images of a class, to be trained on
+LONGEST = 200  # bytes of a folder's name
 SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
 
 
@@ -44,7 +52,7 @@ def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     """``cleaned.npz``: the images that are not flagged, as ``core.data`` reads them, and the test part if any.
 
     Raises:
-        BadInput: ``class_flagged_whole``.
+        BadInput: as ``require_classes``.
     """
     keep = require_classes(room, verdict.flagged)
     names = np.array(room.images.class_names)
@@ -59,23 +67,34 @@ def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     return folder / KEPT
 
 
-def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
-    """``cleaned/<class>/``: links to the files that are not flagged, copies where there are no links; pictures where
-    the set has no files.
+def require_no_folder(folder: Path) -> None:
+    """Before the work: ``write_folder`` replaces nothing.
 
     Raises:
-        BadInput: ``class_flagged_whole``, or ``out_exists`` if that folder is there.
+        BadInput: ``out_exists``.
     """
-    keep = require_classes(room, verdict.flagged)
-    out = folder / "cleaned"
-    if out.exists():
+    out = folder / KEPT_FOLDER
+    if out.exists() or out.is_symlink():
         raise BadInput(
             "out_exists", f"There is a file {out} already; choose another --out, or remove it.", path=str(out)
         )
+
+
+def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
+    """``cleaned/<class>/``: links to the files that are not flagged, copies where there are no links; pictures where
+    the set has no files. Each class has a folder of its own name (``folder_names``).
+
+    Raises:
+        BadInput: as ``require_classes``, or ``out_exists`` if that folder is there.
+    """
+    keep = require_classes(room, verdict.flagged)
+    out = folder / KEPT_FOLDER
+    require_no_folder(folder)
+    names = folder_names(room.images.class_names)
     partial = folder / f".cleaned.tmp-{os.getpid()}"
     try:
         for at in np.flatnonzero(keep).tolist():
-            place = partial / f"{int(room.y[at]):04}"
+            place = partial / names[int(room.y[at])]
             place.mkdir(parents=True, exist_ok=True)
             source = Path(room.files[at])
             if room.images.files:
@@ -88,6 +107,23 @@ def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     return out
 
 
+def folder_names(classes: Sequence[str]) -> list[str]:
+    """Names of classes as names of folders, different from one another whatever the file system makes of cases.
+
+    What no file system takes becomes "_"; a name that is left empty, or is there already, gets the class's number.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for number, name in enumerate(classes):
+        plain = "".join("_" if one in FORBIDDEN or not one.isprintable() else one for one in name).strip(" .")
+        plain = plain.encode()[:LONGEST].decode(errors="ignore").strip(" .")
+        while not plain or unicodedata.normalize("NFKC", plain).casefold() in taken:
+            plain = f"{plain}_{number}" if plain else f"{number}"
+        taken.add(unicodedata.normalize("NFKC", plain).casefold())
+        found.append(plain)
+    return found
+
+
 def _linked(source: Path, place: Path) -> None:
     try:
         place.symlink_to(source)
@@ -96,25 +132,60 @@ def _linked(source: Path, place: Path) -> None:
 
 
 def require_classes(room: TrainSet, flagged: np.ndarray) -> np.ndarray:
-    """bool (n,): the images kept; each class has some.
+    """bool (n,): the images kept; each class has two at least.
 
     Raises:
-        BadInput: ``class_flagged_whole``.
+        BadInput: ``class_flagged_whole``, or ``class_left_small`` where a class had fewer, or has fewer left.
     """
-    kept = np.bincount(room.y.numpy()[~flagged], minlength=room.images.num_classes)
-    if (kept < 2).any():
-        name = room.images.class_names[int(kept.argmin())]
+    labels, classes = room.y.numpy(), room.images.num_classes
+    had, kept = np.bincount(labels, minlength=classes), np.bincount(labels[~flagged], minlength=classes)
+    whole = np.flatnonzero((had > 0) & (kept == 0))
+    if len(whole):
+        name = room.images.class_names[int(whole[0])]
         raise BadInput(
             "class_flagged_whole",
             f"All images of class {name} are flagged, and without it there is no set to train on; raise the threshold, "
             "or look at the list.",
             name=name,
         )  # fmt: skip
+    if (kept < FEWEST).any():
+        least = int(kept.argmin())
+        name = room.images.class_names[least]
+        raise BadInput(
+            "class_left_small",
+            f"Of the {had[least]} images of class {name}, {kept[least]} are not flagged, and a set to train on needs "
+            f"{FEWEST} of each class; give more images of it, or raise the threshold.",
+            name=name, had=int(had[least]), kept=int(kept[least]), least=FEWEST,
+        )  # fmt: skip
     return ~flagged
 
 
 def _last(images: np.ndarray) -> np.ndarray:
     return images.transpose(0, 2, 3, 1)
+
+
+def write_candidate(
+    folder: Path, way: str, model: Classifier, arch: str, names: Sequence[str], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``candidate-<way>.safetensors``, and beside it a card, ``candidate-<way>.json``: what one needs to load it.
+
+    It is no model to be handed on: nobody has looked for a trigger in it.
+
+    Args:
+        arch: what its network is called. names: of the classes, in order. figures: measured on the images of the set.
+
+    Returns:
+        ``proven`` (False), ``weights`` and ``card`` (paths).
+    """
+    weights = folder / f"candidate-{way}.safetensors"
+    save_weights(weights, model.net.state_dict())
+    card = {
+        "name": weights.stem, "way": way, "proven": False, "arch": arch, "classes": len(names),
+        "class_names": list(names), "mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist(),
+        "figures": dict(figures), "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    write_json(weights.with_suffix(".json"), card)
+    return {"proven": False, "weights": str(weights), "card": str(weights.with_suffix(".json"))}
 
 
 def write_sheet(folder: Path, room: TrainSet, verdict: Verdict) -> list[int]:

@@ -74,7 +74,7 @@ def _setup() -> Order | None:
         )  # fmt: skip
         filters = {name: i18n.t(f"data_room.filter.{name}") for name in FILTERS}
         wanted = st.pills(
-            t("data_room.filters"), list(filters), selection_mode="multi", default=["scan", "ss"],
+            t("data_room.filters"), list(filters), selection_mode="multi", default=["contamination", "ss"],
             format_func=filters.__getitem__, key="data_room_filters",
         )  # fmt: skip
         alarms = st.segmented_control(
@@ -133,19 +133,31 @@ def _head(order: Order, result: dict[str, Any]) -> None:
     target = result["target"]
     name = "" if target is None else i18n.class_name(order.images, result["classes"][target])
     flagged, total = f"{result['flagged']:,}", f"{result['images']:,}"
-    if target is None:
+    if not result["filters"][result["filter"]].get("judged", True):
+        st.warning(t("data_room.not_judged", images=total), icon=":material/warning:")
+    elif target is None:
         st.info(t("data_room.nothing", flagged=flagged, images=total), icon=":material/check_circle:")
     else:
         method = i18n.t(f"data_room.filter.{result['filter']}")
         said = t("data_room.found", name=name, method=method, flagged=flagged, images=total)
         st.warning(said, icon=":material/warning:")
     for one in result["warnings"]:
-        st.caption(i18n.t(f"found.{one['code']}", **one["facts"]))
+        st.caption(i18n.t(f"found.{one['code']}", **_named(one["facts"])))
     content = (order.folder / place.LIST).read_bytes()
     st.download_button(
         t("data_room.download"), content, place.LIST, "text/csv", key="data_room_csv", icon=":material/download:",
         help=t("data_room.download_help"),
     )  # fmt: skip
+
+
+def _named(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with the filters called as the page calls them."""
+    named = {
+        key: ", ".join(i18n.t(f"data_room.filter.{name}") for name in facts[key].split(", "))
+        for key in ("filter", "filters")
+        if key in facts
+    }
+    return facts | named
 
 
 def _filters(result: dict[str, Any]) -> None:
@@ -155,7 +167,7 @@ def _filters(result: dict[str, Any]) -> None:
     rows = [
         {
             t("data_room.filter"): i18n.t(f"data_room.filter.{name}"),
-            t("data_room.flagged"): one["flagged"],
+            t("data_room.flagged"): one["flagged"] if one.get("judged", True) else None,
             t("data_room.target"): "–" if one["target"] is None
             else i18n.class_name(result["set"], result["classes"][one["target"]]),
             t("data_room.recall"): told(one["recall"]),

@@ -31,7 +31,7 @@ def rows(
         for attack in attacks:
             for share in shares:
                 room = read(name, attack=attack, target=TARGET, rate=share, most=most, seed=seed)
-                model = model_of(room, "", "small", seed, "cpu", lambda stage, done, total: None)
+                model, _ = model_of(room, "", "small", seed, "cpu", lambda stage, done, total: None)
                 verdict = visit(room, model, seed=seed)
                 labels = room.y.numpy()
                 for method in FILTERS:

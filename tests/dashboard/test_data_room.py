@@ -34,12 +34,13 @@ def finished(order: Order, target: int | None) -> None:
                            "recall": 96.5, "false_alarms": 0.5, "threshold": 1.6}  # fmt: skip
     order.folder.mkdir(parents=True)
     result = {
-        "set": "digits", "images": 4, "flagged": 1, "target": target, "filter": "scan", "classes": ["0", "1"],
-        "filters": {"scan": one}, "warnings": [{"code": "room_duplicates", "facts": {"count": 3}}], "shown": [2],
+        "set": "digits", "images": 4, "flagged": 1, "target": target, "filter": "contamination", "classes": ["0", "1"],
+        "filters": {"contamination": one}, "shown": [2],
+        "warnings": [{"code": "room_duplicates", "facts": {"count": 3}}],
     }  # fmt: skip
     write_json(order.folder / place.RESULT, result)
     (order.folder / place.LIST).write_text(
-        "index,file,label,score_scan,flagged\n0,,0,0.5,0\n1,,1,0.2,0\n2,,0,9,1\n3,,1,1,0\n"
+        "index,file,label,score_contamination,flagged\n0,,0,0.5,0\n1,,1,0.2,0\n2,,0,9,1\n3,,1,1,0\n"
     )
     Image.new("RGB", (48, 48)).save(order.folder / place.SUSPICIOUS)
 
@@ -77,13 +78,35 @@ def test_a_result_is_shown_with_its_figures_and_its_list(
 
 
 @BOTH
+def test_a_set_that_cannot_be_judged_is_not_called_clean(
+    home: object, open_page: Open, started: list[Order], lang: str
+) -> None:
+    order = Order("digits", "badnets")
+    finished(order, None)
+    result = place.result(order)
+    assert result is not None
+    result["filters"]["contamination"]["judged"] = False
+    result["warnings"] = [{"code": "room_few_classes", "facts": {"filters": "contamination, ss", "least": 4}}]
+    write_json(order.folder / place.RESULT, result)
+    app = open_page("data_room", lang)
+    app.session_state[data_room.ASKED] = asdict(order)
+    app.run()
+    assert not app.exception
+    said, own = words(app), catalogue(lang)
+    assert own["data_room.not_judged"].format(images=4) in said
+    assert own["data_room.nothing"].split("{")[-1].split("}")[-1] not in said
+    names = f"{own['data_room.filter.contamination']}, {own['data_room.filter.ss']}"
+    assert own["found.room_few_classes"].format(filters=names, least=4) in said
+
+
+@BOTH
 def test_a_fault_is_told_in_the_readers_language(
     home: object, open_page: Open, started: list[Order], lang: str
 ) -> None:
     order = Order("/no/where")
     order.folder.mkdir(parents=True)
     failure = {"code": "bad_false_alarms", "message": "English only.", "facts": {"given": "2"}}
-    place.note(order.folder, worker=None, ended=True, failure=failure)
+    write_json(order.folder / place.JOB, {"worker": None, "ended": True, "failure": failure})
     app = open_page("data_room", lang)
     app.session_state[data_room.ASKED] = asdict(order)
     app.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from PIL import Image
 
 from core.cli import parser as cli
 from core.data import load
+from core.dataroom import cures, room
+from core.dataroom.room import Verdict
+from core.dataroom.seen import fresh
+from core.dataroom.trainset import TrainSet
+from core.models.classifier import Classifier
+from core.models.weights import classifier, read_weights
 
 TOLD = {"images", "flagged", "target", "filter", "recall", "false_alarms", "list", "seconds"}
 
@@ -38,26 +45,26 @@ def test_poison_of_a_shipped_victim_is_found_and_nothing_is_changed(
     """The training set of the victim itself, seed and all."""
     command = (
         "data-room digits --poison blended --rate 0.05 --model digits-blended "
-        f"--poison-target 0 --filters ss,scan --write npz --out {tmp_path / 'out'} --json --device cpu"
+        f"--poison-target 0 --filters ss,contamination --write npz --out {tmp_path / 'out'} --json --device cpu"
     )
     assert cli.main(command.split()) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result.keys() >= TOLD
     rows = listed(Path(result["list"]))
-    assert list(rows[0]) == ["index", "file", "label", "score_ss", "score_scan", "flagged"]
+    assert list(rows[0]) == ["index", "file", "label", "score_ss", "score_contamination", "flagged"]
     assert [int(row["index"]) for row in rows] == list(range(result["images"])) == list(range(1198))
     flagged = np.array([row["flagged"] == "1" for row in rows])
     assert flagged.sum() == result["flagged"]
-    assert result["filter"] == "scan"
+    assert result["filter"] == "contamination"
     kept = load(tmp_path / "out" / "cleaned.npz")
     assert len(kept.x_train) == 1198 - result["flagged"]
     assert torch.equal(kept.x_test, load("digits").x_test)
     whole = json.loads((tmp_path / "out" / "data_room.json").read_text())
     assert whole["list"] == result["list"]
-    threshold = whole["filters"]["scan"]["threshold"]
+    threshold = whole["filters"]["contamination"]["threshold"]
     for row, flag in zip(rows, flagged, strict=True):
-        score = float(row["score_scan"])
-        suspected = int(row["label"]) in whole["filters"]["scan"]["suspected"]
+        score = float(row["score_contamination"])
+        suspected = int(row["label"]) in whole["filters"]["contamination"]["suspected"]
         assert flag == (suspected and score >= threshold) or abs(score - threshold) < 1e-4
 
 
@@ -67,7 +74,7 @@ def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
     folder = own_set(tmp_path / "own")
     before = {path: path.read_bytes() for path in folder.rglob("*.png")}
     out = tmp_path / "out"
-    command = f"data-room {folder} --filters scan --write folder --out {out} --json --device cpu"
+    command = f"data-room {folder} --filters contamination --write folder --out {out} --json --device cpu"
     assert cli.main(command.split()) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     rows = listed(out / "cleaned.csv")
@@ -77,9 +84,83 @@ def test_a_folder_is_judged_whole_with_its_files_named_and_linked(
     assert (result["recall"], result["false_alarms"]) == (None, None)
     assert "room_no_trusted" in {one["code"] for one in result["warnings"]}
     links = list((out / "cleaned").rglob("*.png"))
+    assert {link.parent.name for link in links} == {"c0", "c1", "c2"}
     assert len(links) == 60 - result["flagged"]
     assert all(link.resolve() in before for link in links)
     assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_what_cannot_be_judged_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"data-room digits --model digits-blended --most 3 --out {tmp_path / 'out'}"
+    assert cli.main(command.split()) == 0
+    told = capsys.readouterr().out
+    assert "0 of 3" not in told
+    assert "3 images cannot be judged" in told
+    assert "10 of 10 classes" in told
+
+
+@pytest.mark.parametrize("out", ["--out", ""])
+def test_a_folder_that_is_not_ours_is_left_alone(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = tmp_path / "data-room-digits"
+    theirs.mkdir()
+    (theirs / "model.safetensors").write_bytes(b"mine")
+    assert cli.main(f"data-room digits {out and f'{out} {theirs}'} --most 60".split()) == 2
+    err = capsys.readouterr().err
+    assert theirs.name in err
+    assert "Training" not in err
+    assert [path.name for path in theirs.iterdir()] == ["model.safetensors"]
+    assert (theirs / "model.safetensors").read_bytes() == b"mine"
+
+
+def test_the_network_that_was_looked_through_is_not_taken_for_a_result(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):  # a folder of ours may be written again
+        assert cli.main(f"data-room digits --most 60 --filters ss --out {out}".split()) == 0
+    assert [path.name for path in out.glob("*.safetensors")] == ["trained-on-all.safetensors"]
+
+
+def test_a_folder_of_kept_images_that_is_there_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "cleaned").mkdir(parents=True)
+    (out / "data_room.json").write_text('{"filters": {}}')
+    assert cli.main(f"data-room digits --most 60 --write folder --out {out}".split()) == 2
+    assert str(out / "cleaned") in capsys.readouterr().err
+    assert not (out / "cleaned.csv").exists()
+
+
+def test_a_candidate_is_called_one_and_has_a_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def untrained(found: TrainSet, verdict: Verdict, arch: str, seed: int, report: object) -> Classifier:
+        return fresh(found.images, arch, seed)
+
+    monkeypatch.setattr(cures, "WAYS", {"retrain": untrained, "purify": untrained, "suppress": untrained})
+    out = tmp_path / "out"
+    command = f"data-room digits --model digits-blended --arch wrn16-1 --filters ss --then retrain --out {out}"
+    assert cli.main(command.split()) == 0
+    told = capsys.readouterr().out
+    assert "not proven" in told
+    assert f"scan {out / 'candidate-retrain.safetensors'}" in told
+    result = json.loads((out / "data_room.json").read_text())
+    assert result["then"]["retrain"]["proven"] is False
+    assert "proven" not in result["then"]["before"]
+    assert [path.name for path in out.glob("*.safetensors")] == ["candidate-retrain.safetensors"]
+    card = json.loads((out / "candidate-retrain.json").read_text())
+    assert (card["proven"], card["arch"], card["classes"]) == (False, "wrn16-1", 10)
+    assert card["class_names"] == list(load("digits").class_names)
+    weights = out / "candidate-retrain.safetensors"
+    assert card["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    model = classifier(read_weights(weights), card["arch"], card["classes"], card["mean"], card["std"])
+    assert model(torch.zeros(1, 3, 8, 8)).shape == (1, 10)
+    capsys.readouterr()
+    purified = f"data-room digits --model digits-blended --arch wrn16-1 --filters ss --then purify --out {out}"
+    assert cli.main(purified.split()) == 0
+    assert json.loads((out / "candidate-purify.json").read_text())["arch"] == "small"
 
 
 def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +170,10 @@ def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys:
     x[3] = x[0]  # of the same class
     x[7] = x[0]  # of another
     np.savez(tmp_path / "set.npz", x=x, y=y)
-    assert cli.main(f"data-room {tmp_path / 'set.npz'} --filters scan --out {tmp_path / 'out'} --json".split()) == 0
+    assert (
+        cli.main(f"data-room {tmp_path / 'set.npz'} --filters contamination --out {tmp_path / 'out'} --json".split())
+        == 0
+    )
     warnings = {one["code"]: one["facts"] for one in json.loads(capsys.readouterr().out.splitlines()[-1])["warnings"]}
     assert warnings["room_duplicates"] == {"count": 2}
     assert warnings["room_two_labels"] == {"count": 1}
@@ -100,10 +184,16 @@ def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys:
     [
         ("/no/where", "/no/where"),
         ("digits --filters nobody", "'nobody'"),
-        ("digits --filters ss --filter scan", "'scan'"),
+        ("digits --filters ss --filter contamination", "'contamination'"),
         ("digits --false-alarms 0", "0 cannot"),
         ("digits --false-alarms 0.1 --threshold 2", "--threshold"),
         ("digits --target 10 --model digits-blended", "10"),
+        ("digits --target 99", "99"),
+        ("digits --target=-1", "-1"),
+        ("digits --threshold nan", "nan"),
+        ("digits --rate 2", "2"),
+        ("digits --most=-5", "-5"),
+        ("photos/ --most 5", "photos/"),
         ("digits --poison nothing", "'nothing'"),
         ("digits --poison badnets --rate 2", "2"),
         ("digits --poison badnets --poison-target 11", "11"),
@@ -125,6 +215,21 @@ def test_orders_that_cannot_be_carried_out_are_one_sentence(
     assert len(err.splitlines()) == 1
 
 
+def test_a_target_that_is_no_class_is_refused_before_a_network_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[object] = []
+
+    def train(*given: object) -> list[object]:
+        trained.append(given)
+        return []
+
+    monkeypatch.setattr(room, "trained", train)
+    assert cli.main(f"data-room digits --target 99 --out {tmp_path / 'out'}".split()) == 2
+    assert "99" in capsys.readouterr().err
+    assert not trained
+
+
 def test_one_class_only_and_no_labels_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own_set(tmp_path / "one", classes=1)
     loose = tmp_path / "loose"
@@ -139,7 +244,8 @@ def test_a_class_that_is_flagged_whole_is_told_and_nothing_is_trained_without_it
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (
-        f"data-room digits --model digits-blended --filters scan --target 4 --threshold=-1e9 --out {tmp_path / 'out'}"
+        "data-room digits --model digits-blended --filters contamination --target 4 --threshold=-1e9 "
+        f"--out {tmp_path / 'out'}"
     )
     assert cli.main([*command.split(), "--json"]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])

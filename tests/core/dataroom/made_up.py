@@ -9,20 +9,23 @@ from core.dataroom.filter import Material
 CLASSES, TARGET = 10, 4
 
 
-def made_up(poison: int = 50, clean: int = 60, trusted: int = 0, apart: float = 8.0, dims: int = 12) -> Material:
-    """``poison`` images called ``TARGET`` lie ``apart`` from its others, in features, maps and looks."""
+def made_up(
+    poison: int = 50, clean: int = 60, trusted: int = 0, apart: float = 8.0, dims: int = 12, classes: int = CLASSES,
+    target: int = TARGET,
+) -> Material:  # fmt: skip
+    """``poison`` images called ``target`` lie ``apart`` from its others, in features, maps and looks."""
     rng = np.random.default_rng(0)
-    centres = 5 * rng.normal(size=(CLASSES, dims))
+    centres = 5 * rng.normal(size=(classes, dims))
     stretch = 0.5 + rng.random(dims)
 
     def some(labels: np.ndarray) -> np.ndarray:
         return centres[labels] + stretch * rng.normal(size=(len(labels), dims))
 
-    labels = np.repeat([*range(CLASSES), TARGET], [*[clean] * CLASSES, poison])
+    labels = np.repeat([*range(classes), target], [*[clean] * classes, poison])
     features = some(labels)
-    poisoned = np.arange(len(labels)) >= CLASSES * clean
+    poisoned = np.arange(len(labels)) >= classes * clean
     features[poisoned, 0] += apart
-    known = np.repeat(np.arange(CLASSES), trusted)
+    known = np.repeat(np.arange(classes), trusted)
     looks = np.where(poisoned[:, None], rng.random((len(labels), 20)), 0.5).astype(np.float32)
 
     def maps(many: int, odd: np.ndarray) -> np.ndarray:
@@ -32,7 +35,7 @@ def made_up(poison: int = 50, clean: int = 60, trusted: int = 0, apart: float = 
 
     nobody = np.zeros(len(known), bool)
     return Material(
-        features, maps(len(labels), poisoned), looks, labels, CLASSES, some(known), maps(len(known), nobody), known
+        features, maps(len(labels), poisoned), looks, labels, classes, some(known), maps(len(known), nobody), known
     )
 
 

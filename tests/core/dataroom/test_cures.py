@@ -25,7 +25,7 @@ def room() -> TrainSet:
 
 def verdict(tiny: Tiny, flagged: np.ndarray, suspected: tuple[int, ...] = (TARGET,)) -> Verdict:
     judged = Judged(flagged.astype(float), None, suspected, 0.5)
-    return Verdict(tiny.model, {"scan": judged}, {"scan": 0.0}, "scan", flagged, ())
+    return Verdict(tiny.model, {"contamination": judged}, {"contamination": 0.0}, "contamination", flagged, ())
 
 
 def test_trained_anew_on_exactly_the_images_that_are_not_flagged(

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
+from core.dataroom import ALONE, FILTERS
 from core.dataroom.filter import Judged, mixed_side, standing_out, usual
 from tests.core.dataroom.made_up import TARGET, made_up
 
@@ -18,6 +21,26 @@ def test_beside_the_likeliest_target_only_those_count_that_reach_half_of_it() ->
     usual_ones = [1.0, 2, 3, 2, 1, 2, 3, 2]
     assert standing_out(np.array([*usual_ones, 100, 49])) == (8,)
     assert standing_out(np.array([*usual_ones, 60, 100])) == (9, 8)
+
+
+def test_of_fewer_than_four_classes_none_can_stand_out() -> None:
+    assert standing_out(np.array([0.0, 0, 50])) == ()
+    assert standing_out(np.array([1.0, 50])) == ()
+    assert standing_out(np.array([1.0, 2, 1, 50])) == (3,)
+    # the other classes were too small: they have no statistic, and the zeros in their places are none
+    assert standing_out(np.array([0.0, 0, 0, 0, 9, 10]), small=(0, 1, 2, 3)) == ()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_says_what_it_cannot_judge(name: str) -> None:
+    judge = import_module(FILTERS[name]).judge
+    two = judge(made_up(classes=2, target=1), 0.05)
+    assert two.able == (name == ALONE)
+    assert two.small == ()
+    few = judge(made_up(poison=0, clean=3), 0.05)
+    assert not few.able
+    assert few.small == tuple(range(10))
+    assert judge(made_up(), 0.05).able
 
 
 def test_the_usual_score_is_not_raised_by_one_poisoned_class() -> None:

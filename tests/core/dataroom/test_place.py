@@ -27,10 +27,10 @@ def test_each_order_has_a_folder_of_its_own() -> None:
 
 
 def test_the_command_line_takes_the_order() -> None:
-    order = Order("digits", "badnets", 0.05, 3, ("ss", "scan"), 0.1, 500, 7)
+    order = Order("digits", "badnets", 0.05, 3, ("ss", "contamination"), 0.1, 500, 7)
     given = parser().parse_args(["data-room", *order.arguments])
     assert (given.set, given.poison, given.rate, given.poison_target) == ("digits", "badnets", 0.05, 3)
-    assert (given.filters, given.false_alarms, given.most, given.seed) == (["ss", "scan"], 0.1, 500, 7)
+    assert (given.filters, given.false_alarms, given.most, given.seed) == (["ss", "contamination"], 0.1, 500, 7)
     assert parser().parse_args(["data-room", *Order("photos/").arguments]).poison == ""
 
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from core.dataroom import FILTERS
+from core.dataroom import ALONE, FILTERS
+from core.dataroom import room as visiting
 from core.dataroom.room import check, figures, rates, visit
 from core.dataroom.trainset import TrainSet, read
 from core.errors import BadInput
+from tests.core.dataroom.made_up import made_up
 from tests.core.tiny import TARGET, Tiny
 
 
@@ -42,6 +46,46 @@ def test_a_given_target_or_threshold_is_taken(tiny: Tiny, room: TrainSet) -> Non
     assert not none.flagged.any()
 
 
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSet:
+    """Images called "ok" and "defect", 100 each, and 40 poisoned among the defects, as a model sees them."""
+    seen = made_up(poison=40, clean=100, classes=2, target=1, apart=20)
+    np.savez(tmp_path / "own.npz", x=np.zeros((240, 8, 8, 3), np.uint8), y=seen.labels, class_names=["ok", "defect"])
+    monkeypatch.setattr(visiting, "material", lambda model, room: seen)
+    return read(str(tmp_path / "own.npz"))
+
+
+@pytest.mark.parametrize("filters", [list(FILTERS), ["ss"]])
+def test_a_set_of_two_classes_is_judged_by_the_filter_that_compares_none(
+    tiny: Tiny, two: TrainSet, filters: list[str]
+) -> None:
+    verdict = visit(two, tiny.model, filters=filters)
+    warnings = {one.code: one.facts for one in verdict.warnings}
+    assert verdict.chosen == ALONE
+    assert verdict.target == 1
+    assert verdict.flagged[200:].mean() > 0.9
+    assert verdict.flagged[:200].mean() < 0.05
+    assert warnings["room_few_classes"]["filters"] == ", ".join(name for name in filters if name != ALONE)
+    assert "room_alone" in warnings
+
+
+def test_a_filter_named_decides_even_where_it_cannot_judge_and_says_so(tiny: Tiny, two: TrainSet) -> None:
+    verdict = visit(two, tiny.model, filters=["ss"], chosen="ss")
+    assert (verdict.chosen, verdict.judged["ss"].able) == ("ss", False)
+    assert "room_few_classes" in {one.code for one in verdict.warnings}
+    aimed = visit(two, tiny.model, filters=["ss"], target=1)
+    assert (aimed.chosen, aimed.judged["ss"].able, aimed.target) == ("ss", True, 1)
+    assert "room_few_classes" not in {one.code for one in aimed.warnings}
+
+
+def test_classes_too_small_to_be_judged_are_named(tiny: Tiny) -> None:
+    few = read("digits", most=3)
+    verdict = visit(few, tiny.model)
+    assert not verdict.judged[verdict.chosen].able
+    (small,) = [one for one in verdict.warnings if one.code == "room_small"]
+    assert (small.facts["count"], small.facts["classes"]) == (10, 10)
+
+
 def test_more_flagged_than_kept_is_said(tiny: Tiny, room: TrainSet) -> None:
     few = replace(room, x=room.x[:200], y=torch.zeros(200, dtype=torch.int64), poisoned=None)
     verdict = visit(few, tiny.model, filters=["ss"], target=0, threshold=-1)
@@ -65,7 +109,7 @@ def test_figures_are_those_of_the_victim(tiny: Tiny, room: TrainSet) -> None:
     [
         ((["nobody"], "", 0.05), "unknown_filter"),
         (([], "", 0.05), "unknown_filter"),
-        ((["ss"], "scan", 0.05), "unknown_filter"),
+        ((["ss"], "contamination", 0.05), "unknown_filter"),
         ((["ss"], "", 1.0), "bad_false_alarms"),
         ((["ss"], "", float("nan")), "bad_false_alarms"),
     ],
@@ -73,4 +117,22 @@ def test_figures_are_those_of_the_victim(tiny: Tiny, room: TrainSet) -> None:
 def test_an_order_that_cannot_be_carried_out_is_refused(order: tuple[list[str], str, float], code: str) -> None:
     with pytest.raises(BadInput) as fault:
         check(*order)
+    assert fault.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"threshold": float("nan")}, "bad_threshold"),
+        ({"threshold": float("inf")}, "bad_threshold"),
+        ({"rate": 2.0}, "poison_rate"),
+        ({"rate": float("nan")}, "poison_rate"),
+        ({"most": -5}, "bad_most"),
+        ({"most": 5, "name": "photos/"}, "most_of_own"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(values: dict[str, Any], code: str) -> None:
+    check(["ss"], "", 0.05, threshold=-1e9, rate=1.0, most=5, name="digits")
+    with pytest.raises(BadInput) as fault:
+        check(["ss"], "", 0.05, **values)
     assert fault.value.code == code

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from core.data import load
-from core.dataroom.trainset import TRUSTED, read
+from core.dataroom.trainset import TRUSTED, read, warnings
 from core.errors import BadInput
 
 
@@ -38,6 +39,35 @@ def test_in_the_lab_the_truth_is_known_and_the_test_part_stays_clean() -> None:
     assert torch.equal(room.test(room.poisoned)[0], clean.x_test)
     assert room.trusted[1].bincount().tolist() == [TRUSTED] * 10
     assert room.files == ("",) * len(room.x)
+
+
+def own(path: Path, names: list[str], y: np.ndarray) -> str:
+    """Images as bright as the letter of their class is late."""
+    x = np.array([ord(names[label]) for label in y], np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    np.savez(path, x=x, y=y, class_names=np.array(names))
+    return str(path)
+
+
+def test_trusted_images_are_matched_by_the_names_of_their_classes(tmp_path: Path) -> None:
+    y = np.arange(30) % 3
+    room = read(own(tmp_path / "set.npz", ["a", "b", "c"], y), trusted=own(tmp_path / "ok.npz", ["c", "a", "b"], y))
+    x, labels = room.trusted
+    assert len(x) == 30
+    assert (x[:, 0, 0, 0] == ord("a") + labels).all()
+    with pytest.raises(BadInput) as fault:
+        read(str(tmp_path / "set.npz"), trusted=own(tmp_path / "odd.npz", ["a", "b", "d"], y))
+    assert fault.value.code == "trusted_names"
+    assert fault.value.facts["names"] == "c, d"
+
+
+def test_looking_for_duplicates_does_not_hold_the_set_a_second_time() -> None:
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (40, 3, 96, 96), dtype=np.uint8))
+    tracemalloc.start()
+    found = warnings(torch.cat([x, x[:2]]), torch.tensor([*range(40), 0, 0]))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert {one.code: one.facts for one in found} == {"room_duplicates": {"count": 2}, "room_two_labels": {"count": 1}}
+    assert most < x.nbytes / 4
 
 
 def test_a_set_of_ones_own_is_not_poisoned(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def test_a_folder_of_the_kept_is_written_whole_or_not_at_all(tiny: Tiny, room: T
     out = written.write_folder(tmp_path, room, verdict(tiny, flags(1, 4)))
     assert len(list(out.rglob("*.png"))) == 28
     again = load(out)
+    assert again.class_names == ("a", "b", "c")
     assert len(again.x_train) + len(again.x_test) == 28
     with pytest.raises(BadInput) as fault:
         written.write_folder(tmp_path, room, verdict(tiny, flags(1)))
@@ -67,6 +69,38 @@ def test_a_class_without_images_is_refused(tiny: Tiny, room: TrainSet) -> None:
     assert written.require_classes(room, flags(1)).sum() == 29
 
 
+@pytest.mark.parametrize(
+    ("labels", "flagged", "code", "facts"),
+    [
+        ([0, 0, 1, 2, 2], [], "class_left_small", {"name": "b", "had": 1, "kept": 1}),
+        ([0, 0, 2, 2], [], "class_left_small", {"name": "b", "had": 0, "kept": 0}),
+        ([0, 0, 1, 1, 1, 2, 2], [2, 3], "class_left_small", {"name": "b", "had": 3, "kept": 1}),
+        ([0, 1, 1, 2, 2], [1, 2], "class_flagged_whole", {"name": "b"}),
+    ],
+)
+def test_what_is_said_of_a_class_that_is_too_small_is_true(
+    room: TrainSet, labels: list[int], flagged: list[int], code: str, facts: dict[str, object]
+) -> None:
+    few = replace(room, y=torch.tensor(labels), x=room.x[: len(labels)])
+    with pytest.raises(BadInput) as fault:
+        written.require_classes(few, np.isin(np.arange(len(labels)), flagged))
+    assert fault.value.code == code
+    assert fault.value.facts.items() >= facts.items()
+
+
+def test_names_of_classes_become_names_of_folders() -> None:
+    names = ["cat", "Cat", "../up", "a/b", "a\\b", "", "...", "良品", "x" * 400, "x" * 401, "con\ntrol"]
+    folders = written.folder_names(names)
+    assert folders[0] == "cat"
+    assert folders[7] == "良品"
+    assert len({one.casefold() for one in folders}) == len(names)
+    for one in folders:
+        assert one == Path(one).name
+        assert one not in ("", ".", "..")
+        assert not set(one) & set("/\\\n")
+        assert len(one.encode()) < 255
+
+
 def test_the_sheet_shows_the_flagged_the_most_suspicious_first(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
     assert written.write_sheet(tmp_path, room, verdict(tiny, flags(1, 4, 7))) == [7, 4, 1]
     assert written.write_sheet(tmp_path, room, verdict(tiny, flags())) == list(range(29, -1, -1))
@@ -76,8 +110,6 @@ def test_the_sheet_shows_the_flagged_the_most_suspicious_first(tiny: Tiny, room:
 def test_a_name_that_a_spreadsheet_would_take_for_a_formula_is_quoted(
     tiny: Tiny, room: TrainSet, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
     odd = replace(room, files=("=1+1.png", *room.files[1:]))
     path = written.write_list(tmp_path, odd, verdict(tiny, flags()))
     assert next(csv.DictReader(path.open(newline="")))["file"] == "'=1+1.png"

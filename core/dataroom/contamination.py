@@ -17,7 +17,7 @@ in a class would stretch S just between them and hide (J_t could not exceed one 
 a second pass without the classes that the first one suspects. The split is started at the class's main direction and
 not at random. Which of the two groups is the poisoned one: see ``core.dataroom.filter.mixed_side``. Where trusted
 images are there, J_t is multiplied by what they do not share of the suspected group, since classes of a small set come
-from two groups by nature as well, and what is left must not be below the usual J_t.
+from two groups by nature as well, and the product must exceed the median J_t of the classes before that.
 
 Score: how far along the line from the clean group's middle to the other's an image lies, in standard deviations of the
 clean group along that line. False alarms: as if the clean group were normal there, so that a rate of 5 % puts the
@@ -30,7 +30,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from core.dataroom.filter import MAD, Judged, Material, mixed_side, standing_out
+from core.dataroom.filter import MAD, Judged, Material, comparable, mixed_side, standing_out, too_small
 
 RIDGE = 1e-2  # of the mean variance, added to each: features of a trained model hardly vary in some directions
 FEWEST = 10  # images of a class; fewer are not judged
@@ -41,13 +41,14 @@ PASSES = 2
 def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     """Scores, the statistic J_t and the suspected classes; ``seed`` has no part in it."""
     suspected: tuple[int, ...] = ()
+    small = too_small(material, FEWEST)
     for _ in range(PASSES):
         statistics, shares = np.zeros(material.classes), np.ones(material.classes)
         scores = np.zeros(len(material.labels))
         middles: dict[int, float] = {}
         for one in range(material.classes):
             members = np.flatnonzero(material.labels == one)
-            if len(members) < FEWEST:
+            if one in small:
                 continue
             points = whitened(material, (one, *suspected))
             second = untangled(points[members])
@@ -57,11 +58,14 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
                 scores[members], middles[one] = along(points[members], poisoned)
                 known = points[len(scores) :][material.trusted_labels == one]
                 shares[one] = not_shared(points[members], poisoned, known)
-        # what is left of a J_t that is no larger than is usual here says nothing, however little is left of the others
-        usual, statistics = float(np.median(statistics)), statistics * shares
-        suspected = standing_out(statistics, usual)
+        # A small J_t that trusted images do not share may stand out merely because the others lost theirs. So that it
+        # is no finding, what remains of J_t must also exceed the median of J_t before the trusted images were asked.
+        judged = np.delete(statistics, small)
+        usual, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
+        suspected = standing_out(statistics, usual, small)
     bar = NormalDist().inv_cdf(1 - false_alarms)
-    return Judged(scores, statistics, suspected, min([bar, *(middles[one] for one in suspected)]))
+    threshold = min([bar, *(middles[one] for one in suspected)])
+    return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 
 def whitened(material: Material, left_out: tuple[int, ...] = ()) -> np.ndarray:

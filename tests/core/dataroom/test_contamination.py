@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from core.dataroom import scan
+from core.dataroom import contamination
 from tests.core.dataroom.made_up import TARGET, made_up, poisoned
 
 
@@ -17,20 +17,20 @@ def test_the_statistic_is_twice_the_log_likelihood_ratio_of_two_groups_against_o
         return float(multivariate_normal(group.mean(axis=0), np.eye(3)).logpdf(group).sum())
 
     expected = 2 * (likelihood(points[second]) + likelihood(points[~second]) - likelihood(points)) / 40
-    assert scan.ratio(points, second) == pytest.approx(expected)
+    assert contamination.ratio(points, second) == pytest.approx(expected)
 
 
 def test_two_groups_are_untangled_however_unequal() -> None:
     rng = np.random.default_rng(2)
     for first, other in ((50, 50), (90, 10), (20, 80)):
         points = np.concatenate([rng.normal(size=(first, 5)), rng.normal(size=(other, 5)) + 6])
-        second = scan.untangled(points)
+        second = contamination.untangled(points)
         assert len({bool(one) for one in second[:first]}) == len({bool(one) for one in second[first:]}) == 1
         assert second[0] != second[-1]
 
 
 def test_whitening_makes_the_variation_within_classes_a_unit() -> None:
-    points = scan.whitened(made_up(poison=0, clean=400))
+    points = contamination.whitened(made_up(poison=0, clean=400))
     labels = np.repeat(np.arange(10), 400)
     residue = np.concatenate([points[labels == one] - points[labels == one].mean(axis=0) for one in range(10)])
     np.testing.assert_allclose(np.cov(residue.T), np.eye(12), atol=0.06)
@@ -39,7 +39,7 @@ def test_whitening_makes_the_variation_within_classes_a_unit() -> None:
 @pytest.mark.parametrize(("poison", "trusted"), [(15, 0), (60, 0), (90, 0), (15, 20), (90, 20)])
 def test_poison_is_found_even_where_it_is_most_of_its_class(poison: int, trusted: int) -> None:
     material = made_up(poison, trusted=trusted)
-    judged = scan.judge(material, 0.05)
+    judged = contamination.judge(material, 0.05)
     flags, truth = judged.flags(material.labels), poisoned(material)
     assert judged.suspected == (TARGET,)
     assert flags[truth].mean() >= 0.98
@@ -49,7 +49,7 @@ def test_poison_is_found_even_where_it_is_most_of_its_class(poison: int, trusted
 def test_a_clean_set_has_no_suspected_class() -> None:
     for trusted in (0, 20):
         material = made_up(poison=0, trusted=trusted)
-        judged = scan.judge(material, 0.05)
+        judged = contamination.judge(material, 0.05)
         assert judged.suspected == ()
         assert not judged.flags(material.labels).any()
 
@@ -58,15 +58,15 @@ def test_groups_that_the_trusted_images_come_from_as_well_are_no_poison() -> Non
     rng = np.random.default_rng(3)
     points = np.concatenate([rng.normal(size=(60, 4)), rng.normal(size=(40, 4)) + 9])
     second = np.arange(100) >= 60
-    assert scan.not_shared(points, second, points[::5]) == pytest.approx(0.0)
-    assert scan.not_shared(points, second, points[:20]) == 1.0
-    assert scan.not_shared(points, second, points[:0]) == 1.0
+    assert contamination.not_shared(points, second, points[::5]) == pytest.approx(0.0)
+    assert contamination.not_shared(points, second, points[:20]) == 1.0
+    assert contamination.not_shared(points, second, points[:0]) == 1.0
 
 
 def test_scores_are_standard_deviations_of_the_clean_group() -> None:
     rng = np.random.default_rng(4)
     points = np.concatenate([3 * rng.normal(size=(4000, 1)), 3 * rng.normal(size=(1000, 1)) + 60])
-    places, middle = scan.along(points, np.arange(5000) >= 4000)
+    places, middle = contamination.along(points, np.arange(5000) >= 4000)
     assert places[:4000].std() == pytest.approx(1, abs=0.05)
     assert places[4000:].mean() == pytest.approx(20, abs=0.6)
     assert middle == pytest.approx(10, abs=0.3)
@@ -75,6 +75,6 @@ def test_scores_are_standard_deviations_of_the_clean_group() -> None:
 
 def test_a_handful_of_images_is_not_judged() -> None:
     material = made_up(poison=0, clean=9)
-    judged = scan.judge(material, 0.05)
+    judged = contamination.judge(material, 0.05)
     assert not judged.scores.any()
     assert judged.target is None
