@@ -27,7 +27,10 @@ from core.runs.spec import Spec
 
 NOTED = "fleet_key"
 # Faults that do not lie in the files: another start may come to something else.
-PASSING = ("internal", "out_of_memory", "disk_full", "run_not_started", "changed_while_read", "device_missing")
+PASSING = (
+    "internal", "out_of_memory", "disk_full", "run_not_started", "changed_while_read", "device_missing",
+    "weights_changed", "images_changed", "input_gone",
+)  # fmt: skip
 NOT_COPIED = ("checkpoints", "worker.lock", "worker.log", "control")
 
 

@@ -160,6 +160,20 @@ def test_a_worker_that_is_killed_gets_one_more_try_and_holds_up_nobody(fake: Pat
     assert work(models, tmp_path / "fleet").models[1].verdict == "none"
 
 
+def test_a_verdict_is_not_filed_under_a_hash_that_it_is_not_of(fake: Path, tmp_path: Path) -> None:
+    models = made_up.models(tmp_path / "models", ("swapped.pt", "strong-3.pt"))
+    standing = work(models, tmp_path / "fleet")
+    row = standing.models[1]
+    assert (row.file, row.verdict, row.risk, row.code) == ("swapped.pt", None, None, "changed_while_read")
+    assert str(models / "swapped.pt") in str(row.error)
+    assert begun(fake) == ["scan strong-3.pt", "scan swapped.pt"]
+    for folder in ("fleet", "next"):
+        (models / "swapped.pt").write_text("swapped")
+        assert work(models, tmp_path / folder).models[1].verdict is None, "nothing is remembered of the content before"
+        assert begun(fake) == ["scan swapped.pt"]
+    assert work(models, tmp_path / "fleet").models[1].verdict == "none", "what lies there now is looked at"
+
+
 def test_what_is_not_there_is_told_in_its_own_row(fake: Path, tmp_path: Path) -> None:
     made_up.models(tmp_path, ("none.pt",))
     (tmp_path / "m.csv").write_text("weights,images,exposure\nnone.pt,digits,1\ngone.pt,digits,5\nnone.pt,/nowhere,\n")

@@ -57,7 +57,13 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
-    [("done", "", True), ("failed", "near_chance", True), ("failed", "out_of_memory", False), ("stopped", "", False)],
+    [
+        ("done", "", True),
+        ("failed", "near_chance", True),
+        ("failed", "out_of_memory", False),
+        ("failed", "weights_changed", False),
+        ("stopped", "", False),
+    ],
 )
 def test_only_what_lies_in_the_files_is_final(
     make_run: Make, tmp_path: Path, status: str, code: str, expected: bool
