@@ -43,6 +43,7 @@ def stress(arguments: argparse.Namespace) -> int:
     place.require_drivable(run)
     require_room(explored.folder_of(run))
     with (
+        place.alone(run),
         CountBar("Driving") as bar,
         told(run, place.KIND, lambda _, done, total: bar(round(done), round(total), _left(run))) as report,
     ):
@@ -53,10 +54,10 @@ def stress(arguments: argparse.Namespace) -> int:
             require_lab(run)
         make = quick if arguments.quick else Settings
         found = drive(run, make(seed=arguments.seed, images=arguments.images), report)
-        if arguments.dirty:
-            found = soil(run, found, report)
+        rows = soil(run, report) if arguments.dirty else place.dirty(run)
+    found = found | {"dirty": rows} if rows else found
     if arguments.json:
-        file = {"file": explored.folder_of(run) / place.FILE}
+        file = {"file": place.file_of(run, found)}
         print(strict_json({name: value for name, value in found.items() if name not in ("source", "key")} | file))
     else:
         print(_written(found))

@@ -63,8 +63,7 @@ def drive(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     report("load", 0, 0)
     hashes.check(run)
     key = place.key_of(run, settings, _hash(settings.images))
-    whole = place.result(run)
-    if whole is not None and whole.get("key") == key:
+    if (whole := place.result_of(run, key)) is not None:
         return whole
     begun = time.monotonic()
     car = load_car(run)
@@ -103,14 +102,14 @@ def drive(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     return found
 
 
-def soil(run: Run, found: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Adds ``dirty``, a row of ``core.stress.dirty.purify`` for each amount of dirt, to a whole result; what is there
-    already is kept, and each row is written as it comes.
+def soil(run: Run, report: Report) -> list[dict[str, Any]]:
+    """A row of ``core.stress.dirty.purify`` for each amount of dirt; what is there already is kept, and each row is
+    written as it comes, apart from the drives, which have settings of their own.
 
     Raises:
         BadInput: as ``core.stress.dirty.purify``.
     """
-    rows = list(found.get("dirty") or [])
+    rows = place.dirty(run)
     left = [dirt for dirt in dirty.DIRTS if not any((row["kind"], row["share"]) == astuple(dirt) for row in rows)]
     for number, dirt in enumerate(left):
 
@@ -119,9 +118,9 @@ def soil(run: Run, found: dict[str, Any], report: Report) -> dict[str, Any]:
 
         tick(0)
         rows.append(dirty.purify(run, dirt, tick))
-        found = found | {"dirty": sorted(rows, key=lambda row: (row["kind"], row["share"]))}
-        place.finish(run, found)
-    return found
+        rows.sort(key=lambda row: (row["kind"], row["share"]))
+        place.keep_dirty(run, rows)
+    return rows
 
 
 EXTRA = 6  # turns, in time, that classes, adversary and confidence take

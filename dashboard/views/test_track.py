@@ -144,7 +144,7 @@ def _result(run_id: str, waiting: bool) -> None:
     if found.get("confidence"):
         _weaknesses(found)
     if "sentence" in found:
-        _dirty(run, found)
+        _dirty(run)
 
 
 def _progress(job: Job) -> None:
@@ -238,10 +238,10 @@ def _weaknesses(found: dict[str, Any]) -> None:
     st.caption(t("stress.weaknesses_note", count=found["robustness"][0]["images"]))
 
 
-def _dirty(run: Run, found: dict[str, Any]) -> None:
+def _dirty(run: Run) -> None:
     """How far the cure holds with unclean images among the clean ones, or how to find out."""
     st.subheader(t("stress.dirty"), anchor=False)
-    rows = found.get("dirty") or []
+    rows = place.dirty(run)
     if not rows:
         st.caption(t("stress.dirty_none", run=run.id) if run.spec.victim else t("error.dirty_needs_lab", run=run.id))
         return

@@ -63,22 +63,20 @@ def test_the_runs_own_settings_and_clean_images_are_used(run: Run, purified: lis
 
 
 def test_amounts_are_kept_as_they_come(run: Run, purified: list[Any]) -> None:
-    found = {"source": place.source_of(run), "key": "a1", "cells": []}
-    place.keep(run, found)
     done = {"kind": "labels", "share": 5, "cure": "doubt"}
-    found = track.soil(run, found | {"dirty": [done]}, lambda *told: None)
-    assert [(row["kind"], row["share"]) for row in found["dirty"]] == [(dirt.kind, dirt.share) for dirt in DIRTS]
-    assert done in found["dirty"]
+    place.keep_dirty(run, [done])
+    rows = track.soil(run, lambda *told: None)
+    assert [(row["kind"], row["share"]) for row in rows] == [(dirt.kind, dirt.share) for dirt in DIRTS]
+    assert done in rows
     assert len(purified) == len(DIRTS) - 1
-    assert place.result(run) == found
+    assert place.dirty(run) == rows
 
 
 def test_a_purification_that_was_stopped_is_no_finding(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "work", lambda folder, on_event: "stopped")
-    found = {"source": place.source_of(run), "key": "a1", "cells": []}
     with pytest.raises(KeyboardInterrupt):
-        track.soil(run, found, lambda *told: None)
-    assert place.result(run) is None
+        track.soil(run, lambda *told: None)
+    assert place.dirty(run) == []
 
 
 def test_outside_the_lab_nobody_knows_the_trigger(field: Run) -> None:
