@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Protocol
 
 import psutil
@@ -17,7 +16,7 @@ from core.runs import record, supervisor
 from core.runs.machine import cores
 from core.runs.record import Run
 
-ENGINES = ("local", "ray")
+ENGINES = ("local",)
 LOOK_EVERY = 0.1  # seconds between two looks at the runs
 PATIENCE = 10.0  # seconds in which a worker that was told to stop may stop by itself
 
@@ -140,33 +139,17 @@ def engine(name: str, workers: int | None) -> Engine:
         workers: None: as many as ``usual_workers``.
 
     Raises:
-        BadInput: ``fleet_engine``, ``fleet_engine_missing`` or ``fleet_workers``.
+        BadInput: ``fleet_engine`` or ``fleet_workers``.
     """
     if name not in ENGINES:
         raise BadInput(
-            "fleet_engine", f"There is no engine {name!r}; use one of {', '.join(ENGINES)}.",
-            value=name, allowed=", ".join(ENGINES),
+            "fleet_engine",
+            f"There is no engine {name!r}: this version of Dissolve works on this machine alone; leave --engine out.",
+            value=name,
         )  # fmt: skip
     count = usual_workers() if workers is None else workers
     if count < 1 or count > 1024:
         raise BadInput(
             "fleet_workers", f"The number of workers {count} must be from 1 to 1024.", value=count, least=1, most=1024
         )
-    if name == "ray":
-        raise _ray()
     return Local(count)
-
-
-def _ray() -> BadInput:
-    if find_spec("ray") is None:
-        return BadInput(
-            "fleet_engine_missing",
-            "The engine ray needs the package ray, which is not installed; get it with pip install 'ray>=2.50,<3', or "
-            "use --engine local.",
-            engine="ray", install="pip install 'ray>=2.50,<3'",
-        )  # fmt: skip
-    return BadInput(
-        "fleet_engine_not_ready",
-        "This version of Dissolve drives no ray cluster yet; use --engine local.",
-        engine="ray",
-    )

@@ -155,7 +155,7 @@ def _progress(job: Job) -> None:
     elif job.failure:
         code, facts = str(job.failure.get("code")), job.failure.get("facts") or {}
         short = {name: Path(fact).name if isinstance(fact, str) else fact for name, fact in facts.items()}
-        st.error(i18n.error(code, t("error.explore_failed", error=code), short), icon=":material/error:")
+        st.error(i18n.error(code, t("error.job_failed", error=code), short), icon=":material/error:")
 
 
 def _facts(found: dict[str, Any]) -> None:

@@ -152,6 +152,7 @@ def test_a_drive_is_watched_and_cannot_be_begun_twice(
 def test_why_a_drive_failed_is_told_without_a_path_of_this_machine(open_page: Open, driven: Run, lang: str) -> None:
     facts = {"path": "/home/somebody/photos", "names": "zero"}
     failure = {"code": "shifted_classes", "message": "/home/somebody", "facts": facts}
+    explored.folder_of(driven).mkdir()
     write_json(explored.note_of(driven, place.KIND), {"ended": True, "failure": failure})
     app = open_page("test_track", lang, run="one")
     assert not app.exception
