@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -115,6 +116,8 @@ def _worker(folder: Path, work: Callable[[Path], object]) -> None:
         faulthandler.enable()
         work(folder)
         code = 0
+    except BaseException:  # what the run's own record does not tell: it could not even be opened, say
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -48,6 +48,17 @@ def test_one_that_dies_leaves_the_others_alone(created: Callable[[str], Run]) ->
     at.close()
 
 
+def test_what_fails_outside_a_run_leaves_its_trace_in_the_log(created: Callable[[str], Run]) -> None:
+    at, run = Nursery(1), created("none.pt")
+    run.update(status="done")  # a worker refuses it before it takes it up
+    at.begin(run)
+    log = run.folder / "worker.log"
+    wait_for(lambda: log.exists() and log.read_text().endswith("go on with.\n"))
+    at.close()
+    assert "Traceback" in log.read_text()
+    assert "there is nothing to go on with" in log.read_text()
+
+
 def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> None:
     at = Nursery(1)
     assert at.ready()
