@@ -24,7 +24,7 @@ from core.data.imageset import ImageSet
 from core.engine import worker
 from core.errors import BadInput
 from core.events import Event, Progress
-from core.runs import record
+from core.runs import hashes, record
 from core.runs.record import Run
 from core.victims import card_of, trigger_of
 
@@ -103,7 +103,7 @@ def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any
         if worker.work(made.folder, on_event=see) == "stopped":
             raise KeyboardInterrupt  # by a signal: nothing was found out
         result = made.data.get("result") or {}
-        handed_out = (made.folder / "model.safetensors").exists()
+        handed_out = hashes.purified_file(made).exists()
     names = ("ba_before", "ba_after", "asr_before", "asr_after", "cure")
     return asdict(dirt) | {"images": len(y), **{name: result.get(name) for name in names}, "handed_out": handed_out}
 

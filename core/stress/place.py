@@ -65,7 +65,7 @@ def source_of(run: Run) -> str:
     """Changes with the models and images that a result is made from, as far as the record and the run's folder say."""
     data = run.data
     known = {name: data.get(name) for name in ("inputs", "victim_sha256", "spec")}
-    files = explored.digest([run.folder / "model.safetensors", run.folder / "trigger.npz"], 8)
+    files = explored.digest([hashes.purified_file(run), run.folder / "trigger.npz"], 8)
     return f"{FORMAT}-{_short(dump_json(known))}-{files}"
 
 

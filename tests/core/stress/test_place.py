@@ -58,6 +58,14 @@ def test_a_result_is_of_the_models_the_run_has_now(run: Run) -> None:
     assert [path.name for path in explored.folder_of(run).glob("stress*.json")] == ["stress.json"]
 
 
+def test_a_graph_that_was_handed_out_is_the_purified_model(run: Run) -> None:
+    (run.folder / "model.onnx").write_bytes(b"graph")
+    place.require_drivable(run)
+    before = place.source_of(run)
+    (run.folder / "model.onnx").write_bytes(b"another")
+    assert place.source_of(run) != before
+
+
 FULL, QUICK = ({"settings": {"strengths": [*make().strengths]}} for make in (Settings, quick))
 
 

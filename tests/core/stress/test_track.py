@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from core.data import load
 from core.errors import BadInput
 from core.runs.record import Run
 from core.stress import measure, place, track
 from core.stress.settings import Settings
+from core.victims import load_victim
+from tests.core.models.onnx.graphs import small, written
 from tests.core.purified import SPOILT, purified_run
 
 FEW = Settings(count=60, strengths=(1, 5), attacked=20)
@@ -90,6 +93,19 @@ def test_a_strangers_model_is_driven_with_the_reconstructed_trigger(field: Run) 
     found = track.drive(field, FEW, ignore)
     assert (found["asr_kind"], found["target"]) == ("estimated", field.data["target"])
     assert found["clean"]["asr_before"] > 80
+
+
+def test_an_onnx_file_is_put_beside_its_purified_graph(field: Run, tmp_path: Path) -> None:
+    net = load_victim("digits-badnets").net
+    given = written(small(net), tmp_path / "theirs.onnx")  # type: ignore[arg-type]
+    with torch.no_grad():
+        net.fc.bias[SPOILT] -= 1000  # type: ignore[union-attr, operator, index]
+    written(small(net), field.folder / "model.onnx")  # type: ignore[arg-type]
+    (field.folder / "model.safetensors").unlink()
+    field.update(spec=field.data["spec"] | {"weights": str(given), "arch": None})
+    found = track.drive(field, FEW, ignore)
+    assert found["clean"]["ba_before"] > 95
+    assert (found["worst_class"]["class"], found["worst_class"]["after"]) == (SPOILT, 0)
 
 
 def test_a_model_whose_trigger_is_unknown_has_no_attack_success(field: Run) -> None:
