@@ -11,7 +11,7 @@ from typing import Protocol
 import psutil
 
 from core.errors import BadInput
-from core.fleet.nursery import Nursery, possible
+from core.fleet.fork_server import ForkServer, possible
 from core.runs import record, supervisor
 from core.runs.machine import cores
 from core.runs.record import Run
@@ -58,7 +58,7 @@ class Engine(Protocol):
 class Local:
     """Worker processes, detached as those of the dashboard, so that a run that has begun is never lost with us.
 
-    They are forked from one that has torch loaded (``core.fleet.nursery``) where the system can do that.
+    They are forked from one that has torch loaded (``core.fleet.fork_server``) where the system can do that.
 
     Args:
         workers: at least 1.
@@ -78,7 +78,7 @@ class Local:
         with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
             self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
         self._sleep, self._clock = sleep, clock
-        self._nursery = Nursery(self.threads) if possible() else None
+        self._fork_server = ForkServer(self.threads) if possible() else None
         self.going: list[Run] = []
 
     @property
@@ -86,8 +86,8 @@ class Local:
         return len(self.going) >= self.workers
 
     def start(self, run: Run) -> None:
-        if self._nursery is not None:
-            self._nursery.ready()  # before the time begins in which a queued run's worker has to report
+        if self._fork_server is not None:
+            self._fork_server.ready()  # before the time begins in which a queued run's worker has to report
         status = run.status
         if status in record.ENDED:
             supervisor.resume(run, self._begin)
@@ -97,10 +97,10 @@ class Local:
         self.going.append(run)
 
     def _begin(self, run: Run) -> None:
-        if self._nursery is None:
+        if self._fork_server is None:
             supervisor.spawn(run, self.threads)
         else:
-            self._nursery.begin(run)
+            self._fork_server.begin(run)
 
     def ended(self) -> list[Run]:
         over = [run for run in self.going if run.status in record.ENDED]
@@ -123,8 +123,8 @@ class Local:
         self.close()
 
     def close(self) -> None:
-        if self._nursery is not None:
-            self._nursery.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
 
 def usual_workers() -> int:

@@ -1,12 +1,12 @@
-"""Where a run's test track lies, reading it without torch, and the process that drives it.
+"""Where the results of a run's test track lie, reading them without torch, and the process that makes them.
 
 ================ ======================================================================================================
-``stress.json``  the result, whole: see ``core.stress.track.drive``
+``stress.json``  the result, whole: see ``core.stress.track.run_track``
 ``stress_quick.json`` likewise, of fewer images and strengths; it never takes the place of a full one
-``stress_dirty.json`` the purifications with unclean images, and the ``source`` they are of
-``stress-*.json`` a drive that is not over, by what it is driven with: its cells as they come
+``stress_contamination.json`` the purifications with unclean images, and the ``source`` they are of
+``stress-*.json`` a result that is not whole yet, by its models, images and settings: its cells as they come
 ``job-stress.json`` the latest process, as in ``core.explore.place``
-``stress.lock``   held while somebody is at it, from the page or the command line
+``stress.lock``   held by the process at work, be it of the page or of the command line
 ================ ======================================================================================================
 
 They lie beside what the page Explore keeps of a run; a shipped recording may bring its own ``stress.json``.
@@ -37,12 +37,12 @@ FORMAT = 1
 KIND = "stress"
 FILE = "stress.json"
 QUICK = "stress_quick.json"
-DIRTY = "stress_dirty.json"
+CONTAMINATION = "stress_contamination.json"
 LOCK = "stress.lock"
 GOING = ("queued", "running", "paused")
 
 
-def require_drivable(run: Run) -> None:
+def require_pair(run: Run) -> None:
     """Before anything is loaded.
 
     Raises:
@@ -70,7 +70,7 @@ def source_of(run: Run) -> str:
 
 
 def key_of(run: Run, settings: Settings, shifted: str | None = None) -> str:
-    """Of what a drive is driven with. ``shifted``: the hash of the second folder's images."""
+    """Of the models, images and settings of a result. ``shifted``: the hash of the second folder's images."""
     return _short(dump_json([source_of(run), asdict(settings), shifted]))
 
 
@@ -80,13 +80,13 @@ def _short(text: str) -> str:
 
 def result(run: Run) -> dict[str, Any] | None:
     """The latest whole result that is of the models the run has now: a full one before a quick one, and a recording's
-    own where none was driven here."""
+    own where none was made here."""
     found = _results(run)
     return found[0] if found else None
 
 
 def result_of(run: Run, key: str) -> dict[str, Any] | None:
-    """The whole result of that key; None where it was not driven, or another took its place."""
+    """The whole result of that key; None where there is none, or another took its place."""
     return next((found for found in _results(run) if found.get("key") == key), None)
 
 
@@ -112,18 +112,18 @@ def _is_quick(found: dict[str, Any]) -> bool:
     return strengths is not None and len(strengths) < len(STRENGTHS)
 
 
-def dirty(run: Run) -> list[dict[str, Any]]:
-    """The rows of ``core.stress.dirty.purify`` that are of the models the run has now, as far as they were made."""
-    found = _json(explored.folder_of(run) / DIRTY)
+def contaminations(run: Run) -> list[dict[str, Any]]:
+    """The rows of ``core.stress.contamination.purify`` that are of the models the run has now."""
+    found = _json(explored.folder_of(run) / CONTAMINATION)
     if found is not None and found.get("source") == source_of(run) and isinstance(found.get("rows"), list):
         return list(found["rows"])
     return list((result(run) or {}).get("dirty") or [])  # an older version kept them there
 
 
-def keep_dirty(run: Run, rows: list[dict[str, Any]]) -> None:
+def keep_contaminations(run: Run, rows: list[dict[str, Any]]) -> None:
     folder = explored.folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / DIRTY, {"source": source_of(run), "rows": rows})
+    write_json(folder / CONTAMINATION, {"source": source_of(run), "rows": rows})
 
 
 @contextlib.contextmanager
@@ -150,7 +150,7 @@ def alone(run: Run) -> Iterator[None]:
 
 
 def partial(run: Run, key: str | None = None) -> dict[str, Any] | None:
-    """The drive of that key, or the latest, that is not over; None: there is none of the models the run has now."""
+    """The unfinished result of that key, or the latest; None: there is none of the models the run has now."""
     paths = sorted(explored.folder_of(run).glob(f"stress-{key or '*'}.json"), key=lambda path: path.stat().st_mtime_ns)
     found = _read(paths[-1]) if paths else None
     return found if found and found.get("source") == source_of(run) else None
@@ -170,7 +170,7 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 
 def keep(run: Run, found: dict[str, Any]) -> None:
-    """Writes a drive that is not over."""
+    """Writes a result that is not whole yet."""
     folder = explored.folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"stress-{found['key']}.json", found)
@@ -197,8 +197,8 @@ def start(run: Run, *arguments: str) -> None:
     """Sets a process to ``python -m core stress RUN ...`` and returns; not while one is at work.
 
     Raises:
-        BadInput: as ``require_drivable``; ``place_not_writable``.
+        BadInput: as ``require_pair``; ``place_not_writable``.
     """
-    require_drivable(run)
+    require_pair(run)
     require_room(explored.folder_of(run))
     note.begin(explored.note_of(run, KIND), python_module("core", "stress", str(run.folder.resolve()), *arguments))

@@ -37,14 +37,14 @@ def test_one_object_is_the_last_line_and_a_table_is_for_readers(
     assert "JPEG compression" in told
 
 
-def test_a_quick_drive_prints_its_own_figures_and_the_full_ones_stay(
+def test_a_quick_result_prints_its_own_figures_and_the_full_ones_stay(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(track, "NAMES", ("fog",))
     run = purified_run()
     rows = [{"kind": "labels", "share": 5, "cure": "holds", "ba_before": 99.0, "ba_after": 98.0, "asr_before": 100.0,
              "asr_after": 1.0}]  # fmt: skip
-    place.keep_dirty(run, rows)
+    place.keep_contaminations(run, rows)
     found = []
     for more in ([], ["--quick"], ["--quick"]):
         assert parser.main(["stress", run.id, "--json", *more]) == 0
@@ -57,7 +57,7 @@ def test_a_quick_drive_prints_its_own_figures_and_the_full_ones_stay(
     assert (place.result(run) or {})["cells"] == full["cells"]
 
 
-def test_two_drives_at_once_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_process_on_one_run_is_refused_and_leaves_the_note_alone(capsys: pytest.CaptureFixture[str]) -> None:
     run = purified_run()
     note = explored.note_of(run, place.KIND)
     with place.alone(run):

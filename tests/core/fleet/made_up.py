@@ -20,7 +20,7 @@ import numpy as np
 from core.engine import worker as project_worker
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted
-from core.fleet import nursery
+from core.fleet import fork_server
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.steering import Steering
@@ -81,9 +81,9 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     yield Finished(result)
 
 
-def nursery_command() -> list[str]:
+def fork_server_command() -> list[str]:
     return [sys.executable, __file__]
 
 
 if __name__ == "__main__":
-    nursery.serve(lambda folder: project_worker.work(folder, pipeline))
+    fork_server.serve(lambda folder: project_worker.work(folder, pipeline))

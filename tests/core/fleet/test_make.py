@@ -25,9 +25,9 @@ from tests.core.fleet import made_up
 SCRIPT = """
 import sys
 from core.cli.parser import main
-from core.fleet import nursery
+from core.fleet import fork_server
 from tests.core.fleet import made_up
-nursery.command = made_up.nursery_command
+fork_server.command = made_up.fork_server_command
 sys.exit(main(sys.argv[1:]))
 """
 

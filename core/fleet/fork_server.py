@@ -1,7 +1,7 @@
-"""A process that has torch loaded already, and forks a worker for each run: a model waits for no import.
+"""A fork server: a process that has torch loaded already, and forks a worker for each run, so that none waits for it.
 
-``Nursery`` is the fleet's side. The process itself, ``python -m core.fleet.nursery``, reads folders of runs from its
-standard input, a line each, and ends when that is closed. Its workers are detached like those of
+``ForkServer`` is the fleet's side. The process itself, ``python -m core.fleet.fork_server``, reads folders of runs from
+its standard input, a line each, and ends when that is closed. Its workers are detached like those of
 ``core.runs.supervisor.spawn``, so that they outlive it and the fleet. It computes nothing itself: a process whose
 threads or GPU are in use must not be forked.
 """
@@ -29,7 +29,7 @@ LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # wha
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "core.fleet.nursery"]
+    return [sys.executable, "-m", "core.fleet.fork_server"]
 
 
 def possible() -> bool:
@@ -37,7 +37,7 @@ def possible() -> bool:
     return sys.platform == "linux"
 
 
-class Nursery:
+class ForkServer:
     """Begins the process when the first run is given to it.
 
     Args:
