@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -161,7 +160,7 @@ def _stamp(path: str) -> list[int]:
     Size and time of change can be given back to another content; the time of the last change of anything about the
     file (ctime) is set by the system alone.
     """
-    stats = [os.stat(file) for file in (path, *shards(Path(path)))]
+    stats = [file.stat() for file in (Path(path), *shards(Path(path)))]
     return [figure for s in stats for figure in (s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)]
 
 
