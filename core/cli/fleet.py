@@ -57,7 +57,7 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N",
         help="models that are worked on at once, each with its share of the cores (default: half as many as cores)",
     )  # fmt: skip
-    command.add_argument("--engine", default="local", metavar="NAME", help="where: local (this machine) or ray")
+    command.add_argument("--engine", default="local", metavar="NAME", help="where: local, this machine")
     command.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the summary")
     command.add_argument("--pdf", action="store_true", help="write the summary as PDF too")
     add_seed(command, "of everything that is drawn at random")

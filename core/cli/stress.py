@@ -40,23 +40,24 @@ def stress_arguments(command: argparse.ArgumentParser) -> None:
 
 def stress(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
-    place.require_drivable(run)
+    place.require_pair(run)
     require_room(explored.folder_of(run))
     with (
-        CountBar("Driving") as bar,
+        place.alone(run),
+        CountBar("Measuring") as bar,
         told(run, place.KIND, lambda _, done, total: bar(round(done), round(total), _left(run))) as report,
     ):
-        from core.stress.dirty import require_lab
-        from core.stress.track import drive, soil
+        from core.stress.contamination import require_lab
+        from core.stress.track import contaminate, run_track
 
         if arguments.dirty:
             require_lab(run)
         make = quick if arguments.quick else Settings
-        found = drive(run, make(seed=arguments.seed, images=arguments.images), report)
-        if arguments.dirty:
-            found = soil(run, found, report)
+        found = run_track(run, make(seed=arguments.seed, images=arguments.images), report)
+        rows = contaminate(run, report) if arguments.dirty else place.contaminations(run)
+    found = found | {"dirty": rows} if rows else found
     if arguments.json:
-        file = {"file": explored.folder_of(run) / place.FILE}
+        file = {"file": place.file_of(run, found)}
         print(strict_json({name: value for name, value in found.items() if name not in ("source", "key")} | file))
     else:
         print(_written(found))
@@ -90,17 +91,13 @@ def _written(found: dict[str, Any]) -> str:
     lines += [f"Right under PGD, {row['epsilon']}: {_both(row, '')} %" for row in found["robustness"]]
     lines.append(f"Mean confidence: {_both(found['confidence'], '')} %")
     if found.get("dirty"):
-        head = [
-            "dirt among the clean images",
-            "%",
-            *(f"{what} {when}" for what in ("BA", "ASR") for when in WHENS),
-            "cure",
-        ]
-        lines += ["", table(head, [_dirty(row) for row in found["dirty"]])]
+        figures = (f"{what} {when}" for what in ("BA", "ASR") for when in WHENS)
+        head = ["contamination of the clean images", "%", *figures, "cure"]
+        lines += ["", table(head, [_contaminated(row) for row in found["dirty"]])]
     return "\n".join(lines)
 
 
-def _dirty(row: dict[str, Any]) -> list[Any]:
+def _contaminated(row: dict[str, Any]) -> list[Any]:
     figures = [row[f"{what}_{when}"] for what in ("ba", "asr") for when in WHENS]
     return [row["kind"], row["share"], *("-" if value is None else value for value in figures), row["cure"] or "-"]
 

@@ -6,18 +6,17 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Protocol
 
 import psutil
 
 from core.errors import BadInput
-from core.fleet.nursery import Nursery, possible
+from core.fleet.fork_server import ForkServer, possible
 from core.runs import record, supervisor
 from core.runs.machine import cores
 from core.runs.record import Run
 
-ENGINES = ("local", "ray")
+ENGINES = ("local",)
 LOOK_EVERY = 0.1  # seconds between two looks at the runs
 PATIENCE = 10.0  # seconds in which a worker that was told to stop may stop by itself
 
@@ -59,7 +58,7 @@ class Engine(Protocol):
 class Local:
     """Worker processes, detached as those of the dashboard, so that a run that has begun is never lost with us.
 
-    They are forked from one that has torch loaded (``core.fleet.nursery``) where the system can do that.
+    They are forked from one that has torch loaded (``core.fleet.fork_server``) where the system can do that.
 
     Args:
         workers: at least 1.
@@ -79,7 +78,7 @@ class Local:
         with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
             self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
         self._sleep, self._clock = sleep, clock
-        self._nursery = Nursery(self.threads) if possible() else None
+        self._fork_server = ForkServer(self.threads) if possible() else None
         self.going: list[Run] = []
 
     @property
@@ -87,8 +86,8 @@ class Local:
         return len(self.going) >= self.workers
 
     def start(self, run: Run) -> None:
-        if self._nursery is not None:
-            self._nursery.ready()  # before the time begins in which a queued run's worker has to report
+        if self._fork_server is not None:
+            self._fork_server.ready()  # before the time begins in which a queued run's worker has to report
         status = run.status
         if status in record.ENDED:
             supervisor.resume(run, self._begin)
@@ -98,10 +97,10 @@ class Local:
         self.going.append(run)
 
     def _begin(self, run: Run) -> None:
-        if self._nursery is None:
+        if self._fork_server is None:
             supervisor.spawn(run, self.threads)
         else:
-            self._nursery.begin(run)
+            self._fork_server.begin(run)
 
     def ended(self) -> list[Run]:
         over = [run for run in self.going if run.status in record.ENDED]
@@ -124,8 +123,8 @@ class Local:
         self.close()
 
     def close(self) -> None:
-        if self._nursery is not None:
-            self._nursery.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
 
 def usual_workers() -> int:
@@ -140,33 +139,17 @@ def engine(name: str, workers: int | None) -> Engine:
         workers: None: as many as ``usual_workers``.
 
     Raises:
-        BadInput: ``fleet_engine``, ``fleet_engine_missing`` or ``fleet_workers``.
+        BadInput: ``fleet_engine`` or ``fleet_workers``.
     """
     if name not in ENGINES:
         raise BadInput(
-            "fleet_engine", f"There is no engine {name!r}; use one of {', '.join(ENGINES)}.",
-            value=name, allowed=", ".join(ENGINES),
+            "fleet_engine",
+            f"There is no engine {name!r}: this version of Dissolve works on this machine alone; leave --engine out.",
+            value=name,
         )  # fmt: skip
     count = usual_workers() if workers is None else workers
     if count < 1 or count > 1024:
         raise BadInput(
             "fleet_workers", f"The number of workers {count} must be from 1 to 1024.", value=count, least=1, most=1024
         )
-    if name == "ray":
-        raise _ray()
     return Local(count)
-
-
-def _ray() -> BadInput:
-    if find_spec("ray") is None:
-        return BadInput(
-            "fleet_engine_missing",
-            "The engine ray needs the package ray, which is not installed; get it with pip install 'ray>=2.50,<3', or "
-            "use --engine local.",
-            engine="ray", install="pip install 'ray>=2.50,<3'",
-        )  # fmt: skip
-    return BadInput(
-        "fleet_engine_not_ready",
-        "This version of Dissolve drives no ray cluster yet; use --engine local.",
-        engine="ray",
-    )

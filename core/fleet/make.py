@@ -220,12 +220,40 @@ class Fleet:
                 "then give the same command again.",
                 file=Path(str(run.spec.weights)).name,
             )
+        elif (fault := self._read_others(run, key)) is not None:
+            self._unfile(run, key, fault)
         elif status == "done":
             with contextlib.suppress(OSError):
                 seen.remember(run)
         self._worked += 1
         for item in self._waiting.pop(key, []):
             self._over(item)
+
+    def _read_others(self, run: Run, key: str) -> BadInput | None:
+        """``changed_while_read`` where a run read other files than those that its key was made from."""
+        noted = run.data.get("inputs") or {}
+        item = self._waiting[key][0]
+        for kind, path, hashed in (
+            ("weights", item.entry.weights, item.sha256),
+            ("images", item.entry.images, self._hashes.images(item.entry.images)),
+        ):
+            if noted.get(kind, hashed) != hashed:
+                return BadInput(
+                    "changed_while_read",
+                    f"The file {path} changed while it was read; start again when it is whole.",
+                    path=path,
+                )
+        return None
+
+    def _unfile(self, run: Run, key: str, fault: BadInput) -> None:
+        """Takes a run away from its key, so that neither this start nor a later one takes its finding for the key's."""
+        run.update(**{seen.NOTED: None})
+        self._runs.pop(key, None)
+        for item in self._waiting[key]:
+            if key == item.scan_key:
+                item.fault = fault
+            else:
+                self._faults[key] = fault
 
     def _over(self, item: Item) -> None:
         """What is to be done with a model in this stage is done."""

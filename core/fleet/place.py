@@ -6,7 +6,7 @@
 ``fleet.csv``       the same as a table, at the end; ``fleet.html``, ``fleet.pdf``: the summary
 ``pictures/``       of each run whose scan saw signs, the reconstructed trigger: ``<run>.png``
 ``runs/``           the runs, which open like any other
-``stamps.json``     SHA-256 of the weights by place, size and time of change, so that none is read twice
+``stamps.json``     SHA-256 of the weights by place, size and times of change, so that none is read twice
 ``worker.lock``     held by the one process that does the fleet's work
 =================== ===================================================================================================
 """

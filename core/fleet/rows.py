@@ -11,6 +11,7 @@ from core.errors import BadInput
 from core.fleet import risk, step
 from core.fleet.listing import Entry
 from core.fleet.step import Step
+from core.runs import hashes
 from core.runs.record import Run
 
 
@@ -146,7 +147,7 @@ def _cured(cure: Run) -> dict[str, Any]:
         found |= {
             "cure": result.get("cure"), "ba_after": _number(result.get("ba_after")),
             "asr_after": _number(result.get("asr_after")), "cure_seconds": dict(result.get("seconds") or {}),
-            "handed_out": (cure.folder / "model.safetensors").is_file(),
+            "handed_out": hashes.purified_file(cure).is_file(),
         }  # fmt: skip
     elif data.get("failure"):
         found["cure_error"] = data["failure"]["message"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -24,10 +23,14 @@ from core.files import write_json
 from core.runs import hashes, record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.shards import shards
 
 NOTED = "fleet_key"
 # Faults that do not lie in the files: another start may come to something else.
-PASSING = ("internal", "out_of_memory", "disk_full", "run_not_started", "changed_while_read", "device_missing")
+PASSING = (
+    "internal", "out_of_memory", "disk_full", "run_not_started", "changed_while_read", "device_missing",
+    "weights_changed", "images_changed", "input_gone",
+)  # fmt: skip
 NOT_COPIED = ("checkpoints", "worker.lock", "worker.log", "control")
 
 
@@ -74,8 +77,7 @@ class Hashes:
         if not paths.is_file(path):
             raise _weights_gone(path)
         try:
-            stat = os.stat(path)
-            stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+            stamp = _stamp(path)
             known = self._known.get(path)
             if isinstance(known, list) and known[:-1] == stamp:
                 return str(known[-1])
@@ -150,6 +152,16 @@ def fetched(wanted: str, folder: Path) -> Run | None:
 
 def _note(wanted: str) -> Path:
     return paths.cache_folder() / "fleet" / f"{wanted}.json"
+
+
+def _stamp(path: str) -> list[int]:
+    """What tells that a file, or one of those that it names, is another than before.
+
+    Size and time of change can be given back to another content; the time of the last change of anything about the
+    file (ctime) is set by the system alone.
+    """
+    stats = [file.stat() for file in (Path(path), *shards(Path(path)))]
+    return [figure for s in stats for figure in (s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)]
 
 
 def _weights_gone(path: str) -> BadInput:

@@ -1,4 +1,4 @@
-"""What is driven on the test track, in plain values."""
+"""The conditions of the test track, in plain values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPSILONS = (2, 8)  # of 255: how far an adversary may move each value
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is driven.
+    """How much is measured.
 
     ``count``: test images, at most. ``strengths``: of 1-5. ``attacked``: images that an adversary gets, at most.
     ``seed``: of the choice of images, the corruptions and the adversary's start. ``images``: a second folder of

@@ -1,4 +1,4 @@
-"""One sentence on a drive: does the purified model lose more than the original anywhere?"""
+"""One sentence on a result of the test track: does the purified model lose more than the original anywhere?"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def page() -> None:
     """The run of the address, else the one last looked at, else the newest that keeps a purified model."""
     head = st.container(horizontal=True, vertical_alignment="bottom", key="head")
     head.title(t("stress.title"), width="content", anchor=False)
-    there = {run.id: run for run in data.runs() if _drivable(run)}
+    there = {run.id: run for run in data.runs() if _has_pair(run)}
     if not there:
         with st.container(border=True, horizontal_alignment="left"):
             st.subheader(t("stress.none"), anchor=False)
@@ -46,9 +46,9 @@ def page() -> None:
     st.fragment(_result, run_every=POLL_SECONDS if waiting else None)(run.id, waiting)
 
 
-def _drivable(run: Run) -> bool:
+def _has_pair(run: Run) -> bool:
     try:
-        place.require_drivable(run)
+        place.require_pair(run)
     except BadInput:
         return False
     return True
@@ -81,7 +81,7 @@ def _at_work(run: Run) -> bool:
     return job is not None and job.at_work
 
 
-# ---- what to drive
+# ---- what to measure
 
 
 def _setup(run: Run) -> None:
@@ -147,11 +147,11 @@ def _result(run_id: str, waiting: bool) -> None:
     if found.get("confidence"):
         _weaknesses(found)
     if "sentence" in found:
-        _dirty(run, found)
+        _dirty(run)
 
 
 def _progress(job: Job) -> None:
-    """How far the drive is; why it failed, in the reader's language and without a path of this machine."""
+    """How far the measuring is; why it failed, in the reader's language and without a path of this machine."""
     if job.at_work:
         left = t("explore.left", time=duration(job.left)) if job.left is not None else t("explore.starting")
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text=f"{t('stress.driving')} · {left}")
@@ -162,7 +162,7 @@ def _progress(job: Job) -> None:
 
 
 def _facts(found: dict[str, Any]) -> None:
-    """What it was driven with."""
+    """On which images it was measured, and what comes of them without a corruption."""
     clean, settings = found.get("clean") or {}, found.get("settings") or {}
     before, after = percent(clean.get("ba_before")), percent(clean.get("ba_after"))
     count = f"{clean.get('images', 0):,}"
@@ -252,10 +252,10 @@ def _weaknesses(found: dict[str, Any]) -> None:
     st.caption(t("stress.weaknesses_note", count=found["robustness"][0]["images"]))
 
 
-def _dirty(run: Run, found: dict[str, Any]) -> None:
+def _dirty(run: Run) -> None:
     """How far the cure holds with unclean images among the clean ones, or how to find out."""
     st.subheader(t("stress.dirty"), anchor=False)
-    rows = found.get("dirty") or []
+    rows = place.contaminations(run)
     if not rows:
         st.caption(t("stress.dirty_none", run=run.id) if run.spec.victim else t("error.dirty_needs_lab", run=run.id))
         return

@@ -35,12 +35,12 @@ def rows(victims: Sequence[str] = VICTIMS, settings: Settings | None = None) -> 
 
 def driven(victim: str, settings: Settings, root: Path) -> dict[str, Any] | None:
     """The test track of a fresh purification; None: that handed nothing out."""
-    from core.stress.track import drive
+    from core.stress.track import run_track
 
     run = record.create(Spec(victim=victim, images=card_of(victim).data, map=False), root=root)
     worker.work(run.folder)
     try:
-        return drive(record.Run(run.folder), settings, lambda stage, done, total: None)
+        return run_track(record.Run(run.folder), settings, lambda stage, done, total: None)
     except BadInput as fault:
         if fault.code != "no_purified_model":
             raise
@@ -48,7 +48,7 @@ def driven(victim: str, settings: Settings, root: Path) -> dict[str, Any] | None
 
 
 def told(victim: str, found: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    """The rows of one drive."""
+    """The rows of one result."""
     if found is None:
         return [(f"{victim}: test track", "no purified model was handed out", "-")]
     worst, one, count = found["worst"], found["worst_class"], found["settings"]["count"]

@@ -125,7 +125,7 @@ def test_unclean_images_have_a_table_or_the_command_that_makes_one(open_page: Op
     row = {"ba_before": 97.0, "ba_after": 95.0, "asr_before": 99.0, "asr_after": 3.5, "cure": "holds"}
     lost = {"kind": "triggered", "share": 0.5, "ba_before": 97.0, "ba_after": None, "asr_before": 99.0,
             "asr_after": None, "cure": None}  # fmt: skip
-    keep(driven, figures(driven, dirty=[row | {"kind": "labels", "share": 5}, lost]))
+    place.keep_contaminations(driven, [row | {"kind": "labels", "share": 5}, lost])
     app = open_page("test_track", lang, run="one")
     assert not app.exception
     (table,) = [block.value for block in app.markdown if "|---|" in block.value]

@@ -83,9 +83,6 @@ def read_graph(path: Path, content: bytes) -> Graph:
     except DecodeError as error:
         raise Damaged("it is no ONNX model") from error
     graph = model.graph
-    if len(model.functions) or len(model.training_info):
-        named = [function.name for function in model.functions]
-        raise refusals.subgraph(path, named[0] if named else "training_info")
     opset = _opset(path, model)
     if len(graph.node) > MOST_NODES or len(graph.initializer) > MOST_TENSORS:
         raise Damaged("it has more nodes or tensors than any image classifier")

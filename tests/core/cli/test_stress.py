@@ -7,7 +7,9 @@ import pytest
 
 from core import paths
 from core.cli import parser
-from core.stress import track
+from core.explore import place as explored
+from core.files import write_json
+from core.stress import place, track
 from tests.core.purified import purified_run
 
 
@@ -33,6 +35,37 @@ def test_one_object_is_the_last_line_and_a_table_is_for_readers(
     told = capsys.readouterr().out
     assert told.startswith(found["sentence"])
     assert "JPEG compression" in told
+
+
+def test_a_quick_result_prints_its_own_figures_and_the_full_ones_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(track, "NAMES", ("fog",))
+    run = purified_run()
+    rows = [{"kind": "labels", "share": 5, "cure": "holds", "ba_before": 99.0, "ba_after": 98.0, "asr_before": 100.0,
+             "asr_after": 1.0}]  # fmt: skip
+    place.keep_contaminations(run, rows)
+    found = []
+    for more in ([], ["--quick"], ["--quick"]):
+        assert parser.main(["stress", run.id, "--json", *more]) == 0
+        found.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
+    full, quick, again = found
+    assert [len(one["cells"]) for one in found] == [5, 3, 3]
+    assert quick == again
+    assert len({json.loads(Path(one["file"]).read_bytes())["key"] for one in found}) == 2
+    assert [one["dirty"] for one in found] == [rows] * 3
+    assert (place.result(run) or {})["cells"] == full["cells"]
+
+
+def test_a_second_process_on_one_run_is_refused_and_leaves_the_note_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    run = purified_run()
+    note = explored.note_of(run, place.KIND)
+    with place.alone(run):
+        write_json(note, {"stage": "of the one at work"})
+        assert parser.main(["stress", run.id, "--quick"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "on the test track already" in line
+        assert json.loads(note.read_bytes()) == {"stage": "of the one at work"}
 
 
 @pytest.mark.parametrize("run", ["signs-wanet", "nowhere", "last"])

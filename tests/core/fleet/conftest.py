@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from core.events import Event, Finished, Measured, Scanned, StageStarted
-from core.fleet import nursery
+from core.fleet import fork_server
 from core.jobs import process
 from core.jobs.spawn import ROOT
 from core.runs import record
@@ -42,7 +42,7 @@ def fake(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     began = tmp_path / "began"
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("FLEET_BEGAN", str(began))
-    monkeypatch.setattr(nursery, "command", made_up.nursery_command)
+    monkeypatch.setattr(fork_server, "command", made_up.fork_server_command)
     yield began
     for folder in tmp_path.rglob("runs/*/run.json"):
         worker = process.find(Run(folder.parent).data.get("worker"))

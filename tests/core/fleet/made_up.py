@@ -1,8 +1,8 @@
 """Models that are files of a few words, and workers whose finding stands in the file's name.
 
 ``strong-3.pt`` is found to have strong signs of class 3, ``none.pt`` none, ``broken.pt`` cannot be read, ``hangs.pt``
-waits for a file ``go`` beside it, ``dies.pt`` ends its worker by force, and ``withheld-3.pt`` has signs and is not
-cured.
+waits for a file ``go`` beside it, ``dies.pt`` ends its worker by force, ``withheld-3.pt`` has signs and is not cured,
+and ``swapped.pt`` is replaced by one without signs just before its worker reads it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 from core.engine import worker as project_worker
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Scanned, StageStarted
-from core.fleet import nursery
+from core.fleet import fork_server
+from core.runs import hashes
 from core.runs.record import Run
 from core.runs.steering import Steering
 from core.triggers.kept import KeptTriggers
@@ -45,6 +46,9 @@ def models(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
 
 def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     file = Path(str(run.spec.weights))
+    if file.read_text() == "swapped":
+        file.write_text("none")
+    run.update(inputs=hashes.bind(run).hashes)
     grade, _, target = file.read_text().partition("-")
     kind = "scan" if run.spec.scan_only else "purify"
     with open(os.environ["FLEET_BEGAN"], "a") as log:
@@ -77,9 +81,9 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     yield Finished(result)
 
 
-def nursery_command() -> list[str]:
+def fork_server_command() -> list[str]:
     return [sys.executable, __file__]
 
 
 if __name__ == "__main__":
-    nursery.serve(lambda folder: project_worker.work(folder, pipeline))
+    fork_server.serve(lambda folder: project_worker.work(folder, pipeline))

@@ -25,9 +25,9 @@ from tests.core.fleet import made_up
 SCRIPT = """
 import sys
 from core.cli.parser import main
-from core.fleet import nursery
+from core.fleet import fork_server
 from tests.core.fleet import made_up
-nursery.command = made_up.nursery_command
+fork_server.command = made_up.fork_server_command
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -158,6 +158,20 @@ def test_a_worker_that_is_killed_gets_one_more_try_and_holds_up_nobody(fake: Pat
     assert "ended before it was done" in str(standing.models[1].error)
     (models / "dies.pt").write_text("none")
     assert work(models, tmp_path / "fleet").models[1].verdict == "none"
+
+
+def test_a_verdict_is_not_filed_under_a_hash_that_it_is_not_of(fake: Path, tmp_path: Path) -> None:
+    models = made_up.models(tmp_path / "models", ("swapped.pt", "strong-3.pt"))
+    standing = work(models, tmp_path / "fleet")
+    row = standing.models[1]
+    assert (row.file, row.verdict, row.risk, row.code) == ("swapped.pt", None, None, "changed_while_read")
+    assert str(models / "swapped.pt") in str(row.error)
+    assert begun(fake) == ["scan strong-3.pt", "scan swapped.pt"]
+    for folder in ("fleet", "next"):
+        (models / "swapped.pt").write_text("swapped")
+        assert work(models, tmp_path / folder).models[1].verdict is None, "nothing is remembered of the content before"
+        assert begun(fake) == ["scan swapped.pt"]
+    assert work(models, tmp_path / "fleet").models[1].verdict == "none", "what lies there now is looked at"
 
 
 def test_what_is_not_there_is_told_in_its_own_row(fake: Path, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_a_cure_fills_its_columns_and_the_next_step(make_run: Make, tmp_path: Pa
     assert found.seconds == row(entry(scan), scan).seconds
     (cure.folder / "model.safetensors").touch()
     assert row(entry(scan), scan, cure).handed_out is True
+    (cure.folder / "model.safetensors").rename(cure.folder / "model.onnx")
+    assert row(entry(scan), scan, cure).handed_out is True
     assert found.risk == row(entry(scan), scan).risk, "the risk is that of the model as it came"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +48,34 @@ def test_weights_are_read_once_in_each_state(tmp_path: Path, monkeypatch: pytest
     assert seen.Hashes(tmp_path / "stamps.json").weights(str(file)) == hashes.of_file(file) != first
 
 
+def test_another_content_of_the_same_size_and_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashes, "of_weights", lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    file = tmp_path / "a.pt"
+    file.write_bytes(b"one")
+    noted = seen.Hashes(tmp_path / "stamps.json")
+    first, stat = noted.weights(str(file)), file.stat()
+    noted.save()
+    while file.stat().st_ctime_ns == stat.st_ctime_ns:  # until the system's clock has moved on
+        file.write_bytes(b"two")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    found = seen.Hashes(tmp_path / "stamps.json").weights(str(file))
+    assert found == hashlib.sha256(b"two").hexdigest() != first
+
+
+def test_a_shard_that_changed_is_told(tmp_path: Path) -> None:
+    parts = [tmp_path / name for name in ("part-1.safetensors", "part-2.safetensors")]
+    for part in parts:
+        part.write_bytes(b"numbers")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": parts[0].name, "b": parts[1].name}}))
+    noted = seen.Hashes(tmp_path / "stamps.json")
+    first = noted.weights(str(index))
+    assert noted.weights(str(index)) == first
+    noted.save()
+    parts[1].write_bytes(b"other numbers")
+    assert seen.Hashes(tmp_path / "stamps.json").weights(str(index)) != first
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     noted = seen.Hashes(tmp_path / "stamps.json")
     for _ in range(2):
@@ -57,7 +88,13 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
-    [("done", "", True), ("failed", "near_chance", True), ("failed", "out_of_memory", False), ("stopped", "", False)],
+    [
+        ("done", "", True),
+        ("failed", "near_chance", True),
+        ("failed", "out_of_memory", False),
+        ("failed", "weights_changed", False),
+        ("stopped", "", False),
+    ],
 )
 def test_only_what_lies_in_the_files_is_final(
     make_run: Make, tmp_path: Path, status: str, code: str, expected: bool

@@ -1,4 +1,4 @@
-"""Runs to drive, in a home of their own."""
+"""Runs for the test track, in a home of their own."""
 
 from __future__ import annotations
 

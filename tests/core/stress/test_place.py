@@ -24,13 +24,13 @@ def made(run: Run, key: str = "a1", **more: Any) -> dict[str, Any]:
 
 def code_of(run: Run) -> str:
     with pytest.raises(BadInput) as fault:
-        place.require_drivable(run)
+        place.require_pair(run)
     assert fault.value.facts == {"run": run.id}
     return fault.value.code
 
 
 def test_a_run_that_goes_on_or_keeps_no_purified_model_is_refused(run: Run) -> None:
-    place.require_drivable(run)
+    place.require_pair(run)
     run.update(status="running", worker=process.identity())
     assert code_of(run) == "stress_run_going"
     run.update(status="done", worker=None)
@@ -58,7 +58,59 @@ def test_a_result_is_of_the_models_the_run_has_now(run: Run) -> None:
     assert [path.name for path in explored.folder_of(run).glob("stress*.json")] == ["stress.json"]
 
 
-def test_what_is_driven_with_other_settings_or_images_has_a_key_of_its_own(run: Run) -> None:
+def test_a_graph_that_was_handed_out_is_the_purified_model(run: Run) -> None:
+    (run.folder / "model.onnx").write_bytes(b"graph")
+    place.require_pair(run)
+    before = place.source_of(run)
+    (run.folder / "model.onnx").write_bytes(b"another")
+    assert place.source_of(run) != before
+
+
+FULL, QUICK = ({"settings": {"strengths": [*make().strengths]}} for make in (Settings, quick))
+
+
+def test_a_quick_result_never_takes_the_place_of_a_full_one(run: Run) -> None:
+    explored.folder_of(run).mkdir()
+    first = made(run, "q1", **QUICK)
+    assert place.finish(run, first) == place.file_of(run, first)
+    assert place.result(run) == first, "better than none"
+    full, other = made(run, "f1", **FULL), made(run, "q2", **QUICK)
+    place.finish(run, full)
+    place.finish(run, other)
+    assert place.result(run) == full
+    assert place.result_of(run, "q2") == other
+    assert place.result_of(run, "f1") == full
+    assert place.result_of(run, "q1") is None
+    assert place.file_of(run, other) != place.file_of(run, full)
+
+
+def test_purifications_with_unclean_images_outlive_results_and_are_of_the_models_the_run_has_now(run: Run) -> None:
+    rows = [{"kind": "labels", "share": 5, "cure": "holds"}]
+    place.keep_contaminations(run, rows)
+    for settings in (FULL, QUICK):
+        place.finish(run, made(run, **settings))
+    assert place.contaminations(run) == rows
+    content = (run.folder / "model.safetensors").read_bytes()
+    (run.folder / "model.safetensors").write_bytes(content + b"\0")
+    assert place.contaminations(run) == []
+
+
+def test_purifications_that_an_older_version_kept_in_the_result_are_found(run: Run) -> None:
+    explored.folder_of(run).mkdir()
+    place.finish(run, made(run, dirty=[{"kind": "labels", "share": 1}]))
+    assert place.contaminations(run) == [{"kind": "labels", "share": 1}]
+
+
+def test_nobody_else_is_on_the_track_meanwhile(run: Run) -> None:
+    with place.alone(run):
+        with pytest.raises(BadInput) as fault, place.alone(run):
+            pytest.fail("two at once")
+        assert (fault.value.code, fault.value.facts) == ("stress_going", {"run": run.id})
+    with place.alone(run):
+        pass
+
+
+def test_other_settings_or_images_have_a_key_of_their_own(run: Run) -> None:
     settings = [Settings(), Settings(seed=1), quick(), Settings(images="a")]
     keys = {place.key_of(run, one) for one in settings} | {place.key_of(run, Settings(images="a"), "0f")}
     assert len(keys) == 5

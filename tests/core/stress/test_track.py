@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from core.data import load
 from core.errors import BadInput
 from core.runs.record import Run
 from core.stress import measure, place, track
 from core.stress.settings import Settings
+from core.victims import load_victim
+from tests.core.models.onnx.graphs import small, written
 from tests.core.purified import SPOILT, purified_run
 
 FEW = Settings(count=60, strengths=(1, 5), attacked=20)
@@ -37,10 +40,10 @@ def other_camera(folder: Path, names: list[str]) -> str:
     return str(file)
 
 
-def test_a_whole_drive(run: Run, tmp_path: Path) -> None:
+def test_a_whole_result(run: Run, tmp_path: Path) -> None:
     moved: list[tuple[str, float, float]] = []
     settings = Settings(count=60, strengths=(1, 5), attacked=20, images=other_camera(tmp_path, list("0123456789")))
-    found = track.drive(run, settings, lambda *told: moved.append(told))
+    found = track.run_track(run, settings, lambda *told: moved.append(told))
     assert [(cell["corruption"], cell["strength"]) for cell in found["cells"]] == [(n, s) for n in SOME for s in (1, 5)]
     assert found["asr_kind"] == "true"
     assert found["clean"]["asr_before"] > 95
@@ -66,35 +69,48 @@ def test_what_is_done_is_kept_and_gone_on_with(run: Run, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(measure, "cell", breaks)
     with pytest.raises(KeyboardInterrupt):
-        track.drive(run, FEW, ignore)
+        track.run_track(run, FEW, ignore)
     kept = place.partial(run)
     assert kept is not None
     assert len(kept["cells"]) == 3
     again: list[str] = []
     monkeypatch.setattr(measure, "cell", lambda *given: again.append(given[2]) or real(*given))
-    found = track.drive(run, FEW, ignore)
+    found = track.run_track(run, FEW, ignore)
     assert len(again) == 2 * len(SOME) - 3
     assert found["cells"][:3] == kept["cells"]
     again.clear()
-    assert track.drive(run, FEW, ignore) == found, "what is whole is read"
+    assert track.run_track(run, FEW, ignore) == found, "what is whole is read"
     assert again == []
 
 
 def test_the_same_seed_gives_the_same_figures(run: Run) -> None:
-    one, other = (track.drive(each, FEW, ignore) for each in (run, purified_run("other")))
+    one, other = (track.run_track(each, FEW, ignore) for each in (run, purified_run("other")))
     for part in ("clean", "cells", "classes", "robustness", "confidence", "sentence"):
         assert one[part] == other[part]
 
 
-def test_a_strangers_model_is_driven_with_the_reconstructed_trigger(field: Run) -> None:
-    found = track.drive(field, FEW, ignore)
+def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(field: Run) -> None:
+    found = track.run_track(field, FEW, ignore)
     assert (found["asr_kind"], found["target"]) == ("estimated", field.data["target"])
     assert found["clean"]["asr_before"] > 80
 
 
+def test_an_onnx_file_is_put_beside_its_purified_graph(field: Run, tmp_path: Path) -> None:
+    net = load_victim("digits-badnets").net
+    given = written(small(net), tmp_path / "theirs.onnx")  # type: ignore[arg-type]
+    with torch.no_grad():
+        net.fc.bias[SPOILT] -= 1000  # type: ignore[union-attr, operator, index]
+    written(small(net), field.folder / "model.onnx")  # type: ignore[arg-type]
+    (field.folder / "model.safetensors").unlink()
+    field.update(spec=field.data["spec"] | {"weights": str(given), "arch": None})
+    found = track.run_track(field, FEW, ignore)
+    assert found["clean"]["ba_before"] > 95
+    assert (found["worst_class"]["class"], found["worst_class"]["after"]) == (SPOILT, 0)
+
+
 def test_a_model_whose_trigger_is_unknown_has_no_attack_success(field: Run) -> None:
     (field.folder / "trigger.npz").unlink()
-    found = track.drive(field, FEW, ignore)
+    found = track.run_track(field, FEW, ignore)
     assert found["asr_kind"] == "none"
     assert found["mean_asr_before"] is None
 
@@ -105,7 +121,7 @@ def test_a_second_folder_of_other_classes_is_refused(run: Run, tmp_path: Path) -
     held["class_names"] = np.array([*held["class_names"][:-1], "zero"])
     np.savez(path, **held)
     with pytest.raises(BadInput) as fault:
-        track.drive(run, Settings(images=path), ignore)
+        track.run_track(run, Settings(images=path), ignore)
     assert fault.value.code == "shifted_classes"
     assert fault.value.facts["names"] == "0, zero"
 
@@ -113,10 +129,10 @@ def test_a_second_folder_of_other_classes_is_refused(run: Run, tmp_path: Path) -
 def test_a_result_that_was_swapped_and_images_that_are_gone_are_refused(run: Run, field: Run, tmp_path: Path) -> None:
     run.update(outputs={"model.safetensors": "0" * 64})
     with pytest.raises(BadInput) as fault:
-        track.drive(run, FEW, ignore)
+        track.run_track(run, FEW, ignore)
     assert fault.value.code == "result_changed"
     spec = field.data["spec"] | {"images": str(tmp_path / "gone")}
     field.update(spec=spec, inputs={"images": "0" * 64})
     with pytest.raises(BadInput) as fault:
-        track.drive(field, FEW, ignore)
+        track.run_track(field, FEW, ignore)
     assert fault.value.code in ("input_gone", "images_changed")

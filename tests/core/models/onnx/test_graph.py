@@ -151,19 +151,83 @@ def test_a_file_cut_short_is_damaged(model: onnx.ModelProto, tmp_path: Path) -> 
     assert refused(tmp_path / "net.onnx").code == "weights_damaged"
 
 
-def test_a_file_of_countless_tiny_nodes_is_refused_before_it_is_parsed(
-    model: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes, as Protocol Buffers write it."""
+    length, head = len(content), bytearray()
+    for value in (number << 3 | 2, length):
+        while value > 127:
+            head.append(value & 127 | 128)
+            value >>= 7
+        head.append(value)
+    return bytes(head) + content
+
+
+MANY = wire.MOST_FIELDS + 1
+EMPTY = b"\x0a\x00"  # an empty field 1: of a graph a node, of a node an input, of a shape a dimension
+
+
+@pytest.fixture
+def unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser must not be called."""
     monkeypatch.setattr(onnx.ModelProto, "FromString", lambda content: pytest.fail("it was parsed"), raising=False)
-    model.graph.ClearField("initializer")
+
+
+@pytest.mark.usefixtures("unparsed")
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        field(7, EMPTY * MANY),
+        field(7, field(13, b"") * MANY),
+        field(7, field(13, field(2, field(1, field(2, EMPTY * MANY))))),
+        field(7, field(1, field(9, b"") * MANY)),
+        field(7, field(1, field(5, field(6, EMPTY * MANY)))),
+        field(7, field(1, field(5, field(11, field(1, EMPTY * MANY))))),
+        field(7, field(15, field(1, field(13, b"") * MANY))),
+        field(7, b"") + field(14, b"") * MANY,
+        field(7, b"") + field(8, b"") * MANY,
+    ],
+    ids=[
+        "nodes", "value_info", "dimensions of a value_info", "metadata_props of a node", "a graph in an attribute",
+        "graphs in an attribute", "a sparse tensor", "metadata_props", "opset_import",
+    ],
+)  # fmt: skip
+def test_countless_tiny_fields_are_refused_before_they_are_parsed(tmp_path: Path, hidden: bytes) -> None:
     path = tmp_path / "net.onnx"
-    inner = b"\x0a\x00" * (wire.MOST_FIELDS + 1)  # a graph of empty nodes
-    length, varint = len(inner), bytearray()
-    while length > 127:
-        varint.append(length & 127 | 128)
-        length >>= 7
-    path.write_bytes(b"\x08\x08\x3a" + bytes([*varint, length]) + inner)
+    path.write_bytes(b"\x08\x08" + hidden)
     assert refused(path).code == "weights_too_large"
+
+
+@pytest.mark.usefixtures("unparsed")
+@pytest.mark.parametrize(
+    ("number", "content", "named"),
+    [(25, field(1, b"Mine"), "Mine"), (25, b"", "functions"), (20, b"", "training_info")],
+)
+def test_functions_and_what_trains_are_refused_before_they_are_parsed(
+    model: onnx.ModelProto, tmp_path: Path, number: int, content: bytes, named: str
+) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString() + field(number, content))
+    fault = refused(path)
+    assert (fault.code, fault.facts["name"]) == ("onnx_subgraph", named)
+
+
+@pytest.mark.usefixtures("unparsed")
+def test_types_within_types_without_end_are_damaged(tmp_path: Path) -> None:
+    kind = b""
+    for _ in range(10_000):
+        kind = field(4, field(1, kind))  # a sequence of sequences of ...
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x08" + field(7, field(13, field(2, kind))))
+    assert refused(path).code == "weights_damaged"
+
+
+def test_what_is_long_and_plain_numbers_is_no_structure(tmp_path: Path) -> None:
+    tensor = field(9, bytes(wire.LARGEST_STRUCTURE + 1))
+    for content in (field(7, field(5, tensor)), field(7, field(1, field(5, field(5, tensor))))):
+        wire.judge(tmp_path / "net.onnx", content)
+    with pytest.raises(BadInput) as caught:
+        wire.judge(tmp_path / "net.onnx", field(7, field(1, field(3, bytes(wire.LARGEST_STRUCTURE + 1)))))
+    assert caught.value.code == "weights_too_large"
 
 
 def test_numbers_that_lie_in_fields_of_their_type_are_read(model: onnx.ModelProto, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""A process that has torch loaded already, and forks a worker for each run: a model waits for no import.
+"""A fork server: a process that has torch loaded already, and forks a worker for each run, so that none waits for it.
 
-``Nursery`` is the fleet's side. The process itself, ``python -m core.fleet.nursery``, reads folders of runs from its
-standard input, a line each, and ends when that is closed. Its workers are detached like those of
+``ForkServer`` is the fleet's side. The process itself, ``python -m core.fleet.fork_server``, reads folders of runs from
+its standard input, a line each, and ends when that is closed. Its workers are detached like those of
 ``core.runs.supervisor.spawn``, so that they outlive it and the fleet. It computes nothing itself: a process whose
 threads or GPU are in use must not be forked.
 """
@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +29,7 @@ LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # wha
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "core.fleet.nursery"]
+    return [sys.executable, "-m", "core.fleet.fork_server"]
 
 
 def possible() -> bool:
@@ -36,7 +37,7 @@ def possible() -> bool:
     return sys.platform == "linux"
 
 
-class Nursery:
+class ForkServer:
     """Begins the process when the first run is given to it.
 
     Args:
@@ -115,6 +116,8 @@ def _worker(folder: Path, work: Callable[[Path], object]) -> None:
         faulthandler.enable()
         work(folder)
         code = 0
+    except BaseException:  # what the run's own record does not tell: it could not even be opened, say
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """How far a cure holds when the clean images are not clean: some wrongly labelled, or some of the attacker's own.
 
-Each amount of dirt is a purification of its own, with the run's settings and its clean images, of which some were
-changed; the test images stay as they are. Of the lab only, where the attacker's trigger is known.
+Each contamination is a purification of its own, with the run's settings and its clean images, of which some were
+changed; the test images stay as they are. It needs a shipped victim, whose trigger is known.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from core.data.imageset import ImageSet
 from core.engine import worker
 from core.errors import BadInput
 from core.events import Event, Progress
-from core.runs import record
+from core.runs import hashes, record
 from core.runs.record import Run
 from core.victims import card_of, trigger_of
 
 
 @dataclass(frozen=True)
-class Dirt:
+class Contamination:
     """``kind``: "labels", images with a wrong label; "triggered", images with the trigger, called as the attacker calls
     them. ``share``: of the clean images, percent; one image at least."""
 
@@ -38,9 +38,9 @@ class Dirt:
     share: float
 
 
-DIRTS = (
-    Dirt("labels", 1), Dirt("labels", 5), Dirt("labels", 20),
-    Dirt("triggered", 0.1), Dirt("triggered", 0.5), Dirt("triggered", 2),
+CONTAMINATIONS = (
+    Contamination("labels", 1), Contamination("labels", 5), Contamination("labels", 20),
+    Contamination("triggered", 0.1), Contamination("triggered", 0.5), Contamination("triggered", 2),
 )  # fmt: skip
 
 
@@ -55,12 +55,12 @@ def require_lab(run: Run) -> None:
         )
 
 
-def soiled(
-    x: Tensor, y: Tensor, dirt: Dirt, classes: int, trigger: Trigger, target: int, seed: int
+def contaminated(
+    x: Tensor, y: Tensor, contamination: Contamination, classes: int, trigger: Trigger, target: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """The clean images, uint8 (n, 3, h, w), and their labels with so much dirt among them."""
-    share = dirt.share / 100
-    if dirt.kind == "triggered":
+    """The clean images, uint8 (n, 3, h, w), and their labels, contaminated."""
+    share = contamination.share / 100
+    if contamination.kind == "triggered":
         rate = share if not trigger.clean_label else share * len(y) / max(1, int((y == target).sum()))
         x, y, _ = poison(x, y, trigger, target, min(1.0, rate), seed)
         return x, y
@@ -71,8 +71,8 @@ def soiled(
     return x, y
 
 
-def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any]:
-    """What comes of the run's purification with dirt among its clean images.
+def purify(run: Run, contamination: Contamination, tick: Callable[[float], None]) -> dict[str, Any]:
+    """What comes of the run's purification with contamination among its clean images.
 
     Returns:
         ``kind``, ``share``, ``images`` (clean ones, all told), ``ba_before``, ``ba_after``, ``asr_before``,
@@ -89,7 +89,7 @@ def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any
     images = load(spec.images)
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     x, y = images.x_train[chosen], images.y_train[chosen]
-    x, y = soiled(x, y, dirt, images.num_classes, trigger_of(card, images.size), card.target, spec.seed)
+    x, y = contaminated(x, y, contamination, images.num_classes, trigger_of(card, images.size), card.target, spec.seed)
 
     def see(event: Event) -> None:
         if isinstance(event, Progress) and event.stage == "purify" and event.total:
@@ -103,9 +103,10 @@ def purify(run: Run, dirt: Dirt, tick: Callable[[float], None]) -> dict[str, Any
         if worker.work(made.folder, on_event=see) == "stopped":
             raise KeyboardInterrupt  # by a signal: nothing was found out
         result = made.data.get("result") or {}
-        handed_out = (made.folder / "model.safetensors").exists()
+        handed_out = hashes.purified_file(made).exists()
     names = ("ba_before", "ba_after", "asr_before", "asr_after", "cure")
-    return asdict(dirt) | {"images": len(y), **{name: result.get(name) for name in names}, "handed_out": handed_out}
+    found = {name: result.get(name) for name in names}
+    return asdict(contamination) | {"images": len(y), **found, "handed_out": handed_out}
 
 
 def _write(images: ImageSet, file: Path) -> Path:

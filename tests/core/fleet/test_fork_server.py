@@ -9,15 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.fleet import nursery
-from core.fleet.nursery import Nursery
+from core.fleet import fork_server
+from core.fleet.fork_server import ForkServer
 from core.runs import record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from tests.core.fleet.made_up import models
 from tests.core.fleet.test_make import wait_for
 
-pytestmark = pytest.mark.skipif(not nursery.possible(), reason="this system does not fork safely")
+pytestmark = pytest.mark.skipif(not fork_server.possible(), reason="this system does not fork safely")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def created(fake: Path, tmp_path: Path) -> Callable[[str], Run]:
 
 
 def test_workers_do_their_runs_and_outlive_the_process(created: Callable[[str], Run], tmp_path: Path) -> None:
-    at = Nursery(1)
+    at = ForkServer(1)
     hangs = created("hangs.pt")
     at.begin(hangs)
     wait_for(lambda: hangs.data["worker"])
@@ -40,7 +40,7 @@ def test_workers_do_their_runs_and_outlive_the_process(created: Callable[[str], 
 
 
 def test_one_that_dies_leaves_the_others_alone(created: Callable[[str], Run]) -> None:
-    at, runs = Nursery(1), [created("dies.pt"), created("none.pt")]
+    at, runs = ForkServer(1), [created("dies.pt"), created("none.pt")]
     for run in runs:
         at.begin(run)
     wait_for(lambda: runs[1].status == "done")
@@ -48,8 +48,19 @@ def test_one_that_dies_leaves_the_others_alone(created: Callable[[str], Run]) ->
     at.close()
 
 
+def test_what_fails_outside_a_run_leaves_its_trace_in_the_log(created: Callable[[str], Run]) -> None:
+    at, run = ForkServer(1), created("none.pt")
+    run.update(status="done")  # a worker refuses it before it takes it up
+    at.begin(run)
+    log = run.folder / "worker.log"
+    wait_for(lambda: log.exists() and log.read_text().endswith("go on with.\n"))
+    at.close()
+    assert "Traceback" in log.read_text()
+    assert "there is nothing to go on with" in log.read_text()
+
+
 def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> None:
-    at = Nursery(1)
+    at = ForkServer(1)
     assert at.ready()
     at.close()
     run = created("none.pt")
@@ -59,9 +70,9 @@ def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> Non
 
 
 def test_without_it_workers_are_spawned(created: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nursery, "command", lambda: [sys.executable, "-c", ""])
+    monkeypatch.setattr(fork_server, "command", lambda: [sys.executable, "-c", ""])
     spawned: list[tuple[str, int | None]] = []
     monkeypatch.setattr(supervisor, "spawn", lambda run, threads: spawned.append((run.id, threads)))
     run = created("none.pt")
-    Nursery(3).begin(run)
+    ForkServer(3).begin(run)
     assert spawned == [(run.id, 3)]
