@@ -20,12 +20,14 @@ ATTACKED = ((0.0, "rgba(127, 127, 127, 0.06)"), (1.0, "rgba(213, 94, 0, 0.65)"))
 
 
 def heat_figure(
-    cells: Sequence[Mapping[str, Any]], strengths: Sequence[int], names: Mapping[str, str], words: Mapping[str, str],
-    marked: Collection[tuple[str, int]] = (),
+    column: str, cells: Sequence[Mapping[str, Any]], strengths: Sequence[int], names: Mapping[str, str],
+    words: Mapping[str, str], marked: Collection[tuple[str, int]] = (),
 ) -> go.Figure:  # fmt: skip
-    """How accuracy changes from the original to the purified model, and beside it the attack success of both.
+    """One figure of all conditions: corruptions by strengths.
 
     Args:
+        column: "change" of accuracy from the original to the purified model, or attack success: "asr_before" or
+            "asr_after".
         cells: as ``core.stress.measure.cell``; those that are not there yet are left empty.
         strengths: the columns.
         names: of the corruptions.
@@ -33,35 +35,29 @@ def heat_figure(
             ``after`` (for what is told under the pointer).
         marked: corruption and strength of the conditions whose change is beyond chance; they get a star.
     """
-    from plotly.subplots import make_subplots
+    import plotly.graph_objects as go
 
     found = {(cell["corruption"], cell["strength"]): cell for cell in cells}
-    attacked = any(cell["asr_before"] is not None for cell in cells)
-    columns = ["change", "asr_before", "asr_after"] if attacked else ["change"]
-    figure: go.Figure = make_subplots(
-        1, len(columns), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[words[name] for name in columns]
-    )
     rows = [[found.get((name, strength)) for strength in strengths] for name in NAMES]
-    labels, ticks = [names[name] for name in NAMES], [str(strength) for strength in strengths]
-    for number, column in enumerate(columns, 1):
-        values = [[None if cell is None else _value(cell, column) for cell in row] for row in rows]
-        hover = [["" if cell is None else _hover(cell, column, words) for cell in row] for row in rows]
-        figure.add_heatmap(
-            row=1, col=number, x=ticks, y=labels, z=values, xgap=2, ygap=2, hoverongaps=False, showscale=False,
-            text=[
-                ["" if value is None else _shown(value, column, (name, strength) in marked)
-                 for strength, value in zip(strengths, row, strict=True)]
-                for name, row in zip(NAMES, values, strict=True)
-            ],
-            texttemplate="%{text}", textfont={"size": 11}, customdata=hover,
-            hovertemplate=f"%{{y}} · {words['strength']} %{{x}}<br>%{{customdata}}<extra></extra>",
-            **_scale(column, values),
-        )  # fmt: skip
+    values = [[None if cell is None else _value(cell, column) for cell in row] for row in rows]
+    texts = [
+        ["" if value is None else _shown(value, column, (name, strength) in marked)
+         for strength, value in zip(strengths, row, strict=True)]
+        for name, row in zip(NAMES, values, strict=True)
+    ]  # fmt: skip
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=[str(strength) for strength in strengths], y=[names[name] for name in NAMES], z=values, xgap=2, ygap=2,
+        hoverongaps=False, showscale=False, text=texts, texttemplate="%{text}", textfont={"size": 11},
+        customdata=[["" if cell is None else _hover(cell, column, words) for cell in row] for row in rows],
+        hovertemplate=f"%{{y}} · {words['strength']} %{{x}}<br>%{{customdata}}<extra></extra>",
+        **_scale(column, values),
+    )  # fmt: skip
     figure.update_xaxes(title={"text": words["strength"]}, type="category", showgrid=False, fixedrange=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
     figure.update_layout(
-        height=150 + 25 * len(NAMES), margin={"l": 8, "r": 8, "t": 40, "b": 48}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        title={"text": words[column], "font": {"size": 14}}, height=150 + 25 * len(NAMES),
+        margin={"l": 8, "r": 8, "t": 40, "b": 48}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure
 

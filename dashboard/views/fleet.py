@@ -38,7 +38,7 @@ def page() -> None:
         with st.container(border=True):
             st.subheader(t("fleet.empty"), anchor=False)
             st.markdown(t("fleet.empty_text"))
-            st.code(COMMAND, language="bash")
+            st.code(COMMAND, language=None, wrap_lines=True)
         return
     wanted = st.query_params.get(FLEET)
     if wanted and wanted not in folders:

@@ -182,12 +182,14 @@ def _conditions(found: dict[str, Any]) -> None:
     names = {name: i18n.t(f"corruption.{name}") for name in NAMES}
     strengths = (found.get("settings") or {}).get("strengths") or [1, 2, 3, 4, 5]
     with st.container(key="heat"):
-        stands = beyond_chance([cell["chance"] for cell in found["cells"]])
-        marked = {
-            (cell["corruption"], cell["strength"]) for cell, out in zip(found["cells"], stands, strict=True) if out
-        }
-        figure = stress_figures.heat_figure(found["cells"], strengths, names, words, marked)
-        st.plotly_chart(figure, key="stress_heat", config={"displayModeBar": False})
+        cells = found["cells"]
+        stands = beyond_chance([cell["chance"] for cell in cells])
+        marked = {(cell["corruption"], cell["strength"]) for cell, out in zip(cells, stands, strict=True) if out}
+        attacked = any(cell["asr_before"] is not None for cell in cells)
+        parts = ("change", "asr_before", "asr_after") if attacked else ("change",)
+        for place_, part in zip(st.columns(len(parts)), parts, strict=True):  # one below the other on a phone
+            figure = stress_figures.heat_figure(part, cells, strengths, names, words, marked)
+            place_.plotly_chart(figure, key=f"stress_{part}", config={"displayModeBar": False})
     trigger = {"true": t("stress.trigger_true"), "estimated": t("stress.trigger_estimated")}.get(str(kind))
     st.caption(
         f"{t('stress.marked')} {trigger or t('stress.trigger_none')}" if marked else trigger or t("stress.trigger_none")

@@ -30,7 +30,7 @@ def page() -> None:
         with st.container(border=True):
             st.subheader(t("watch.none"), anchor=False)
             st.markdown(t("watch.none_text"))
-            st.code(COMMAND, language=None)
+            st.code(COMMAND, language=None, wrap_lines=True)
         return
     by_key = {one.key: one for one in found}
     key = st.selectbox(t("watch.which"), list(by_key), format_func=lambda key: _name(by_key[key]), key="watched")

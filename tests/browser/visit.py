@@ -22,7 +22,7 @@ TOO_WIDE = """() => {
 }"""
 # Streamlit looks for its server beside the address before it looks at the root: a 404 each, on every page but the first
 STREAMLIT_ASKS = re.compile(
-    r"404 .* http://127\.0\.0\.1:\d+/(purify|examine|explore|compare|watch|runs|about)/_stcore/(health|host-config)$"
+    r"404 .* http://127\.0\.0\.1:\d+/(purify|examine|explore|fleet|data-room|test-track|compare|watch|runs|about)/_stcore/(health|host-config)$"
 )
 
 

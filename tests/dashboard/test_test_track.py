@@ -96,7 +96,7 @@ def test_what_came_of_it_is_shown(open_page: Open, driven: Run, lang: str) -> No
     assert "told when it was made" not in told, "the sentence is the reader's"
     assert catalogue(lang)["stress.marked"] in told
     assert catalogue(lang)["stress.trigger_true"] in told
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 4
     assert [tile.value.rstrip("\u00a0\u202f %") for tile in app.metric] == ["9.0", "90.0", "–"]
     assert "−18.0" in told
 
@@ -147,7 +147,7 @@ def test_a_drive_is_watched_and_cannot_be_begun_twice(
         app = open_page("test_track", lang, run="one")
     assert not app.exception
     assert app.button(key="stress_start").disabled
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("plotly_chart")) == 3
     app = open_page("test_track", lang, run="one")
     assert not app.exception
     assert [warning.value for warning in app.warning] == [catalogue(lang)["stress.halted"]]
