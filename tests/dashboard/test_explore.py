@@ -69,6 +69,7 @@ def test_a_failed_computation_is_not_begun_again_by_itself(
 ) -> None:
     run = make_run("one", "done")
     fault = {"code": "images_changed", "message": "Others.", "facts": {"path": "x", "run": "one"}}
+    place.folder_of(run).mkdir(exist_ok=True)
     write_json(place.note_of(run, "base"), {"ended": True, "failure": fault})
     assert not open_page("explore", run="one").exception
     assert started == []

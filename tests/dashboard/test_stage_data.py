@@ -97,7 +97,7 @@ def test_the_scan_brings_target_and_trigger(run):
 
 def test_the_attackers_class_counts_where_it_is_known_whatever_the_scan_points_to(run):
     prepare(run)
-    name = run.write_triggers([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))])
+    name = run.write_triggers(KeptTriggers.of([("mask", 2, 1.0, np.ones((1, 8, 8)), np.zeros((3, 8, 8)))]))
     append(run, Scanned(2, 4.0, [9.0, 8.0, 1.0], [1.0, 1.0, 1.0], name))
     run.update(true_target=1)
     assert look(run, RunCache()).target == 1
