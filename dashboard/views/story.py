@@ -217,14 +217,12 @@ def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tup
     if digest.before is None or digest.after is None:
         return t("story.title.purify"), f"{_why_ended(run)} {t('story.text.ended')}".strip()
     before, after = percent(digest.before.asr), percent(digest.after.asr)
-    ba_before, ba = percent(digest.before.ba), percent(digest.after.ba)
+    ba = percent(digest.after.ba)
     if run.is_recording:
-        return t("story.title.purify"), t(
-            "story.text.replay", asr_before=before, asr_after=after, ba_before=ba_before, ba=ba
-        )
+        return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after, ba=ba)
     gone = digest.after.asr is not None and digest.after.asr < GONE
     return t("story.title.done" if gone else "story.title.purify"), t(
-        "story.text.done", asr_before=before, asr_after=after, ba_before=ba_before, ba=ba
+        "story.text.done", asr_before=before, asr_after=after, ba=ba
     )
 
 

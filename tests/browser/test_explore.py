@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 RECORDING = "signs-badnets"
 SAMPLES = open_run(RECORDING).samples
 assert SAMPLES is not None
+RINGS = 2  # in the legend: with the trigger, misled and not
 POINTS = len(SAMPLES.label)
 RIGHT = [(0.62, 0.05), (0.99, 0.05), (0.99, 0.95), (0.62, 0.95)]  # of the map: where the trigger cluster stands apart
 COMPUTED = 180_000  # milliseconds for the process beside the page
@@ -91,7 +92,7 @@ def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: st
     assert len(rows) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
     assert {row["triggered"] for row in rows} == {"1"}
     assert len(taken(page, "csv_all", tmp_path).read_text("utf-8-sig").splitlines()) == POINTS + 1
-    assert taken(page, "svg", tmp_path).read_text("utf-8").count("<path") == 2 * POINTS
+    assert taken(page, "svg", tmp_path).read_text("utf-8").count("<path") == 2 * POINTS + RINGS
     assert taken(page, "png", tmp_path).read_bytes().startswith(b"\x89PNG")
 
     fetched = [urlsplit(url) for url in asked if urlsplit(url).scheme not in ("data", "blob")]
@@ -116,7 +117,7 @@ def test_saliency_and_another_map_are_computed_when_asked_for(page: Page) -> Non
 def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page: Page, tmp_path: Path) -> None:
     page.goto(address("/explore", run=RECORDING))
     expect(room(page)).to_have_attribute("data-ready", "true")
-    expect(part(page, "trust-a")).to_contain_text(re.compile(r"0\.9\d\d"))  # the live map's
+    expect(part(page, "trust-a")).to_contain_text(re.compile(r"0\.9\d"))  # the live map's
     page.get_by_role("button", name=words("settled.open")).click(timeout=COMPUTED)  # once the features are there
     page.get_by_role("radio", name=words("settled.metric.cosine")).click()
     page.get_by_role("button", name=words("settled.draw")).click()
@@ -125,7 +126,7 @@ def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page
     expect(room(page)).to_have_attribute("data-map", re.compile("^settled:.*metric=cosine"), timeout=2 * COMPUTED)
     part(page, "both").click()
     for name in ("a", "b"):
-        expect(part(page, f"trust-{name}")).to_contain_text(re.compile(r"0\.9\d\d.*0\.9\d\d"))
+        expect(part(page, f"trust-{name}")).to_contain_text(re.compile(r"0\.9\d.*0\.9\d"))
     rows = list(csv.DictReader(taken(page, "csv_all", tmp_path).read_text("utf-8-sig").splitlines()))
     assert len({row[next(name for name in row if name.endswith("after_y"))] for row in rows}) > POINTS / 2
 

@@ -87,8 +87,8 @@ def marked(page: Page) -> bool:
 
 def assert_cured(page: Page, run: Run) -> None:
     """The figures on the page are those of the record, and they are those of a cured model."""
-    row = page.locator(".dz-table tr")
-    attack, clean = row.filter(has=page.locator(".dz-attack")), row.filter(has=page.locator(".dz-clean"))
+    row = page.locator(".dz-table tbody tr")
+    attack, clean = row.nth(0), row.nth(1)
     asr_before, asr = figure(attack.locator(".was")), figure(attack.locator(".big"))
     ba_before, ba = figure(clean.locator(".was")), figure(clean.locator(".big"))
     assert asr_before > 90
