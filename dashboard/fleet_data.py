@@ -76,7 +76,7 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
             "model": row.file,
             "verdict": page.verdict(row, words),
             "risk": row.risk,
-            "picture": page.picture(folder, row),
+            "picture": page.picture(folder, row) or "",  # a table says "None" of nothing
             "target": page.target(row, words) if row.signs else "–",
             "next": page.next_step(row, words),
             "cure": words(f"cure.short.{row.cure}") if row.cure else "–",

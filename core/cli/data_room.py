@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from core.dataroom.trainset import TrainSet
 
 STAGES = {"load": "Reading", "train": "Training", "look": "Looking", "filter": "Filtering", "then": "Then"}
-TOLD = ("images", "flagged", "target", "filter", "recall", "false_alarms", "list", "seconds")
 
 
 def data_room_arguments(command: argparse.ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import os
 import shutil
@@ -22,6 +21,7 @@ from core.errors import BadInput
 from core.files import write_atomic, write_json
 from core.models.classifier import Classifier
 from core.models.weights import save_weights
+from core.runs import hashes
 
 FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
 FEWEST = 2  # images of a class, to be trained on
@@ -182,7 +182,7 @@ def write_candidate(
     card = {
         "name": weights.stem, "way": way, "proven": False, "arch": arch, "classes": len(names),
         "class_names": list(names), "mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist(),
-        "figures": dict(figures), "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "figures": dict(figures), "sha256": hashes.of_file(weights),
     }  # fmt: skip
     write_json(weights.with_suffix(".json"), card)
     return {"proven": False, "weights": str(weights), "card": str(weights.with_suffix(".json"))}

@@ -11,7 +11,6 @@ from torch import Tensor
 from core.models.onnx.operators import Attributes, Inputs, Unread, one, operator, together
 
 MOST_NUMBERS = 2**27  # of one tensor
-_NO_END = 2**31 - 1
 
 
 def bounded(shape: list[int] | torch.Size) -> list[int]:
