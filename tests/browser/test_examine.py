@@ -18,7 +18,7 @@ from core.data import load
 from core.models.weights import read_weights
 from core.runs.record import open as open_run
 from core.victims import card_of
-from tests.browser.visit import RUN_PATIENCE, run_in_address, wait_for_status, words
+from tests.browser.visit import RUN_PATIENCE, run_in_address, settled, wait_for_status, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 VICTIM = card_of("digits-badnets")
@@ -49,12 +49,13 @@ def test_from_a_strangers_files_to_the_purified_weights(page: Page, given: tuple
         box.locator("input[type=file]").set_input_files(file)
         expect(box.get_by_text(file.name)).to_be_visible()
         # a file that is given while the page is being drawn anew is lost
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        settled(page)
     expect(look).to_be_enabled()
     look.click()
 
     start = page.get_by_role("button", name=words("order.start"))
     expect(start).to_be_visible(timeout=RUN_PATIENCE)
+    settled(page)
     expect(page.locator(".dz-found")).to_contain_text("small")
     expect(page.locator(".dz-list")).to_contain_text("net")
     expect(page.locator(".dz-tried tr.chosen")).to_have_count(1)

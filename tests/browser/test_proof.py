@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from core import paths, victims
 from core.report.proof import REASONS, TESTS
-from tests.browser.visit import HEIGHTS, Server, address, fits, words
+from tests.browser.visit import HEIGHTS, Server, address, fits, settled, words
 from tests.core.report.conftest import PROOF
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -52,7 +52,8 @@ def test_the_grade_stands_beside_the_figures_and_can_be_read(
     block = page.locator(f".st-key-proof_{cure}")
     headline = block.get_by_text(words(f"cure.{cure}", language))
     expect(headline).to_be_visible()
-    assert headline.evaluate(SIZE) == page.locator(".dz-table .big").first.evaluate(SIZE)
+    settled(page)
+    expect(headline).to_have_css("font-size", page.locator(".dz-table .big").first.evaluate(SIZE))
     block.get_by_text(words("proof.tried", language)).click()
     expect(block.locator("li")).to_have_count(len(TESTS if cure == "holds" else REASONS))
     drawn = block.get_by_role("img", name=words("proof.path.label", language).split("{")[0])

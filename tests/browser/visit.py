@@ -109,6 +109,11 @@ def wait_until_drawn(page: Page) -> None:
     expect(stage(page)).to_have_attribute("data-ready", "true")
 
 
+def settled(page: Page) -> None:
+    """Waits until the page is drawn to its end: till then, what stood there before stands beside what is new."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def figure(cell: Locator) -> float:
     """The number in a cell such as "0.3 %"."""
     found = re.search(r"-?\d+(\.\d+)?", cell.inner_text())
