@@ -16,7 +16,7 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import backdoored, costs, fleet
+from tests.benchmarks import alarms, backdoored, costs, fleet
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -52,3 +52,9 @@ def test_the_fleet_has_as_many_victims_as_clean_models_and_each_its_own_name() -
     assert sum(model.is_victim for model in fleet.MODELS) * 2 == len(fleet.MODELS) == 24
     assert len({model.name for model in fleet.MODELS}) == 24
     assert all(card_of(model.name).attack == model.attack for model in fleet.MODELS if model.shipped)
+
+
+def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None:
+    names = [model.name for model in (*alarms.CLEAN, *alarms.VICTIMS)]
+    assert len(alarms.CLEAN) == 40
+    assert len(set(names)) == len(names) == 60
