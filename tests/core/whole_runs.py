@@ -18,6 +18,7 @@ from core.runs.spec import Spec
 
 VICTIM = "digits-badnets"
 SPEC = Spec(victim=VICTIM, images="digits", points=200, projection="pca", device="cpu")
+SOON = {"anneal": 50}  # settings: fewer steps than a user gets, and enough for this victim
 STAGES = ["load", "measure", "scan", "purify", "verify"]
 
 

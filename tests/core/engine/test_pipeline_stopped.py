@@ -13,7 +13,7 @@ from core.defenses.mcl.purifier import Purifier
 from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import steering
 from core.runs.record import Run
-from tests.core.whole_runs import Done, do, go_on, stop_at
+from tests.core.whole_runs import SOON, Done, do, go_on, stop_at
 
 
 def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
@@ -25,7 +25,7 @@ def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
         if isinstance(event, Step) and event.step == 13:
             run.tell("stop")
 
-    first = do(root, stop, scan_of=whole.run, map=False)
+    first = do(root, stop, scan_of=whole.run, map=False, settings=SOON)
     assert first.status == first.run.status == "stopped"
     assert isinstance(first.events[-1], Steered)
     assert first.run.data["result"] is None
