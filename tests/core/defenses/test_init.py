@@ -22,7 +22,7 @@ from tests.core.tiny import Tiny
 Done = Callable[[str], tuple[list[PurifyStep], dict[str, Tensor]]]
 EVERY = pytest.mark.parametrize("name", DEFENCES)
 SHORT = {"epochs": 2, "batch": 16, "least": 0}
-CHANGES = {"mcl": {"epochs": 2, "batch": 16, "anneal": 5}, "nad": {**SHORT, "teacher_epochs": 1}}
+CHANGES = {"mcl": {"epochs": 2, "batch": 16, "anneal": 5, "rounds": 0}, "nad": {**SHORT, "teacher_epochs": 1}}
 
 
 def make(tiny: Tiny, name: str, seed: int = 0) -> Defence:
