@@ -249,9 +249,3 @@ def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: D
     assert tuned.result["target"] is tuned.result["anomaly_index"] is tuned.result["verdict"] is None
     assert len(tuned.of(Frame)) > 2
     assert tuned.run.data["target"] is None
-
-
-def test_unlearning_uses_what_the_scan_found(whole: Done, root: Path) -> None:
-    done = do(root, scan_of=whole.run, map=False, defence="nc")
-    assert done.result["target"] == card_of(VICTIM).target
-    assert done.result["asr_after"] < done.result["asr_before"] - 20
