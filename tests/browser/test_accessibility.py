@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import paths, report, victims
 from core.runs.record import Run
-from tests.browser.visit import HEIGHTS, PATIENCE, Server, Traffic, address, fits, words
+from tests.browser.visit import HEIGHTS, PATIENCE, Server, Traffic, address, fits, in_colours, settled, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -56,12 +56,6 @@ STOPS = {
     "runs": Stop("/runs", ".dz-cell", "runs.title"),
     "about": Stop("/about?lang=ja", ".st-key-prose", "about.title", "ja"),
 }
-AT_REST = """() => document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning"
-  && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]")"""
-IN_COLOURS = """dark => {
-  const [r, g, b] = getComputedStyle(document.querySelector(".stApp")).backgroundColor.match(/[\\d.]+/g).map(Number);
-  return (r + g + b < 382) === dark;
-}"""
 # Colours do not depend on the width of the window, nor structure on the colours: each is looked at once for each.
 ALL, COLOURS, STRUCTURE = (
     {"resultTypes": ["violations"]},
@@ -111,11 +105,10 @@ def test_no_serious_fault(walk: tuple[Page, Traffic], name: str) -> None:
     expect(page.locator("html")).to_have_attribute("lang", stop.language)
     if name == "explore":
         choose_an_image(page)
-    page.wait_for_function(AT_REST)
+    settled(page)
 
     found = faults(page, ALL) + pale(page)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(IN_COLOURS, arg=True)
+    in_colours(page, "dark")
     found += [f"dark: {fault}" for fault in faults(page, COLOURS) + pale(page)]
     fits(page)
     found += [f"phone: {fault}" for fault in faults(page, STRUCTURE)]

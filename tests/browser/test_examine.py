@@ -61,6 +61,8 @@ def test_from_a_strangers_files_to_the_purified_weights(page: Page, given: tuple
     expect(page.locator(".dz-tried tr.chosen")).to_have_count(1)
     expect(page.locator(".dz-classes img")).to_have_count(10)
     page.reload()
+    expect(start).to_be_visible()
+    settled(page)
     start.click()
 
     page.wait_for_url("**run=*")

@@ -6,13 +6,12 @@ import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.runs.record import open as open_run
-from tests.browser.visit import HOME, TOO_WIDE, address, words
+from tests.browser.visit import Traffic, address, fits, settled, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -20,19 +19,16 @@ RECORDING = "signs-badnets"
 SAMPLES = open_run(RECORDING).samples
 assert SAMPLES is not None
 RINGS = 2  # in the legend: with the trigger, misled and not
-POINTS = len(SAMPLES.label)
+POINTS, TRIGGERED = len(SAMPLES.label), int(SAMPLES.triggered.sum())
 RIGHT = [(0.62, 0.05), (0.99, 0.05), (0.99, 0.95), (0.62, 0.95)]  # of the map: where the trigger cluster stands apart
 COMPUTED = 180_000  # milliseconds for the process beside the page
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: str, tmp_path: Path) -> None:
-    asked: list[str] = []
-    page = visitor(locale="ja-JP" if language == "ja" else "en-GB")
-    page.context.on("request", lambda request: asked.append(request.url))
-    page.goto(address("/explore", run=RECORDING))
-    expect(page.get_by_role("heading", level=1, name=words("explore.title", language))).to_be_visible()
-    expect(room(page)).to_have_attribute("data-ready", "true")
+def test_a_walk_through_feature_space(visitor: Callable[..., Page], tmp_path: Path) -> None:
+    """In Japanese; what is computed is asked for in English."""
+    page = visitor(locale="ja-JP")
+    traffic = Traffic(page)
+    enter(page, "ja")
     expect(part(page, "empty")).to_be_visible()
 
     # lasso: count, grid and legend say the same
@@ -41,9 +37,9 @@ def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: st
     assert 200 < count < POINTS / 2
     expect(part(page, "count")).to_have_text(f"{count:,} / {POINTS:,}")
     assert counted(page) == count
-    assert 0 < part(page, "gallery").locator("button").count() < 120  # only what is in sight
     first = part(page, "gallery").locator("button").first
     expect(first).to_have_attribute("aria-label", re.compile(r".+"))
+    assert 0 < part(page, "gallery").locator("button").count() < 120  # only what is in sight
 
     # a picture beside the pointer, wherever there is a point
     box = part(page, "map-a").bounding_box()
@@ -53,16 +49,15 @@ def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: st
         if part(page, "tip").is_visible():
             break
     expect(part(page, "tip")).to_contain_text("%")
-    assert "blob:" in part(page, "tip").locator("span").evaluate("node => getComputedStyle(node).backgroundImage")
+    expect(part(page, "tip").locator("span")).to_have_css("background-image", re.compile("blob:"))
 
     # the legend and the keyboard
     page.keyboard.press("Escape")
-    assert selected(page) == 0
+    expect(room(page)).to_have_attribute("data-selected", "0")
     part(page, "legend").locator("button").first.focus()
     page.keyboard.press("Enter")
-    assert selected(page) == int((SAMPLES.label == 0).sum())  # type: ignore[union-attr]
-    part(page, "find").select_option("triggered")
-    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    expect(room(page)).to_have_attribute("data-selected", str(int((SAMPLES.label == 0).sum())))  # type: ignore[union-attr]
+    find_triggered(page)
 
     # colours, time, both maps with the same selection
     part(page, "colour").select_option("confidence")
@@ -76,11 +71,11 @@ def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: st
     expect(part(page, "step")).to_contain_text(str(frames))
     part(page, "both").click()
     expect(part(page, "map-b")).to_be_visible()
-    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    assert selected(page) == TRIGGERED
 
     # one image: its twin, and its neighbours in both models once they are computed
     part(page, "gallery").locator("button").nth(1).click()
-    expect(part(page, "detail")).to_contain_text(words("explore.room.with_trigger", language))
+    expect(part(page, "detail")).to_contain_text(words("explore.room.with_trigger", "ja"))
     neighbours = part(page, "near-before").locator("button")
     expect(neighbours).to_have_count(12, timeout=COMPUTED)
     expect(part(page, "near-after").locator("button")).to_have_count(12)
@@ -89,35 +84,32 @@ def test_a_walk_through_feature_space(visitor: Callable[..., Page], language: st
 
     # what can be taken away
     rows = list(csv.DictReader(taken(page, "csv_selected", tmp_path).read_text("utf-8-sig").splitlines()))
-    assert len(rows) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    assert len(rows) == TRIGGERED
     assert {row["triggered"] for row in rows} == {"1"}
     assert len(taken(page, "csv_all", tmp_path).read_text("utf-8-sig").splitlines()) == POINTS + 1
     assert taken(page, "svg", tmp_path).read_text("utf-8").count("<path") == 2 * POINTS + RINGS
     assert taken(page, "png", tmp_path).read_bytes().startswith(b"\x89PNG")
 
-    fetched = [urlsplit(url) for url in asked if urlsplit(url).scheme not in ("data", "blob")]
-    assert {url.hostname for url in fetched} <= HOME
+    assert traffic.elsewhere() == set()
+    fits(page)
 
 
-def test_saliency_and_another_map_are_computed_when_asked_for(page: Page) -> None:
-    page.goto(address("/explore", run=RECORDING))
-    expect(room(page)).to_have_attribute("data-ready", "true")
-    part(page, "find").select_option("triggered")
+def test_saliency_and_other_maps_are_computed_when_asked_for(page: Page, tmp_path: Path) -> None:
+    enter(page)
+    expect(part(page, "trust-a")).to_contain_text(re.compile(r"0\.9\d"))  # the live map's
+    find_triggered(page)
     part(page, "gallery").locator("button").first.click()
+    expect(part(page, "detail")).to_contain_text(words("explore.room.with_trigger"))
     expect(part(page, "near-before").locator("button")).to_have_count(12, timeout=COMPUTED)
     part(page, "map").select_option("pca-3")
     expect(room(page)).to_have_attribute("data-map", "pca-3", timeout=COMPUTED)
-    assert selected(page) == int(SAMPLES.triggered.sum())  # type: ignore[union-attr]
+    assert selected(page) == TRIGGERED
     lasso(page, "a", [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)])
     assert selected(page) > POINTS / 2
     part(page, "saliency-ask").click()
     expect(part(page, "saliency").locator("canvas")).to_have_count(4, timeout=COMPUTED)
 
-
-def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page: Page, tmp_path: Path) -> None:
-    page.goto(address("/explore", run=RECORDING))
-    expect(room(page)).to_have_attribute("data-ready", "true")
-    expect(part(page, "trust-a")).to_contain_text(re.compile(r"0\.9\d"))  # the live map's
+    # a settled map, drawn as asked and shown with its trustworthiness
     page.get_by_role("button", name=words("settled.open")).click(timeout=COMPUTED)  # once the features are there
     page.get_by_role("radio", name=words("settled.metric.cosine")).click()
     page.get_by_role("button", name=words("settled.draw")).click()
@@ -131,13 +123,16 @@ def test_a_settled_map_is_drawn_as_asked_and_shown_with_its_trustworthiness(page
     assert len({row[next(name for name in row if name.endswith("after_y"))] for row in rows}) > POINTS / 2
 
 
-def test_the_room_fits_a_phone(visitor: Callable[..., Page]) -> None:
-    page = visitor(width=390, height=844, locale="ja-JP")  # in English: test_accessibility
+def enter(page: Page, language: str = "en") -> None:
     page.goto(address("/explore", run=RECORDING))
+    expect(page.get_by_role("heading", level=1, name=words("explore.title", language))).to_be_visible()
     expect(room(page)).to_have_attribute("data-ready", "true")
-    part(page, "find").select_option("wrong")
-    part(page, "gallery").locator("button").first.click()
-    assert page.evaluate(TOO_WIDE) == [0, 0]
+    settled(page)
+
+
+def find_triggered(page: Page) -> None:
+    part(page, "find").select_option("triggered")
+    expect(room(page)).to_have_attribute("data-selected", str(TRIGGERED))
 
 
 def room(page: Page) -> Locator:
@@ -167,6 +162,7 @@ def lasso(page: Page, name: str, corners: list[tuple[float, float]]) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=3)
     page.mouse.up()
+    expect(room(page)).not_to_have_attribute("data-selected", "0")
 
 
 def taken(page: Page, name: str, folder: Path) -> Path:

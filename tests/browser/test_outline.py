@@ -10,6 +10,8 @@ from playwright.sync_api import Browser
 
 from dashboard.components.stage import ASSETS
 
+pytestmark = pytest.mark.browser
+
 Point = list[float]
 REACH = 20
 

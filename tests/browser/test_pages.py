@@ -15,6 +15,7 @@ from tests.browser.visit import (
     address,
     fits,
     run_in_address,
+    settled,
     stage,
     wait_for_frames,
     wait_until_drawn,
@@ -45,11 +46,13 @@ def test_every_page_fits_and_asks_no_other_host(visitor: Callable[..., Page], do
         expect(page.get_by_role("heading", level=1, name=words(title, "ja"))).to_be_visible()
         expect(page.get_by_text(words("footer.privacy", "ja"))).to_be_attached()
         expect(page.locator("html")).to_have_attribute("lang", "ja")
+        settled(page)
         fits(page)
 
     page.goto(address("/purify", run=done_run.id))
     wait_for_frames(page, done_run.frame_count)
     wait_until_drawn(page)
+    settled(page)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator(".dz-table")).to_be_visible()
     expect(page.get_by_text(words("evidence.title", "ja"))).to_be_visible()
@@ -65,10 +68,12 @@ def test_the_language_switch_keeps_page_and_run(page: Page, done_run: Run) -> No
     page.goto(address("/purify", run=done_run.id))
     expect(page.get_by_text(words("outcome.title"))).to_be_visible()
     wait_until_drawn(page)
-    page.get_by_test_id("stage").evaluate("node => node.__mark = true")
+    settled(page)
+    stage(page).evaluate("node => node.__mark = true")
 
     switch_to(page, "日本語")
-    expect(page.get_by_text(words("outcome.title", "ja"))).to_be_visible()
+    expect(page.get_by_text(words("outcome.title", "ja")).first).to_be_visible()
+    settled(page)
     assert run_in_address(page) == done_run.id
     expect(stage(page)).to_have_attribute("data-run", done_run.id)
     assert stage(page).evaluate("node => node.__mark === true"), "the live view was taken down"

@@ -6,7 +6,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.runs.record import Run
-from tests.browser.visit import address, frame, frames, stage, wait_for_frames, wait_for_status, wait_until_drawn, words
+from tests.browser.visit import (
+    address,
+    frame,
+    frames,
+    stage,
+    wait_for_frames,
+    wait_for_status,
+    wait_until_drawn,
+    words,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -22,10 +31,10 @@ def test_going_back_while_the_run_goes_on(page: Page, run: Run) -> None:
     playhead.scroll_into_view_if_needed()
     box = playhead.bounding_box()
     assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.7 * box["width"], middle)
+    middle = box["height"] / 2
+    playhead.hover(position={"x": 0.7 * box["width"], "y": middle})  # waits until it stands still
     page.mouse.down()
-    page.mouse.move(box["x"] + 1, middle, steps=4)
+    page.mouse.move(box["x"] + 1, box["y"] + middle, steps=4)
     expect(stage(page)).to_have_attribute("data-frame", "0")
     held = wait_for_frames(page, frames(page) + 1)
     assert frame(page) == 0
@@ -72,18 +81,3 @@ def test_the_stage_by_keyboard(page: Page, done_run: Run) -> None:
         for _ in range(3):  # faster than the head glides
             page.keyboard.press(key)
         expect(stage(page)).to_have_attribute("data-frame", str(shown))
-
-
-def test_tab_reaches_the_start_button(page: Page) -> None:
-    page.goto("/purify")
-    start = page.get_by_role("button", name=words("setup.start"))
-    expect(start).to_be_enabled()
-    passed = []
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if start.evaluate("node => node === document.activeElement"):
-            break
-        passed.append(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
-    else:
-        pytest.fail(f"twenty presses of Tab led elsewhere: {passed}")
-    assert start.evaluate("node => node.matches(':focus-visible')")

@@ -15,6 +15,7 @@ from dashboard.i18n import catalogue
 from tests.browser.visit import (
     figure,
     run_in_address,
+    settled,
     stage,
     wait_for_frames,
     wait_for_status,
@@ -25,7 +26,7 @@ from tests.browser.visit import (
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
-def test_the_first_page_shows_the_default_victims_cluster(page: Page) -> None:
+def test_the_first_page_shows_the_default_victims_cluster_and_tab_leads_to_its_start(page: Page) -> None:
     card = victims.card_of(victims.DEFAULT)
     target = catalogue("en")[f"class.{card.data}.{card.target_name}"]
     recording = data.recording_of(card.name)
@@ -41,7 +42,18 @@ def test_the_first_page_shows_the_default_victims_cluster(page: Page) -> None:
     expect(named).to_have_attribute("data-tone", "attack")
     expect(named).to_contain_text(target)
     expect(page.get_by_test_id("outline")).to_have_attribute("d", re.compile("^M.+Z$"))
-    expect(page.get_by_role("button", name=words("setup.start"))).to_be_enabled()
+    start = page.get_by_role("button", name=words("setup.start"))
+    expect(start).to_be_enabled()
+    settled(page)
+    passed = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if start.evaluate("node => node === document.activeElement"):
+            break
+        passed.append(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
+    else:
+        pytest.fail(f"twenty presses of Tab led elsewhere: {passed}")
+    assert start.evaluate("node => node.matches(':focus-visible')")
 
 
 def test_a_purification_dissolves_the_cluster(page: Page) -> None:

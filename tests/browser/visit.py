@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+import pytest
+from playwright.sync_api import ConsoleMessage, Locator, Page, TimeoutError, expect
 
 from dashboard.i18n import catalogue
 
@@ -19,6 +21,13 @@ HOME = {"127.0.0.1", "localhost"}
 TOO_WIDE = """() => {
   const boxes = [document.scrollingElement, document.querySelector('[data-testid=stMain]')];
   return boxes.map((box) => Math.max(0, box.scrollWidth - Math.min(box.clientWidth, innerWidth) - 1));
+}"""
+AT_REST = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
+  && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]")"""
+# The colours have changed over once no transition is under way.
+IN_COLOURS = """dark => {
+  const [r, g, b] = getComputedStyle(document.querySelector(".stApp")).backgroundColor.match(/[\\d.]+/g).map(Number);
+  return (r + g + b < 382) === dark && !document.getAnimations().some((one) => one instanceof CSSTransition);
 }"""
 # Streamlit looks for its server beside the address before it looks at the root: a 404 each, on every page but the first
 STREAMLIT_ASKS = re.compile(
@@ -98,10 +107,11 @@ def wait_for_frames(page: Page, count: int) -> int:
 
 
 def wait_for_status(page: Page, status: str, language: str = "en") -> None:
-    """Waits until the badge beside the title says so: "done", "lost" ..."""
+    """Waits until the badge beside the title says so: "done", "lost" ..., and the rest of the page does too."""
     # not exact: the name of the badge's icon stands before the word
     badge = page.locator(".st-key-head").get_by_text(words(f"status.{status}", language))
-    expect(badge).to_be_visible(timeout=RUN_PATIENCE)
+    expect(badge.first).to_be_visible(timeout=RUN_PATIENCE)
+    settled(page)
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -110,8 +120,18 @@ def wait_until_drawn(page: Page) -> None:
 
 
 def settled(page: Page) -> None:
-    """Waits until the page is drawn to its end: till then, what stood there before stands beside what is new."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    """Waits until the page is drawn to its end: till then, what stood there before stands beside what is new.
+
+    After a press or a new address, wait for something new first: a page that has not begun yet is at rest, too. A page
+    that watches a run is seldom at rest.
+    """
+    page.wait_for_function(AT_REST)
+
+
+def in_colours(page: Page, theme: Literal["light", "dark"]) -> None:
+    """Shows the page in these colours, and waits until it wears them."""
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(IN_COLOURS, arg=theme == "dark")
 
 
 def figure(cell: Locator) -> float:
@@ -121,10 +141,25 @@ def figure(cell: Locator) -> float:
     return float(found.group())
 
 
+def pictured(images: Locator) -> None:
+    """Waits until each of these images has come, and is a picture."""
+    for image in images.all():
+        expect(image).to_have_js_property("complete", True)
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+
+
 def fits(page: Page) -> None:
     """Nothing scrolls sideways, neither as the window is nor at the other width, which it then keeps."""
-    assert page.evaluate(TOO_WIDE) == [0, 0], f"{page.url} scrolls sideways"
     was = page.viewport_size
     width = next(width for width in HEIGHTS if was is None or width != was["width"])
+    not_too_wide(page)
     page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-    page.wait_for_function(f"() => String(({TOO_WIDE})()) === '0,0'")
+    not_too_wide(page)
+
+
+def not_too_wide(page: Page) -> None:
+    """Nothing scrolls sideways, once charts have taken the width that they are given."""
+    try:
+        page.wait_for_function(f"() => String(({TOO_WIDE})()) === '0,0'")
+    except TimeoutError:
+        pytest.fail(f"{page.url} scrolls sideways by {page.evaluate(TOO_WIDE)} pixels at {page.viewport_size}")

@@ -45,9 +45,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def whole(root: Path) -> Done:
     """One run with a map, from start to end; not to be changed."""
-    from tests.core.whole_runs import do
+    from tests.core.whole_runs import SOON, do
 
-    return do(root)
+    return do(root, settings=SOON)
 
 
 @pytest.fixture

@@ -130,7 +130,9 @@ def test_what_is_written_is_what_the_card_says(trained: tuple[Path, list[Epoch |
     card = told[-1]
     assert isinstance(card, Card)
     assert hashlib.sha256(out.read_bytes()).hexdigest() == card.sha256
-    assert victims._read(out.with_suffix(".json")) == card
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "VICTIMS", out.parent)
+        assert victims.card_of(card.name) == card
     assert (card.name, card.data, card.target, card.target_name, card.seed) == ("mine", "digits", 6, "6", 3)
     assert card.training["epochs"] == 4
     images = load("digits")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
 from core.engine import worker
-from core.events import Event
+from core.events import Event, Measured, Scanned, StageStarted
 from core.runs import record
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 
 VICTIM = "digits-badnets"
 SPEC = Spec(victim=VICTIM, images="digits", points=200, projection="pca", device="cpu")
+SOON = {"anneal": 50}  # settings: fewer steps than a user gets, and enough for this victim
 STAGES = ["load", "measure", "scan", "purify", "verify"]
 
 
@@ -29,10 +34,45 @@ class Done(NamedTuple):
     def result(self) -> dict[str, Any]:
         return self.run.data["result"]
 
+    @property
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """All that the purification has come to: weights, average, momentum, and where in its schedule it is."""
+        found = self.run.read_checkpoint()
+        assert found is not None
+        return found
 
-def do(root: Path, on_event: Callable[[Run, Event], None] = lambda run, event: None, **changes: Any) -> Done:
+
+def do(
+    root: Path,
+    on_event: Callable[[Run, Event], None] = lambda run, event: None,
+    scan_of: Run | None = None,
+    **changes: Any,
+) -> Done:
+    """A run, from start to end. ``scan_of``: a run whose scan this one has on record, as if a worker had died then."""
     run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
+    if scan_of is not None:
+        _take_over(scan_of, run)
     return go_on(run, on_event)
+
+
+def _take_over(scanned: Run, run: Run) -> None:
+    with EventWriter(run.folder / "events.jsonl") as log:
+        for moment, event in scanned.events():
+            if isinstance(event, (StageStarted, Measured, Scanned)):
+                log.append(moment, event)
+            if isinstance(event, Scanned):
+                break
+    shutil.copy(scanned.folder / "trigger.npz", run.folder)
+
+
+def stop_at(stage: str) -> Callable[[Run, Event], None]:
+    """Has a run stopped as this stage begins. The proof takes longer than the rest together: few need to see it."""
+
+    def stop(run: Run, event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == stage:
+            run.tell("stop")
+
+    return stop
 
 
 def go_on(run: Run, on_event: Callable[[Run, Event], None] = lambda run, event: None) -> Done:

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
-from core.engine import finding, outcome, pipeline
+from core.data import load
+from core.data.budget import clean_budget
+from core.engine import finding, outcome
 from core.engine.state import State
-from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
+from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Step
+from core.models.classifier import Classifier
 from core.runs import steering
 from core.runs.record import Run
 from core.scan import unlearned
+from core.scan.scan import Scan, scan
 from core.scan.verdict import Verdict
 from core.triggers.reconstructed import PUSH, Confidence
-from core.victims import card_of
-from tests.core.whole_runs import VICTIM, Done, do, go_on
+from core.victims import card_of, load_victim
+from tests.core.whole_runs import SPEC, VICTIM, Done, do, go_on, stop_at
 
 NAMED = 7
+
+
+@cache
+def told_by_the_scan() -> list[tuple[int, int, Scan | None]]:
+    """All that the scan of these runs yields; it is the same for each of them, and made once."""
+    images = load("digits")
+    chosen = clean_budget(images.y_train, SPEC.clean_budget, images.num_classes, SPEC.seed)
+    return list(scan(load_victim(VICTIM), images.x_train[chosen], seed=SPEC.seed))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_scan(whole: Done) -> Iterator[None]:
+    """From here on; the whole run has scanned for itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finding, "scan", lambda *_, **__: iter(told_by_the_scan()))
+        yield
 
 
 def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) -> list[str]:
@@ -76,12 +98,8 @@ def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_a
     assert more is not None
     assert set(more.targets.tolist()) == {card_of(VICTIM).target}
     assert len(more.forms) == 2 * len(found.forms)
-    for changes in (
-        {"scan_only": True},
-        {"settings": {"restarts": 0}},
-        {"preset": "published", "settings": {"epochs": 1}},
-    ):
-        assert do(root, map=False, **changes).run.triggers("restarts") is None
+    for changes in ({"scan_only": True}, {"settings": {"restarts": 0}}, {"preset": "published"}):
+        assert do(root, stop_at("purify"), map=False, **changes).run.triggers("restarts") is None
 
 
 @pytest.mark.parametrize("hint", [True, False])
@@ -127,7 +145,7 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
     monkeypatch.setattr(finding, "warped", lambda *_: (4, 0.834))
-    done = do(tmp_path, map=False, settings={"anneal": 5})
+    done = do(tmp_path, map=False, settings=SHORT["settings"])
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
     assert (push, targets) == ({PUSH[Confidence.DOUBTFUL]}, {4})
@@ -143,33 +161,28 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
 
 
 @pytest.mark.parametrize(("grade", "target"), [("some", None), ("strong", None), ("none", 4)])
-def test_no_warps_are_tried_where_there_is_a_sign_or_a_target_was_given(
+def test_no_warps_are_tried_and_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grade: Any, target: int | None
 ) -> None:
-    falls_back(monkeypatch, 0.0, Verdict(grade))
+    asked = falls_back(monkeypatch, 1.0, Verdict(grade))
     tried: list[int] = []
     monkeypatch.setattr(finding, "warped", lambda *_: tried.append(1))
     scanned(do(tmp_path, map=False, scan_only=True, target=target))
     assert not tried
-
-
-@pytest.mark.parametrize(("grade", "target"), [("some", None), ("strong", None), ("none", 4)])
-def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grade: Any, target: int | None
-) -> None:
-    asked = falls_back(monkeypatch, 1.0, Verdict(grade))
-    scanned(do(tmp_path, map=False, scan_only=True, target=target))
     assert not asked
 
 
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A purification against triggers costs too much BA, one without them does not."""
+    measured = outcome.measured
 
-    def held(state: Any, purifier: Any) -> Any:
-        model = purifier.result(best=True)
-        return model, outcome.measured(state, model, "after"), purifier.stamps == "alone"
+    def costs(state: State, model: Classifier, when: Literal["before", "after"], *clean: Tensor) -> Measured:
+        told = measured(state, model, when, *clean)
+        if state.before is None or when == "before":
+            return told
+        return replace(told, ba=state.before.ba if state.given_up else 50.0)
 
-    monkeypatch.setattr(pipeline, "_held", held)
+    monkeypatch.setattr(outcome, "measured", costs)
 
 
 def precaution(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +191,8 @@ def precaution(monkeypatch: pytest.MonkeyPatch) -> None:
     costly(monkeypatch)
 
 
-SHORT = {"map": False, "settings": {"anneal": 5}, "accept": "not-cured"}  # it is not cured so soon
+# it is not cured so soon
+SHORT = {"map": False, "settings": {"batch": 8, "anneal": 5, "rounds": 0}, "accept": "not-cured"}
 
 
 class Twice(NamedTuple):
@@ -201,14 +215,10 @@ def steps_of(done: Done) -> list[int]:
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
-    def stop(run: Run, event: Event) -> None:
-        if isinstance(event, StageStarted) and event.stage == "purify":
-            run.tell("stop")
-
     with pytest.MonkeyPatch.context() as patch:
         precaution(patch)
         patch.setattr(steering, "LOOK_EVERY", 0)
-        begun = do(tmp_path_factory.mktemp("begun"), stop, **SHORT)
+        begun = do(tmp_path_factory.mktemp("begun"), stop_at("purify"), **SHORT)
         assert begun.status == "stopped"
         twice = Twice(begun, begun.run.folder)
         return twice._replace(whole=go_on(twice.copy(tmp_path_factory.mktemp("whole"))))
@@ -230,20 +240,22 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice
 
 def test_with_a_map_the_frames_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     precaution(monkeypatch)
-    done = do(tmp_path, points=100, settings=SHORT["settings"])
+    done = do(tmp_path, stop_at("verify"), points=100, settings=SHORT["settings"])
     frames = [event.step for event in done.of(Frame)]
     assert frames == sorted(frames)
-    assert frames[-1] == done.result["steps"] > done.run.data["steps_before"]
+    assert frames[-1] > done.run.data["steps_before"]
 
 
 def ends_as(first: Done, whole: Done) -> Done:
     """The first worker's run, gone on with by a second: nothing is missing, nothing is told twice."""
-    second = go_on(first.run)
-    assert second.status == "done"
-    steps = steps_of(second)
-    assert steps == list(range(1, len(steps) + 1))
-    for key in ("ba_after", "asr_after", "steps", "stamps", "given_up"):
-        assert second.result[key] == whole.result[key]
+    second = go_on(first.run, stop_at("verify"))
+    assert [event.stage for event in second.of(StageStarted)][-2:] == ["purify", "verify"]
+    assert steps_of(second) == list(range(1, whole.result["steps"] + 1))
+    assert second.run.data["steps_before"] == whole.run.data["steps_before"]
+    (ours, where), (theirs, there) = second.state, whole.state
+    assert where == there
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     return second
 
 
@@ -288,7 +300,7 @@ def test_stopped_in_the_second_attempt_it_goes_on_there(
 def test_a_sign_is_not_given_up_for_the_sake_of_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falls_back(monkeypatch, 0.81, Verdict("some"))
     costly(monkeypatch)
-    done = do(tmp_path, **SHORT)
-    assert done.result["ba_held"] is False
-    assert done.result["stamps"] == "beside"
+    done = do(tmp_path, stop_at("verify"), **SHORT)
+    assert done.of(StageStarted)[-1].stage == "verify"
     assert "steps_before" not in done.run.data
+    assert len(done.of(Step)) == done.of(Step)[-1].total

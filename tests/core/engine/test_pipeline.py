@@ -127,6 +127,7 @@ def test_every_frame_can_be_read_and_agrees_with_its_event(whole: Done) -> None:
         assert 0.5 < frame.trustworthiness <= 1
     assert frames[0].asr > 95
     assert frames[-1].asr < 10
+    assert frames[-1].step == whole.result["steps"]
     assert frames[-1].dissolution > frames[0].dissolution + 50
 
 
@@ -176,8 +177,10 @@ def test_scan_only_leaves_the_model_as_it_is(root: Path) -> None:
     ("order", "images"),
     [({}, 60), ({"enough": True}, 500), ({"enough": True, "clean_budget": 70}, 70)],
 )
-def test_of_a_small_set_a_share_is_raised_where_it_may_be(root: Path, order: dict[str, Any], images: int) -> None:
-    scan = do(root, map=False, scan_only=True, **order)
+def test_of_a_small_set_a_share_is_raised_where_it_may_be(
+    whole: Done, root: Path, order: dict[str, Any], images: int
+) -> None:
+    scan = do(root, scan_of=whole.run, map=False, scan_only=True, **order)
     assert scan.result["clean_images"] == images
     assert scan.run.spec.clean_budget == (images if order else 0.05), "the record says how many were taken"
 
@@ -220,9 +223,9 @@ def test_settings_that_cannot_be_fail_before_the_work(root: Path) -> None:
     assert failed.of(Scanned) == [], "a mistake that can be seen at once is told at once"
 
 
-def test_a_run_calls_the_classes_as_it_was_told(root: Path) -> None:
+def test_a_run_calls_the_classes_as_it_was_told(whole: Done, root: Path) -> None:
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    done = do(root, map=False, scan_only=True, class_names=words)
+    done = do(root, scan_of=whole.run, map=False, scan_only=True, class_names=words)
     assert done.run.data["classes"] == words
     assert done.result["target_name"] == words[done.result["target"]]
     failed = do(root, map=False, scan_only=True, class_names=words[:3])
@@ -246,9 +249,3 @@ def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: D
     assert tuned.result["target"] is tuned.result["anomaly_index"] is tuned.result["verdict"] is None
     assert len(tuned.of(Frame)) > 2
     assert tuned.run.data["target"] is None
-
-
-def test_unlearning_uses_what_the_scan_found(root: Path) -> None:
-    done = do(root, map=False, defence="nc")
-    assert done.result["target"] == card_of(VICTIM).target
-    assert done.result["asr_after"] < done.result["asr_before"] - 20

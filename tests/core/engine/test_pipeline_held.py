@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from core.events import Verified
-from tests.core.whole_runs import do
+from tests.core.whole_runs import Done, do
+
+LITTLE = {"batch": 8, "rounds": 0, "restarts": 0}
 
 
-def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
-    ruined = do(root, map=False, settings={"lr": 3.0, "moved": 1e9, "average": 0, "epochs": 1, "anneal": 5})
+def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: Path) -> None:
+    """Batches of eight, and hardly a step in which the rate falls."""
+    ruined = do(root, scan_of=whole.run, map=False, settings=LITTLE | {"anneal": 5})
     assert ruined.status == "done"
     assert ruined.result["ba_held"] is False
     assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
@@ -20,10 +23,11 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(root: Path) -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "not-cured"])
-def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(root: Path, accept: str) -> None:
+def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(whole: Done, root: Path, accept: str) -> None:
     """Nearly nothing is trained, so the backdoor stays."""
-    barely = {"lr": 1e-7, "epochs": 1, "anneal": 1, "rounds": 0, "restarts": 0}
-    done = do(root, map=False, settings=barely, accept=accept)
+    done = do(
+        root, scan_of=whole.run, map=False, settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept
+    )
     (verified,) = done.of(Verified)
     assert verified.cure == done.result["cure"] == "failed"
     assert {"true", "fresh"} <= set(verified.reasons)

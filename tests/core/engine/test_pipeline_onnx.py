@@ -16,7 +16,7 @@ from core.engine.subject import load_subject
 from core.explore.material import material
 from core.victims import card_of, load_victim
 from tests.core.models.onnx.graphs import small, written
-from tests.core.whole_runs import VICTIM, Done, do
+from tests.core.whole_runs import SOON, VICTIM, Done, do
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     path = tmp_path_factory.mktemp("onnx") / "theirs.onnx"
     net = load_victim(VICTIM).net
     written(small(net, softmax=True, shape=(1, 3, 16, 16)), path)  # type: ignore[arg-type]
-    return do(root, victim=None, weights=str(path), points=100)
+    return do(root, victim=None, weights=str(path), points=100, settings=SOON)
 
 
 def answers(path: Path, images: np.ndarray) -> np.ndarray:

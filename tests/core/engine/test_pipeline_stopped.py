@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from torch import Tensor
 
 from core.defenses.mcl.purifier import Purifier
 from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.runs import steering
 from core.runs.record import Run
-from tests.core.whole_runs import Done, do, go_on
+from tests.core.whole_runs import SOON, Done, do, go_on, stop_at
 
 
 def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
@@ -25,25 +25,28 @@ def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
         if isinstance(event, Step) and event.step == 13:
             run.tell("stop")
 
-    first = do(root, stop, map=False)
+    first = do(root, stop, scan_of=whole.run, map=False, settings=SOON)
     assert first.status == first.run.status == "stopped"
     assert isinstance(first.events[-1], Steered)
     assert first.run.data["result"] is None
     assert first.run.read_checkpoint() is not None
     assert not (first.run.folder / "model.safetensors").exists()
     first.run.tell("run")
-    second = go_on(first.run)
-    assert second.status == "done"
+    second = go_on(first.run, stop_at("verify"))
     assert second.of(Scanned) == []
     assert [event for event in second.of(Progress) if event.stage == "scan"] == []
-    assert [event.when for event in second.of(Measured)] == ["after"]
+    assert second.of(Measured) == []
     steps = [event.step for event in first.of(Step) + second.of(Step)]
-    assert steps == list(range(1, len(steps) + 1))
+    assert steps == list(range(1, whole.result["steps"] + 1))
     assert second.of(Step)[0].step == 14
     assert second.of(Frame) == []
-    assert second.result["ba_before"] == whole.result["ba_before"]
-    assert second.result["steps"] == whole.result["steps"]
-    ours, theirs = (load_file(done.run.folder / "model.safetensors") for done in (second, whole))
+    assert_same_state(second, whole)
+
+
+def assert_same_state(done: Done, other: Done) -> None:
+    (ours, where), (theirs, there) = done.state, other.state
+    assert where == there
+    assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -55,7 +58,9 @@ def told(done: Done) -> list[int]:
     return [frame.step for frame in frames]
 
 
-def test_stopped_the_frame_in_the_making_is_finished_and_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_the_frame_in_the_making_is_finished_and_told(
+    whole: Done, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(steering, "LOOK_EVERY", 0)
     whole_at = {}
 
@@ -66,19 +71,22 @@ def test_stopped_the_frame_in_the_making_is_finished_and_told(root: Path, monkey
             whole_at["pause"] = [frame.step for _, frame in run.events() if isinstance(frame, Frame)]
             run.tell("run")
 
-    stopped = do(root, pause_and_stop)
+    stopped = do(root, pause_and_stop, scan_of=whole.run, settings={"restarts": 0})
     assert whole_at["pause"] == [0, 1, 2, 3], "what was seen is told before the pause"
     assert stopped.status == "stopped"
     assert told(stopped) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_crash_in_the_training_loses_no_frame(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(self: Purifier) -> None:
-        if self.done == 4:
-            raise RuntimeError("out of order")
+def test_a_crash_in_the_training_loses_no_frame(whole: Done, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = Purifier.losses
 
-    monkeypatch.setattr(Purifier, "_average", break_down)
-    failed = do(root)
+    def break_down(self: Purifier, chosen: Tensor) -> dict[str, Tensor]:
+        if self.done == 3:
+            raise RuntimeError("out of order")
+        return losses(self, chosen)
+
+    monkeypatch.setattr(Purifier, "losses", break_down)
+    failed = do(root, scan_of=whole.run, settings={"restarts": 0})
     assert failed.status == "failed"
     assert told(failed) == [0, 1, 2, 3]
 
@@ -120,9 +128,9 @@ def test_another_defence_that_was_stopped_goes_on_where_it_was(root: Path, monke
         if isinstance(event, Step) and event.step == 5:
             run.tell("stop")
 
-    whole, first = do(root, **order), do(root, stop, **order)
+    whole, first = do(root, stop_at("verify"), **order), do(root, stop, **order)
     assert first.status == "stopped"
     first.run.tell("run")
-    second = go_on(first.run)
+    second = go_on(first.run, stop_at("verify"))
     assert [event.step for event in first.of(Step) + second.of(Step)] == list(range(1, 10))
-    assert second.result["asr_after"] == whole.result["asr_after"]
+    assert_same_state(second, whole)

@@ -15,7 +15,7 @@ from core.events import Event, Frame, Measured, Scanned, StageStarted
 from core.runs import steering
 from core.runs.record import Run
 from core.victims import card_of, load_victim
-from tests.core.whole_runs import STAGES, VICTIM, Done, do, go_on
+from tests.core.whole_runs import SOON, STAGES, VICTIM, Done, do, go_on, stop_at
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def strange(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     path = tmp_path_factory.mktemp("weights") / "theirs.pth.tar"
     tensors = load_victim(VICTIM).net.state_dict()
     torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
-    return do(root, victim=None, weights=str(path), points=100)
+    return do(root, victim=None, weights=str(path), points=100, settings=SOON)
 
 
 def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
@@ -61,10 +61,11 @@ def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defenc
 ) -> None:
     path = tmp_path_factory.mktemp("weights") / "theirs.safetensors"
     path.write_bytes(card_of(VICTIM).weights.read_bytes())
-    done = do(root, victim=None, weights=str(path), map=False, defence="fp", settings={"epochs": 1, "least": 5})
-    assert done.status == "done"
+    order = {"map": False, "defence": "fp", "settings": {"epochs": 1, "least": 5}}
+    done = do(root, stop_at("verify"), victim=None, weights=str(path), **order)
+    assert [event.stage for event in done.of(StageStarted)] == STAGES
     assert len(done.of(Scanned)) == 1
-    assert done.result["asr_kind"] == "estimated"
+    assert [(event.when, event.asr_kind) for event in done.of(Measured)] == [("before", "estimated")]
 
 
 def test_a_run_that_goes_on_with_another_model_ends_there(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import time
 from pathlib import Path
@@ -155,8 +156,7 @@ def test_one_that_is_at_work_says_what_it_does() -> None:
 
 def test_cancelling_ends_the_process_and_forgets() -> None:
     key = inspection.start(SPEC)
-    worker = inspection._worker(key)
-    assert worker is not None
+    worker = json.loads((inspection.folder_of(key) / "worker.json").read_text())
     inspection.cancel(key)
     assert inspection.state(key) is None
     assert process.find(worker) is None or not psutil.pid_exists(worker["pid"])

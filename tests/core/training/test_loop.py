@@ -10,6 +10,7 @@ import torch
 
 from core.defenses.fine_tuning import FineTuning
 from core.training.loop import TuningSettings
+from tests.core.defenses.mcl.purifiers import watched
 from tests.core.tiny import Tiny
 
 QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0, clip=0)
@@ -21,14 +22,7 @@ def make(tiny: Tiny, settings: TuningSettings = QUICK) -> FineTuning:
 
 def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
     ours, theirs = make(tiny), make(tiny)
-    seen: list[torch.Tensor] = []
-    real = ours.losses
-
-    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
-        seen.append(chosen)
-        return real(chosen)
-
-    ours.losses = losses  # type: ignore[method-assign]
+    seen = watched(ours)
     optimiser = torch.optim.SGD(theirs.model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
     for step in ours.steps():
         optimiser.param_groups[0]["lr"] = step.lr
@@ -55,23 +49,28 @@ def test_a_gradient_that_is_long_beside_the_weights_is_cut(tiny: Tiny, clip: flo
 
 
 def test_an_epoch_is_cut_into_batches_of_like_size_and_holds_every_image_once(tiny: Tiny) -> None:
-    training = make(tiny, replace(QUICK, batch=50))  # 60 images
-    batches = training._batches()
-    first, second = next(batches), next(batches)
+    training, again = (make(tiny, replace(QUICK, batch=50)) for _ in range(2))  # 60 images
+    seen, others = watched(training), watched(again)
+    steps = training.steps()
+    for _ in range(3):
+        next(steps)
+    first, second, third = seen
     assert [len(first), len(second)] == [30, 30]
     assert torch.cat([first, second]).sort().values.tolist() == list(range(60))
-    training.done = 2
-    assert not torch.equal(next(batches), first), "another epoch, another order"
-    training.done = 1  # taken up again in the middle of the first epoch
-    assert torch.equal(next(training._batches()), second)
+    assert not torch.equal(third, first), "another epoch, another order"
+    again.done = 1  # taken up again in the middle of the first epoch
+    next(again.steps())
+    assert torch.equal(others[0], second)
 
 
 def test_batches_that_need_not_be_alike_are_full_but_for_the_last(tiny: Tiny) -> None:
     def sizes(batch: int) -> list[int]:
         training = make(tiny, replace(QUICK, batch=batch))  # 60 images
         training.alike = False
-        batches = training._batches()
-        return [len(next(batches)) for _ in range(training.per_epoch)]
+        seen, steps = watched(training), training.steps()
+        for _ in range(training.per_epoch):
+            next(steps)
+        return [len(chosen) for chosen in seen]
 
     assert sizes(25) == [25, 25, 10]
     assert sizes(59) == [60], "one left over joins the batch before it"

@@ -58,7 +58,7 @@ def test_each_kind_changes_every_image_a_little(kind: Kind) -> None:
 
 def test_a_patch_is_one_small_square() -> None:
     images = torch.full((64, 3, 32, 32), 0.5)
-    changed = (stamps._patch(images, seeded()) != images).any(1)
+    changed = (KINDS["patch"](images, seeded()) != images).any(1)
     for picture in changed:
         rows, columns = picture.any(1).nonzero()[:, 0], picture.any(0).nonzero()[:, 0]
         assert len(rows) == len(columns) == int(rows[-1] - rows[0]) + 1
@@ -68,12 +68,12 @@ def test_a_patch_is_one_small_square() -> None:
 
 def test_sparse_pixels_are_few() -> None:
     images = torch.full((64, 3, 32, 32), 0.5)
-    changed = (stamps._sparse(images, seeded()) != images).any(1)
+    changed = (KINDS["sparse"](images, seeded()) != images).any(1)
     assert float(changed.float().mean()) == pytest.approx(stamps.SPARSE, rel=0.2)
 
 
 def test_waves_are_of_no_colour_and_no_brighter_than_they_may() -> None:
-    change = stamps._waves(pictures(64), seeded()) - pictures(64)
+    change = KINDS["waves"](pictures(64), seeded()) - pictures(64)
     assert torch.allclose(change[:, 0], change[:, 1], atol=1e-6)
     highest = change.abs().amax((1, 2, 3))
     assert float(highest.max()) <= stamps.WAVE[1] + 1e-5
@@ -83,9 +83,9 @@ def test_waves_are_of_no_colour_and_no_brighter_than_they_may() -> None:
 
 def test_a_warp_moves_pixels_and_invents_none() -> None:
     flat = torch.full((8, 3, 32, 32), 0.3)
-    assert torch.allclose(stamps._warp(flat, seeded()), flat, atol=1e-6)
+    assert torch.allclose(KINDS["warp"](flat, seeded()), flat, atol=1e-6)
     ramp = torch.linspace(0, 1, 32).expand(8, 3, 32, 32)
-    moved = (stamps._warp(ramp, seeded()) - ramp).abs().mean() * 31
+    moved = (KINDS["warp"](ramp, seeded()) - ramp).abs().mean() * 31
     assert 0.3 < float(moved) < 2, "pixels"
 
 

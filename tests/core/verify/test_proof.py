@@ -35,7 +35,13 @@ def uncured(tiny: Tiny) -> tuple[Proof, Verified, list[tuple[int, int]]]:
 
 
 @pytest.fixture(scope="module")
-def cured(tiny: Tiny, honest: Classifier) -> tuple[Proof, Verified]:
+def as_they_were(tiny: Tiny, honest: Classifier) -> list[dict[str, torch.Tensor]]:
+    """The weights of both models before any proof."""
+    return [{name: value.clone() for name, value in model.state_dict().items()} for model in (tiny.model, honest)]
+
+
+@pytest.fixture(scope="module")
+def cured(tiny: Tiny, honest: Classifier, as_they_were: list[dict[str, torch.Tensor]]) -> tuple[Proof, Verified]:
     made = proof(tiny, honest)
     return made, done(made)[0]
 
@@ -160,10 +166,10 @@ def test_the_seed_decides_which_images_and_triggers(tiny: Tiny, uncured: tuple[P
     assert not torch.equal(first[0], second[0])
 
 
-def test_neither_model_changes(tiny: Tiny, honest: Classifier) -> None:
-    before = [{name: value.clone() for name, value in model.state_dict().items()} for model in (tiny.model, honest)]
-    done(Proof(tiny.model, honest, tiny.images.x_test[:60], tiny.images.y_test[:60], tiny.target, [tiny.aimed], 0))
-    for model, kept in zip((tiny.model, honest), before, strict=True):
+def test_neither_model_changes(
+    tiny: Tiny, honest: Classifier, as_they_were: list[dict[str, torch.Tensor]], cured: tuple[Proof, Verified]
+) -> None:
+    for model, kept in zip((tiny.model, honest), as_they_were, strict=True):
         assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
         assert not model.training
         assert all(parameter.requires_grad for parameter in model.parameters())

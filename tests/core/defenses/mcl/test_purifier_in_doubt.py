@@ -24,8 +24,9 @@ def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, confidence: Confi
     ba, asr = tiny.figures(tiny.model)
     assert asr > 95
     purifier = doubtful(tiny, replace(SHORT, anneal=50), confidence=confidence)
-    for _ in purifier.steps():
-        pass
+    steps = list(purifier.steps())
+    assert len(steps) == STAMPED_STEPS + 97
+    assert all(step.check is None for step in steps)
     ba_after, asr_after = tiny.figures(purifier.result(best=True))
     assert asr_after < 20
     assert ba_after > ba - 8  # of 60 images: from one kind of processor to another it is 3 to 6
@@ -94,9 +95,6 @@ def test_against_stamps_all_clean_images_are_trained_on_for_a_fixed_number_of_st
     assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == STAMPED_STEPS + anneal == 119
     assert purifier.learning_rate(STAMPED_STEPS - 1) == purifier.rate
     assert purifier.learning_rate(STAMPED_STEPS + anneal // 2) == pytest.approx(purifier.rate / 2, rel=0.1)
-    steps = list(purifier.steps())
-    assert len(steps) == 119
-    assert all(step.check is None for step in steps)
 
 
 def test_stamps_depend_on_the_step_alone(tiny: Tiny) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 
@@ -64,35 +65,38 @@ def through_safetensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return load(save({name: value.clone().contiguous() for name, value in tensors.items()}))
 
 
-def resumed(whole: Training, first: Training, second: Training, stop: int) -> None:
+def resumed(fresh: Callable[[], Training], *stops: int) -> None:
     """Stopped after so many steps and gone on with by another, it ends as the whole run."""
+    whole, first = fresh(), fresh()
     expected = list(whole.steps())
+    kept: dict[int, tuple[dict[str, Tensor], dict[str, float], int]] = {}
     for step in first.steps():
-        if step.step == stop:
+        if step.step in stops:
+            tensors, numbers = first.state()
+            kept[step.step] = through_safetensors(tensors), dict(numbers), first.total
+        if step.step == max(stops):
             break
-    tensors, numbers = first.state()
-    second.restore(through_safetensors(tensors), numbers)
-    assert second.total == first.total
-    assert list(second.steps()) == expected[stop:]
-    assert same(weights(second.result()), weights(whole.result()))
-    assert same(weights(second.result(best=True)), weights(whole.result(best=True)))
+    assert set(kept) == set(stops)
+    for stop, (tensors, numbers, total) in kept.items():
+        second = fresh()
+        second.restore(tensors, numbers)
+        assert second.total == total
+        assert list(second.steps()) == expected[stop:]
+        assert same(weights(second.result()), weights(whole.result()))
+        assert same(weights(second.result(best=True)), weights(whole.result(best=True)))
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6, 11])
-def test_published_resumes_to_the_same_end(tiny: Tiny, stop: int) -> None:
-    resumed(published(tiny), published(tiny), published(tiny), stop)
+def test_published_resumes_to_the_same_end(tiny: Tiny) -> None:
+    resumed(lambda: published(tiny), 1, 3, 6, 11)
 
 
-@pytest.mark.parametrize("stop", [1, 5, 6, 10])
 @pytest.mark.parametrize("rounds", [0, 1])
-def test_a_resumed_run_ends_with_the_same_weights(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, stop: int, rounds: int
-) -> None:
+def test_a_resumed_run_ends_with_the_same_weights(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     """Also where it is stopped at the very step at which a look is taken, before the round or the annealing."""
     bright = Reconstructed("pixel", torch.full((3, 16, 16), 0.9), None, tiny.target)
     monkeypatch.setattr("core.defenses.mcl.purifier.still_working", lambda *_: [bright, tiny.aimed])
     chosen = replace(QUICK, rounds=rounds, gone=100.0)
-    resumed(make(tiny, chosen), make(tiny, chosen), make(tiny, chosen), stop)
+    resumed(lambda: make(tiny, chosen), 1, 5, 6, 10)
 
 
 def test_a_state_is_a_snapshot(tiny: Tiny) -> None:
@@ -158,4 +162,4 @@ def test_momentum_finds_its_parameters_again_whatever_their_order(
     def fresh() -> Published | Purifier:
         return mcl.make(deepcopy(victim), tiny.x, tiny.y, [tiny.aimed], chosen)
 
-    resumed(fresh(), fresh(), fresh(), 2)
+    resumed(fresh, 2)

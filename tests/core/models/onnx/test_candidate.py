@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import nn
 
-from core.errors import BadInput
 from core.models.classifier import Classifier
-from core.models.identify import Candidate
-from core.models.onnx.candidate import graph_candidate
 from core.models.small import SmallNet
-from core.models.weights import read_weights
-from tests.core.models.onnx.graphs import FLOAT, Maker, small, written
-
-SIZE = (16, 16)
-
-
-def read(model: onnx.ModelProto, folder: Path, size: tuple[int, int] = SIZE) -> Candidate:
-    return graph_candidate(read_weights(written(model, folder / "net.onnx")), size)
-
-
-def run(content: bytes, images: Tensor, singly: bool = False) -> np.ndarray:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    given = session.get_inputs()[0]
-    kind = np.float16 if "float16" in given.type else np.float32
-    array = images.numpy().astype(kind)
-    parts = [array[at : at + 1] for at in range(len(array))] if singly else [array]
-    return np.concatenate([session.run(None, {given.name: part})[0] for part in parts]).astype(np.float32)
-
-
-def agrees(model: onnx.ModelProto, folder: Path, **how: Any) -> Candidate:
-    """The graph answers here as in onnxruntime, before and after every weight of it was changed."""
-    last, end, loose = how.get("last_channel", False), how.get("end", lambda x: x), how.get("loose", 1e-4)
-    candidate = read(model, folder)
-    net = candidate.network()
-    images = torch.rand(3, candidate.channels, *SIZE, generator=torch.Generator().manual_seed(1))
-    for again in (False, True):
-        if again:
-            with torch.no_grad():
-                for parameter in net.parameters():
-                    parameter.mul_(1.03).add_(0.001)
-        content = candidate.weights.graph.written(candidate.weights.named_as_in_file(net.state_dict()))
-        with torch.inference_mode():
-            ours = end(net(images)).numpy()
-        theirs = run(content, images.permute(0, 2, 3, 1) if last else images, how.get("singly", False))
-        np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=loose, rtol=loose)
-        if not again:
-            assert onnx.load_from_string(content) == model
-            first = ours
-    assert not np.allclose(first, ours, atol=1e-3), "the weights that were changed are those that answer"
-    return candidate
-
-
-def drawn(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))) * 0.2
-
-
-@pytest.fixture(autouse=True)
-def seeded() -> None:
-    torch.manual_seed(0)
-
-
-def tailed(maker: Maker, channels: int = 4, classes: int = 5) -> None:
-    maker.add("GlobalAveragePool")
-    maker.add("Flatten")
-    maker.gemm("fc", nn.Linear(channels, classes))
-
-
-# ---- whole networks
+from tests.core.models.onnx.answering import SIZE, agrees, drawn, read
+from tests.core.models.onnx.graphs import Maker, small
 
 
 def test_a_small_network_answers_as_in_torch_and_in_onnxruntime(tmp_path: Path) -> None:
@@ -242,145 +176,6 @@ def test_weights_in_constant_nodes_and_behind_a_transpose_are_weights_too(tmp_pa
     assert set(candidate.weights.names.values()) == {"w", "lin"}
 
 
-# ---- single operators
-
-
-OPERATORS: dict[str, Callable[[Maker], Any]] = {
-    **{
-        name: lambda m, name=name: m.add(name)
-        for name in (
-            "Relu", "LeakyRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Celu", "Softplus",
-            "Erf", "Identity", "Dropout", "Abs", "Neg", "Exp", "Floor", "Softsign",
-        )
-    },
-    "leaky": lambda m: m.add("LeakyRelu", alpha=0.3),
-    "hard": lambda m: m.add("HardSigmoid", alpha=1 / 6, beta=0.5),
-    "prelu": lambda m: m.add("PRelu", m.tensor("slope", drawn(4, 1, 1))),
-    "clip": lambda m: m.add("Clip", "", m.tensor("high", np.float32(0.3))),
-    "sub": lambda m: m.add("Sub", m.tensor("shift", drawn(1, 4, 1, 1))),
-    "pow": lambda m: m.add("Pow", m.tensor("two", np.float32(2))),
-    "max pool": lambda m: m.add("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1),
-    "max pool, pads": lambda m: m.add("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]),
-    "average pool": lambda m: m.add("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-    "average pool, pads": lambda m: m.add(
-        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1], count_include_pad=1
-    ),
-    "global max": lambda m: m.add("GlobalMaxPool"),
-    "conv, pads": lambda m: m.add("Conv", m.tensor("u", drawn(4, 2, 3, 3)), pads=[0, 1, 2, 1], group=2),
-    "conv, same": lambda m: m.add("Conv", m.tensor("u", drawn(4, 4, 2, 2)), auto_pad="SAME_LOWER"),
-    "norm": lambda m: m.add(
-        "BatchNormalization", *(m.tensor(f"n{i}", drawn(4).abs() + 0.5 + i / 10) for i in range(4)), epsilon=1e-3
-    ),
-    "instance norm": lambda m: m.add("InstanceNormalization", m.tensor("s", drawn(4)), m.tensor("t", drawn(4) + 1)),
-    "lrn": lambda m: m.add("LRN", size=3),
-    "pad": lambda m: m.add("Pad", m.tensor("pads", [0, 0, 1, 2, 0, 0, 3, 0]), m.tensor("fill", np.float32(0.2))),
-    "reflect": lambda m: m.add("Pad", m.tensor("pads", [0, 0, 1, 2, 0, 0, 3, 0]), mode="reflect"),
-    "slice": lambda m: m.add(
-        "Slice", m.tensor("from", [1, -9]), m.tensor("to", [2**62, -1]), m.tensor("at", [2, 3]), m.tensor("by", [2, 1])
-    ),
-    "slice back": lambda m: m.add(
-        "Slice", m.tensor("from", [-1]), m.tensor("to", [-(2**62)]), m.tensor("axes", [2]), m.tensor("by", [-1])
-    ),
-    "shuffle": lambda m: (
-        m.add("Reshape", m.tensor("s1", [0, 2, 2, 14, 14])),
-        m.add("Transpose", perm=[0, 2, 1, 3, 4]),
-        m.add("Reshape", m.tensor("s2", [0, -1, 14, 14])),
-    ),
-    "split": lambda m: (
-        m.add("Split", m.tensor("sizes", [1, 3]), outputs=("p", "q"), axis=1),
-        m.add("Concat", "q", axis=1),
-    ),
-    "gather": lambda m: m.add("Gather", m.tensor("order", [3, 2, -4, 1]), axis=1),
-    "residual": lambda m: m.add("Add", m.last),
-    "mean": lambda m: m.add("Mul", m.add("ReduceMean", axes=[-1, -2])),
-    "squeeze and excite": lambda m: _excited(m),
-    "mish by hand": lambda m: _mish(m),
-    "expand": lambda m: _expanded(m),
-    "softmax": lambda m: m.add("Softmax", axis=1),
-    "log softmax": lambda m: m.add("LogSoftmax", axis=-1),
-    "cast": lambda m: m.add("Cast", to=TensorProto.DOUBLE) and m.add("Cast", to=FLOAT),
-    "min": lambda m: m.add("Min", m.tensor("most", np.float32(0.1))),
-    "where": lambda m: _where(m),
-    "depth to space": lambda m: m.add("DepthToSpace", blocksize=2) and m.add(
-        "Conv", m.tensor("u", drawn(4, 1, 3, 3))
-    ),
-}  # fmt: skip
-
-
-def _excited(m: Maker) -> None:
-    x = m.last
-    m.add("GlobalAveragePool")
-    m.conv("squeeze", nn.Conv2d(4, 2, 1))
-    m.add("Relu")
-    m.conv("excite", nn.Conv2d(2, 4, 1))
-    m.add("HardSigmoid")
-    m.add("Mul", x)
-
-
-def _mish(m: Maker) -> None:
-    x = m.last
-    m.add("Softplus")
-    m.add("Tanh")
-    m.add("Mul", x)
-
-
-def _expanded(m: Maker) -> None:
-    x = m.last
-    shape = m.add("Shape")
-    m.last = m.tensor("plane", drawn(1, 4, 1, 1))
-    m.add("Expand", shape)
-    m.add("Mul", x)
-
-
-def _where(m: Maker) -> None:
-    x = m.last
-    m.add("Greater", m.tensor("zero", np.float32(0)))
-    m.add("Where", x, m.tensor("otherwise", np.float32(-0.1)))
-
-
-@pytest.mark.parametrize("name", OPERATORS)
-def test_an_operator_computes_what_onnxruntime_does(tmp_path: Path, name: str) -> None:
-    maker = Maker(17)
-    maker.conv("conv", nn.Conv2d(3, 4, 3))
-    OPERATORS[name](maker)
-    tailed(maker)
-    agrees(maker.model(classes=5), tmp_path)
-
-
-# ---- refusals of what can be read and not computed
-
-
-def refused(model: onnx.ModelProto, folder: Path) -> BadInput:
-    with pytest.raises(BadInput) as caught:
-        read(model, folder)
-    assert caught.value.message.endswith(".")
-    return caught.value
-
-
-def test_a_batch_that_is_baked_in_is_refused_with_the_way_round_it(tmp_path: Path) -> None:
-    """Heads and images are one axis here, and the images are not its first part."""
-    maker = Maker()
-    maker.conv("conv", nn.Conv2d(3, 4, 3, padding=1))
-    maker.add("Transpose", perm=[2, 0, 1, 3])
-    maker.add("Reshape", maker.tensor("s", [8, 128]))
-    maker.add("Reshape", maker.tensor("t", [1, 1024]))
-    maker.gemm("fc", nn.Linear(1024, 5))
-    assert refused(maker.model((1, 3, *SIZE), 5), tmp_path).code == "onnx_fixed_batch"
-
-
-def test_a_batch_that_is_dropped_from_a_shape_is_refused_so_too(tmp_path: Path) -> None:
-    """Places come first and images second, as in torch.nn.MultiheadAttention, and one image is no axis at all."""
-    maker = Maker()
-    maker.conv("conv", nn.Conv2d(3, 4, 4, stride=4))
-    maker.add("Reshape", maker.tensor("s", [1, 4, 16]))
-    maker.add("Transpose", perm=[2, 0, 1])
-    maker.add("Reshape", maker.tensor("t", [16, 4]))
-    maker.add("Gemm", maker.tensor("w", drawn(4, 4)), maker.tensor("b", drawn(4)))
-    maker.add("ReduceMean", axes=[0], keepdims=1)
-    maker.gemm("fc", nn.Linear(4, 5))
-    assert refused(maker.model((1, 3, *SIZE), 5), tmp_path).code == "onnx_fixed_batch"
-
-
 def test_images_that_are_not_the_first_axis_are_counted_where_they_are(tmp_path: Path) -> None:
     maker = Maker()
     maker.conv("conv", nn.Conv2d(3, 4, 4, stride=4))
@@ -393,74 +188,6 @@ def test_images_that_are_not_the_first_axis_are_counted_where_they_are(tmp_path:
     maker.add("ReduceMean", axes=[0], keepdims=0)
     maker.gemm("fc", nn.Linear(4, 5))
     agrees(maker.model((1, 3, *SIZE), 5), tmp_path, singly=True)
-
-
-def test_a_weight_that_is_not_a_number_is_named(tmp_path: Path) -> None:
-    net = SmallNet(7, width=4)
-    with torch.no_grad():
-        net.fc.weight[0, 0] = float("nan")
-    fault = refused(small(net), tmp_path)
-    assert fault.code == "weights_not_finite"
-    assert fault.facts["name"] == "fc.weight"
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        (lambda m: m.add("Relu"), "onnx_no_head"),
-        (lambda m: m.add("NonZero"), "onnx_no_head"),
-        (lambda m: m.add("Softmax") and m.add("ArgMax"), "onnx_no_head"),
-    ],
-)
-def test_answers_that_come_from_no_linear_layer(tmp_path: Path, change: Callable[[Maker], Any], code: str) -> None:
-    maker = Maker()
-    maker.conv("conv", nn.Conv2d(3, 4, 3))
-    tailed(maker)
-    change(maker)
-    assert refused(maker.model(classes=5), tmp_path).code == code
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        (lambda m: m.add("Conv", m.tensor("w", drawn(4, 9, 3, 3))), "onnx_broken"),
-        (lambda m: m.add("Conv", m.tensor("w", drawn(4, 4, 3))), "onnx_operator"),
-        (lambda m: m.add("Det"), "onnx_operator"),
-        (lambda m: m.add("MaxPool", kernel_shape=[0, 3]), "onnx_broken"),
-        (lambda m: m.add("MaxPool", kernel_shape=[3, 3], strides=[0, 0]), "onnx_broken"),
-        (lambda m: m.add("Pad", m.tensor("pads", [0, 0, 10**6, 10**6, 0, 0, 0, 0])), "onnx_operator"),
-        (lambda m: m.add("Pad", m.tensor("pads", [0, 0, 2**62, 2**62, 0, 0, 0, 0])), "onnx_operator"),
-        (lambda m: m.add("Tile", m.tensor("times", [1, 1, 2**20, 2**20])), "onnx_operator"),
-        (lambda m: m.add("Expand", m.tensor("shape", [2**40, 1, 1, 1, 1])), "onnx_operator"),
-        (lambda m: [m.add("Concat", m.last, axis=1) for _ in range(40)], "onnx_operator"),
-        (lambda m: m.add("Reshape", m.tensor("s", [3, 5])), "onnx_broken"),
-        (lambda m: m.add("Add", m.tensor("b", drawn(7, 7, 7))), "onnx_broken"),
-        (lambda m: m.add("Gather", m.tensor("i", [9]), axis=1), "onnx_operator"),
-        (lambda m: m.add("Conv", m.tensor("w", drawn(4, 4, 3, 3)), dilations=[2**40, 1]), "onnx_broken"),
-    ],
-)
-def test_what_cannot_be_computed_is_refused_before_memory_is_taken(
-    tmp_path: Path, change: Callable[[Maker], Any], code: str
-) -> None:
-    maker = Maker()
-    maker.conv("conv", nn.Conv2d(3, 4, 3))
-    change(maker)
-    tailed(maker)
-    assert refused(maker.model(classes=5), tmp_path).code == code
-
-
-def test_a_tensor_that_is_used_in_two_ways_is_named(tmp_path: Path) -> None:
-    maker = Maker()
-    maker.conv("conv", nn.Conv2d(3, 4, 3))
-    square = maker.tensor("square", drawn(4, 4))
-    maker.add("GlobalAveragePool")
-    maker.add("Flatten")
-    maker.add("Gemm", square, transB=1)
-    maker.add("Gemm", square)
-    maker.gemm("fc", nn.Linear(4, 5))
-    fault = refused(maker.model(classes=5), tmp_path)
-    assert fault.code == "onnx_shared_tensor"
-    assert fault.facts["name"] == "square"
 
 
 def test_a_tensor_that_two_layers_share_is_one_here_and_in_the_file(tmp_path: Path) -> None:
