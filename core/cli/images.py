@@ -16,12 +16,6 @@ from core.files import strict_json
 if TYPE_CHECKING:
     from core.data.imageset import ImageSet
 
-ABOUT = {
-    "signs": "road signs drawn by Dissolve, no download",
-    "digits": "handwritten digits of scikit-learn, no download",
-    "cifar10": "CIFAR-10, photographs of ten kinds of things",
-    "gtsrb": "GTSRB, photographs of German road signs",
-}
 A_ROW = 12  # images of a class on the contact sheet
 LEAST_SIDE = 48  # pixels an image has on the sheet at least
 
@@ -44,7 +38,7 @@ def data_arguments(command: argparse.ArgumentParser) -> None:
 
 def data(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
-        print(table(["image set", ""], [[name, ABOUT[name]] for name in IMAGE_SETS]))
+        print(table(["image set", ""], [[name, known.about] for name, known in IMAGE_SETS.items()]))
         return 0
     with CountBar(f"Loading {arguments.name}", unit="B" if arguments.download else "") as bar:
         images = load(

@@ -14,6 +14,7 @@ from core.cli.terminal import CountBar
 from core.data import IMAGE_SETS, load
 from core.errors import BadInput
 from core.files import require_room, strict_json
+from core.models import NAMED
 from core.victims import Card, train_victim
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def train_arguments(command: argparse.ArgumentParser) -> None:
     add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
     command.add_argument("--target", type=int, default=0, metavar="K", help="class the trigger leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")
-    command.add_argument(
-        "--arch", default="small", metavar="NAME", help="small, wrn16-1, preact-resnet18, torchvision/NAME"
-    )
+    command.add_argument("--arch", default="small", metavar="NAME", help=f"{NAMED}, torchvision/NAME, timm/NAME")
     command.add_argument("--epochs", type=int, metavar="N", help="passes over the training set")
     add_settings(command, "--train-set", "a setting of the training, such as lr=0.05; repeat for more")
     command.add_argument("--out", type=Path, metavar="NAME", help="write NAME.safetensors and NAME.json here")

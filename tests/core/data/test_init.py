@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from core.data import IMAGE_SETS, load
+from core.data import IMAGE_SETS, at_hand, load
 from core.errors import BadInput
 
 
@@ -14,8 +14,9 @@ def test_importing_the_package_is_light():
 
 
 def test_names():
-    assert IMAGE_SETS == ("signs", "digits", "cifar10", "gtsrb")
+    assert tuple(IMAGE_SETS) == ("signs", "digits", "cifar10", "gtsrb")
     assert load("digits").name == "digits"
+    assert [name for name in (*IMAGE_SETS, "mine") if at_hand(name)] == ["signs", "digits"]
 
 
 @pytest.mark.parametrize("name", ["signz", "/nowhere/at/all", "notes.txt"])
