@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import tensor
 
-from core.scan import additive, mask_pattern
+from core.scan import additive, mask_pattern, smooth
 from core.scan.race import Inverted
 from core.scan.scan import Scan, lead, scan, suspicion
 from core.scan.verdict import judge
@@ -117,9 +117,8 @@ def test_it_stops_at_the_form_that_settles_it(
         yield 2, 2, form(name, sizes)
 
     monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [1.0, other, other]))
-    monkeypatch.setattr(
-        additive, "invert", lambda *_, smooth=False, **__: inverts("smooth" if smooth else "pixel", [20.0, 21.0, 22.0])
-    )
+    monkeypatch.setattr(additive, "invert", lambda *_, **__: inverts("pixel", [20.0, 21.0, 22.0]))
+    monkeypatch.setattr(smooth, "invert", lambda *_, **__: inverts("smooth", [20.0, 21.0, 22.0]))
     *_, (done, total, found) = scan(tiny.model, tiny.x)
     assert done == total
     assert found is not None
