@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.data import IMAGE_SETS
+from core.data import FETCHED, IMAGE_SETS
 from core.errors import BadInput
 from core.paths import data_folder
 
-PLACES = {name: known.places for name, known in IMAGE_SETS.items() if known.places}  # under core.paths.data_folder()
+PLACES = {name: IMAGE_SETS[name].places for name in FETCHED}  # under core.paths.data_folder()
 
 
 def here(name: str) -> bool:

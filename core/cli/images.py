@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.options import add_json, add_seed
 from core.cli.terminal import CountBar, table
-from core.data import IMAGE_SETS, load
+from core.data import FETCHED, IMAGE_SETS, load
 from core.errors import BadInput
 from core.files import strict_json
 
@@ -29,8 +29,8 @@ def data_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core data photos/                          your own: photos/<class>/*.png, or an .npz"
     )
     command.add_argument("name", nargs="?", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or an .npz file")
-    command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
-    command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
+    command.add_argument("--root", type=Path, metavar="DIR", help=f"where {' and '.join(FETCHED)} are kept")
+    command.add_argument("--download", action="store_true", help=f"fetch {' or '.join(FETCHED)} if it is not there")
     command.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet, one row per class")
     add_seed(command, "which drawing of signs, or which split of your own images")
     add_json(command)

@@ -50,10 +50,13 @@ IMAGE_SETS: dict[str, Known] = {
 }  # fmt: skip
 """All sets that have a name, as lists of them are shown."""
 
+FETCHED = tuple(name for name, known in IMAGE_SETS.items() if known.places)
+"""Those that are looked for on this computer, and fetched if that is allowed."""
+
 
 def at_hand(name: str) -> bool:
     """Whether a set has a name and needs no download: it is drawn here, or comes with scikit-learn."""
-    return name in IMAGE_SETS and not IMAGE_SETS[name].places
+    return name in IMAGE_SETS and name not in FETCHED
 
 
 def load(
@@ -70,8 +73,8 @@ def load(
         name_or_path: one of :data:`IMAGE_SETS`; or a folder of class folders (or of ``train`` and ``test`` with
             class folders inside); or an ``.npz`` file with ``x_train``, ``y_train``, ``x_test``, ``y_test``.
             A name comes first: write ``./signs`` for a folder called ``signs``.
-        root: where CIFAR-10 and GTSRB are looked for and downloaded to; ``core.paths.data_folder()`` by default.
-        download: whether CIFAR-10 and GTSRB may be fetched from their authors when they are not under ``root``.
+        root: where those of :data:`FETCHED` are looked for and downloaded to; ``core.paths.data_folder()`` by default.
+        download: whether they may be fetched from their authors when they are not under ``root``.
         progress: called with (done, total): bytes of a download, or images of a set that is being made or read.
         seed: which drawing of ``signs``; which split of a user's set that comes without one. The three sets with
             an official or fixed split do not depend on it.
