@@ -159,7 +159,7 @@ def gather(run: Run) -> Facts:
         after=after,
         held=result.get("ba_held"),
         proof=read(result, _last(events, Verified)) if after else Proof(),
-        evidence=Evidence.of(scanned, result, card and card.target, spec.target) if scanned else None,
+        evidence=Evidence.of(scanned, result, card.target if card else None, spec.target) if scanned else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,
         steps=result.get("steps"),
