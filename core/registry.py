@@ -7,6 +7,7 @@ from typing import Any
 
 
 def loaded(place: str) -> Any:
-    """What stands at ``module:name``."""
+    """What stands at ``module:name``, or the module itself, where the place is ``module`` alone."""
     module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    found = import_module(module)
+    return getattr(found, name) if name else found

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import paths
+from core.data import at_hand
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Card:
 def list_victims() -> list[Card]:
     """All shipped cards, the default first, then by name."""
     cards = [_read(path) for path in paths.VICTIMS.glob("*.json")]
-    return sorted(cards, key=lambda card: (card.name != DEFAULT, card.data not in ("signs", "digits"), card.name))
+    return sorted(cards, key=lambda card: (card.name != DEFAULT, not at_hand(card.data), card.name))
 
 
 def card_of(name: str) -> Card:

@@ -107,8 +107,9 @@ def scans(run: Run) -> bool:
 
 def device_of(run: Run) -> str:
     """What a run was computed on: the GPU's name, or the CPU's."""
-    machine = run.data.get("machine") or {}
-    device = str((run.data.get("result") or {}).get("device") or run.spec.device)
+    told = run.snapshot()
+    machine = told.data.get("machine") or {}
+    device = str(told.result.get("device") or told.spec.device)
     if machine.get("gpu") and not device.startswith("cpu"):
         return str(machine["gpu"])
     return cpu_name(machine.get("cpu"), machine.get("cores"))

@@ -15,6 +15,7 @@ from core.errors import BadInput
 from core.explore import place, settled
 from core.explore.settled import Settled
 from core.runs.record import Run
+from core.suspicion import METHODS
 from dashboard import data, images
 from dashboard.components.explore import Handout, Layout, RoomPayload, Saliency, Score
 from dashboard.explore_table import csv_of
@@ -198,7 +199,7 @@ def _known(value: float) -> float | None:
 
 def _scores(base: place.Base) -> list[Score]:
     scores = []
-    for at, method in enumerate(place.METHODS):
+    for at, method in enumerate(METHODS):
         for model, when in enumerate(base.whens):
             precision, recall, share = (float(value) for value in base.judged[at, model])
             known = np.isfinite(precision)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.suspicion import NAMES
 from dashboard.components.explore import RoomPayload
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = {"ac": "activation_clustering", "ss": "spectral_signatures"}
 AXES = ("x", "y", "z")
 FORMULA = r"^(?:[=+@\t\r]|-\D)"  # what a spreadsheet would work out, were it the name of a user's class
 
@@ -44,7 +44,7 @@ def points_table(payload: RoomPayload, map_id: str) -> pd.DataFrame:
         table[f"answer_name_{when}"] = names[np.asarray(frame.answers)]
         table[f"confidence_{when}"] = np.asarray(frame.confidence)
     for score in payload.scores:
-        table[f"{METHODS[score.method]}_{score.when}"] = np.round(score.values.astype(float), 3)
+        table[f"{NAMES[score.method]}_{score.when}"] = np.round(score.values.astype(float), 3)
     name = map_id.partition(":")[0]  # of a settled map without its settings, which stand in the file's name
     for when, coords in _ends(payload, map_id).items():
         for axis, column in zip(AXES, coords.T, strict=False):

@@ -10,6 +10,7 @@ import re
 from html import escape
 from typing import NamedTuple
 
+from core.suspicion import NAMES
 from dashboard.i18n import language, translate
 
 TERMS = (
@@ -27,8 +28,7 @@ TERMS = (
     "trustworthiness",
     "neighbours",
     "saliency",
-    "activation_clustering",
-    "spectral_signatures",
+    *NAMES.values(),
     "precision",
     "recall",
     "scan",

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.data import FETCHED, IMAGE_SETS
 from core.errors import BadInput
 from core.paths import data_folder
 
-# Where core.data looks, under core.paths.data_folder(); a test holds the two lists together.
-PLACES = {
-    "cifar10": ("cifar10.npz", "cifar10/train", "cifar-10-batches-py"),
-    "gtsrb": ("gtsrb.npz", "gtsrb/GTSRB/Training"),
-}
-SOURCES = {"cifar10": ("170 MB", "www.cs.toronto.edu"), "gtsrb": ("277 MB", "sid.erda.dk")}
+PLACES = {name: IMAGE_SETS[name].places for name in FETCHED}  # under core.paths.data_folder()
 
 
 def here(name: str) -> bool:

@@ -70,8 +70,8 @@ def payload_from_run(
     """
     # the status first: a run that ends while it is being read counts as going on until the next call, and so no
     # last frame is missed
-    live = run.status in ("queued", "running", "paused")
-    data = run.data
+    told = run.snapshot()
+    data, live = told.data, told.status in ("queued", "running", "paused")
     read(run, cache)
     samples = cache.samples
     names = list(class_names if class_names is not None else data.get("classes") or [])
@@ -90,12 +90,12 @@ def payload_from_run(
         trigger_uri=cache.trigger_uri,
         trigger_on_uri=cache.trigger_on_uri,
         whole=_whole(cache),
-        single=run.spec.scan_only,
+        single=told.spec.scan_only,
         live=live,
         replay=replay,
         status=status,
-        dims=cache.frames[0].coords.shape[1] if cache.frames else run.spec.dims,
-        asr_kind=shown[-1].asr_kind if shown else "estimated" if run.spec.weights else "true",
+        dims=cache.frames[0].coords.shape[1] if cache.frames else told.spec.dims,
+        asr_kind=shown[-1].asr_kind if shown else "estimated" if told.spec.weights else "true",
         waiting_title=waiting_title,
         waiting_text=waiting_text,
     )
@@ -109,7 +109,8 @@ def read(run: Run, cache: RunCache) -> None:
 
 def target_of(run: Run, cache: RunCache) -> int | None:
     """The class that attack success is counted for: the attacker's where it is known, else the one given or found."""
-    known = (run.data.get("true_target"), run.spec.target, cache.target, run.data.get("target"))
+    told = run.snapshot()
+    known = (told.data.get("true_target"), told.spec.target, cache.target, told.data.get("target"))
     return next((label for label in known if isinstance(label, int)), None)
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, names
-from core.cli.purify import add_model, figures, spec_of, withheld
+from core.cli.purify import add_model, spec_of
+from core.cli.result import figures, withheld
 from core.cli.terminal import RunBars, interactive, table
 from core.defenses import COMPARED, DEFENCES
 from core.engine import worker

@@ -17,6 +17,7 @@ from core.jobs.note import IDLE, Report
 from core.runs import hashes
 from core.runs.record import Run, find
 from core.runs.spec import PROJECTIONS
+from core.suspicion import NAMES
 
 LOOK_AGAIN = 0.1  # seconds
 T = TypeVar("T")
@@ -78,11 +79,10 @@ def _base(run: Run) -> dict[str, Any]:
     ):
         base = make(run, report)
     result: dict[str, Any] = {"run": run.id, "points": base.features.shape[1], "dimensions": base.features.shape[2]}
-    names = {"ac": "activation_clustering", "ss": "spectral_signatures"}
-    for at, method in enumerate(place.METHODS):
+    for at, name in enumerate(NAMES.values()):
         for model, when in enumerate(base.whens):
             precision, recall, _ = (round(float(value), 1) for value in base.judged[at, model])
-            result |= {f"{names[method]}_{when}_precision": precision, f"{names[method]}_{when}_recall": recall}
+            result |= {f"{name}_{when}_precision": precision, f"{name}_{when}_recall": recall}
     return result | {"folder": str(place.folder_of(run))}
 
 

@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING
 
 from core.cli.options import add_json, add_seed
 from core.cli.terminal import CountBar, table
-from core.data import IMAGE_SETS, load
+from core.data import FETCHED, IMAGE_SETS, load
 from core.errors import BadInput
 from core.files import strict_json
 
 if TYPE_CHECKING:
     from core.data.imageset import ImageSet
 
-ABOUT = {
-    "signs": "road signs drawn by Dissolve, no download",
-    "digits": "handwritten digits of scikit-learn, no download",
-    "cifar10": "CIFAR-10, photographs of ten kinds of things",
-    "gtsrb": "GTSRB, photographs of German road signs",
-}
 A_ROW = 12  # images of a class on the contact sheet
 LEAST_SIDE = 48  # pixels an image has on the sheet at least
 
@@ -35,8 +29,8 @@ def data_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core data photos/                          your own: photos/<class>/*.png, or an .npz"
     )
     command.add_argument("name", nargs="?", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or an .npz file")
-    command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
-    command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
+    command.add_argument("--root", type=Path, metavar="DIR", help=f"where {' and '.join(FETCHED)} are kept")
+    command.add_argument("--download", action="store_true", help=f"fetch {' or '.join(FETCHED)} if it is not there")
     command.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet, one row per class")
     add_seed(command, "which drawing of signs, or which split of your own images")
     add_json(command)
@@ -44,7 +38,7 @@ def data_arguments(command: argparse.ArgumentParser) -> None:
 
 def data(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
-        print(table(["image set", ""], [[name, ABOUT[name]] for name in IMAGE_SETS]))
+        print(table(["image set", ""], [[name, known.about] for name, known in IMAGE_SETS.items()]))
         return 0
     with CountBar(f"Loading {arguments.name}", unit="B" if arguments.download else "") as bar:
         images = load(

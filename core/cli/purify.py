@@ -21,40 +21,18 @@ from core.cli.options import (
     add_settings,
     budget,
 )
-from core.cli.terminal import RunBars, table
+from core.cli.result import figures, summary, withheld
+from core.cli.terminal import RunBars
 from core.data import IMAGE_SETS
 from core.data.inputs import NORMALIZATIONS
 from core.defenses import DEFENCES, PRESETS
 from core.engine import worker
 from core.events import Event, StageStarted
 from core.files import strict_json
-from core.report.proof import Proof, handed_out, is_refused, next_step, points, read
-from core.runs import hashes, record, supervisor
+from core.models import NAMED
+from core.runs import record, supervisor
 from core.runs.record import Run
 from core.runs.spec import POINTS, PROJECTIONS, Spec
-from core.words import Words
-
-# The contract with other programs: these keys, whatever else a result may hold.
-JSON_KEYS = (
-    "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
-    "asr_after", "cure", "cure_reasons", "proof", "stamps", "arch", "normalize", "seconds", "device",
-)  # fmt: skip
-VERDICTS = {
-    "strong": "Strong signs of a backdoor.",
-    "some": "Some signs of a backdoor.",
-    "none": "No sign of the kinds of backdoor this scan covers; that is no proof that there is none.",
-}
-STAMPS = {
-    "alone": "As there was no sign, the model was trained against random stamps (patches, pixels, patterns, waves, "
-    "warps) as a precaution, and not against what the scan reconstructed.",
-    "beside": "As the reconstructed trigger may differ from the real one, the model was trained against it and also "
-    "against random stamps (patches, pixels, patterns, waves, warps).",
-    "given_up": "As a precaution, the model was first trained against what the scan reconstructed for that class. This "
-    "cost too much accuracy; the one handed out was only trained against random stamps (patches, pixels, patterns, "
-    "waves, warps).",
-    "precaution": "As a precaution, the model was trained against what the scan reconstructed for that "
-    "class, and against random stamps (patches, pixels, patterns, waves, warps).",
-}
 
 
 def purify_arguments(command: argparse.ArgumentParser) -> None:
@@ -113,7 +91,7 @@ def add_model(command: argparse.ArgumentParser, one_run: bool = True) -> None:
     command.add_argument(
         "--arch",
         metavar="NAME",
-        help="network of WEIGHTS: small, wrn16-1, vgg-small, preact-resnet18, torchvision/NAME, timm/NAME; else found",
+        help=f"network of WEIGHTS: {NAMED}, torchvision/NAME, timm/NAME; else found",
     )
     command.add_argument(
         "--model-class", metavar="FILE:CLASS",
@@ -205,14 +183,6 @@ def _tell(run: Run, event: Event) -> None:
             print(note, file=sys.stderr)
 
 
-def withheld(run: Run) -> str | None:
-    """Why a run handed nothing out, "not_held" or "not_cured"; None where it did, or had nothing to."""
-    result = run.data["result"] or {}
-    if result.get("ba_held") is False:
-        return "not_held"
-    return "not_cured" if is_refused(read(result), run.spec.accept) else None
-
-
 def _failed(run: Run) -> int:
     failure = run.data["failure"]
     print(failure["message"], file=sys.stderr)
@@ -221,112 +191,3 @@ def _failed(run: Run) -> int:
     if run.frame_count == 0:
         supervisor.delete(run)  # nothing came of it, and the same --out must serve for the next try
     return BAD_INPUT
-
-
-def figures(run: Run) -> dict[str, Any]:
-    """The one JSON object of ``--json``."""
-    result = run.data["result"] or {}
-    return {key: result.get(key) for key in JSON_KEYS} | {"out": str(run.folder)}
-
-
-def summary(run: Run) -> str:
-    """The result for people."""
-    result = run.data["result"] or {}
-    rows = [
-        [label, _figure(result.get(f"{key}_before")), _figure(result.get(f"{key}_after"))]
-        for label, key in (("accuracy, %", "ba"), (_rate(result), "asr"))
-    ]
-    lines = [*_inputs(run, result), *_signs(run, result)]
-    if run.spec.scan_only:
-        lines.append(table(["", "measured"], [row[:2] for row in rows]))
-    else:
-        lines.append(table(["", "before", "after"], rows))
-    seconds = result.get("seconds") or {}
-    spent = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
-    lines.append(f"Took {spent} on {result.get('device')}" if spent else f"On {result.get('device')}")
-    if not run.spec.scan_only:
-        lines += _cure(run, read(result), Words("en"))
-    if result.get("ba_held") is False:
-        lines.append("The accuracy could not be held, so nothing is handed out: the model stays as it was.")
-    purified = next((run.folder / name for name in hashes.HANDED_OUT if (run.folder / name).exists()), None)
-    if purified is not None:
-        lines.append(f"Purified weights: {purified}")
-    lines.append(f"Run: {run.id} in {run.folder}")
-    return "\n".join(lines)
-
-
-def _cure(run: Run, proof: Proof, words: Words) -> list[str]:
-    """The grade of the cure, what was tried, what was handed out, and the next step."""
-    result = run.data["result"] or {}
-    names = run.data.get("classes") or []
-    tried = points(proof, lambda label: names[label] if label < len(names) else str(label))
-    lines = [f"{words(f'cure.{proof.state}')}. {words(f'cure.{proof.state}.text')}"]
-    lines += [f"  {'+' if point.good else '-'} {words(point.key, **point.values)}" for point in tried]
-    out = handed_out(proof, result.get("ba_held"), run.spec.accept)
-    if out is not None and out != "cure.out.not_held":  # which is told below
-        lines.append(words(out))
-    return [*lines, f"{words('cure.next')} {words(next_step(proof))}"]
-
-
-def _inputs(run: Run, result: dict[str, Any]) -> list[str]:
-    """What a stranger's file was taken for, and how well that does: a wrong guess is to be seen."""
-    if not run.spec.weights:
-        return []
-    tried = result.get("tried") or []
-    how = f" ({tried[0]['accuracy']:.1f} % of clean training images right)" if tried else ""
-    if len(tried) > 1:
-        how += f"; next: {tried[1]['name']} ({tried[1]['accuracy']:.1f} %)"
-    facts = [fact["message"] for fact in result.get("found") or []]
-    used = f"Clean images used: {result['clean_images']:,}"
-    return [f"Network {result.get('arch')}, input scaling {result.get('normalize')}{how}", *facts, used]
-
-
-def _signs(run: Run, result: dict[str, Any]) -> list[str]:
-    """The verdict, what it is of, and what was done for want of a finding."""
-    if not result.get("verdict"):
-        return ["No scan was made: this defence needs none."]
-    names, target = run.data["classes"], result.get("target")
-    found = result.get("target_found", target)
-
-    def named(label: int | None) -> str:
-        return f"class {label}" + (f" ({names[label]})" if label is not None and label < len(names) else "")
-
-    none = result["verdict"] == "none"
-    what = f"Most suspicious, which is no finding: {named(found)}" if none else f"Target {named(found)}"
-    lines = [
-        VERDICTS.get(str(result["verdict"]), "No verdict."),
-        f"{what}, anomaly index {_figure(result.get('anomaly_index'))}",
-    ]
-    evidence = result.get("evidence") or {}
-    led, fallen = evidence.get("warped"), evidence.get("fallen_back")
-    if led is not None:
-        lines.append(
-            f"Of the clean images whose answer changed when they were warped at random, {led:.0f} % were "
-            "read as that class: a model with a warp for a trigger does so, an honest one gives many answers."
-        )
-    if fallen is not None:
-        lines.append(
-            f"Copies that were made to unlearn clean images fell back on that class in {fallen:.0f} % of their wrong "
-            "answers, as models with a backdoor do: a reason for caution, and no sign, since honest ones may do so too."
-        )
-    if target != found and run.spec.target is not None:
-        lines.append(
-            f"All else is of {named(target)}, which was given. The scan points to {named(found)}, against which "
-            "nothing was done: run again without --target for that."
-        )
-    if result.get("stamps") in STAMPS:
-        precaution = none and result["stamps"] == "beside"
-        lines.append(STAMPS["precaution" if precaution else "given_up" if result.get("given_up") else result["stamps"]])
-    return lines
-
-
-def _rate(result: dict[str, Any]) -> str:
-    if result.get("asr_kind") == "true":
-        return "attack success, % (true)"
-    if result.get("verdict") == "none":
-        return "fooled by the smallest change found, % (every network has one)"
-    return "attack success, % (estimated with the reconstructed trigger)"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from core.cli.options import Help, add_json
-from core.cli.purify import figures, summary
+from core.cli.result import figures, summary
 from core.cli.terminal import duration, meter, table
 from core.errors import BadInput
 from core.events import Frame, Progress, StageStarted
 from core.files import strict_json
 from core.runs import record, supervisor
 from core.runs.record import Run, find
+from core.runs.snapshot import Snapshot
 
 LONGEST_WAIT = 5.0  # seconds between two lines of a replay, however long the run took there
 
@@ -70,10 +71,11 @@ def runs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(run: Run) -> dict[str, Any]:
-    spec = run.spec
+def _row(run: Run, told: Snapshot | None = None) -> dict[str, Any]:
+    told = told or run.snapshot()
+    spec = told.spec
     return {
-        "id": run.id, "status": run.status, "created": run.created, "model": spec.victim or spec.weights,
+        "id": run.id, "status": told.status, "created": run.created, "model": spec.victim or spec.weights,
         "defence": spec.defence, "images": spec.images, "frames": run.frame_count, "recording": run.is_recording,
         "folder": str(run.folder),
     }  # fmt: skip
@@ -81,21 +83,22 @@ def _row(run: Run) -> dict[str, Any]:
 
 def show(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
+    told = run.snapshot()
+    status, spec, failure = told.status, told.spec, told.data["failure"]
     if arguments.json:
-        print(strict_json(_row(run) | {"stage": _stage(run), "failure": run.data["failure"]} | figures(run)))
+        print(strict_json(_row(run, told) | {"stage": _stage(run), "failure": failure} | figures(run)))
         return 0
-    spec = run.spec
     lines = [
-        f"{run.id}: {run.status}",
+        f"{run.id}: {status}",
         f"model {spec.victim or spec.weights}, defence {spec.defence}, images {spec.images}, device {spec.device}",
     ]
-    if run.status == "done":
+    if status == "done":
         lines.append(summary(run))
-    elif failure := run.data["failure"]:
+    elif failure:
         lines.append(failure["message"])
     else:
         lines.append(f"stage {_stage(run) or 'none yet'}, {run.frame_count} frames, folder {run.folder}")
-    if run.status in ("lost", "stopped", "failed"):
+    if status in ("lost", "stopped", "failed"):
         lines.append(f"Go on with: python -m core runs resume {run.id}")
     print("\n".join(lines))
     return 0

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from core.attacks import ATTACKS
 from core.cli.options import add_device, add_json, add_seed, add_settings
 from core.cli.terminal import CountBar
-from core.data import IMAGE_SETS, load
+from core.data import FETCHED, IMAGE_SETS, load
 from core.errors import BadInput
 from core.files import require_room, strict_json
+from core.models import NAMED
 from core.victims import Card, train_victim
 
 if TYPE_CHECKING:
@@ -29,15 +30,13 @@ def train_arguments(command: argparse.ArgumentParser) -> None:
         "writes victim.safetensors and victim.json, a card with the measured BA and ASR."
     )
     command.add_argument("--data", default="signs", metavar="NAME", help=f"{', '.join(IMAGE_SETS)}, a folder or .npz")
-    command.add_argument("--root", type=Path, metavar="DIR", help="where CIFAR-10 and GTSRB are kept")
-    command.add_argument("--download", action="store_true", help="fetch CIFAR-10 or GTSRB if it is not there")
+    command.add_argument("--root", type=Path, metavar="DIR", help=f"where {' and '.join(FETCHED)} are kept")
+    command.add_argument("--download", action="store_true", help=f"fetch {' or '.join(FETCHED)} if it is not there")
     command.add_argument("--attack", default="badnets", help=f"the trigger: {', '.join(ATTACKS)}")
     add_settings(command, "--attack-set", "a setting of the attack; repeat for more")
     command.add_argument("--target", type=int, default=0, metavar="K", help="class the trigger leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")
-    command.add_argument(
-        "--arch", default="small", metavar="NAME", help="small, wrn16-1, preact-resnet18, torchvision/NAME"
-    )
+    command.add_argument("--arch", default="small", metavar="NAME", help=f"{NAMED}, torchvision/NAME, timm/NAME")
     command.add_argument("--epochs", type=int, metavar="N", help="passes over the training set")
     add_settings(command, "--train-set", "a setting of the training, such as lr=0.05; repeat for more")
     command.add_argument("--out", type=Path, metavar="NAME", help="write NAME.safetensors and NAME.json here")

@@ -7,12 +7,13 @@ GTSRB: J. Stallkamp et al., "Man vs. computer", Neural Networks 32, 2012; the wh
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from core.data import IMAGE_SETS
 from core.data.decode import decode
 from core.data.download import Archive, fetch
 from core.data.files import load_folder
@@ -74,13 +75,12 @@ GTSRB_CLASSES = (
 
 @dataclass(frozen=True)
 class Source:
-    """Facts about a set; ``places`` are the paths under the root that are tried, in this order."""
+    """Facts about a set; where it may lie stands in ``core.data.IMAGE_SETS``."""
 
     title: str
     class_names: tuple[str, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    places: tuple[str, ...]
     archives: tuple[Archive, ...]
 
 
@@ -91,7 +91,6 @@ SOURCES: dict[str, Source] = {
         class_names=CIFAR10_CLASSES,
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.2023, 0.1994, 0.2010),
-        places=("cifar10.npz", "cifar10/train", "cifar-10-batches-py"),
         archives=(
             Archive(
                 "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -106,7 +105,6 @@ SOURCES: dict[str, Source] = {
         class_names=GTSRB_CLASSES,
         mean=(0.3403, 0.3121, 0.3214),
         std=(0.2724, 0.2608, 0.2669),
-        places=("gtsrb.npz", "gtsrb/GTSRB/Training"),
         archives=(
             Archive(_ERDA + "GTSRB-Training_fixed.zip", "513f3c79a4c5141765e10e952eaa2478", 187_490_228, "gtsrb"),
             Archive(_ERDA + "GTSRB_Final_Test_Images.zip", "c7e4e6327067d32654124b0fe9e82185", 88_978_620, "gtsrb"),
@@ -135,18 +133,19 @@ def load(name: str, root: Path | None = None, download: bool = False, progress: 
     """
     source = SOURCES[name]
     root = Path(root).expanduser() if root is not None else data_folder()
-    place = _found(source, root)
+    places = IMAGE_SETS[name].places
+    place = _found(places, root)
     if place is None and download:
         fetch(source.archives, source.title, root, progress)
-        place = _found(source, root)
+        place = _found(places, root)
     if place is None:
         raise BadInput(
             "image_set_not_found",
-            f"{source.title} is not in {root}; looked for {', '.join(source.places)}. Put one of them there, choose "
+            f"{source.title} is not in {root}; looked for {', '.join(places)}. Put one of them there, choose "
             "another folder, or allow the download, which needs a network.",
             name=name,
             root=str(root),
-            places=", ".join(source.places),
+            places=", ".join(places),
         )
     if place.suffix == ".npz":
         images = load_npz(place)
@@ -166,8 +165,8 @@ def load(name: str, root: Path | None = None, download: bool = False, progress: 
     return replace(images, name=name, class_names=source.class_names, mean=source.mean, std=source.std, own=False)
 
 
-def _found(source: Source, root: Path) -> Path | None:
-    return next((root / place for place in source.places if (root / place).exists()), None)
+def _found(places: Sequence[str], root: Path) -> Path | None:
+    return next((root / place for place in places if (root / place).exists()), None)
 
 
 def _damaged(source: Source, place: Path, reason: str) -> BadInput:

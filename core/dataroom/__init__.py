@@ -7,12 +7,12 @@ method each. Nothing is ever deleted: what comes out are lists (``core.dataroom.
 from __future__ import annotations
 
 FILTERS: dict[str, str] = {
-    "contamination": "core.dataroom.contamination",
-    "beatrix": "core.dataroom.beatrix",
-    "ac": "core.dataroom.activation_clustering",
-    "ss": "core.dataroom.spectral_signatures",
+    "contamination": "core.dataroom.contamination:judge",
+    "beatrix": "core.dataroom.beatrix:judge",
+    "ac": "core.dataroom.activation_clustering:judge",
+    "ss": "core.dataroom.spectral_signatures:judge",
 }
-"""Module of each filter, the recommended one first: the figures are in NOTES.md beside this file.
+"""``judge`` of each filter, the recommended one first: the figures are in NOTES.md beside this file.
 
 ``contamination`` is SCAn, the Statistical Contamination Analyzer; ``ac`` is activation clustering, ``ss`` spectral
 signatures.

@@ -23,10 +23,10 @@ from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
 from core.errors import BadInput
 from core.models.classifier import Classifier
+from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
 from core.triggers.reconstructed import Reconstructed
 
-FORMS = ("mask", "pixel", "smooth")
 EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 STARTS = 2  # of each form
 

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from core.found import Found
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
+from core.registry import loaded
 from core.runs.spec import Spec
 from core.victims import list_victims, load_victim
 
@@ -106,7 +106,7 @@ def visit(
 
     def ask(name: str) -> None:
         began = time.monotonic()
-        judged[name] = _aimed(import_module(FILTERS[name]).judge(seen, false_alarms, seed), target)
+        judged[name] = _aimed(loaded(FILTERS[name])(seen, false_alarms, seed), target)
         seconds[name] = round(time.monotonic() - began, 2)
 
     for done, name in enumerate(filters):

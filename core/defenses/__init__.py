@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.registry import loaded
@@ -87,9 +86,8 @@ def settings_for(defence: str, preset: str, data: str = "", **changes: Any) -> A
     Raises:
         BadInput: no such preset or setting, or a value the setting cannot have.
     """
-    method = DEFENCES[defence]
-    module = import_module(method.place.partition(":")[0])
-    return module.settings_for(preset, data, **changes)
+    module = DEFENCES[defence].place.partition(":")[0]
+    return loaded(f"{module}:settings_for")(preset, data, **changes)
 
 
 def make(

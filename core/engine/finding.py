@@ -12,6 +12,7 @@ from core.defenses import DEFENCES
 from core.engine.state import Clock, State
 from core.events import Event, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
+from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.unlearned import asked, clear, fallen_back
@@ -98,7 +99,7 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
     if not times or state.triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
-    forms = [trigger.form for trigger in state.triggers if trigger.form != "warp"]
+    forms = [trigger.form for trigger in state.triggers if trigger.form in FORMS]
     for number, form in enumerate(forms):
         seed, targets = state.spec.seed + 1 + number, [state.triggers[0].target] * times
         steps = Returning(restarts(state.subject.model, images, form, targets, EFFORT, seed))

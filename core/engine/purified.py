@@ -31,7 +31,8 @@ def purified(run: Run, images: ImageSet) -> Classifier | None:
 
 def as_found(run: Run) -> Spec:
     """The order of a run with the network and the input scaling that it found, where its result names them."""
-    spec, result = run.spec, run.data.get("result") or {}
+    told = run.snapshot()
+    spec, result = told.spec, told.result
     if spec.victim:
         return spec
     arch = spec.arch or result.get("arch")

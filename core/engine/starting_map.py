@@ -11,6 +11,7 @@ import shutil
 from core.events import Event, Frame
 from core.paths import RECORDINGS
 from core.runs.record import Run
+from core.runs.snapshot import Snapshot, parsed
 from core.victims import card_of
 
 SAME = ("victim", "images", "projection", "dims", "points", "seed")
@@ -25,18 +26,18 @@ def offer(run: Run) -> list[Event]:
     for folder in sorted(RECORDINGS.iterdir()):
         if not (folder / "run.json").is_file():
             continue
-        recording = Run(folder)
-        if all(getattr(recording.spec, name) == getattr(spec, name) for name in SAME) and _same_victim(recording):
-            return _copy(recording, run)
+        told = Snapshot(parsed(folder), "done")
+        if all(getattr(told.spec, name) == getattr(spec, name) for name in SAME) and _same_victim(told):
+            return _copy(Run(folder), run, told.data["classes"])
     return []
 
 
-def _same_victim(recording: Run) -> bool:
+def _same_victim(recording: Snapshot) -> bool:
     # a victim trained anew has another map
     return recording.data.get("victim_sha256") == card_of(str(recording.spec.victim)).sha256
 
 
-def _copy(recording: Run, run: Run) -> list[Event]:
+def _copy(recording: Run, run: Run, classes: list[str]) -> list[Event]:
     first = next((event for _, event in recording.events() if isinstance(event, Frame)), None)
     if first is None or first.step != 0:
         return []
@@ -45,5 +46,5 @@ def _copy(recording: Run, run: Run) -> list[Event]:
             shutil.copyfile(recording.folder / name, run.folder / name)
     (run.folder / "frames").mkdir(exist_ok=True)
     shutil.copyfile(recording.folder / first.file, run.folder / first.file)
-    run.update(classes=recording.data["classes"])
+    run.update(classes=classes)
     return [first]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +13,11 @@ from core.featuremap.neighbours import neighbours_of
 from core.jobs.note import Report
 from core.models.classifier import Classifier
 from core.models.evaluate import look
+from core.registry import loaded
 from core.runs.record import Run
-from core.suspicion import activation_clustering, spectral_signatures
+from core.suspicion import METHODS
 from core.suspicion.judging import Judgement, judge
 
-METHODS: dict[str, Any] = {"ac": activation_clustering, "ss": spectral_signatures}
 PIECE = 250  # images looked at between two reports
 LOOKING, NEIGHBOURING, JUDGING = 50, 10, 40  # of a hundred: about what each takes
 LARGEST = 60_000.0  # float16 ends at 65,504
@@ -77,8 +76,8 @@ def _judge(seen: list[tuple[np.ndarray, np.ndarray]], triggered: np.ndarray, rep
     """One row per method, one judgement per model."""
     rows: list[list[Judgement]] = []
     turns = len(METHODS) * len(seen)
-    for at, name in enumerate(place.METHODS):
-        method = METHODS[name]
+    for at, name in enumerate(METHODS.values()):
+        method = loaded(name)
         rows.append([])
         for number, (features, answers) in enumerate(seen):
             judging = judge(method.score, features.astype(np.float64), answers, triggered, method.SHARE)

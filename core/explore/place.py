@@ -32,9 +32,9 @@ from core.jobs.note import Job, Report
 from core.jobs.spawn import python_module
 from core.runs.arrays import read_arrays, write_arrays
 from core.runs.record import Run
+from core.suspicion import METHODS
 
 FORMAT = 1
-METHODS = ("ac", "ss")  # suspicion: activation clustering, spectral signatures
 WHENS = ("before", "after")
 NEIGHBOURS = 12
 NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
@@ -46,7 +46,8 @@ class Base(NamedTuple):
     """Of the victim and, where its weights are kept, of the purified model: m is 1 or 2 models, in that order.
 
     ``features`` float16 (m, n, d), penultimate; scaled down as a whole where they would not fit. ``near`` int32
-    (m, n, k), the nearest others, nearest first. ``scores`` float16 (methods, m, n), 0-1, suspected from 0.5 on.
+    (m, n, k), the nearest others, nearest first. ``scores`` float16 (methods, m, n), methods as in
+    ``core.suspicion.METHODS``, 0-1, suspected from 0.5 on.
     ``judged`` float32 (methods, m, 3): precision, recall and the share of triggered images among those judged at a
     time, percent; NaN where nothing was flagged. ``thumbs`` uint8, a WebP sprite where the record keeps none, else
     empty. ``source``: what it was made from (see ``source_of``).
@@ -128,9 +129,10 @@ def _digest(files: tuple[tuple[str, tuple[int, int, int] | None], ...], size: in
 
 
 def base(run: Run) -> Base | None:
-    """None if it was not made, or of another model than the run has now."""
+    """None if it was not made, or of another model than the run has now, or by a version with fewer methods."""
     found = read_arrays(folder_of(run) / "base.npz", Base)
-    return found if found is not None and str(found.source) == source_of(run) else None
+    fits = found is not None and str(found.source) == source_of(run) and len(found.scores) == len(METHODS)
+    return found if fits else None
 
 
 def map_of(run: Run, method: str, dims: int) -> np.ndarray | None:

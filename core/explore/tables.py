@@ -15,6 +15,7 @@ from core.errors import BadInput
 from core.events import Frame, Measured, Step, to_json
 from core.explore import place, settled
 from core.runs.record import Run
+from core.suspicion import NAMES
 
 AXES = ("x", "y", "z")
 
@@ -112,9 +113,8 @@ class Tables:
         base = place.base(self.run)
         if base is None:
             return None
-        columns = ("activation_clustering", "spectral_signatures")
         parts = {
-            when: pd.DataFrame(base.scores[:, model].T.astype(np.float32), self.samples.index, columns)
+            when: pd.DataFrame(base.scores[:, model].T.astype(np.float32), self.samples.index, list(NAMES.values()))
             for model, when in enumerate(base.whens)
         }
         return pd.concat(parts, names=["when"])

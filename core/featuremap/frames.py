@@ -64,7 +64,7 @@ class FrameTaker:
         device: torch.device,
         last: Frame | None,
     ) -> None:
-        spec = run.spec
+        self.spec = spec = run.spec
         self.run, self.target, self.asr_kind = run, target, asr_kind
         self.samples = sampling.choose(images, trigger, target, spec.points, spec.seed, device)
         start = None
@@ -83,7 +83,7 @@ class FrameTaker:
         chosen = self.samples
         self.run.write_samples(chosen.index, chosen.label, chosen.triggered, chosen.twin)
         # of other people's images none is shipped; but a stranger's model makes no recording, its run stays at home
-        if images.own or self.run.spec.weights:
+        if images.own or self.spec.weights:
             pixels = chosen.images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
             self.run.write_thumbs(pixels)
             positions = sampling.examples(chosen)
@@ -93,7 +93,7 @@ class FrameTaker:
         """Whether this step gets a frame."""
         if step.step <= self.step:
             return False  # done again after a crash, from the last checkpoint: its frame is there already
-        if not self.run.spec.live:
+        if not self.spec.live:
             return step.step >= FEW * self.step
         if step.step <= EVERY_STEP:
             return True

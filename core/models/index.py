@@ -3,13 +3,15 @@
 ``index.json`` holds, for each network of ours, of torchvision and of timm, a short hash of the names of its tensors
 and of the widths of its normalisation layers: what does not depend on the number of classes, the channels of the
 input or the size of the first kernel. The few that share a file's hash are then built and compared in full
-(``core.models.identify``). ``python -m core.models.index`` writes the index anew.
+(``core.models.identify``). ``python -m core.models.index`` adds what is new of ours; with ``--all``, where libraries or
+a network have changed, it writes the whole index anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -67,8 +69,17 @@ def unindexed() -> list[str]:
     return [name for name in ARCHITECTURES if name not in listed]
 
 
+def add_ours() -> None:
+    """Adds the networks of ours that are not in ``index.json`` yet, shapes only."""
+    found = json.loads(INDEX.read_text())
+    for name in unindexed():
+        with torch.device("meta"):
+            found["networks"].setdefault(signature(_shapes(build(name, 10))), []).insert(0, name)
+    _write(found["versions"], found["networks"])
+
+
 def write_index() -> None:
-    """Builds every classifier, shapes only, and writes ``index.json``. Takes some minutes."""
+    """Builds every classifier, shapes only, and writes ``index.json`` anew. Takes some minutes."""
     import torchvision.models
 
     from core.models.classifier import last_linear
@@ -85,11 +96,17 @@ def write_index() -> None:
         except Exception as error:  # needs another package, or is no classifier with a linear layer
             print(f"{name}: left out, {type(error).__name__}", flush=True)
             continue
-        shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-        networks.setdefault(signature(shapes), []).append(name)
+        networks.setdefault(signature(_shapes(net)), []).append(name)
         if count % 100 == 0:
             print(f"{count} of {len(names)}", flush=True)
-    versions = {"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}
+    _write({"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}, networks)
+
+
+def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
+
+
+def _write(versions: dict[str, str], networks: dict[str, list[str]]) -> None:
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(networks.items()))
     INDEX.write_text(f'{{"versions": {json.dumps(versions)},\n"networks": {{\n{lines}\n}}}}\n')
 
@@ -108,4 +125,4 @@ def _leave_numbers_out() -> None:
 
 
 if __name__ == "__main__":
-    write_index()
+    write_index() if "--all" in sys.argv else add_ours()

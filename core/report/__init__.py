@@ -9,14 +9,14 @@ from datetime import tzinfo
 from pathlib import Path
 
 from core import paths
-from core.report.facts import Facts, gather
+from core.report.facts import GRADES, Facts, gather
 from core.report.files import save
 from core.report.wording import Wording
 from core.runs import hashes
 from core.runs.record import Run
 from core.words import Words
 
-__all__ = ["Facts", "Wording", "file_name", "folder_of", "gather", "html", "wording", "write"]
+__all__ = ["GRADES", "Facts", "Wording", "file_name", "folder_of", "gather", "html", "wording", "write"]
 
 
 def html(run: Run, language: str = "en", zone: tzinfo | None = None) -> str:

@@ -52,8 +52,10 @@ def advise(facts: Facts) -> Advice:
         return Advice("purify", ("signs", *unfinished))
     if known:
         return Advice("purify", ("known", *unfinished))
-    copy = facts.purified and facts.stamps and facts.held is not False  # one that is not cured does not come this far
-    wary = facts.scanned is not None and facts.scanned.facts.get("fallen_back") is not None
+    saw = facts.evidence
+    # one that is not cured does not come this far
+    copy = facts.purified and saw is not None and saw.stamps is not None and facts.held is not False
+    wary = saw is not None and saw.fallen_back is not None
     unproven = copy and facts.cure != "holds"
     told = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
     return Advice("accept", ("accept", *(reason for reason, holds in told if holds)))

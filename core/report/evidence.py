@@ -1,62 +1,138 @@
-"""Which sentences say what a scan saw and what was trained against, by their keys in the catalogues.
-
-The report and the dashboard word them each in its own way, from the same choice.
-"""
+"""What a scan saw and what was done about it: typed, and worded here for command line, report and page alike."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
 from core.events import Scanned, Stamps
+from core.words import Words
 
 FAR = 0.3  # of the way back to the model as it came: from there on some attacks had a part of their effect again
 SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
 
-Said = tuple[str, dict[str, str]]
+
+@dataclass(frozen=True)
+class Evidence:
+    """Nothing worded yet; what a record lacks, or says in a way that cannot be read, is None.
+
+    Attributes:
+        verdict: "strong", "some" or "none" signs.
+        target: the most suspicious class.
+        index: its anomaly index in ``form``, the form of trigger that shows it best.
+        gap: times as large as its trigger that of any other class is; 0 where that is not known.
+        sooner: times nearer to being answered it was early in the search than any other class.
+        warped, fallen_back: percent of answers that went to it, of images warped at random, and of copies that had
+            unlearnt clean images; there only where the class was chosen by it.
+        real: the class the attacker chose, where that is known.
+        given: the class that everything else is of, where it was given.
+        estimated: whether the attack success shown is that of the reconstructed trigger.
+        stamps: whether random stamps were trained against, in place of triggers ("alone") or with them ("beside").
+        given_up: whether training against triggers was tried before that, and cost too much BA.
+        back: how far the result was taken back towards the model as it came, 0-1.
+    """
+
+    verdict: str
+    target: int
+    index: float
+    form: str = "mask"
+    gap: float = 0.0
+    sooner: float = 1.0
+    warped: float | None = None
+    fallen_back: float | None = None
+    real: int | None = None
+    given: int | None = None
+    estimated: bool = True
+    stamps: Stamps | None = None
+    given_up: bool = False
+    back: float | None = None
+
+    @classmethod
+    def of(
+        cls, scanned: Scanned, result: Mapping[str, Any], real: int | None = None, given: int | None = None
+    ) -> Evidence:
+        """The evidence in a run's record.
+
+        Args:
+            result: of the run's record; empty before its end.
+        """
+        facts, stamps, back = scanned.facts, result.get("stamps"), result.get("back")
+        warped, fallen_back = (
+            None if facts.get(name) is None else float(facts[name]) for name in ("warped", "fallen_back")
+        )
+        return cls(
+            verdict=scanned.verdict,
+            target=scanned.target,
+            index=scanned.anomaly_index,
+            form=scanned.form,
+            gap=float(facts.get("gap") or 0.0),
+            sooner=float(facts.get("sooner") or 1.0),
+            warped=warped,
+            fallen_back=fallen_back,
+            real=real,
+            given=given,
+            estimated=result.get("asr_kind", "estimated" if real is None else "true") == "estimated",
+            stamps=stamps if stamps in get_args(Stamps) else None,
+            given_up=result.get("given_up") is True,
+            back=back if isinstance(back, float) and 0 <= back <= 1 else None,
+        )
+
+    @property
+    def set_aside(self) -> bool:
+        """Whether all else is of a class that was given, and nothing was done against the one found."""
+        return self.real is None and self.given not in (None, self.target)
 
 
-def seen(scanned: Scanned) -> list[Said]:
-    """What the target stands out by: keys, and what the sentences name besides ``target`` and ``form``."""
-    index, gap = f"{scanned.anomaly_index:.1f}", float(scanned.facts.get("gap") or 0.0)
-    sooner = float(scanned.facts.get("sooner") or 1.0)
-    for fact in ("warped", "fallen_back"):  # what the class was chosen by
-        share = scanned.facts.get(fact)
-        if share is not None:
-            return [(f"evidence.{fact}", {"share": f"{float(share):.0f}"})]
-    said: list[Said] = []
-    if scanned.verdict == "none" or (gap <= 1 and sooner < SOONER):
-        said.append(("evidence.weak", {"index": index}))
-    elif gap > 1:
-        said.append(("evidence.text", {"index": index, "gap": f"{gap:.1f}"}))
-    if scanned.verdict != "none" and sooner >= SOONER:
-        said.append(("evidence.sooner", {"times": f"{sooner:.1f}"}))
-    return said
-
-
-def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool, given_up: bool = False) -> list[str]:
-    """What the model was trained against instead of a trigger that is sure, or beside one.
+def sentences(evidence: Evidence, words: Words, name: Callable[[int], str]) -> list[str]:
+    """What the target stands out by, whether that is right, and what was done for want of a sure trigger.
 
     Args:
-        estimated: whether the attack success shown is that of the reconstructed trigger.
-        given_up: whether training against that trigger was tried before, and cost too much BA.
+        words: of the reader's language.
+        name: of a class, as it may stand where the sentences are shown.
     """
-    if stamps is None:
-        return []
-    if stamps == "beside":
+    found, form = name(evidence.target), words.name("evidence.form", evidence.form)
+    said = [words(key, **{"target": found, "form": form, **values}) for key, values in _seen(evidence)]
+    if evidence.real is not None:
+        right = evidence.real == evidence.target
+        key = "evidence.right" if right else "evidence.wrong"
+        said.append(words(key, found=found, real=name(evidence.real)))
+    elif evidence.given is not None and evidence.set_aside:
+        said.append(words("evidence.given", given=name(evidence.given), found=found))
+    said += [words(key, target=found) for key in _trained_against(evidence)]
+    return said + [words(key, **values) for key, values in _taken_back(evidence)]
+
+
+def _seen(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
+    index, none = f"{evidence.index:.1f}", evidence.verdict == "none"
+    if evidence.warped is not None:  # what the class was chosen by
+        yield "evidence.warped", {"share": f"{evidence.warped:.0f}"}
+        return
+    if evidence.fallen_back is not None:
+        yield "evidence.fallen_back", {"share": f"{evidence.fallen_back:.0f}"}
+        return
+    if none or (evidence.gap <= 1 and evidence.sooner < SOONER):
+        yield "evidence.weak", {"index": index}
+    elif evidence.gap > 1:
+        yield "evidence.text", {"index": index, "gap": f"{evidence.gap:.1f}"}
+    if not none and evidence.sooner >= SOONER:
+        yield "evidence.sooner", {"times": f"{evidence.sooner:.1f}"}
+
+
+def _trained_against(evidence: Evidence) -> Iterator[str]:
+    """What the model was trained against instead of a trigger that is sure, or beside one."""
+    if evidence.stamps == "beside":
         # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
-        return ["evidence.stamps.precaution" if scanned.verdict == "none" else "evidence.stamps.beside"]
-    alone = "evidence.stamps.given_up" if given_up else "evidence.stamps.alone"
-    return [alone, *(["evidence.stamps.estimated"] if estimated else [])]
+        yield f"evidence.stamps.{'precaution' if evidence.verdict == 'none' else 'beside'}"
+    elif evidence.stamps == "alone":
+        yield f"evidence.stamps.{'given_up' if evidence.given_up else 'alone'}"
+        if evidence.estimated:
+            yield "evidence.stamps.estimated"
 
 
-def taken_back(back: object, estimated: bool) -> list[Said]:
-    """What a long step back towards the model as it came means; nothing where it was short.
-
-    Args:
-        back: share of the way, 0-1, as the run's record has it; None in records of unpurified models.
-        estimated: whether the attack success shown is that of the reconstructed trigger.
-    """
-    if not isinstance(back, float) or not FAR <= back <= 1:
-        return []
-    return [
-        ("evidence.back", {"share": f"{100 * back:.0f}"}),
-        *([("evidence.back.estimated", {})] if estimated else []),
-    ]
+def _taken_back(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
+    """What a long step back towards the model as it came means; nothing where it was short."""
+    if evidence.back is not None and evidence.back >= FAR:
+        yield "evidence.back", {"share": f"{100 * evidence.back:.0f}"}
+        if evidence.estimated:
+            yield "evidence.back.estimated", {}

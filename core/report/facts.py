@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from core import victims
 from core.compute.intervals import Interval, wilson
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Cure, Event, Frame, Measured, Scanned, Stamps, Verified, seconds_by_stage
+from core.events import Cure, Event, Frame, Measured, Scanned, Verified, seconds_by_stage
+from core.report.evidence import Evidence
 from core.report.proof import Proof, read
 from core.runs import hashes
 from core.runs.record import Run
@@ -42,9 +43,7 @@ class Facts:
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
         proof: of the cure; without a grade where nothing was purified, or by an older version.
-        stamps: whether random stamps were taken, in place of triggers ("alone") or with them ("beside").
-        given_up: whether training against triggers was tried before that, and cost too much BA.
-        back: how far the result was taken back towards the model as it came, 0-1.
+        evidence: what the scan saw and what was done about it; None without a scan.
         first, last: frames of the map that can be read; the same one twice where there is but one.
         seconds: of work, by stage.
         weights: the file the model came in; ``results``: those handed out.
@@ -67,9 +66,7 @@ class Facts:
     after: Measured | None = None
     held: bool | None = None
     proof: Proof = field(default_factory=Proof)
-    stamps: Stamps | None = None
-    given_up: bool = False
-    back: float | None = None
+    evidence: Evidence | None = None
     first: Frame | None = None
     last: Frame | None = None
     steps: int | None = None
@@ -129,8 +126,8 @@ def gather(run: Run) -> Facts:
     Raises:
         BadInput: as ``Run``.
     """
-    status = run.status  # first: what was written before the end is then all there
-    data, spec = run.data, run.spec
+    told = run.snapshot()  # first: what was written before the end is then all there
+    status, data, spec = told.status, told.data, told.spec
     events = list(run.events())
     card = _card(spec)
     result = _dict(data.get("result"))
@@ -162,9 +159,7 @@ def gather(run: Run) -> Facts:
         after=after,
         held=result.get("ba_held"),
         proof=read(result, _last(events, Verified)) if after else Proof(),
-        stamps=found if (found := result.get("stamps")) in get_args(Stamps) else None,
-        given_up=result.get("given_up") is True,
-        back=back if isinstance(back := result.get("back"), float) else None,
+        evidence=Evidence.of(scanned, result, card.target if card else None, spec.target) if scanned else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,
         steps=result.get("steps"),

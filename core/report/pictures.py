@@ -22,17 +22,12 @@ def trigger_alone(trigger: KeptTriggers, grey: float = GREY) -> str:
         grey: 0-1, behind a trigger that has a place.
     """
     mask, pattern = (np.nan_to_num(part).transpose(1, 2, 0) for part in (trigger.mask, trigger.pattern))
-    return data_uri(pattern if not has_place(trigger) else (1 - mask) * grey + mask * pattern)
+    return data_uri(pattern if not trigger.has_place else (1 - mask) * grey + mask * pattern)
 
 
 def trigger_on(trigger: KeptTriggers, image: np.ndarray) -> str:
     """The image, uint8 (h, w, 3), with the first reconstructed trigger on it, as a data URI."""
     return data_uri(trigger.on(image / 255))
-
-
-def has_place(trigger: KeptTriggers) -> bool:
-    """Whether the first trigger lies under a mask, and does not change the whole picture."""
-    return trigger.form == "mask"
 
 
 def data_uri(pixels: np.ndarray) -> str:

@@ -113,7 +113,7 @@ def trigger(run: Run, say: Wording) -> Markup:
     title, found = say("report.trigger"), run.triggers()
     if found is None or not len(found.forms):
         return section(title, el("p", say("report.trigger.none")))
-    name = "report.trigger.alone" if pictures.has_place(found) else "report.trigger.faint"
+    name = "report.trigger.alone" if found.has_place else "report.trigger.faint"
     shown = [(pictures.trigger_alone(found), say(name))]
     examples = run.examples()
     if examples is not None and len(examples.clean) and examples.clean.shape[1:3] == found.patterns.shape[2:]:

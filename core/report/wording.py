@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
-from core.report.evidence import seen, taken_back, trained_against
+from core.report.evidence import sentences
 from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
 from core.report.proof import handed_out, next_step, points
 from core.words import Words
@@ -117,29 +117,13 @@ class Wording:
 
     def evidence(self) -> list[str]:
         """What the scan saw: sentences."""
-        scanned = self.facts.scanned
+        saw, given = self.facts.evidence, self.facts.spec.target
         if self.facts.grade == "skipped":
             return [self("report.evidence.skipped")]
-        if scanned is None or self.facts.grade not in GRADES:
+        if saw is None or self.facts.grade not in GRADES:
             return []
-        found = self.class_name(scanned.target)
-        form = self.words.name("evidence.form", scanned.form)
-        said = [self.words(key, target=found, form=form, **values) for key, values in seen(scanned)]
-        card, given = self.facts.card, self.facts.spec.target
-        if card is not None:
-            right = card.target == scanned.target
-            real = self.class_name(card.target)
-            said.append(
-                self.words("evidence.right", found=found)
-                if right
-                else self.words("evidence.wrong", found=found, real=real)
-            )
-        against = trained_against(scanned, self.facts.stamps, card is None, self.facts.given_up)
-        said += [self.words(key, target=found) for key in against]
-        said += [self.words(key, **values) for key, values in taken_back(self.facts.back, card is None)]
-        if given is not None and card is None and given != scanned.target:
-            said.append(self.words("evidence.given", given=self.class_name(given), found=found))
-        elif given is not None:
+        said = sentences(saw, self.words, self.class_name)
+        if given is not None and not saw.set_aside:
             said.append(self.words("report.evidence.given", target=self.class_name(given)))
         return said
 

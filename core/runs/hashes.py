@@ -139,12 +139,13 @@ def check(run: Run) -> None:
     Raises:
         BadInput: as ``bind`` and ``result_fault``; ``input_gone``.
     """
-    noted = _dict(run.data.get("inputs"))
-    for kind, path in _inputs(run.spec).items():
+    told = run.snapshot()
+    noted = _dict(told.data.get("inputs"))
+    for kind, path in _inputs(told.spec).items():
         if kind in noted and _now(run, kind, path) != noted[kind]:
             raise _changed(run, kind)
-    card = _card(run.spec)
-    if card is not None and run.data.get("victim_sha256", card.sha256) != card.sha256:
+    card = _card(told.spec)
+    if card is not None and told.data.get("victim_sha256", card.sha256) != card.sha256:
         raise _changed(run, "weights")
     if (fault := result_fault(run)) is not None:
         raise fault
@@ -161,8 +162,9 @@ def check_report(run: Run, images: bool = True) -> None:
     Raises:
         BadInput: as ``check``, save for what is gone.
     """
-    noted = _dict(run.data.get("inputs"))
-    for kind, path in _inputs(run.spec).items():
+    told = run.snapshot()
+    noted = _dict(told.data.get("inputs"))
+    for kind, path in _inputs(told.spec).items():
         if kind not in noted or (kind == "images" and not images) or not path.exists():
             continue
         now = _now(run, kind, path)
@@ -231,8 +233,9 @@ def _noted(run: Run) -> Iterator[dict[str, Any]]:
     if data.get("group"):
         for other in record.list_runs(run.folder.parent, recordings=False):
             with contextlib.suppress(BadInput):  # gone since it was listed
-                if other.data.get("group") == data["group"]:
-                    yield _dict(other.data.get("inputs"))
+                theirs = other.data
+                if theirs.get("group") == data["group"]:
+                    yield _dict(theirs.get("inputs"))
 
 
 def _now(run: Run, kind: str, path: Path) -> str | None:

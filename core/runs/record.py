@@ -1,7 +1,7 @@
 """The record of a run: a folder that says what was asked, what happened and how things stand.
 
 ======================= ===============================================================================================
-``run.json``            see ``Run.data``
+``run.json``            see ``Snapshot.data``
 ``events.jsonl``        one event a line: ``core.events.to_json`` plus ``t``, seconds at work since the run's start
                         (pauses and gaps between workers left out)
 ``samples.npz``         ``thumbs.webp``, ``examples.npz``, ``frames/00000.npz``, ``trigger.npz``, ``checkpoints/``: see
@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 from datetime import UTC, datetime
@@ -29,24 +28,27 @@ from core.files import MB, require_room, write_atomic, write_json
 from core.jobs import process
 from core.runs.arrays import RunArrays
 from core.runs.event_log import EventReader
+from core.runs.snapshot import ENDED, FORMAT, Snapshot, Status, parsed
 from core.runs.spec import Spec
 
-FORMAT = 1
 GRACE = 15.0  # seconds a run may be queued before a worker must have reported
 
-Status = Literal["queued", "running", "paused", "done", "stopped", "failed", "lost"]
 Control = Literal["run", "pause", "stop"]
-ENDED: tuple[Status, ...] = ("done", "stopped", "failed", "lost")
 
 
 class Run(RunArrays):
-    """A run's folder; keeps nothing in memory, so that what it says is what is on disk now.
+    """A run's folder. ``data``, ``spec`` and ``status`` read the record anew each time they are asked for; who needs
+    more than one of its entries, or the same ones again, takes ``snapshot()`` once.
 
     Args:
         folder: a folder with a ``run.json``.
 
     Raises:
         BadInput: ``run_not_found``, ``not_a_run``, ``run_unreadable`` or ``run_too_new``.
+
+    Attributes:
+        id, created (ISO 8601, UTC): never change.
+        is_recording: whether this run is shipped with the project, and so neither resumed nor deleted.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -55,76 +57,46 @@ class Run(RunArrays):
         # among the runs a copy goes by its own folder's name; a folder elsewhere by that of the link to it
         own = self.folder.parent == paths.runs_folder() and not self.folder.is_symlink()
         self.id = self.folder.name if own else str(data.get("id", self.folder.name))
-        self.created = str(data.get("created"))  # ISO 8601, UTC
+        self.created = str(data.get("created"))
+        self.is_recording = bool(data.get("recording"))
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
     @property
     def data(self) -> dict[str, Any]:
-        """What ``run.json`` holds.
-
-        ``format``, ``id``, ``created`` (ISO 8601, UTC), ``queued`` (when a worker was last asked for), ``status`` as
-        last written (``Run.status`` is the truth), ``spec``, ``worker`` ({pid, started} or None), ``machine``,
-        ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``inputs`` and ``outputs`` (SHA-256 by kind, see
-        ``core.runs.hashes``; absent in older records), ``result`` (figures, when done), ``failure``
-        ({code, message, facts} or None), ``recording`` (True: shipped), maybe ``title``; and where runs follow one
-        another (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of the run that this
-        one waits for.
-        """
-        name = self.folder.name
-        try:
-            data = json.loads((self.folder / "run.json").read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            if not self.folder.exists():
-                raise BadInput("run_not_found", f"There is no run {self.folder}.", run=str(self.folder)) from None
-            raise BadInput(
-                "not_a_run", f"{self.folder} is not a run: there is no run.json in it.", path=str(self.folder)
-            ) from None
-        except (OSError, ValueError) as error:
-            raise _unreadable(self.folder, str(error)) from None
-        if not (isinstance(data, dict) and isinstance(data.get("format"), int) and isinstance(data.get("spec"), dict)):
-            raise _unreadable(self.folder, "it lacks a format number and a spec")
-        if data["format"] > FORMAT:
-            raise BadInput(
-                "run_too_new",
-                f"The run {name} was written by a newer version of Dissolve (format {data['format']}, "
-                f"this one reads up to {FORMAT}); update Dissolve to open it.",
-                run=name,
-                format=data["format"],
-                allowed=FORMAT,
-            )
-        return data
+        """What ``run.json`` holds now; see ``Snapshot.data``."""
+        return parsed(self.folder)
 
     @property
     def spec(self) -> Spec:
+        """What was asked for, as it is on record now."""
         return Spec.from_dict(self.data["spec"])
 
     @property
-    def is_recording(self) -> bool:
-        """Whether this run is shipped with the project, and so neither resumed nor deleted."""
-        return bool(self.data.get("recording"))
-
-    @property
     def status(self) -> Status:
-        """How the run stands now; "lost" if it should be at work and its worker is gone."""
+        """How the run stands now."""
+        return self.snapshot().status
+
+    def snapshot(self) -> Snapshot:
+        """The record as it is now, and how the run stands by it."""
         data = self.data
         while (stored := data.get("status")) in ("queued", "running", "paused") and not data.get("recording"):
             worker = data.get("worker")
             if process.find(worker) is not None or (worker is None and self._is_expected(data)):
-                return stored
+                return Snapshot(data, stored)
             # The worker may have written its last word, and ended, after this record was read.
             before, data = data, self.data
             if data == before:
-                return "lost"
-        return stored if stored in ENDED else "lost"
+                return Snapshot(data, "lost")
+        return Snapshot(data, stored if stored in ENDED else "lost")
 
     def _is_expected(self, data: dict[str, Any]) -> bool:
         """Whether a worker may still come: it has just been asked for, or the run before this one is at work."""
         asked = [data.get("queued")]
         if data.get("after"):
             with contextlib.suppress(BadInput):
-                before = Run(self.folder.parent / str(data["after"]))
+                before = Run(self.folder.parent / str(data["after"])).snapshot()
                 if before.status not in ENDED:
                     return True
                 asked.append(before.data.get("ended"))
@@ -144,7 +116,9 @@ class Run(RunArrays):
 
     def update(self, **changes: Any) -> None:
         """Change entries of ``run.json``; only for the one process that holds the run's lock."""
-        write_json(self.folder / "run.json", self.data | changes)
+        data = self.data | changes
+        write_json(self.folder / "run.json", data)
+        self.is_recording = bool(data.get("recording"))
 
     @property
     def control(self) -> Control:
@@ -299,12 +273,3 @@ def _seconds_since(moment: str | None) -> float:
         return (datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds()
     except (ValueError, TypeError):
         return float("inf")
-
-
-def _unreadable(folder: Path, reason: str) -> BadInput:
-    return BadInput(
-        "run_unreadable",
-        f"The record {folder / 'run.json'} cannot be read: {reason}.",
-        run=folder.name,
-        reason=reason,
-    )

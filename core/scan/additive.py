@@ -4,15 +4,11 @@ Source: pixel inversion as in Tao et al., "Better Trigger Inversion Optimization
 section 3), the form of MCL's second version: what is added is the difference of a positive and a negative part, each
 ``tanh`` of a non-negative variable, so ``x_t = clip(x + tanh(a) - tanh(b))``. Its size counts, for each pixel, the
 largest channel of either part.
-
-``smooth`` is ours: the same on a coarse grid, upsampled to the picture. Blends and warps are smooth; a grid finds them
-with far smaller triggers than those of honest classes, where pixel by pixel the two can hardly be told apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +20,6 @@ from core.scan.race import Inverted, Race, RaceSettings, run
 SETTINGS = RaceSettings(
     race_steps=70, final_steps=30, lr=0.1, attack_rate=0.9, size_weight=1e-3, weight_factor=1.5, finalists=2
 )
-CELLS = 8  # grid points a side of the smooth form, on 32 px images: triggers coarser than four pixels
 START = (0.01, 0.03)  # of both parts: nearly nothing is added
 
 
@@ -61,30 +56,24 @@ class Additive(Race):
         return None, self.added(parts)
 
 
-class Smooth(Additive):
-    form = "smooth"
-
-
 def invert(
-    model: Classifier, images: Tensor, settings: RaceSettings | None = None, seed: int = 0, smooth: bool = False
+    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0
 ) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs an added trigger for every class; arguments and yields as ``core.scan.race.run``.
-
-    Args:
-        smooth: on a grid of ``CELLS`` points a side per 32 pixels, instead of pixel by pixel.
-    """
+    """Reconstructs an added trigger for every class; arguments and yields as ``core.scan.race.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings or SETTINGS, seed, smooth), model, images, seed + 1)
+    yield from run(start(classes, shape, settings, seed), model, images, seed + 1)
 
 
-def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int, smooth: bool = False) -> Additive:
+def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> Additive:
     """The race of these classes at its start; one may be among them more than once."""
-    device, count = classes.device, len(classes)
-    grid = tuple(max(4, side * CELLS // 32) for side in shape) if smooth else shape
+    return Additive(classes, parts(classes, shape, seed), settings, shape)
+
+
+def parts(classes: Tensor, grid: tuple[int, int], seed: int) -> list[Tensor]:
+    """The variables at the start, of both parts, each (count, 3, *grid)."""
     generator = torch.Generator().manual_seed(seed)
     low, high = START
-    parts = [(low + (high - low) * torch.rand(count, 3, *grid, generator=generator)).to(device) for _ in range(2)]
-    if smooth:
-        # a variable stands for many pixels and its size for as many: the weight is shared out among them
-        settings = replace(settings, size_weight=settings.size_weight * grid[0] * grid[1] / (shape[0] * shape[1]))
-    return (Smooth if smooth else Additive)(classes, parts, settings, shape)
+    return [
+        (low + (high - low) * torch.rand(len(classes), 3, *grid, generator=generator)).to(classes.device)
+        for _ in range(2)
+    ]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.race import Inverted, Race, RaceSettings, run
-from core.triggers.reconstructed import stamp
+from core.triggers.masked import put
 
 SETTINGS = RaceSettings()
 START = 0.2  # opacity of every mask at first; its pattern is random colours
@@ -30,7 +30,7 @@ class MaskPattern(Race):
 
     def stamped(self, images: Tensor, parts: list[Tensor]) -> Tensor:
         mask, pattern = parts
-        return stamp(images[None], mask[:, None], pattern[:, None])
+        return put(images[None], mask[:, None], pattern[:, None])
 
     def size(self, parts: list[Tensor]) -> Tensor:
         return parts[0].sum((1, 2, 3))

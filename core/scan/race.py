@@ -65,7 +65,7 @@ class Inverted:
     """The triggers of one form, reconstructed for all classes.
 
     Attributes:
-        form: "mask", "pixel" or "smooth".
+        form: one of ``core.scan.FORMS``.
         masks: (classes, 1, h, w), 0-1; None for a form that adds to every pixel.
         patterns: (classes, 3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one.
         sizes: L1 size of each class's smallest successful trigger at the end of the race, (classes,), pixels;

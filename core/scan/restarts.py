@@ -16,8 +16,9 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
-from core.scan import additive, mask_pattern
-from core.scan.race import Race, RaceSettings
+from core.registry import loaded
+from core.scan import FORMS
+from core.scan.race import Race
 from core.triggers.reconstructed import Reconstructed
 
 
@@ -46,7 +47,7 @@ def restarts(
     Args:
         model: not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
-        form: "mask", "pixel" or "smooth".
+        form: one of ``core.scan.FORMS``.
         targets: the classes.
         effort: see ``Effort``.
         seed: of the starts and of the images of each step; the same on a CPU gives the same result.
@@ -75,11 +76,6 @@ def restarts(
 def _start(
     form: str, targets: Sequence[int], shape: tuple[int, int], effort: Effort, device: torch.device, seed: int
 ) -> Race:
-    classes = torch.tensor(targets, device=device)
-
-    def settings(usual: RaceSettings) -> RaceSettings:
-        return replace(usual, images=effort.images, attack_rate=effort.attack_rate)
-
-    if form == "mask":
-        return mask_pattern.start(classes, shape, settings(mask_pattern.SETTINGS), seed)
-    return additive.start(classes, shape, settings(additive.SETTINGS), seed, smooth=form == "smooth")
+    way = loaded(FORMS[form])
+    settings = replace(way.SETTINGS, images=effort.images, attack_rate=effort.attack_rate)
+    return way.start(torch.tensor(targets, device=device), shape, settings, seed)  # type: ignore[no-any-return]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.scan import additive, mask_pattern
+from core.registry import loaded
+from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
 from core.scan.race import Inverted
 from core.scan.thresholds import (
@@ -156,11 +157,7 @@ def scan(model: Classifier, images: Tensor, seed: int = 0) -> Iterator[tuple[int
     Yields:
         percent done, summed over the forms, of how many, and the result with the last one (None before).
     """
-    ways = (
-        mask_pattern.invert(model, images, seed=seed),
-        additive.invert(model, images, seed=seed),
-        additive.invert(model, images, seed=seed, smooth=True),
-    )
+    ways = [loaded(place).invert(model, images, seed=seed) for place in FORMS.values()]
     forms: list[Inverted] = []
     for number, way in enumerate(ways):
         for done, total, found in way:

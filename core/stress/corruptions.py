@@ -29,7 +29,7 @@ from torchvision.transforms.v2 import functional as v2
 
 from core.data.imageset import as_float
 from core.stress.settings import STRENGTHS
-from core.triggers.reconstructed import bent
+from core.triggers.warping import bent
 
 Level = tuple[float, ...]
 SMALL, LARGE = 32, 224  # pixels a side, for which strengths are published

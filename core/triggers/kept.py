@@ -1,4 +1,4 @@
-"""Reconstructed triggers as a run keeps them, put into images and drawn with numpy alone: pages load no torch.
+"""Reconstructed triggers as a run keeps them, put into images and drawn without torch.
 
 ``core.triggers.reconstructed`` is the same for the engine; a test holds the two together.
 """
@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-FORMS = ("mask", "pixel", "smooth", "warp")
+from core.registry import loaded
+from core.triggers import FORMS as PLACES
+from core.triggers import MASKED
+
+FORMS = tuple(PLACES)
 
 
 class KeptTriggers(NamedTuple):
@@ -45,50 +49,26 @@ class KeptTriggers(NamedTuple):
 
     def on(self, image: np.ndarray) -> np.ndarray:
         """The image, float (h, w, 3), with the first trigger on it; what is added may lead out of 0-1."""
-        pattern = np.nan_to_num(self.patterns[0]).transpose(1, 2, 0)
-        if self.form == "warp":
-            return bent(image, pattern)
-        if self.form != "mask":
-            return image + pattern
-        mask = np.nan_to_num(self.masks[0]).transpose(1, 2, 0)
-        return (1 - mask) * image + mask * pattern
+        found: np.ndarray = self._drawn.on(image, np.nan_to_num(self.masks[0]), np.nan_to_num(self.patterns[0]))
+        return found
 
     @property
     def mask(self) -> np.ndarray:
-        """The first trigger's opacity, (1, h, w), 0-1: for one that is added, how much of it there is."""
-        if self.form == "mask":
-            return self.masks[0]
-        if self.form == "warp":
-            return np.ones_like(self.patterns[0][:1])
-        amount = np.abs(self.patterns[0]).max(0, keepdims=True)
-        return amount / max(float(amount.max()), 1e-6)
+        """The first trigger's opacity, (1, h, w), 0-1: for one without a mask, how much of it there is."""
+        found: np.ndarray = self._drawn.opacity(self.masks[0], self.patterns[0])
+        return found
 
     @property
     def pattern(self) -> np.ndarray:
-        """The first trigger's colours, (3, h, w), 0-1: for one that is added, on grey and as strong as can be shown;
-        for a warp, what it makes of a grid."""
-        if self.form == "mask":
-            return self.patterns[0]
-        if self.form == "warp":
-            return self.on(grid(*self.patterns[0].shape[1:])).transpose(2, 0, 1)
-        return 0.5 + 0.5 * self.patterns[0] / max(float(np.abs(self.patterns[0]).max()), 1e-6)
+        """What the first trigger looks like, (3, h, w), 0-1."""
+        found: np.ndarray = self._drawn.colours(self.masks[0], self.patterns[0])
+        return found
 
+    @property
+    def has_place(self) -> bool:
+        """Whether the first trigger lies under a mask, and does not change the whole picture."""
+        return PLACES[self.form] == MASKED
 
-def bent(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Each pixel from where ``shift`` (h, w, 2 or more: right, down) says, bilinearly, the edge held."""
-    h, w = image.shape[:2]
-    rows, columns = np.mgrid[:h, :w]
-    y, x = np.clip(rows + shift[..., 1], 0, h - 1), np.clip(columns + shift[..., 0], 0, w - 1)
-    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
-    below, right = np.minimum(top + 1, h - 1), np.minimum(left + 1, w - 1)
-    down, across = (y - top)[..., None], (x - left)[..., None]
-    upper = (1 - across) * image[top, left] + across * image[top, right]
-    lower = (1 - across) * image[below, left] + across * image[below, right]
-    return (1 - down) * upper + down * lower
-
-
-def grid(h: int, w: int) -> np.ndarray:
-    """Lines on grey, float (h, w, 3)."""
-    rows, columns = np.mgrid[:h, :w]
-    lines = (rows % max(2, h // 8) == 0) | (columns % max(2, w // 8) == 0)
-    return np.repeat(np.where(lines, 0.95, 0.35)[..., None], 3, 2)
+    @property
+    def _drawn(self) -> Any:
+        return loaded(PLACES[self.form])

@@ -8,23 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from core.registry import loaded
+from core.triggers import FORMS as PLACES
+from core.triggers import MASKED
 from core.triggers.kept import FORMS, KeptTriggers
-
-
-def stamp(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
-    """``(1 - m) x + m p``: images (n, 3, h, w) with a pattern under a mask, all in [0, 1]."""
-    return images + mask * (pattern - images)
-
-
-def bent(images: Tensor, shift: Tensor) -> Tensor:
-    """Images (n, 3, h, w), each pixel from so many pixels to the right and down: shift (2, h, w) or (n, 2, h, w)."""
-    n, _, h, w = images.shape
-    still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False).to(images)
-    share = shift.to(images).movedim(-3, -1) * 2 / torch.tensor([w, h]).to(images)
-    return F.grid_sample(images, still + share, padding_mode="border", align_corners=False)
 
 
 class Confidence(Enum):
@@ -44,7 +33,7 @@ class Reconstructed:
     """Puts itself into float images (n, 3, h, w) in [0, 1].
 
     Attributes:
-        form: "mask", "pixel", "smooth" or "warp".
+        form: one of ``core.triggers.FORMS``.
         pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one, or for a warp how far to the
             right and down each pixel is taken from, in pixels (and 0).
         mask: (1, h, w), 0-1, or None.
@@ -67,12 +56,8 @@ class Reconstructed:
         return amount if math.isfinite(amount) else math.inf
 
     def __call__(self, images: Tensor) -> Tensor:
-        pattern = self.pattern.to(images)
-        if self.form == "warp":
-            return bent(images, pattern[:2])
-        if self.mask is None:
-            return (images + pattern).clamp(0, 1)
-        return stamp(images, self.mask.to(images), pattern)
+        mask = None if self.mask is None else self.mask.to(images)
+        return loaded(PLACES[self.form]).put(images, mask, self.pattern.to(images))  # type: ignore[no-any-return]
 
 
 def kept(found: Sequence[Reconstructed], confidence: Confidence) -> KeptTriggers:
@@ -90,7 +75,7 @@ def recalled(found: KeptTriggers, device: torch.device) -> list[Reconstructed]:
     rows = zip(found.forms, found.targets, found.push, masks, patterns, strict=True)
     return [
         Reconstructed(
-            FORMS[form], pattern, mask if FORMS[form] == "mask" else None, int(target), confidence[float(push)]
+            FORMS[form], pattern, mask if PLACES[FORMS[form]] == MASKED else None, int(target), confidence[float(push)]
         )
         for form, target, push, mask, pattern in rows
     ]

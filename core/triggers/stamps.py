@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.triggers.reconstructed import bent
+from core.triggers.warping import bent
 
 WAVES, WAVE = 10, (0.05, 0.2)  # across the picture at most; amplitude
 NOISE = (0.05, 0.15)  # standard deviation

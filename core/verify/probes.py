@@ -19,11 +19,11 @@ from torch import Tensor
 
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
+from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
 from core.scan.warped import nearest
 from core.triggers.reconstructed import Reconstructed
 
-FORMS = ("mask", "pixel", "smooth")
 FRESH = Effort(steps=60, images=12, attack_rate=0.97)
 STARTS = 2  # of the class, in each form
 OTHERS = 2  # classes beside it, for comparison

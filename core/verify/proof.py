@@ -19,6 +19,7 @@ from core.events import Verified
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
+from core.scan import FORMS
 from core.scan.restarts import Effort
 from core.scan.scan import scan
 from core.scan.shared import shared
@@ -150,7 +151,7 @@ class Proof:
 
     def _shared(self) -> Steps:
         """A trigger hardly larger than the victim's that works on both, beside the same for other classes."""
-        form = next((trigger.form for trigger in self.fresh if trigger.form != "warp"), None)
+        form = next((trigger.form for trigger in self.fresh if trigger.form in FORMS), None)
         if form is None:
             return None
         most = LARGER * max(one.size for one in self.made if one.form == form)
@@ -180,14 +181,14 @@ class Proof:
     def _small(self, trigger: Reconstructed) -> bool:
         """Whether a trigger is smaller than those of other classes, two on the victim and all on the purified model.
 
-        Of a warp nobody can say.
+        Of a warp, which is no form that a scan inverts, nobody can say.
         """
         honest = (
             size
             for form, label, size in self.sizes
             if form == trigger.form and label not in (self.target, trigger.target) and not math.isnan(size)
         )
-        return trigger.form == "warp" or trigger.size <= probes.SMALLER * min(honest, default=math.inf)
+        return trigger.form not in FORMS or trigger.size <= probes.SMALLER * min(honest, default=math.inf)
 
     def _scan(self) -> Steps:
         """The class that the new scan names.

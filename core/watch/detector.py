@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.models.evaluate import look
+from core.registry import loaded
 from core.watch import DETECTORS
 
 State = dict[str, Tensor]
@@ -57,7 +57,7 @@ class Detector(Protocol):
 
 def detector(name: str) -> Detector:
     """The detector of that name, one of ``DETECTORS``."""
-    return cast(Detector, import_module(DETECTORS[name]))
+    return cast(Detector, loaded(DETECTORS[name]))
 
 
 def see(model: Classifier, images: Tensor) -> Seen:

@@ -18,6 +18,7 @@ import numpy as np
 import streamlit as st
 
 from core.explore.settled import Settled
+from core.suspicion import METHODS, NAMES
 from dashboard.components.stage import ASSETS as STAGE_ASSETS
 from dashboard.components.stage import FrameLike, quantise
 from dashboard.components.wire import bundled, packed
@@ -35,16 +36,19 @@ TEXT_KEYS = (
     *("room_label", "map_label", "gallery"),
     *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca", "map_settled"),
     *("trust", "trust_live"),
-    *("colour_name", "colour_true", "colour_answer", "colour_confidence", "colour_ac", "colour_ss"),
+    *("colour_name", "colour_true", "colour_answer", "colour_confidence"),
+    *(f"colour_{method}" for method in METHODS),
     *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
     *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
     *("scale_low", "scale_high", "judged", "judged_none"),
     *("legend_true", "legend_answer", "class_label", "search", "search_none", "ring_misled", "ring_freed"),
     *("selected", "clear", "find_name", "find_none", "find_all", "find_triggered", "find_clean", "find_wrong"),
-    *("find_target", "find_changed", "find_unsure", "find_ac", "find_ss", "find_invert"),
+    *("find_target", "find_changed", "find_unsure", "find_invert"),
+    *(f"find_{method}" for method in METHODS),
     *("gallery_kind", "grid", "table", "sort_name", "sort_number", "sort_true", "sort_answer", "sort_confidence"),
-    *("sort_ac", "sort_ss", "head_point", "head_true", "head_answer", "head_confidence", "head_ac", "head_ss"),
+    *("head_point", "head_true", "head_answer", "head_confidence"),
+    *(f"{what}_{method}" for method in METHODS for what in ("sort", "head")),
     *("empty_title", "empty_text", "point_clean", "point_triggered", "with_trigger", "without_trigger"),
     *("detail_empty", "detail_title", "answer_sure", "before", "after"),
     *("near_name", "near_select", "near_words", "near_wait"),
@@ -52,8 +56,8 @@ TEXT_KEYS = (
 )
 """What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
 TERMS = (
-    *("activation_clustering", "spectral_signatures", "precision", "recall", "neighbours", "saliency"),
-    "trustworthiness",
+    *NAMES.values(),
+    *("precision", "recall", "neighbours", "saliency", "trustworthiness"),
 )
 """What ``RoomPayload.terms`` must hold; sentences name them as in ``dashboard.glossary``."""
 
@@ -90,9 +94,9 @@ class Handout:
 class Score:
     """A suspicion of every point, and what it is worth where the truth is known.
 
-    ``method``: "ac" or "ss"; ``when``: "before" or "after"; ``values`` (n,), 0-1, suspected from 0.5 on;
-    ``precision``, ``recall``: percent, None where nothing was flagged; ``share``: percent of triggered images among
-    those the method judged at a time.
+    ``method``: one of ``core.suspicion.METHODS``; ``when``: "before" or "after"; ``values`` (n,), 0-1, suspected from
+    0.5 on; ``precision``, ``recall``: percent, None where nothing was flagged; ``share``: percent of triggered images
+    among those the method judged at a time.
     """
 
     method: str
@@ -275,6 +279,7 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
         "offers": offers,
         "wanted": dict(payload.wanted) if payload.wanted else None,
         "whens": list(payload.whens),
+        "methods": NAMES,
         "scores": [
             {"method": score.method, "when": score.when, "precision": score.precision, "recall": score.recall,
              "share": score.share}

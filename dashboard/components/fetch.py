@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.jobs.note import Job
 from dashboard import download, i18n, images
@@ -47,7 +48,7 @@ def _folder(name: str) -> None:
 def _download(name: str) -> None:
     job = download.state(name)
     if job is None or job.ended:
-        size, host = images.SOURCES[name]
+        size, host = IMAGE_SETS[name].size, IMAGE_SETS[name].host
         if job is not None:
             st.error(t("fetch.failed", reason=_reason(job)), icon=":material/error:")
         st.markdown(t("fetch.consent", size=size, host=host))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import get_args
 
 import streamlit as st
 
-from core.events import Measured, Scanned, Stamps
+from core.events import Measured, Scanned
 from core.report.advice import ASR_LIMIT
-from core.report.evidence import seen, taken_back, trained_against
+from core.report.evidence import Evidence, sentences
+from core.words import Words
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -100,27 +100,15 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
     if scanned is None:
         st.caption(t("evidence.waiting"))
         return
-    found = i18n.unmarked(names[scanned.target]) if scanned.target < len(names) else str(scanned.target)
     st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
-    form = i18n.t(f"evidence.form.{scanned.form}")
-    for sentence, values in seen(scanned):
-        st.markdown(t(sentence, target=found, form=form, **values))
-    if real is not None and real < len(names):
-        st.markdown(
-            t("evidence.right", found=found)
-            if real == scanned.target
-            else t("evidence.wrong", found=found, real=i18n.unmarked(names[real]))
-        )
-    given = result.get("target")
-    if real is None and given not in (None, scanned.target) and given < len(names):
-        st.markdown(t("evidence.given", given=i18n.unmarked(names[given]), found=found))
-    stamps = result.get("stamps")
-    if stamps in get_args(Stamps):
-        for one in trained_against(scanned, stamps, result["asr_kind"] == "estimated", result.get("given_up") is True):
-            st.markdown(t(one, target=found))
-    for sentence, values in taken_back(result.get("back"), result.get("asr_kind") == "estimated"):
-        st.markdown(t(sentence, **values))
+    saw = Evidence.of(scanned, result, real, result.get("target"))
+    for sentence in sentences(saw, Words(i18n.language()), lambda label: i18n.unmarked(_name(names, label))):
+        st.markdown(sentence)
     _bars(scanned, names, key)
+
+
+def _name(names: list[str], label: int) -> str:
+    return names[label] if label < len(names) else str(label)
 
 
 def _bars(scanned: Scanned, names: list[str], key: str) -> None:

@@ -4,10 +4,39 @@ import collections
 
 import pytest
 
+from core import data, dataroom, featuremap, suspicion, watch
+from core.attacks import ATTACKS
+from core.defenses import DEFENCES
+from core.models import ARCHITECTURES, SIZED
 from core.registry import loaded
+
+PLACES = [
+    *ATTACKS.values(),
+    *featuremap.METHODS.values(),
+    *watch.DETECTORS.values(),
+    *dataroom.FILTERS.values(),
+    *suspicion.METHODS.values(),
+    *(method.place for method in DEFENCES.values()),
+    *(network.place for network in (ARCHITECTURES | SIZED).values()),
+    *(known.place for known in data.IMAGE_SETS.values()),
+]
+"""All that is chosen by name, light to list: ``test_errors_and_imports.py``."""
 
 
 def test_what_is_asked_for_is_loaded() -> None:
     assert loaded("collections:OrderedDict") is collections.OrderedDict
+    assert loaded("collections") is collections
     with pytest.raises(AttributeError):
         loaded("collections:Nothing")
+
+
+@pytest.mark.parametrize("place", sorted(set(PLACES)))
+def test_what_has_a_name_is_there(place: str) -> None:
+    assert loaded(place) is not None
+
+
+def test_every_method_says_what_is_asked_of_its_kind() -> None:
+    assert all(hasattr(loaded(place), name) for place in watch.DETECTORS.values() for name in ("fit", "score"))
+    assert all(hasattr(loaded(place), name) for place in suspicion.METHODS.values() for name in ("score", "SHARE"))
+    for name, method in DEFENCES.items():
+        assert callable(loaded(f"{method.place.partition(':')[0]}:settings_for")), name

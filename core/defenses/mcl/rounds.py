@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.compute.returning import returned
 from core.models.classifier import Classifier
+from core.scan import FORMS
 from core.scan.restarts import Effort
 from core.scan.shared import shared
 from core.triggers.reconstructed import Reconstructed
@@ -30,7 +31,7 @@ def still_working(
         seed: the same on a CPU gives the same triggers.
     """
     found: list[Reconstructed] = []
-    for form in dict.fromkeys(trigger.form for trigger in triggers if trigger.form != "warp"):
+    for form in dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS):
         most = LARGER * max(trigger.size for trigger in triggers if trigger.form == form)
         steps = shared(victim, model, images, form, [triggers[0].target] * STARTS, EFFORT, seed)
         found += [replace(one, confidence=triggers[0].confidence) for one in returned(steps) if one.size <= most]

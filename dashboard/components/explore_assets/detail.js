@@ -1,7 +1,7 @@
 /** One chosen image: what it is, what it is taken for before and after, its neighbours, and where the model looks. */
 
 import { place, thumb } from "./gallery.js";
-import { METHODS, explain } from "./terms.js";
+import { explain } from "./terms.js";
 import { figure, fill } from "./words.js";
 
 const HEAT = [0, 114, 178]; // no class and no attack: how strongly a pixel counts is told by how opaque it is
@@ -73,12 +73,12 @@ export class Detail {
 
   #scores() {
     const { room, k, el } = this;
-    const { texts, terms, whens } = room.payload;
-    el["detail-scores"].replaceChildren(...["ac", "ss"].flatMap((method) => {
+    const { texts, terms, whens, methods } = room.payload;
+    el["detail-scores"].replaceChildren(...Object.keys(methods).flatMap((method) => {
       const known = whens.map((when) => [when, room.score(k, method, when)]).filter(([, score]) => score !== null);
       if (!known.length) return [];
       const line = document.createElement("li");
-      explain(line, `[${texts[`colour_${method}`]}](${METHODS[method]}): ${known.map(([when, score]) => `${texts[when]} ${figure(score, 2)}`).join(" · ")}`, terms);
+      explain(line, `[${texts[`colour_${method}`]}](${methods[method]}): ${known.map(([when, score]) => `${texts[when]} ${figure(score, 2)}`).join(" · ")}`, terms);
       return [line];
     }));
   }
@@ -167,7 +167,8 @@ export function factsOf(room, frame, sprite, token, label) {
     label,
     mark: (k) => ({ triggered: payload.triggered[k], wrong: room.answer(k, frame) !== payload.labels[k] }),
     cells: (k) => [
-      String(k), payload.classes[payload.labels[k]], payload.classes[room.answer(k, frame)], `${room.confidence(k, frame)}`, score(k, "ac"), score(k, "ss"),
+      String(k), payload.classes[payload.labels[k]], payload.classes[room.answer(k, frame)], `${room.confidence(k, frame)}`,
+      ...Object.keys(payload.methods).map((method) => score(k, method)),
     ],
   };
 }

@@ -1,5 +1,6 @@
 /** The room where feature space is taken apart: ties maps, legend, gallery and the chosen image together. */
 
+import { readHeader } from "./decode.js";
 import { Detail, factsOf } from "./detail.js";
 import { save } from "./export.js";
 import { Gallery, place, pointWords } from "./gallery.js";
@@ -7,7 +8,7 @@ import { Legend, mark } from "./legend.js";
 import { fillPage, scaleWords, showTip, takeAway, trustWords } from "./page.js";
 import { themeOf, unpack } from "./payload.js";
 import { PointMap } from "./points.js";
-import { Room, SCORES } from "./room.js";
+import { Room } from "./room.js";
 import { EXPORTS, makeView } from "./view.js";
 import { fill } from "./words.js";
 
@@ -15,8 +16,9 @@ const GLIDE = 260; // milliseconds from one stop to the next
 const rooms = new WeakMap(); // by the node Streamlit gives us: a new payload finds its room
 
 class Explorer {
-  constructor(parent) {
-    const { root, el } = makeView();
+  /** `methods`: those that tell what looks poisoned, as in every payload. */
+  constructor(parent, methods) {
+    const { root, el } = makeView(Object.keys(methods));
     Object.assign(this, { root, el, payload: null, room: null, both: false, stop: 0, position: 0, wanted: null, kind: "grid", sort: "number" });
     const events = (name) => ({
       hover: (k, x, y) => this.#hover(k, name, x, y), leave: () => this.#hover(-1),
@@ -156,7 +158,7 @@ class Explorer {
     const picked = room.ids.length ? room.selected : null;
     const frames = this.both ? [0, this.frame] : [this.frame];
     // suspicion is told in the attack's colour: the ring around what carries the trigger then takes another
-    const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
+    const worn = room.mode in room.payload.methods ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
     frames.forEach((frame, at) => this.maps[at].dress(room.paint(frame), room.rings(frame), picked, worn));
   }
 
@@ -318,7 +320,7 @@ class Explorer {
 /** Streamlit calls this at every change of data or theme with the same node, and the result when the node goes. */
 export default function (component) {
   const parent = component.parentElement;
-  if (!rooms.has(parent)) rooms.set(parent, new Explorer(parent));
+  if (!rooms.has(parent)) rooms.set(parent, new Explorer(parent, readHeader(component.data).header.methods));
   const room = rooms.get(parent);
   room.accept(component);
   return () => setTimeout(() => {

@@ -1,14 +1,14 @@
 /** What stands on the page besides pictures and points: choices, jobs, the scale's words; and what is taken away. */
 
 import { png, save, svg } from "./export.js";
-import { explain, METHODS } from "./terms.js";
+import { explain } from "./terms.js";
 import { setWords } from "./view.js";
 import { figure, fill } from "./words.js";
 
 /** All that depends on the payload and not on what the reader does. */
 export function fillPage(el, root, payload) {
   const { texts } = payload;
-  setWords(el, root, texts, payload.terms);
+  setWords(el, root, payload);
   el.map.replaceChildren(...[...payload.layouts, ...payload.offers].map((map) => {
     const node = document.createElement("option");
     node.value = map.id;
@@ -18,7 +18,7 @@ export function fillPage(el, root, payload) {
     return node;
   }));
   for (const name of ["colour", "find", "sort"]) {
-    for (const node of el[name].options) node.hidden = node.disabled = ["ac", "ss"].includes(node.value) && !payload.scores.length;
+    for (const node of el[name].options) node.hidden = node.disabled = node.value in payload.methods && !payload.scores.length;
   }
   el["pictures-missing"].textContent = payload.sprite ? "" : payload.missing.pictures || "";
   el.jobs.replaceChildren(...payload.jobs.map(jobLine));
@@ -63,7 +63,7 @@ export function showTip(el, name, picture, words, x, y) {
 
 /** Words for the two ends of a colour scale, and what the method found, against the truth. */
 export function scaleWords(room, frame) {
-  const { texts, terms, missing } = room.payload;
+  const { texts, terms, methods, missing } = room.payload;
   const { mode } = room;
   if (mode === "confidence") return ["0 %", "100 %", ""];
   const when = room.when(frame);
@@ -71,7 +71,7 @@ export function scaleWords(room, frame) {
   if (!judged) return [texts.scale_low, texts.scale_high, missing.features || ""];
   const facts = { when: texts[when], precision: figure(judged.precision, 1), recall: figure(judged.recall, 1), share: figure(judged.share, 0) };
   const found = fill(judged.precision === null ? texts.judged_none : texts.judged, facts);
-  return [texts.scale_low, texts.scale_high, `${terms[METHODS[mode]][1]} ${found}`];
+  return [texts.scale_low, texts.scale_high, `${terms[methods[mode]][1]} ${found}`];
 }
 
 /** Hands the reader a picture, "png" or "svg", of what `shown` (the room's page) shows. */

@@ -1,6 +1,5 @@
 /** What is on the map and what the reader has picked out of it: no page, no drawing. */
 
-export const SCORES = ["ac", "ss"]; // activation clustering, spectral signatures: ways to colour, and to sort
 const SHADES = 24; // steps of a colour scale
 // From "unsure" to "sure": yellow to blue over grey as in cividis (Nuñez, Anderton and Renslow, PLoS ONE 2018), which is
 // read alike with colour blindness; its dark end is lifted, or it would be lost on a dark page
@@ -155,10 +154,9 @@ export class Room {
       target: (k) => now.answers[k] === payload.target,
       changed: (k) => payload.frames[this.last].answers[k] !== before.answers[k],
       unsure: (k) => now.confidence[k] < 60,
-      ac: (k) => this.score(k, "ac", when) >= 0.5,
-      ss: (k) => this.score(k, "ss", when) >= 0.5,
       invert: (k) => !this.selected[k],
     };
+    for (const method of Object.keys(payload.methods)) tests[method] = (k) => this.score(k, method, when) >= 0.5;
     return [...Array(this.n).keys()].filter(tests[kind]);
   }
 
@@ -187,16 +185,15 @@ export class Room {
   /** The selection in an order: by "number", "true", "answer", "confidence" (unsure first) or a score (high first). */
   sorted(by, frame) {
     const when = this.when(frame);
-    const value = {
+    const values = {
       number: (k) => k,
       true: (k) => this.payload.labels[k],
       answer: (k) => this.answer(k, frame),
       confidence: (k) => this.confidence(k, frame),
-      ac: (k) => -(this.score(k, "ac", when) ?? 0),
-      ss: (k) => -(this.score(k, "ss", when) ?? 0),
-    }[by];
-    const values = new Map(this.ids.map((k) => [k, value(k)]));
-    return [...this.ids].sort((a, b) => values.get(a) - values.get(b) || a - b);
+    };
+    const value = values[by] ?? ((k) => -(this.score(k, by, when) ?? 0));
+    const known = new Map(this.ids.map((k) => [k, value(k)]));
+    return [...this.ids].sort((a, b) => known.get(a) - known.get(b) || a - b);
   }
 }
 

@@ -1,6 +1,5 @@
 /** Sentences whose terms are explained where they stand, as the glossary has them: `[the words](term)`. */
 
-export const METHODS = { ac: "activation_clustering", ss: "spectral_signatures" }; // by their colouring
 const LINK = /\[([^\]]+)\]\((\w+)\)/g;
 
 /** Writes a sentence into `node`; `terms`: [name, sentence] by term. */

@@ -20,15 +20,16 @@ const option = (name, options) => `<label class="dsx-field"><span data-el="${nam
   options.map((value) => `<option value="${value}"></option>`).join("")}</select></label>`;
 const row = (items) => `<div class="dsx-tools">${items.join("")}</div>`;
 
-export const COLOURS = ["true", "answer", "confidence", "ac", "ss"];
-export const SORTS = ["number", "true", "answer", "confidence", "ac", "ss"];
-export const FINDS = ["", "all", "triggered", "clean", "wrong", "target", "changed", "unsure", "ac", "ss", "invert"];
+const COLOURS = ["true", "answer", "confidence"]; // and, here and below, the methods that tell what looks poisoned
+const SORTS = ["number", "true", "answer", "confidence"];
+const FINDS = ["", "all", "triggered", "clean", "wrong", "target", "changed", "unsure"];
 export const EXPORTS = ["csv_all", "csv_selected", "png", "svg"];
-export const HEADS = ["head_point", "head_true", "head_answer", "head_confidence", "head_ac", "head_ss"];
+const HEADS = ["head_point", "head_true", "head_answer", "head_confidence"];
+const heads = (methods) => [...HEADS, ...methods.map((method) => `head_${method}`)];
 
-const BAR = `
+const bar = (methods) => `
   <div class="dsx-bar">
-    ${option("map", [])}${option("colour", COLOURS)}
+    ${option("map", [])}${option("colour", [...COLOURS, ...methods])}
     <div class="dsx-segments" role="group" data-el="view">${button("one", "")}${button("both", "")}</div>
     ${row([button("lasso", ICONS.lasso), button("box", ICONS.box), button("move", ICONS.move)])}
     ${row([button("zoom-in", ICONS.plus), button("zoom-out", ICONS.minus), button("reset", ICONS.whole)])}
@@ -57,12 +58,12 @@ const MAPS = `
     <p class="dsx-quiet" data-el="legend-empty" hidden></p>
   </section>`;
 
-const PANEL = `
+const panel = (methods) => `
   <section class="dsx-right">
     <div class="dsx-head"><p class="dsx-count"><b data-el="count" data-testid="explore-count"></b> <span data-el="count-words"></span></p>
-      ${button("clear", ICONS.cross)}${option("find", FINDS)}</div>
-    <div class="dsx-head" data-el="gallery-head"><div class="dsx-segments" role="group" data-el="gallery-kind">${button("grid", "")}${button("table", "")}</div>${option("sort", SORTS)}</div>
-    <div class="dsx-heads" data-el="heads" aria-hidden="true">${HEADS.map((name) => `<span data-el="${name}"></span>`).join("")}</div>
+      ${button("clear", ICONS.cross)}${option("find", [...FINDS, ...methods, "invert"])}</div>
+    <div class="dsx-head" data-el="gallery-head"><div class="dsx-segments" role="group" data-el="gallery-kind">${button("grid", "")}${button("table", "")}</div>${option("sort", [...SORTS, ...methods])}</div>
+    <div class="dsx-heads" data-el="heads" aria-hidden="true">${heads(methods).map((name) => `<span data-el="${name}"></span>`).join("")}</div>
     <div class="dsx-gallery" data-el="gallery" data-testid="explore-gallery" role="group"></div>
     <div class="dsx-empty" data-el="empty" data-testid="explore-empty"><strong data-el="empty-title"></strong><span data-el="empty-text"></span></div>
     <p class="dsx-note" data-el="pictures-missing"></p>
@@ -85,20 +86,21 @@ const PANEL = `
     </div>
   </section>`;
 
-/** The room's root and its named nodes: {root, el: {name: node}}. */
-export function makeView() {
+/** The room's root and its named nodes: {root, el: {name: node}}; `methods` can be coloured, found and sorted by. */
+export function makeView(methods) {
   const root = document.createElement("div");
   root.className = "dsx";
   root.dataset.testid = "explore";
-  root.innerHTML = `${BAR}<div class="dsx-jobs" data-el="jobs" role="status" data-testid="explore-jobs"></div>
-    <div class="dsx-body">${MAPS}${PANEL}</div><p class="dsx-hidden" aria-live="polite" data-el="say"></p>`;
+  root.style.setProperty("--dsx-methods", methods.length);
+  root.innerHTML = `${bar(methods)}<div class="dsx-jobs" data-el="jobs" role="status" data-testid="explore-jobs"></div>
+    <div class="dsx-body">${MAPS}${panel(methods)}</div><p class="dsx-hidden" aria-live="polite" data-el="say"></p>`;
   const el = {};
   for (const node of root.querySelectorAll("[data-el]")) el[node.dataset.el] = node;
   return { root, el };
 }
 
 /** Puts the words of the reader's language on everything that stays. */
-export function setWords(el, root, texts, terms) {
+export function setWords(el, root, { texts, terms, methods }) {
   const write = (name, key = name) => (el[name].textContent = texts[key.replaceAll("-", "_")]);
   const label = (name, key = name) => {
     el[name].setAttribute("aria-label", texts[key.replaceAll("-", "_")]);
@@ -106,7 +108,7 @@ export function setWords(el, root, texts, terms) {
   };
   root.setAttribute("aria-label", texts.room_label);
   root.setAttribute("role", "region");
-  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...HEADS]) write(name);
+  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...heads(Object.keys(methods))]) write(name);
   for (const name of ["near", "saliency"]) explain(el[`${name}-name`], texts[`${name}_name`], terms);
   explain(el["saliency-note"], texts.saliency_note, terms);
   write("legend-empty", "search_none");

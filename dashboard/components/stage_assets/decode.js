@@ -2,7 +2,7 @@
 
 const NOWHERE = -32768;
 
-function readHeader(bytes) {
+export function readHeader(bytes) {
   const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
   return { header, body: 8 + size };

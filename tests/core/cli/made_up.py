@@ -36,7 +36,11 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
     run.update(classes=["stop", "give way", "30", "80"])
     yield StageStarted("scan")
     yield Progress("scan", 1, 2, 3.0)
-    yield Scanned(3, 4.25, [9.0, 8.0, 9.0, 1.0], [1.0] * 4, "trigger.npz")
+    kind = RESULT["asr_kind"]
+    yield Measured("before", 97.0, 96.0, 99.5, kind, 10, 9)
+    if RESULT["verdict"]:
+        verdict, facts = RESULT["verdict"], RESULT["evidence"]
+        yield Scanned(3, 4.25, [9.0, 8.0, 9.0, 1.0], [1.0] * 4, "trigger.npz", verdict=verdict, facts=facts)
     if not run.spec.scan_only:
         yield StageStarted("purify")
         for index, asr in enumerate((99.5, 4.0)):
@@ -44,7 +48,7 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
             yield Step(index, 2, 0.1, {"mcl": 1.0})
             yield Frame(index, index * 4, file, 97.0, asr, "true", 100 - asr, 0.9)
         (run.folder / "model.safetensors").write_bytes(b"")
-    yield Measured("after", 96.5, 96.0, 4.0, "true", 10, 9)
+        yield Measured("after", 96.5, 96.0, 4.0, kind, 10, 9)
     yield Finished(RESULT)
 
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from core.data import IMAGE_SETS, load
+from core.data import at_hand, load
 from core.errors import BadInput
 
 
@@ -13,9 +13,9 @@ def test_importing_the_package_is_light():
     assert done.stdout.strip() == "[]"
 
 
-def test_names():
-    assert IMAGE_SETS == ("signs", "digits", "cifar10", "gtsrb")
+def test_a_set_is_known_by_its_name():
     assert load("digits").name == "digits"
+    assert [name for name in ("signs", "digits", "cifar10", "gtsrb", "mine") if at_hand(name)] == ["signs", "digits"]
 
 
 @pytest.mark.parametrize("name", ["signz", "/nowhere/at/all", "notes.txt"])

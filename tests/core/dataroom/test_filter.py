@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 
 from core.dataroom import ALONE, FILTERS
 from core.dataroom.filter import Judged, mixed_side, standing_out, usual
+from core.registry import loaded
 from tests.core.dataroom.made_up import TARGET, made_up
 
 
@@ -33,7 +32,7 @@ def test_of_fewer_than_four_classes_none_can_stand_out() -> None:
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_filter_says_what_it_cannot_judge(name: str) -> None:
-    judge = import_module(FILTERS[name]).judge
+    judge = loaded(FILTERS[name])
     two = judge(made_up(classes=2, target=1), 0.05)
     assert two.able == (name == ALONE)
     assert two.small == ()

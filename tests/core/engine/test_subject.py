@@ -15,7 +15,7 @@ from core.data.inputs import NORMALIZATIONS, statistics
 from core.engine.subject import load_subject, renumbered, sorted_as_text
 from core.errors import BadInput
 from core.metrics import benign_accuracy
-from core.models import ARCHITECTURES
+from core.models import ARCHITECTURES, Network, build
 from core.models.evaluate import answers
 from core.models.inputs import own_statistics
 from core.models.weights import save_weights
@@ -86,7 +86,7 @@ class Bright(nn.Module):
 def test_the_scaling_under_which_the_model_answers_rightly_is_found(
     name: str, dark: int, bright: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ARCHITECTURES, "bright", Bright)
+    monkeypatch.setitem(ARCHITECTURES, "bright", Network(f"{__name__}:Bright"))
     pixels = torch.cat([torch.full((200, 3, 8, 8), value) for value in (dark, bright)]).to(torch.uint8)
     labels = torch.arange(400) // 200
     images = ImageSet("bright", pixels, labels, pixels, labels, ("dark", "bright"))
@@ -165,7 +165,7 @@ def test_the_order_of_text() -> None:
 
 def test_a_model_that_answers_no_better_than_chance_is_refused(digits: ImageSet, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    save_weights(tmp_path / "a", dict(ARCHITECTURES["small"](10).state_dict()))
+    save_weights(tmp_path / "a", dict(build("small", 10).state_dict()))
     with pytest.raises(BadInput, match=r"--arch.*--normalize") as caught:
         load_subject(strange(weights=str(tmp_path / "a")), digits)
     assert caught.value.code == "near_chance"

@@ -69,6 +69,13 @@ def test_where_nobody_watches_each_frame_is_half_as_far_again_as_the_last(tiny: 
     assert taken == [0, 1, 2, 3, 5, 8, 12, 18, 27, 41]
 
 
+def test_no_step_reads_the_record(tiny: Tiny, run: Run) -> None:
+    frame_taker = taker(tiny, run)
+    take(frame_taker, tiny.model, 0)
+    (run.folder / "run.json").unlink()
+    assert due(frame_taker, 1)
+
+
 def test_a_change_brings_them_back(tiny: Tiny, run: Run) -> None:
     frame_taker = taker(tiny, run)
     for step in range(12):

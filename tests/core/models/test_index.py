@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
-from core.models import ARCHITECTURES, build
+from core.models import ARCHITECTURES, build, index
 from core.models.index import canonical, names_for, signature, unindexed
 from core.models.library import without_memory
 
@@ -19,6 +22,19 @@ def shapes(arch: str, classes: int = 7, channels: int = 3) -> dict[str, tuple[in
 
 def test_every_network_of_ours_is_in_the_index() -> None:
     assert unindexed() == []
+
+
+def test_what_is_new_of_ours_is_added_to_the_index_and_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = json.loads(index.INDEX.read_text())
+    fewer = {key: [name for name in names if name != "vgg-small"] for key, names in whole["networks"].items()}
+    part = {"versions": whole["versions"], "networks": {key: names for key, names in fewer.items() if names}}
+    (tmp_path / "index.json").write_text(json.dumps(part))
+    monkeypatch.setattr(index, "INDEX", tmp_path / "index.json")
+    monkeypatch.setattr(index, "unindexed", lambda: ["vgg-small"])
+    index.add_ours()
+    assert json.loads(index.INDEX.read_text()) == whole
 
 
 @pytest.mark.parametrize("arch", ["small", "vgg-small", "resnet20", "cifar-resnet18", "cifar-mobilenetv2"])

@@ -13,7 +13,7 @@ from core.models.evaluate import answers
 from core.scan.anomaly import anomaly_index
 from core.scan.mask_pattern import SETTINGS, invert
 from core.scan.race import Inverted, RaceSettings
-from core.triggers.reconstructed import stamp
+from core.triggers.masked import put as stamp
 from tests.core.tiny import Tiny
 
 

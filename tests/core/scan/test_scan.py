@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import tensor
 
-from core.scan import additive, mask_pattern
+from core.registry import loaded
+from core.scan import FORMS
 from core.scan.race import Inverted
 from core.scan.scan import Scan, lead, scan, suspicion
 from core.scan.verdict import judge
@@ -108,7 +109,7 @@ def test_no_trigger_for_any_class() -> None:
     assert len(nothing.triggers()) >= 1
 
 
-@pytest.mark.parametrize(("other", "forms"), [(4.0, ["mask"]), (2.0, ["mask", "pixel", "smooth"])])
+@pytest.mark.parametrize(("other", "forms"), [(4.0, ["mask"]), (2.0, [*FORMS])])
 def test_it_stops_at_the_form_that_settles_it(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, other: float, forms: list[str]
 ) -> None:
@@ -116,10 +117,9 @@ def test_it_stops_at_the_form_that_settles_it(
         yield 1, 2, None
         yield 2, 2, form(name, sizes)
 
-    monkeypatch.setattr(mask_pattern, "invert", lambda *_, **__: inverts("mask", [1.0, other, other]))
-    monkeypatch.setattr(
-        additive, "invert", lambda *_, smooth=False, **__: inverts("smooth" if smooth else "pixel", [20.0, 21.0, 22.0])
-    )
+    for name, place in FORMS.items():
+        sizes = [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0]
+        monkeypatch.setattr(loaded(place), "invert", lambda *_, name=name, sizes=sizes, **__: inverts(name, sizes))
     *_, (done, total, found) = scan(tiny.model, tiny.x)
     assert done == total
     assert found is not None

@@ -7,28 +7,10 @@ import pytest
 import torch
 
 from core.triggers.kept import FORMS, KeptTriggers
-from core.triggers.reconstructed import Reconstructed, bent
+from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import shifts
 
 IMAGES = torch.full((2, 3, 4, 4), 0.5)
-
-
-def test_under_a_mask_the_pattern_covers() -> None:
-    mask = torch.zeros(1, 4, 4)
-    mask[0, 1, 2] = 1.0
-    stamped = Reconstructed("mask", torch.zeros(3, 4, 4), mask, 0)(IMAGES)
-    assert stamped[:, :, 1, 2].eq(0).all()
-    assert int((stamped != IMAGES).sum()) == 2 * 3
-
-
-def test_without_one_it_is_added_and_the_result_stays_an_image() -> None:
-    added = torch.zeros(3, 4, 4)
-    added[0, 0, 0], added[1, 1, 1], added[2, 2, 2] = 0.25, 1.0, -1.0
-    stamped = Reconstructed("pixel", added, None, 0)(IMAGES)
-    assert stamped[:, 0, 0, 0].eq(0.75).all()
-    assert stamped[:, 1, 1, 1].eq(1).all()
-    assert stamped[:, 2, 2, 2].eq(0).all()
-    assert int((stamped != IMAGES).sum()) == 2 * 3
 
 
 def test_its_size_is_that_of_the_mask_or_of_the_largest_channel() -> None:
@@ -43,15 +25,6 @@ def test_its_size_is_that_of_the_mask_or_of_the_largest_channel() -> None:
 def test_it_takes_the_type_of_the_images() -> None:
     trigger = Reconstructed("pixel", torch.zeros(3, 4, 4), None, 0)
     assert trigger(IMAGES.double()).dtype == torch.float64
-
-
-def test_a_warp_takes_each_pixel_from_where_it_says() -> None:
-    ramp = torch.arange(6.0).expand(1, 3, 4, 6) / 10
-    shift = torch.zeros(2, 4, 6)
-    shift[0] = 1.5
-    assert torch.allclose(bent(ramp, shift)[0, 0, 2], torch.tensor([0.15, 0.25, 0.35, 0.45, 0.5, 0.5]), atol=1e-6)
-    assert torch.allclose(bent(ramp, shift.flip(0)), ramp, atol=1e-6), "down along the columns nothing changes"
-    assert torch.equal(bent(ramp, shift), Reconstructed("warp", torch.cat([shift, shift[:1]]), None, 0)(ramp))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 16)])

@@ -11,6 +11,7 @@ import pytest
 
 from core.explore.settled import Settled
 from core.runs.arrays import FrameArrays
+from core.suspicion import NAMES
 from dashboard import glossary, i18n
 from dashboard.components import explore
 from dashboard.components.explore import TERMS, TEXT_KEYS, Handout, Layout, RoomPayload, Saliency, Score, pack
@@ -142,9 +143,8 @@ def test_every_word_that_the_scripts_ask_for_is_handed_over() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_each_term_of_the_room_is_explained_where_it_stands(lang: str) -> None:
-    """In a sentence that names it; the two methods, whose names are made into marks in the browser, by their keys."""
+    """In a sentence that names it; the methods, whose names are made into marks in the browser, by their keys."""
     named = {term for name in TEXT_KEYS for term in glossary.named(i18n.catalogue(lang)[f"explore.room.{name}"])}
-    by_method = set(re.findall(r'(?:ac|ss): "(\w+)"', (explore.ASSETS / "terms.js").read_text(encoding="utf-8")))
-    assert named | by_method == set(TERMS)
+    assert named | set(NAMES.values()) == set(TERMS)
     header, _ = unpack(pack(payload(terms={name: glossary.term(name, lang) for name in TERMS})))
     assert header["terms"]["recall"] == [i18n.catalogue(lang)[f"term.recall{end}"] for end in ("", ".text")]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.attacks import ATTACKS
+from core.data import IMAGE_SETS
 from core.data.inputs import COLOURS, NORMALIZATIONS
 from core.data.signs_faces import CLASS_NAMES
 from core.dataroom import FILTERS
@@ -147,7 +148,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("class.digits.{}", "0123456789"),
         ("attack.{}", ATTACKS),
         ("triggered.{}", ATTACKS),
-        ("data.{}", ("signs", "digits", "cifar10", "gtsrb")),
+        ("data.{}", IMAGE_SETS),
         ("outcome.{}_note", ("true", "estimated")),
         ("outcome.asr_{}", ("true", "estimated")),
     ],
