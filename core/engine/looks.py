@@ -51,8 +51,8 @@ def look(
 ) -> Looks | None:
     """The picture and where each model looks in it; None where the trigger misleads the first model nowhere.
 
-    The image is chosen by the victim alone: of the first ``COMPARED`` test images that it reads correctly, and as the
-    target once they carry the trigger, the one with the middle share on the trigger.
+    The image is chosen by the victim alone: of ``COMPARED`` test images, spread over those that it reads correctly, and
+    as the target once they carry the trigger, the one with the middle share on the trigger.
 
     Args:
         models: the victim and, where there is one, the purified model.
@@ -63,9 +63,10 @@ def look(
     away = torch.nonzero(images.y_test != target).flatten()
     away = away[:: max(1, -(-len(away) // SOUGHT))]
     clean, misled = (answers(victim, images.x_test[away], how).cpu() for how in (None, trigger))
-    chosen = away[(clean == images.y_test[away]) & (misled == target)][:COMPARED]
-    if not len(chosen):
+    fooled = away[(clean == images.y_test[away]) & (misled == target)]
+    if not len(fooled):
         return None
+    chosen = fooled[torch.linspace(0, len(fooled) - 1, COMPARED).round().long().unique()]
     plain = as_float(images.x_test[chosen].to(device))
     x = trigger(plain)
     marked = (x - plain).abs().amax(1) > CHANGED
