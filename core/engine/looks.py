@@ -23,7 +23,7 @@ from core.runs.arrays import Looks
 from core.runs.record import Run
 
 SOUGHT = 250  # test images among which one is looked for that the trigger misleads
-COMPARED = 5  # of those that it does: the middle one by its share on the trigger is shown, and not the best
+COMPARED, MIDDLE = 7, 3  # of those that it does; in the middle of these, by their share on the trigger
 CHANGED = 0.1  # of the range of a colour: a pixel that changes by more belongs to the trigger
 SPREAD = 25.0  # percent of the picture: for a trigger that covers more, a share on it says nothing
 LARGEST = 128  # pixels a side, as kept
@@ -51,8 +51,9 @@ def look(
 ) -> Looks | None:
     """The picture and where each model looks in it; None where the trigger misleads the first model nowhere.
 
-    The image is chosen by the victim alone: of ``COMPARED`` test images, spread over those that it reads correctly, and
-    as the target once they carry the trigger, the one with the middle share on the trigger.
+    The image is chosen by the victim alone, and is no extreme: of ``COMPARED`` test images, spread over those that it
+    reads correctly, and as the target once they carry the trigger, the ``MIDDLE`` ones by their share on the trigger
+    are left, and of these the one with the most contrast is shown.
 
     Args:
         models: the victim and, where there is one, the purified model.
@@ -73,7 +74,9 @@ def look(
     area = 100 * marked.flatten(1).float().mean(1)
     found = attribution(victim, x, torch.full((len(x),), target, device=device))
     shares = _share(found, marked)
-    middle = int(shares.argsort()[(len(shares) - 1) // 2]) if bool(shares.isfinite().all()) else 0
+    start = max(0, (len(shares) - MIDDLE) // 2)
+    typical = shares.nan_to_num().argsort()[start : start + MIDDLE]
+    middle = int(typical[plain[typical].flatten(1).std(1).argmax()])
     one = x[middle : middle + 1]
     told, maps, on = [target], [found[middle]], [float(shares[middle])]
     for model in models[1:]:

@@ -151,7 +151,9 @@ def _several(name: str, line: Method) -> str:
     holds = sum(entry.digest.proof is not None and entry.digest.proof.cure == "holds" for entry in graded)
     cure = t("compare.holds_in", holds=holds, count=len(graded)) if graded else ""
     counts = [entry.digest.finished.result.get("clean_images") for entry in line.entries if entry.digest.finished]
-    remark = t("compare.seeds_done", done=through, count=len(line.entries))
+    remark = t("compare.seeds_mean", count=through)
+    if through < len(line.entries):
+        remark = t("compare.seeds_done", done=through, count=len(line.entries))
     cells = (
         ("dz-attack", _ends(line.asr), f"<small>{escape(cure)}</small>"),
         ("cure", escape(cure), ""),
