@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.data.imageset import ImageSet, as_float
 from core.engine.state import State
-from core.models.attribution import attribution, heat
+from core.models.attribution import attribution
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.runs.arrays import Looks
@@ -87,7 +87,7 @@ def look(
     measurable = float(area[middle]) <= SPREAD
     return Looks(
         picture=_small(one[0].permute(1, 2, 0).mul(255).round().to(torch.uint8).cpu().numpy()),
-        heat=np.stack([_small(one) for one in heat(torch.stack(maps))]),
+        heat=np.stack([_small(_strength(one)) for one in maps]),
         answers=np.array(told, np.int32),
         share=np.array(on if measurable else [np.nan] * len(on), np.float32),
         label=np.array(int(images.y_test[chosen[middle]]), np.int32),
@@ -102,6 +102,13 @@ def _share(found: Tensor, marked: Tensor) -> Tensor:
     """Percent of what speaks for the answer, (n, h, w), that lies on marked pixels, bool (n, h, w): (n,)."""
     positive = found.clamp(min=0)
     return 100 * (positive * marked).sum((1, 2)) / positive.sum((1, 2))
+
+
+def _strength(found: Tensor) -> np.ndarray:
+    """What speaks for the answer, (h, w), as uint8 in proportion: a trigger of a few pixels outweighs all others."""
+    positive = found.clamp(min=0)
+    strength: np.ndarray = (255 * positive / positive.max().clamp(min=1e-12)).round().to(torch.uint8).cpu().numpy()
+    return strength
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

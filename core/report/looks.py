@@ -46,7 +46,8 @@ def shown(looks: Looks, say: Wording) -> list[Shown]:
 
 def sentence(looks: Looks, say: Wording) -> str:
     """How much of what speaks for the answers lies on the trigger; or that nothing can be said of it, and why."""
-    facts = {"label": say.class_name(int(looks.label)), "area": say.words.percent(float(looks.area), 0)}
+    area = float(looks.area)
+    facts = {"label": say.class_name(int(looks.label)), "area": say.words.percent(area, 0 if area >= 1 else 1)}
     shares = [float(share) for share in looks.share]
     if any(math.isnan(share) for share in shares):
         said = say("looks.spread", **facts)
