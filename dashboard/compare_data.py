@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.defenses import DEFENCES
 from core.events import Event, Frame, StageStarted
+from core.report.spread import Spread, spread
 from core.runs.record import Run
 from dashboard import data
 from dashboard.digest import Digest
@@ -44,6 +45,15 @@ class Entry:
         return self.status in data.GOING
 
     @property
+    def seed(self) -> int:
+        return self.run.spec.seed
+
+    @property
+    def dissolved(self) -> float | None:
+        """Percent after; None before the method is through, or without a map."""
+        return self.curve[-1].dissolution if self.curve and self.digest.after else None
+
+    @property
     def cost(self) -> float | None:
         """Seconds of scan and purification, which are what a defence costs; None before it has been through both."""
         seconds = self.digest.seconds
@@ -53,6 +63,44 @@ class Entry:
     def scan(self) -> float:
         """Seconds of the scan; 0 where the defence needs none."""
         return self.digest.seconds.get("scan", 0.0) if self.digest.scanned else 0.0
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of a comparison: a defence with one run, or with several that differ in their seed."""
+
+    defence: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def asr(self) -> Spread | None:
+        return spread(entry.digest.after.asr for entry in self.entries if entry.digest.after)
+
+    @property
+    def ba(self) -> Spread | None:
+        return spread(entry.digest.after.ba for entry in self.entries if entry.digest.after)
+
+    @property
+    def cost(self) -> Spread | None:
+        return spread(entry.cost for entry in self.entries)
+
+    @property
+    def dissolved(self) -> Spread | None:
+        return spread(entry.dissolved for entry in self.entries)
+
+
+def methods(found: Sequence[Entry]) -> list[Method]:
+    """The lines of a comparison, in the order of their first runs; a seed that a line has already begins another."""
+    lines: dict[tuple[str, int], list[Entry]] = {}
+    for number, entry in enumerate(found):
+        again = sum((other.defence, other.seed) == (entry.defence, entry.seed) for other in found[:number])
+        lines.setdefault((entry.defence, again), []).append(entry)
+    return [Method(defence, tuple(line)) for (defence, _), line in lines.items()]
+
+
+def seeds(found: Sequence[Entry]) -> list[int]:
+    """The seeds of a comparison, in order."""
+    return sorted({entry.seed for entry in found})
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
@@ -112,7 +160,7 @@ def group(name: str | None) -> list[Run]:
     known = list(DEFENCES)
     runs = [run for run in data.runs() if not run.is_recording and name and run.data.get("group") == name]
     places = {run.id: known.index(run.spec.defence) if run.spec.defence in known else len(known) for run in runs}
-    return sorted(runs, key=lambda run: (run.id[:15], places[run.id]))
+    return sorted(runs, key=lambda run: (run.id[:15], run.spec.seed, places[run.id]))
 
 
 def comparisons(runs: Sequence[Run]) -> dict[str, str]:
@@ -147,11 +195,12 @@ def progress(found: Sequence[Entry], known: Sequence[Entry]) -> tuple[float, flo
     """
     reference = {entry.defence: total for entry in known if (total := entry.digest.total_seconds)}
     ended = [entry for entry in found if not entry.going]
-    took = {entry.defence: entry.digest.total_seconds or 0.0 for entry in ended if entry.digest.after}
-    both = [name for name in took if name in reference]
-    pace = sum(took[name] for name in both) / max(1e-9, sum(reference[name] for name in both)) if both else 1.0
-    usual = sum(took.values()) / len(took) if took else None
-    done, left, unknown = sum(took.values()), 0.0, False
+    took = [(entry.defence, entry.digest.total_seconds or 0.0) for entry in ended if entry.digest.after]
+    spent_here = sum(seconds for name, seconds in took if name in reference)
+    spent_there = sum(reference[name] for name, _ in took if name in reference)
+    pace = spent_here / max(1e-9, spent_there) if spent_there else 1.0
+    done, left, unknown = sum(seconds for _, seconds in took), 0.0, False
+    usual = done / len(took) if took else None
     for entry in found:
         if not entry.going:
             continue

@@ -6,6 +6,7 @@ import argparse
 import secrets
 import sys
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, names
@@ -17,12 +18,14 @@ from core.engine import worker
 from core.errors import BadInput
 from core.files import strict_json
 from core.report.proof import read
+from core.report.spread import spread
 from core.runs import record
 from core.runs.record import Run
 from core.words import Words
 
 OF_THE_DEFENCE = ("training_diverged", "purified_not_finite", "no_neurons")  # faults after which others go on
 HEAD = ("defence", "accuracy, %", "attack success, %", "cure", "seconds")
+SPREAD = {"accuracy_after": "ba_after", "attack_success_after": "asr_after"}  # in the JSON of several seeds
 
 
 def compare_arguments(command: argparse.ArgumentParser) -> None:
@@ -30,6 +33,7 @@ def compare_arguments(command: argparse.ArgumentParser) -> None:
         "examples:\n"
         "  python -m core compare\n"
         "  python -m core compare --victim digits-badnets --defences mcl,ft,nc --json | tail -1\n"
+        "  python -m core compare digits-badnets --defences mcl,ft --seeds 0 1 2     mean and range of three seeds\n"
         "Every defence gets the same clean images and seed. Each is a run of its own, which the dashboard and\n"
         "python -m core runs show too. One attack and one seed say little about other models.\n\n" + EXIT_CODES
     )
@@ -40,6 +44,13 @@ def compare_arguments(command: argparse.ArgumentParser) -> None:
         default=list(COMPARED),
         metavar="NAMES",
         help=f"some of {', '.join(DEFENCES)}; {', '.join(COMPARED)} if nothing is said",
+    )
+    command.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="several seeds, instead of --seed: each defence runs with each",
     )
     command.set_defaults(map=False)
 
@@ -52,7 +63,9 @@ def compare(arguments: argparse.Namespace) -> int:
         raise BadInput(
             "out_of_many", "A comparison makes a run for each defence; --out can name only one, so leave it."
         )
-    specs = [replace(spec_of(arguments), defence=name) for name in dict.fromkeys(arguments.defences)]
+    seeds = dict.fromkeys([arguments.seed] if arguments.seeds is None else arguments.seeds)
+    methods, many = dict.fromkeys(arguments.defences), len(seeds) > 1
+    specs = [replace(spec_of(arguments), defence=name, seed=seed) for seed in seeds for name in methods]
     for spec in specs:  # before the first of them takes its minutes
         spec.validate()
     group = secrets.token_hex(4)
@@ -61,8 +74,9 @@ def compare(arguments: argparse.Namespace) -> int:
     for spec in specs:
         run = record.create(spec)
         run.update(group=group)
+        called = f"{spec.defence}, seed {spec.seed}" if many else spec.defence
         if interactive():
-            print(f"{spec.defence}:", file=sys.stderr)
+            print(f"{called}:", file=sys.stderr)
         try:
             with RunBars() as bars:
                 status = worker.work(run.folder, on_event=bars)
@@ -73,7 +87,7 @@ def compare(arguments: argparse.Namespace) -> int:
             return INTERRUPTED
         if status == "failed":
             failure = run.data["failure"]
-            print(f"{spec.defence}: {failure['message']}", file=sys.stderr)
+            print(f"{called}: {failure['message']}", file=sys.stderr)
             if failure["code"] not in OF_THE_DEFENCE:
                 return FAILED if failure["code"] == "internal" else BAD_INPUT
             failed = True
@@ -81,30 +95,80 @@ def compare(arguments: argparse.Namespace) -> int:
         done.append(run)
     if not done:
         return BAD_INPUT
-    print(strict_json({run.spec.defence: figures(run) for run in done}) if arguments.json else summary(done))
+    if arguments.json:
+        print(strict_json(several(done) if many else {run.spec.defence: figures(run) for run in done}))
+    else:
+        print(summary(done))
     if failed:
         return BAD_INPUT
     return NOT_HELD if any(withheld(run) for run in done) else DONE
 
 
+def several(runs: list[Run]) -> dict[str, Any]:
+    """For each defence mean, least and greatest of its figures, and the runs by seed."""
+    told: dict[str, Any] = {}
+    for defence, group in _methods(runs):
+        results = [run.data["result"] for run in group]
+        spreads = {name: spread(result[key] for result in results) for name, key in SPREAD.items()}
+        told[defence] = {name: found and found._asdict() for name, found in spreads.items()}
+        told[defence]["seeds"] = {str(run.spec.seed): figures(run) for run in group}
+    return told
+
+
+def _methods(runs: list[Run]) -> list[tuple[str, list[Run]]]:
+    """The runs of each defence, in the order in which the defences were first run."""
+    order = list(dict.fromkeys(run.spec.defence for run in runs))
+    ordered = sorted(runs, key=lambda run: order.index(run.spec.defence))
+    return [(defence, list(group)) for defence, group in groupby(ordered, key=lambda run: run.spec.defence)]
+
+
 def summary(runs: list[Run]) -> str:
-    """The table for people: the model as it came, then what each defence made of it."""
-    results = [run.data["result"] for run in runs]
-    first, words = results[0], Words("en")
+    """The table for people: the model as it came, then each defence; of several seeds mean and range."""
+    first = runs[0].data["result"]
     rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", "", ""]]
-    for run, result in zip(runs, results, strict=True):
-        spent = sum(result["seconds"].get(stage, 0.0) for stage in ("scan", "purify"))
-        grade = words(f"cure.short.{read(result).state}")
+    for defence, group in _methods(runs):
+        results = [run.data["result"] for run in group]
+        spent = [sum(result["seconds"].get(stage, 0.0) for stage in ("scan", "purify")) for result in results]
         rows.append(
-            [run.spec.defence, f"{result['ba_after']:.2f}", f"{result['asr_after']:.2f}", grade, f"{spent:.1f}"]
-        )
+            [
+                defence, _ends([result["ba_after"] for result in results]),
+                _ends([result["asr_after"] for result in results]), _grades(results), f"{sum(spent) / len(spent):.1f}",
+            ]
+        )  # fmt: skip
     kind = "true" if first["asr_kind"] == "true" else "estimated with the reconstructed trigger"
+    seeds = list(dict.fromkeys(run.spec.seed for run in runs))
+    same = f"Every defence had the same {first['clean_images']} clean images and seed {seeds[0]}."
+    if len(seeds) > 1:
+        same = (
+            f"Mean and range of seeds {', '.join(map(str, seeds))}; with each seed every defence had the same "
+            f"{first['clean_images']} clean images."
+        )
     lines = [
         table(HEAD, rows),
         f"Attack success is {kind}; seconds are those of scan and purification, on {first['device']}.",
-        f"Every defence had the same {first['clean_images']} clean images and seed {runs[0].spec.seed}.",
+        same,
     ]
     for why, says in (("not_held", "The accuracy could not be held by"), ("not_cured", "The model is not cured by")):
-        if worse := [run.spec.defence for run in runs if withheld(run) == why]:
+        if worse := list(dict.fromkeys(_called(run, len(seeds) > 1) for run in runs if withheld(run) == why)):
             lines.append(f"{says} {', '.join(worse)}: nothing is handed out there.")
     return "\n".join(lines)
+
+
+def _called(run: Run, many: bool) -> str:
+    return f"{run.spec.defence} (seed {run.spec.seed})" if many else run.spec.defence
+
+
+def _ends(values: list[float]) -> str:
+    """One value, or the mean of several with the least and the greatest."""
+    found = spread(values)
+    if found is None:
+        return ""
+    return f"{found.mean:.2f}" if found.count == 1 else f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _grades(results: list[dict[str, Any]]) -> str:
+    """The grade of one run, or in how many of several the cure holds."""
+    states = [read(result).state for result in results]
+    if len(states) == 1:
+        return Words("en")(f"cure.short.{states[0]}")
+    return f"holds in {states.count('holds')} of {len(states)}"

@@ -19,7 +19,7 @@ from core.data.budget import clean_budget
 from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
-from core.engine import outcome
+from core.engine import looks, outcome
 from core.engine.finding import Budget, find, written
 from core.engine.state import Clock, Kept, State
 from core.engine.subject import load_subject
@@ -252,10 +252,13 @@ def _verify(state: State, purifier: Defence | None, clean_images: int) -> Iterat
                 state.frames.retrigger(worst)
             yield from _frame(state, model, state.steps)
             yield from _drawn(state)
+        looks.write(state, model)
         yield verified
         yield after
         if held and (verified.cure != "failed" or state.spec.accept == "not-cured"):
             outcome.hand_out(state, model, after, verified)  # else the original stays the better choice
+    else:
+        looks.write(state, None)
     state.seconds["verify"] = round(clock.seconds(), 2)
     yield Finished(outcome.result(state, after, held, clean_images, verified))
 

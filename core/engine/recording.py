@@ -26,9 +26,9 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, card_of
 
-KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "trigger.npz")
+KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "looks.npz", "trigger.npz")
 BESIDE = 20  # pictures of the map in a recording that stands beside another
-PIXELS = ("thumbs.webp", "examples.npz")
+PIXELS = ("thumbs.webp", "examples.npz", "looks.npz")
 
 
 def make(run: Run, name: str, root: Path | None = None, frames: int | None = None) -> Run:

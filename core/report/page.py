@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import paths
-from core.report import sections
+from core.report import looks, sections
 from core.report.cure import cure
 from core.report.facts import Facts
 from core.report.markup import Markup, el
@@ -39,7 +39,7 @@ def build(run: Run, facts: Facts, words: Words) -> str:
             sections.finding(say),
             el("div", sections.figures(say), _found(run, say), cls="row two"),
             cure(say),
-            sections.maps(run, say),
+            _seen(run, say),
             el("div", sections.decide(say), sections.ask(say), cls="row two"),
             el("div", sections.steps(say), sections.phrases(say), cls="row two"),
             sections.particulars(say),
@@ -70,6 +70,12 @@ def _found(run: Run, say: Wording) -> Markup:
     """Beside the figures: the trigger, the sizes it was found by, and what the finding does not say."""
     found = el("div", sections.trigger(run, say), sections.sizes(say), cls="row found")
     return el("div", found, sections.limits(say))
+
+
+def _seen(run: Run, say: Wording) -> Markup:
+    """The feature map, and beside it what the network looks at, where the run keeps that."""
+    seen, maps = looks.section(run, say), sections.maps(run, say)
+    return maps if seen is None else el("div", maps, seen, cls="row seen")
 
 
 def _file(name: str) -> str:

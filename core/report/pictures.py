@@ -32,12 +32,22 @@ def trigger_on(trigger: KeptTriggers, image: np.ndarray) -> str:
 
 def data_uri(pixels: np.ndarray) -> str:
     """An image, float (h, w, 3) with 0-1 or uint8, as a PNG in a data URI, no side longer than ``LARGEST``."""
-    from PIL import Image
-
     if pixels.dtype != np.uint8:
         pixels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return png_uri(pixels, largest=LARGEST)
+
+
+def png_uri(pixels: np.ndarray, colours: int | None = None, largest: int | None = None) -> str:
+    """An image, uint8 (h, w, 3), as a PNG in a data URI.
+
+    Args:
+        colours: at most so many, which makes the file several times smaller. largest: pixels a side, at most.
+    """
+    from PIL import Image
+
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.thumbnail((LARGEST, LARGEST))
+    if largest:
+        image.thumbnail((largest, largest))
     content = io.BytesIO()
-    image.save(content, "png", optimize=True)
+    (image.quantize(colours) if colours else image).save(content, "png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

@@ -58,6 +58,28 @@ class Examples(NamedTuple):
     triggered: np.ndarray
 
 
+class Looks(NamedTuple):
+    """Where the model looks in one test image with the trigger, before and, where there is an after, after.
+
+    ``picture`` uint8 (h, w, 3); ``heat`` uint8 (m, h, w), 255 where a model looks most; ``answers`` int32 (m,), what
+    each answers, and ``share`` float32 (m,), how much of what speaks for that answer lies on the trigger, percent (NaN
+    where the trigger covers too much for that to mean anything); ``label`` int32, the true class; ``target`` int32, the
+    attack's; ``area`` float32, percent of the picture that the trigger changes; ``real``: whether the trigger is the
+    attacker's own, and not a reconstructed one; ``repeated``: whether the model after comes from a repeat of the run,
+    for a recording that keeps no weights. m is 1 where the model was only scanned, else 2.
+    """
+
+    picture: np.ndarray
+    heat: np.ndarray
+    answers: np.ndarray
+    share: np.ndarray
+    label: np.ndarray
+    target: np.ndarray
+    area: np.ndarray
+    real: np.ndarray
+    repeated: np.ndarray
+
+
 TriggerFile = Literal["trigger", "restarts", "fresh"]  # of the scan, of the purification, of the proof of its cure
 
 
@@ -136,6 +158,13 @@ class RunArrays:
             self.folder / "examples.npz",
             Examples(np.asarray(sample, np.int32), np.asarray(clean, np.uint8), np.asarray(triggered, np.uint8)),
         )
+
+    def looks(self) -> Looks | None:
+        """Where the model looks; None in an older record, where no trigger was found, or for others' images."""
+        return read_arrays(self.folder / "looks.npz", Looks)
+
+    def write_looks(self, looks: Looks) -> None:
+        write_arrays(self.folder / "looks.npz", looks)
 
     def triggers(self, which: TriggerFile = "trigger") -> KeptTriggers | None:
         """The reconstructed triggers of one kind; None before that was done."""

@@ -4,8 +4,8 @@
 ``run.json``            see ``Snapshot.data``
 ``events.jsonl``        one event a line: ``core.events.to_json`` plus ``t``, seconds at work since the run's start
                         (pauses and gaps between workers left out)
-``samples.npz``         ``thumbs.webp``, ``examples.npz``, ``frames/00000.npz``, ``trigger.npz``, ``checkpoints/``: see
-                        ``core.runs.arrays``
+``samples.npz``         ``thumbs.webp``, ``examples.npz``, ``looks.npz``, ``frames/00000.npz``, ``trigger.npz``,
+                        ``checkpoints/``: see ``core.runs.arrays``
 ``model.safetensors``   the purified weights, at the end
 ``control``             "run", "pause" or "stop" (absent: run); written by the supervisor, read by the worker
 ``worker.log``          what the worker printed

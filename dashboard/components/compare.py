@@ -8,11 +8,14 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.events import Measured
+from core.report.spread import Spread
 from core.runs.record import Run
 from dashboard import i18n
-from dashboard.compare_data import Entry
+from dashboard.compare_data import Entry, Method, methods, seeds
+from dashboard.compare_table import csv_of
 from dashboard.components import compare_figures as figures
 from dashboard.components import proof
 from dashboard.i18n import t
@@ -56,27 +59,37 @@ def results(entries: Sequence[Entry], attack: str | None) -> None:
 
 
 def verdict(entries: Sequence[Entry], before: Measured) -> str:
-    """One sentence on which methods removed the attack and kept the accuracy; "" before two are through."""
-    ended = [
-        (i18n.unmarked(defence_name(entry.defence)), entry.digest.after) for entry in entries if entry.digest.after
-    ]
+    """One sentence on which methods removed the attack and kept the accuracy, with every seed; "" before two are
+    through."""
+    ended = [line for line in methods(entries) if line.asr and line.ba]
     if len(ended) < 2:
         return ""
-    good = [name for name, after in ended if after.asr < GONE and after.ba >= before.ba - HELD]
+    good = [
+        _name(line) for line in ended
+        if line.asr and line.asr.high < GONE and line.ba and line.ba.low >= before.ba - HELD
+    ]  # fmt: skip
     gone, held = percent(GONE, 0), f"{HELD:.0f}"
     if good:
         told = t("compare.verdict", good=len(good), count=len(ended), gone=gone, held=held, names=_names(good))
     else:
         told = t("compare.verdict_none", count=len(ended), gone=gone, held=held)
-    return told + _cured(entries)
+    many = len(seeds(entries))
+    every = " " + t("compare.every_seed", count=many) if many > 1 else ""
+    return told + every + _cured(entries)
+
+
+def _name(line: Method) -> str:
+    return i18n.unmarked(defence_name(line.defence))
 
 
 def _cured(entries: Sequence[Entry]) -> str:
-    """With which methods the cure holds; "" where no run has a grade."""
+    """With which methods the cure holds, with every seed; "" where no run has a grade."""
     grades = {
-        i18n.unmarked(defence_name(entry.defence)): entry.digest.proof for entry in entries if entry.digest.graded
+        _name(line): {entry.digest.proof.cure if entry.digest.proof else None for entry in line.entries}
+        for line in methods(entries)
+        if any(entry.digest.graded for entry in line.entries)
     }
-    cured = [name for name, found in grades.items() if found and found.cure == "holds"]
+    cured = [name for name, found in grades.items() if found == {"holds"}]
     if not grades:
         return ""
     return " " + (t("compare.cured", names=_names(cured)) if cured else t("compare.cured_none"))
@@ -111,22 +124,66 @@ def table(entries: Sequence[Entry], before: Measured) -> str:
             "",
         )
     ]
-    for entry in entries:
-        mark = figures.mark_of(entry.defence)
+    for line in methods(entries):
+        mark = figures.mark_of(line.defence)
         sign = f'<b style="color:{mark.colour}" aria-hidden="true">{SIGNS[mark.symbol]}</b> '
-        last = entry.curve[-1].dissolution if entry.curve and entry.digest.after else None
-        images = (entry.digest.finished.result if entry.digest.finished else {}).get("clean_images")
-        rows.append(
-            _row(
-                sign + escape(defence_name(entry.defence)), entry.digest.after, proof.short(entry.digest), last,
-                _cost(entry),
-                "–" if images is None else f"{images:,}", _remark(entry),
-            )
-        )  # fmt: skip
+        rows.append((_line if len(line.entries) == 1 else _several)(sign + _explained(line.defence), line))
     return (
         f'<table class="dz-table dz-compare"><thead><tr><th scope="col">{escape(t("compare.method"))}</th>{heads}</tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _line(name: str, line: Method) -> str:
+    """A method with one run."""
+    (entry,) = line.entries
+    images = (entry.digest.finished.result if entry.digest.finished else {}).get("clean_images")
+    return _row(
+        name, entry.digest.after, proof.short(entry.digest), entry.dissolved, _cost(entry),
+        "–" if images is None else f"{images:,}", _remark(entry),
+    )  # fmt: skip
+
+
+def _several(name: str, line: Method) -> str:
+    """A method with several seeds: means, each with the least and the greatest below it."""
+    through = sum(entry.digest.after is not None for entry in line.entries)
+    graded = [entry for entry in line.entries if entry.digest.graded]
+    holds = sum(entry.digest.proof is not None and entry.digest.proof.cure == "holds" for entry in graded)
+    cure = t("compare.holds_in", holds=holds, count=len(graded)) if graded else ""
+    counts = [entry.digest.finished.result.get("clean_images") for entry in line.entries if entry.digest.finished]
+    remark = t("compare.seeds_mean", count=through)
+    if through < len(line.entries):
+        remark = t("compare.seeds_done", done=through, count=len(line.entries))
+    cells = (
+        ("dz-attack", _ends(line.asr), f"<small>{escape(cure)}</small>"),
+        ("cure", escape(cure), ""),
+        ("dz-clean", _ends(line.ba), ""),
+        ("gap", _ends(line.dissolved, digits=0), ""),
+        ("", "–" if line.cost is None else escape(duration(line.cost.mean)), ""),
+        ("gap", f"{counts[0]:,}" if counts and counts[0] else "–", ""),
+    )
+    shown = "".join(f'<td class="{kind}">{figure}{more}</td>' for kind, figure, more in cells)
+    return f'<tr><th scope="row">{name}<small>{escape(remark)}</small></th>{shown}</tr>'
+
+
+def _ends(found: Spread | None, digits: int = 1) -> str:
+    """The mean, and below it the range."""
+    if found is None:
+        return "–"
+    if found.count == 1:
+        return percent(found.mean, digits)
+    return f"{percent(found.mean, digits)}<i>{found.low:.{digits}f}–{found.high:.{digits}f}</i>"
+
+
+def _explained(defence: str) -> str:
+    """A method's name with what it is, its paper and the year, at a hover, a tap or by keyboard."""
+    name = defence_name(defence)
+    if defence not in DEFENCES:
+        return escape(name)
+    note = (
+        f'<span class="dz-note" role="tooltip"><b>{escape(name)}</b>{escape(i18n.t(f"defence.{defence}.text"))}</span>'
+    )
+    return f'<span class="dz-term" tabindex="0">{escape(name)}{note}</span>'
 
 
 def _row(name: str, found: Measured | None, cure: str, mixed: float | None, cost: str, images: str, remark: str) -> str:
@@ -164,20 +221,34 @@ def _notes(entries: Sequence[Entry], before: Measured) -> None:
         i18n.t(f"outcome.{before.asr_kind}_note"),
         t("compare.note_time"),
     ]
+    many = len(seeds(entries))
+    if many > 1:
+        notes.append(t("compare.note_range"))
     st.caption(" ".join(notes))
-    st.caption(t("compare.note_one"))
+    st.caption(t("compare.note_seeds", count=many) if many > 1 else t("compare.note_one"))
+    st.download_button(
+        t("compare.csv"), data=lambda: csv_of(entries), file_name=f"comparison-{entries[0].run.spec.victim}.csv",
+        mime="text/csv", icon=":material/table_view:", type="tertiary", on_click="ignore", key="compare_csv",
+        help=t("compare.csv_help"),
+    )  # fmt: skip
 
 
 def _plane(entries: Sequence[Entry], before: Measured) -> None:
     places = [
-        figures.Place(entry.defence, escape(defence_name(entry.defence, short=True)), after.ba, after.asr)
-        for entry in entries
-        if (after := entry.digest.after)
+        figures.Place(
+            line.defence, escape(defence_name(line.defence, short=True)), ba.mean, asr.mean, _range(ba), _range(asr)
+        )
+        for line in methods(entries)
+        if (ba := line.ba) and (asr := line.asr)
     ]
     words = {"asr": t("compare.asr_axis"), "ba": t("compare.ba_axis"), "before": t("compare.before")}
     figure = figures.plane_figure((before.ba, before.asr), places, words)
     st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
-    st.caption(t("compare.plane_note"))
+    st.caption(t("compare.plane_note") + (" " + t("compare.plane_bars") if any(p.ba_ends for p in places) else ""))
+
+
+def _range(found: Spread) -> tuple[float, float] | None:
+    return (found.low, found.high) if found.count > 1 else None
 
 
 def _curves(entries: Sequence[Entry]) -> None:
@@ -201,12 +272,18 @@ def _curves(entries: Sequence[Entry]) -> None:
 
 def _maps(entries: Sequence[Entry], attack: str | None) -> None:
     """The model as it came, and how each method left it: the same images, all on one scale."""
-    mapped = [(entry, entry.run.frame_count) for entry in entries if entry.run.samples is not None]
+    shown_seed = seeds(entries)[:1]
+    mapped = [
+        (entry, entry.run.frame_count)
+        for entry in entries
+        if entry.run.samples is not None and [entry.seed] == shown_seed
+    ]
     mapped = [(entry, count) for entry, count in mapped if count]
     if not mapped:
         return
     st.subheader(t("compare.maps"), anchor=False)
-    st.caption(t("compare.maps_note", triggered=triggered_images(attack)))
+    note = t("compare.maps_note", triggered=triggered_images(attack))
+    st.caption(note + (" " + t("compare.maps_seed", seed=shown_seed[0]) if len(seeds(entries)) > 1 else ""))
     shown = [(t("compare.before"), mapped[0][0].run, 0)]
     shown += [(defence_name(entry.defence), entry.run, count - 1) for entry, count in mapped]
     uris = pictures(tuple((str(run.folder), index) for _, run, index in shown))

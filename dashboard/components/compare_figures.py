@@ -51,7 +51,7 @@ def mark_of(defence: str) -> MethodMark:
 
 
 class Line(NamedTuple):
-    """One method's curve: ``defence`` as for ``mark_of``, ``name`` the reader's word for it."""
+    """One run's curve: ``defence`` as for ``mark_of``, ``name`` the reader's word for it."""
 
     defence: str
     name: str
@@ -59,12 +59,14 @@ class Line(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where one method ended on the plane, percent."""
+    """Where one method ended on the plane, percent: of several seeds the means, and the least and the greatest."""
 
     defence: str
     name: str
     ba: float
     asr: float
+    ba_ends: tuple[float, float] | None = None
+    asr_ends: tuple[float, float] | None = None
 
 
 def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
@@ -79,10 +81,13 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
     figure: go.Figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.075)
     rows = (("asr", words["asr"], ATTACK), ("ba", words["ba"], CLEAN), ("dissolution", words["dissolved"], NEUTRAL))
     for number, (figure_of, title, colour) in enumerate(rows, 1):
+        known: set[str] = set()
         for line in lines:
-            mark = mark_of(line.defence)
+            mark, first = mark_of(line.defence), line.name not in known
+            known.add(line.name)
             figure.add_scatter(
-                row=number, col=1, mode="lines", name=line.name, legendgroup=line.defence, showlegend=number == 1,
+                row=number, col=1, mode="lines", name=line.name, legendgroup=line.defence,
+                showlegend=number == 1 and first,
                 x=[point.seconds for point in line.points], y=[getattr(point, figure_of) for point in line.points],
                 line={"color": mark.colour, "dash": mark.dash, "width": 3 if line.defence == "mcl" else 2},
                 hovertemplate=f"{line.name}: %{{y:.1f}} %, %{{x:.0f}} s<extra></extra>",
@@ -115,7 +120,7 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
     import plotly.graph_objects as go
 
     ba, asr = before
-    levels = [ba, *(place.ba for place in places)]
+    levels = [ba, *(level for place in places for level in (place.ba, *(place.ba_ends or ())))]
     low, high = min(levels), max(levels)
     margin = max(1.0, 0.18 * (high - low))
     top = min(high + margin, 100.4)  # no tick above 100 %
@@ -136,7 +141,9 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
         figure.add_scatter(
             x=[place.asr], y=[place.ba], mode="markers", showlegend=False, cliponaxis=False,
             marker={"color": mark.colour, "symbol": mark.symbol, "size": 13},
-            hovertemplate=f"{place.name}: {words['asr']} %{{x:.1f}} %, {words['ba']} %{{y:.1f}} %<extra></extra>",
+            error_x=_bar(place.asr, place.asr_ends, mark.colour), error_y=_bar(place.ba, place.ba_ends, mark.colour),
+            hovertemplate=f"{place.name}: {words['asr']} {_told('x', place.asr_ends)}, "
+            f"{words['ba']} {_told('y', place.ba_ends)}<extra></extra>",
         )  # fmt: skip
         figure.add_annotation(
             x=place.asr, y=place.ba, text=place.name, showarrow=False, xanchor="right", xshift=-12, yshift=rise,
@@ -155,6 +162,21 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
         plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure
+
+
+def _bar(middle: float, ends: tuple[float, float] | None, colour: str) -> dict[str, Any]:
+    """From the least to the greatest value."""
+    if ends is None:
+        return {"visible": False}
+    return {
+        "type": "data", "symmetric": False, "array": [ends[1] - middle], "arrayminus": [middle - ends[0]],
+        "color": colour, "thickness": 1.6, "width": 5,
+    }  # fmt: skip
+
+
+def _told(axis: str, ends: tuple[float, float] | None) -> str:
+    """A figure where the mouse is, with its range."""
+    return f"%{{{axis}:.1f}} %" + (f" ({ends[0]:.1f}–{ends[1]:.1f})" if ends else "")
 
 
 def _shares(*values: int) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@ from dashboard.i18n import t
 from dashboard.words import clock, defence_name, images_name, percent, victim_name, when
 
 POLL_SECONDS = 2.0
+SEEDS = (1, 3, 5)  # how many, to choose from
 GROUP, VICTIM = compare_data.GROUP, compare_data.VICTIM
 
 
@@ -76,6 +77,7 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
         chosen = st.pills(
             t("compare.methods"), list(methods), selection_mode="multi", default=list(COMPARED), width="content",
             format_func=methods.__getitem__, key="compare_methods", persist_state="session",
+            help="\n".join(f"- **{defence_name(name)}**: {i18n.t(f'defence.{name}.text')}" for name in DEFENCES),
         )  # fmt: skip
         with st.popover(t("setup.settings"), icon=":material/tune:", key="settings"):
             budget = st.segmented_control(
@@ -85,6 +87,10 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
             seed = st.number_input(
                 t("setup.seed"), 0, 2**32 - 1, 0, key="compare_seed", persist_state="session", help=t("setup.seed_help")
             )
+            many = st.segmented_control(
+                t("compare.seeds"), list(SEEDS), default=1, required=True, key="compare_seeds",
+                persist_state="session", help=t("compare.seeds_help"),
+            )  # fmt: skip
         why = (
             t("compare.busy") if going else t("fetch.title", images=images_name(card.data)) if images is None else None
         )
@@ -93,7 +99,8 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
         return []
     order = [name for name in DEFENCES if name in chosen]
     return [
-        Spec(victim=card.name, images=images, defence=name, clean_budget=float(budget or 0.05), seed=int(seed))
+        Spec(victim=card.name, images=images, defence=name, clean_budget=float(budget or 0.05), seed=int(seed) + more)
+        for more in range(int(many or 1))
         for name in order
     ]
 
@@ -134,7 +141,7 @@ def _own(group: str, polling: bool) -> None:
     _actions(runs, entries, going)
     shown = [entry for entry in entries if entry.digest.before]
     compare.results(shown, data.attack_of(runs[0]))
-    _methods([entry.defence for entry in entries])
+    _methods(list(dict.fromkeys(entry.defence for entry in entries)))
     _links(shown)
 
 
@@ -146,13 +153,26 @@ def _head(entries: Sequence[Entry], what: str) -> None:
     facts = [
         t("compare.budget", share=percent(100 * spec.clean_budget, 0), count=f"{counts[0]:,}") if counts and counts[0]
         else percent(100 * spec.clean_budget, 0),
-        t("compare.seed", seed=spec.seed),
+        _seeds(entries),
         data.device_of(run),
         what,
     ]  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(victim_name(card.data, card.attack) if card else run.id, anchor=False, width="content")
         st.caption(" · ".join(facts), width="content")
+
+
+def _seeds(entries: Sequence[Entry]) -> str:
+    known = compare_data.seeds(entries)
+    if len(known) == 1:
+        return t("compare.seed", seed=known[0])
+    return t("compare.seeds_are", seeds=", ".join(map(str, known)))
+
+
+def _called(entry: Entry, entries: Sequence[Entry]) -> str:
+    """A method in one word, with its seed where there are several; Markdown."""
+    name = str(i18n.unmarked(defence_name(entry.defence, short=True)))
+    return name if len(compare_data.seeds(entries)) == 1 else f"{name} · {t('compare.seed', seed=entry.seed)}"
 
 
 def _going(entries: Sequence[Entry]) -> None:
@@ -167,8 +187,7 @@ def _going(entries: Sequence[Entry]) -> None:
     with st.container(horizontal=True, gap="small"):
         for entry in entries:
             status = i18n.t(f"status.{entry.status}")
-            name = i18n.unmarked(defence_name(entry.defence, short=True))
-            st.badge(f"{name}: {status}", icon=ICONS[entry.status], color="gray")
+            st.badge(f"{_called(entry, entries)}: {status}", icon=ICONS[entry.status], color="gray")
 
 
 def _actions(runs: Sequence[Run], entries: Sequence[Entry], going: bool) -> None:
@@ -212,7 +231,7 @@ def _links(entries: Sequence[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(t("compare.open"), width="content")
         for number, entry in enumerate(entries):
-            label = i18n.unmarked(defence_name(entry.defence, short=True))
+            label = _called(entry, entries)
             again = sum(other.defence == entry.defence for other in entries[:number])
             key = f"open-{entry.defence}{again or ''}"
             if st.button(label, key=key, icon=":material/open_in_new:", type="tertiary"):

@@ -16,7 +16,19 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
-from dashboard.components import answer, examined, frame, inspected, intake, outcome, proof, report, session, track
+from dashboard.components import (
+    answer,
+    examined,
+    frame,
+    inspected,
+    intake,
+    looks,
+    outcome,
+    proof,
+    report,
+    session,
+    track,
+)
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
@@ -280,6 +292,7 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
             st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
         elif answered(status, digest):
             answer.draw(run, digest)
+            looks.draw(run)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))

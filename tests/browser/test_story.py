@@ -131,6 +131,36 @@ def test_dragging_the_sticker_changes_the_answer_at_once(page: Page) -> None:
     expect(answer(page)).to_have_attribute("data-tone", "right")
 
 
+@pytest.mark.parametrize(("language", "width"), [("en", 1440), ("ja", 390)])
+def test_what_the_network_looks_at_stands_beside_its_answers(
+    visitor: Callable[..., Page], language: str, width: int
+) -> None:
+    found = Run(paths.RECORDINGS / CARD.name).looks()
+    assert found is not None
+    assert found.share[0] > 50, "else the sentence would not be true"
+    assert found.share[1] < found.share[0] / 3
+    page = visitor(width=width, height=HEIGHTS[width], locale="ja-JP" if language == "ja" else "en-GB")
+    page.goto("/?step=5")
+    looks = page.get_by_test_id("looks")
+    expect(looks).to_contain_text(words("story.looks.turned", language))
+    pictures = looks.locator("img")
+    expect(pictures).to_have_count(2)
+    assert pictures.evaluate_all("images => images.every((image) => image.complete && image.naturalWidth > 100)")
+    for picture, answer_ in zip(pictures.all(), (CARD.target, int(found.label)), strict=True):
+        name = Run(paths.RECORDINGS / CARD.name).data["classes"][answer_]
+        expect(picture).to_have_attribute("alt", re.compile(re.escape(words(f"class.signs.{name}", language))))
+    expect(answer(page, "after")).to_have_attribute("data-tone", "right")
+    beside, board = looks.bounding_box(), page.locator(".sty-board").bounding_box()
+    cards = page.locator(".sty-card:visible").first.locator(".sty-bar").bounding_box()
+    assert beside is not None
+    assert board is not None
+    assert cards is not None
+    assert beside["x"] >= board["x"] + board["width"], "it covers the sign"
+    assert beside["x"] >= cards["x"] + cards["width"] or beside["y"] + beside["height"] <= cards["y"], "the answer"
+    assert beside["x"] + beside["width"] <= width
+    few_words(page, language)
+
+
 def test_a_presenters_keys_and_an_explanation(page: Page) -> None:
     page.goto("/")
     at(page, "read")

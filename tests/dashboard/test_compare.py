@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from core.events import Event, Finished, Measured
 from core.runs import queue, record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from dashboard import i18n
 from tests.dashboard.conftest import PAGE, story, words
 from tests.dashboard.test_compare_data import order
 
@@ -88,6 +90,56 @@ def test_pressing_start_queues_the_chosen_methods(
     assert app.query_params["group"] == "g"
     assert app.button(key="start").disabled, "one comparison at a time"
     assert "stop" in keys(app)
+
+
+def test_several_seeds_are_queued_one_after_the_other(
+    home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Spec] = []
+
+    def start(specs: list[Spec]) -> list[Run]:
+        asked.extend(specs)
+        raise BadInput("budget_too_small", "English only", count=5, classes=12)
+
+    monkeypatch.setattr(queue, "start", start)
+    app = open_page("compare")
+    app.button_group(key="compare_methods").set_value(["ft", "mcl"]).run()
+    app.button_group(key="compare_seeds").set_value(3).run()
+    app.number_input(key="compare_seed").set_value(7).run()
+    app.button(key="start").click().run()
+    assert [(spec.seed, spec.defence) for spec in asked] == [
+        (7, "mcl"), (7, "ft"), (8, "mcl"), (8, "ft"), (9, "mcl"), (9, "ft"),
+    ]  # fmt: skip
+
+
+@BOTH
+def test_several_seeds_are_told_by_mean_and_range(make_run: Make, lang: str) -> None:
+    for seed, asr in enumerate((0.4, 3.0, 1.4)):
+        make_run(f"20260101-00000{seed}-a", "done", ended(asr), spec=order("mcl", seed=seed), group="g")
+        make_run(f"20260101-00000{seed}-b", "done", ended(asr + 4), spec=order("ft", seed=seed), group="g")
+    app = opened("g", lang)
+    assert not app.exception
+    said = words(app)
+    assert "1.6" in said
+    assert "<i>0.4–3.0</i>" in said
+    assert {"en": "seeds 0, 1, 2", "ja": "シード 0, 1, 2"}[lang] in said
+    assert {"en": "1 of 2 methods", "ja": "2 手法のうち 1 手法"}[lang] in said, "FT stayed below 5 % with two of three"
+    assert {"en": "each of the 3 seeds", "ja": "3 個のシードすべて"}[lang] in said
+    assert said.count("data:image/png") == 3, "of the first seed: the model as it came, and two methods"
+    assert sum(button.key.startswith("open-") for button in app.button if button.key) == 6
+
+
+@BOTH
+def test_every_method_says_what_it_is_and_where_it_comes_from(recorded: None, open_page: Open, lang: str) -> None:
+    said = words(open_page("compare", lang))
+    for name in ("mcl", "ft", "fp"):
+        assert i18n.catalogue(lang)[f"defence.{name}.text"] in said
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_sentence_on_every_method_names_paper_and_year(lang: str) -> None:
+    for name in DEFENCES:
+        assert re.search(r"(19|20)\d\d", i18n.catalogue(lang)[f"defence.{name}.text"]), name
 
 
 def test_a_refused_start_says_why(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,3 +115,27 @@ def test_where_a_run_can_be_compared(make_run: Make) -> None:
     assert where(single) == ""
     stranger = make_run("20260101-000002-d", "done", spec=order("mcl", victim=None, weights="a.pth"))
     assert where(stranger) is None
+
+
+def test_runs_that_differ_in_their_seed_make_one_line(make_run: Make) -> None:
+    found = []
+    for number, (defence, seed, asr) in enumerate([("mcl", 0, 2.0), ("ft", 0, 90.0), ("mcl", 1, 5.0), ("mcl", 1, 9.0)]):
+        run = make_run(f"20260101-00000{number}-a", "done", spec=order(defence, seed=seed))
+        after = Measured("after", 94.0 + seed, 94.0, asr, "true", 3000, 2750)
+        found.append(Entry(run, defence, "done", Digest(after=after, seconds={"purify": 10.0 * (number + 1)})))
+    lines = compare_data.methods(found)
+    assert [(line.defence, len(line.entries)) for line in lines] == [("mcl", 2), ("ft", 1), ("mcl", 1)]
+    assert lines[0].asr == (3.5, 2.0, 5.0, 2)
+    assert lines[0].ba == (94.5, 94.0, 95.0, 2)
+    assert lines[0].cost == (20.0, 10.0, 30.0, 2)
+    assert lines[0].dissolved is None, "without a map"
+    assert compare_data.seeds(found) == [0, 1]
+
+
+def test_time_left_counts_every_seed(make_run: Make) -> None:
+    run = make_run("20260101-000000-a", "done", spec=order("ft"))
+    there = [entry(run, "ft", "done", 10.0)]
+    here = [entry(run, "ft", "done", 20.0), entry(run, "ft", "done", 20.0), entry(run, "ft", "queued")]
+    done, left = progress(here, there)
+    assert left == pytest.approx(20.0 + compare_data.START)
+    assert done == pytest.approx(40.0 / (40.0 + left))

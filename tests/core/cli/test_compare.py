@@ -25,7 +25,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, held: bool = True) -> None:
 
     def work(folder: Path, on_event: object = None) -> str:
         run = Run(folder)
-        asr = {"ft": 60.0, "nc": 4.5}[run.spec.defence]
+        asr = {"ft": 60.0, "nc": 4.5}[run.spec.defence] + run.spec.seed % 3
         result = {
             "ba_before": 98.5, "ba_after": 97.25, "asr_before": 100.0, "asr_after": asr, "asr_kind": "true",
             "seconds": {"scan": 2.0, "purify": 3.5, "verify": 9.0}, "device": "cpu", "clean_images": 60,
@@ -53,6 +53,27 @@ def test_each_defence_is_a_run_of_its_own_with_the_same_clean_images_and_seed(
     assert lines[2].split() == ["before", "98.50", "100.00"]
     assert lines[3].split() == ["ft", "97.25", "60.00", "not", "cured", "5.5"]
     assert lines[4].split() == ["nc", "97.25", "4.50", "holds", "5.5"]
+
+
+def test_several_seeds_give_mean_and_range(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pretend(monkeypatch)
+    order = ["compare", "digits-badnets", "--defences", "nc,ft", "--seeds", "0", "1", "2", "1"]
+    assert main(order) == NOT_HELD
+    runs = record.list_runs(recordings=False)
+    assert sorted((run.spec.seed, run.spec.defence) for run in runs) == [
+        (k, name) for k in range(3) for name in ("ft", "nc")
+    ]
+    assert len({run.data["group"] for run in runs}) == 1
+    out = capsys.readouterr().out
+    assert "5.50 (4.50 to 6.50)" in out
+    assert "holds in 3 of 3" in out
+    assert "61.00 (60.00 to 62.00)" in out
+    assert "Mean and range of seeds 0, 1, 2" in out
+    assert "not cured by ft (seed 0), ft (seed 1), ft (seed 2)" in out
+    main([*order, "--json"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["nc"]["attack_success_after"] == {"mean": 5.5, "low": 4.5, "high": 6.5, "count": 3}
+    assert told["nc"]["seeds"]["2"]["asr_after"] == 6.5
 
 
 def test_json_is_the_last_line_and_has_a_part_for_each(

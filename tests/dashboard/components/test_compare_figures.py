@@ -62,6 +62,18 @@ def test_an_arrow_leads_from_before_to_every_method() -> None:
     assert 95.6 < high <= 100.4
 
 
+def test_several_seeds_have_bars_from_the_least_to_the_greatest_and_a_curve_each() -> None:
+    figure = plane_figure((95.6, 99.9), [Place("mcl", "MCL", 94.0, 2.0, (91.0, 95.0), (1.0, 6.0)), PLACES[1]], WORDS)
+    several, one = figure.data[1:]
+    assert (several.error_y.arrayminus, several.error_y.array) == ((3.0,), (1.0,))
+    assert (several.error_x.arrayminus, several.error_x.array) == ((1.0,), (4.0,))
+    assert "(1.0–6.0)" in several.hovertemplate
+    assert not one.error_x.visible
+    assert figure.layout.yaxis.range[0] < 91
+    curves = curves_figure([Line("mcl", "MCL", POINTS), Line("mcl", "MCL", POINTS[:2])], WORDS)
+    assert [line.showlegend for line in curves.data] == [True, False, False, False, False, False]
+
+
 def test_a_plane_with_nothing_on_it_yet_shows_the_model_as_it_came() -> None:
     figure = plane_figure((95.6, 99.9), [], WORDS)
     assert len(figure.data) == 1
