@@ -10,6 +10,8 @@ import { inside, outline, project } from "./shapes.js";
 const CLICK = 4; // pixels a pointer may wander and still click
 const NEAR = 14; // pixels from a point at which it counts as pointed at
 const UNLIT = 0.13;
+const GUEST = 34; // pixels across a picture that is no point of the map
+const APART = 16; // pixels from its place
 
 /** What both maps of a pair share: how they are looked at. */
 export const camera = () => ({ zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.4 });
@@ -17,7 +19,7 @@ export const camera = () => ({ zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.4 });
 export class PointMap {
   /** `on`: hover(id, x, y), leave(), choose(id), select(ids, how), moved(), gesture(active). */
   constructor(host, on) {
-    Object.assign(this, { host, on, camera: camera(), tool: "lasso", chosen: -1, hovered: -1, links: [], trail: null });
+    Object.assign(this, { host, on, camera: camera(), tool: "lasso", chosen: -1, hovered: -1, links: [], guests: [], trail: null });
     this.canvas = host.appendChild(document.createElement("canvas"));
     this.over = host.appendChild(document.createElement("canvas"));
     this.sprites = new Map();
@@ -119,6 +121,7 @@ export class PointMap {
       this.links.forEach((k) => this.#ring(context, k, 1, 1));
     }
     if (hovered >= 0) this.#ring(context, hovered, 4, 1.75);
+    this.#visit(context);
     if (this.trail && this.trail.length > 1) {
       const path = new Path2D();
       this.trail.forEach(([x, y], k) => (k ? path.lineTo(x, y) : path.moveTo(x, y)));
@@ -133,6 +136,55 @@ export class PointMap {
       context.stroke(path);
       context.setLineDash([]);
     }
+  }
+
+  /** Pictures that are no points of the map: each beside its place, with a line to it; one leads to the next. */
+  #visit(context) {
+    const { guests, theme } = this;
+    const [width, height] = [this.host.clientWidth, this.host.clientHeight];
+    const places = this.#places(width, height);
+    context.lineWidth = 1.5;
+    context.setLineDash([2, 4]);
+    context.strokeStyle = theme.text;
+    if (places.length > 1) strokeLine(context, places[0], places[1]);
+    context.setLineDash([]);
+    places.forEach(([x, y], at) => {
+      const { picture, colour } = guests[at];
+      const [wide, high] = [GUEST, (GUEST * picture.height) / picture.width];
+      const side = at ? 1 : -1; // one to either side, so that neither covers the other
+      const left = Math.max(4, Math.min(width - wide - 4, x + (side > 0 ? APART : -APART - wide)));
+      const top = Math.max(4, Math.min(height - high - 4, y - APART - high));
+      context.strokeStyle = colour;
+      context.lineWidth = 2;
+      strokeLine(context, [x, y], [left + wide / 2, top + high / 2]);
+      context.drawImage(picture, left, top, wide, high);
+      context.lineWidth = 3;
+      context.strokeRect(left, top, wide, high);
+      context.beginPath();
+      context.arc(x, y, this.radius + 2, 0, 2 * Math.PI);
+      context.fillStyle = colour;
+      context.fill();
+      context.lineWidth = 1.5;
+      context.strokeStyle = theme.ground;
+      context.stroke();
+    });
+  }
+
+  /** Where the guests are in the field: [[x, y]]. */
+  #places(width, height) {
+    const { guests, dims, box, camera } = this;
+    if (!guests.length) return [];
+    const n = guests.length;
+    const places = Float32Array.from(guests.flatMap((guest) => [...guest.places]));
+    const [px, py, depth] = [0, 1, 2].map(() => new Float32Array(n));
+    project({ places, dims, box, n, px, py, depth, camera }, width, height);
+    return guests.map((_, at) => [px[at], py[at]]);
+  }
+
+  /** What an export needs of them: [{x, y, picture, colour}]. */
+  visitors() {
+    const places = this.#places(this.host.clientWidth, this.host.clientHeight);
+    return places.map(([x, y], at) => ({ x, y, ...this.guests[at] }));
   }
 
   #ring(context, k, more, width) {
@@ -281,4 +333,11 @@ export class PointMap {
     }
     return best;
   }
+}
+
+function strokeLine(context, from, to) {
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(...to);
+  context.stroke();
 }
