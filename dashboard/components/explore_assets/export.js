@@ -32,9 +32,8 @@ export function svg(maps, titles, legend, theme) {
       const where = `translate(${map.px[k].toFixed(2)},${map.py[k].toFixed(2)})`;
       parts.push(`<path d="${outline(shape, Number(map.radius.toFixed(2)))}" transform="${where}" fill="${colour}" ${line}${alpha < 1 ? ` opacity="${alpha}"` : ""}/>`);
     });
-    for (const { x, y, picture, colour } of map.visitors()) {
-      const [left, top] = [x + 16 + 34 > width ? x - 50 : x + 16, Math.max(2, y - 50)];
-      parts.push(`<line x1="${x.toFixed(1)}" y1="${y.toFixed(1)}" x2="${left + 17}" y2="${top + 17}" stroke="${colour}" stroke-width="2"/><image x="${left}" y="${top}" width="34" height="34" href="${picture.toDataURL()}" image-rendering="pixelated"/><rect x="${left}" y="${top}" width="34" height="34" fill="none" stroke="${colour}" stroke-width="3"/><circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${colour}"/>`);
+    for (const { x, y, left, top, wide, high, picture, colour } of map.visitors()) {
+      parts.push(`<line x1="${x.toFixed(1)}" y1="${y.toFixed(1)}" x2="${left + wide / 2}" y2="${top + high / 2}" stroke="${colour}" stroke-width="2"/><image x="${left}" y="${top}" width="${wide}" height="${high}" href="${picture.toDataURL()}" image-rendering="pixelated"/><rect x="${left}" y="${top}" width="${wide}" height="${high}" fill="none" stroke="${colour}" stroke-width="3"/><circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${colour}"/>`);
     }
     parts.push("</g></g>");
   });

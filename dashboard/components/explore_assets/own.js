@@ -102,7 +102,7 @@ export class Own {
     const [most, count] = [...counts].sort((a, b) => b[1] - a[1])[0];
     const words = document.createElement("p");
     words.className = "dsx-quiet";
-    words.textContent = fill(texts.own_near, { when: texts[when], all: ids.length, triggered: ids.filter((k) => triggered[k]).length, name: classes[most], count });
+    words.textContent = fill(texts.own_near, { when: texts[when], variant: texts[`${VARIANTS[this.variant]}_trigger`], all: ids.length, triggered: ids.filter((k) => triggered[k]).length, name: classes[most], count });
     const list = document.createElement("ul");
     list.className = "dsx-nears";
     list.dataset.testid = `explore-own-near-${when}`;

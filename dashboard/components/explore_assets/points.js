@@ -5,13 +5,11 @@
  * camera, and a picture of it can be written as true SVG.
  */
 
-import { inside, outline, project } from "./shapes.js";
+import { beside, inside, outline, project } from "./shapes.js";
 
 const CLICK = 4; // pixels a pointer may wander and still click
 const NEAR = 14; // pixels from a point at which it counts as pointed at
 const UNLIT = 0.13;
-const GUEST = 34; // pixels across a picture that is no point of the map
-const APART = 16; // pixels from its place
 
 /** What both maps of a pair share: how they are looked at. */
 export const camera = () => ({ zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.4 });
@@ -143,6 +141,7 @@ export class PointMap {
     const { guests, theme } = this;
     const [width, height] = [this.host.clientWidth, this.host.clientHeight];
     const places = this.#places(width, height);
+    const corners = beside(places, guests.map(({ picture }) => picture), width, height);
     context.lineWidth = 1.5;
     context.setLineDash([2, 4]);
     context.strokeStyle = theme.text;
@@ -150,10 +149,7 @@ export class PointMap {
     context.setLineDash([]);
     places.forEach(([x, y], at) => {
       const { picture, colour } = guests[at];
-      const [wide, high] = [GUEST, (GUEST * picture.height) / picture.width];
-      const side = at ? 1 : -1; // one to either side, so that neither covers the other
-      const left = Math.max(4, Math.min(width - wide - 4, x + (side > 0 ? APART : -APART - wide)));
-      const top = Math.max(4, Math.min(height - high - 4, y - APART - high));
+      const { left, top, wide, high } = corners[at];
       context.strokeStyle = colour;
       context.lineWidth = 2;
       strokeLine(context, [x, y], [left + wide / 2, top + high / 2]);
@@ -181,10 +177,12 @@ export class PointMap {
     return guests.map((_, at) => [px[at], py[at]]);
   }
 
-  /** What an export needs of them: [{x, y, picture, colour}]. */
+  /** What an export needs of them: [{x, y, left, top, wide, high, picture, colour}]. */
   visitors() {
-    const places = this.#places(this.host.clientWidth, this.host.clientHeight);
-    return places.map(([x, y], at) => ({ x, y, ...this.guests[at] }));
+    const [width, height] = [this.host.clientWidth, this.host.clientHeight];
+    const places = this.#places(width, height);
+    const corners = beside(places, this.guests.map(({ picture }) => picture), width, height);
+    return places.map(([x, y], at) => ({ x, y, ...corners[at], ...this.guests[at] }));
   }
 
   #ring(context, k, more, width) {
