@@ -26,7 +26,21 @@ from dashboard.palette import class_marks
 ASSETS = Path(__file__).parent / "explore_assets"
 SHARED = ("decode", "words")  # of the live view
 SCRIPTS = (
-    *("terms", "shapes", "room", "points", "gallery", "legend", "detail", "own", "export", "payload", "view", "page"),
+    *(
+        "terms",
+        "shapes",
+        "room",
+        "points",
+        "gallery",
+        "legend",
+        "detail",
+        "guests",
+        "own",
+        "export",
+        "payload",
+        "view",
+        "page",
+    ),
     "main",
 )
 MAGIC = b"DSX1"

@@ -123,8 +123,8 @@ def test_a_run_that_has_no_map_yet_is_waited_for_and_opens_by_itself(
 
 def test_who_chooses_another_run_meanwhile_stays_there(open_page: Open, make_run: Make) -> None:
     soon = make_run("soon", "running", [], worker=identity())
-    make_run("one", "done")
-    make_run("two", "done", created="2027-01-01T00:00:00+00:00")  # another name in the list
+    make_run("one", "done", created="2027-01-01T00:00:00+00:00")  # another name in the list
+    make_run("two", "done")
     app = open_page("explore", run="soon")
     app.selectbox(key="explore_run").set_value("two").run()
     soon.write_frame(0, np.eye(6, 2), np.zeros(6), np.full(6, 90))

@@ -51,12 +51,10 @@ export class Legend {
     });
   }
 
-  /** Uint8 (n), 1 for the points of the classes that are searched for; null where none is, or nothing is found. */
-  lit(room, frame) {
+  /** The classes that are searched for, a Set; null where none is. */
+  get found() {
     if (!this.parts.search.value.trim()) return null;
-    const found = new Set([...this.parts.list.children].filter((item) => !item.hidden).map((item) => Number(item.firstChild.dataset.class)));
-    const classes = room.classes(frame);
-    return found.size ? Uint8Array.from({ length: room.n }, (_, k) => Number(found.has(classes[k]))) : null;
+    return new Set([...this.parts.list.children].filter((item) => !item.hidden).map((item) => Number(item.firstChild.dataset.class)));
   }
 
   search() {

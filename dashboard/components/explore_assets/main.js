@@ -2,6 +2,7 @@
 
 import { Detail, factsOf } from "./detail.js";
 import { save } from "./export.js";
+import { widened } from "./guests.js";
 import { Gallery, place, pointWords } from "./gallery.js";
 import { Legend, mark } from "./legend.js";
 import { Own } from "./own.js";
@@ -167,7 +168,7 @@ class Explorer {
 
   #dress() {
     const { room, theme } = this;
-    const picked = this.legend.lit(room, this.frame) || (room.ids.length ? room.selected : null);
+    const picked = room.lit(this.legend.found, this.frame) || (room.ids.length ? room.selected : null);
     const frames = this.both ? [0, this.frame] : [this.frame];
     // suspicion is told in the attack's colour: the ring around what carries the trigger then takes another
     const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
@@ -176,7 +177,7 @@ class Explorer {
 
   #drawMaps() {
     const { room, map, el } = this;
-    if (!this.boxes.has(map.id)) this.boxes.set(map.id, this.own.widen(room.box(map), map));
+    if (!this.boxes.has(map.id)) this.boxes.set(map.id, widened(room.box(map), this.own.own, map));
     const shown = this.both ? [[0, 0], [1, this.position]] : [[0, this.position]];
     for (const [at, position] of shown) {
       const view = this.maps[at];

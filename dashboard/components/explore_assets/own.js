@@ -1,6 +1,7 @@
 /** A picture of the visitor's own, placed on a settled map: where it lies, what the models say of it, what is nearest. */
 
 import { thumb } from "./gallery.js";
+import { guestsOf, stateOf } from "./guests.js";
 import { fill } from "./words.js";
 
 const VARIANTS = ["without", "with"]; // the trigger
@@ -35,35 +36,11 @@ export class Own {
     return this.el["own-trigger"].checked ? 1 : 0;
   }
 
-  /** What the answer to a picture tells: "misled" by the trigger, "freed" of it, or nothing. */
-  state(model, variant, target) {
-    if (!variant) return "plain";
-    const [plain, marked] = this.own.answers[model];
-    return marked === target && plain !== target ? "misled" : "freed";
-  }
-
   /** The marks of a map at a stop, for PointMap.guests: the picture without the trigger, and the one with it. */
   guests(map, position, theme, target) {
-    const { own } = this;
-    if (!own || own.map !== map.id) return [];
-    const model = Math.min(own.models - 1, Math.round(position));
-    return VARIANTS.slice(0, this.variant + 1).map((_, variant) => ({
-      places: between(own, position, variant), picture: this.pictures[variant],
-      colour: { plain: theme.text, misled: theme.attack, freed: theme.freed }[this.state(model, variant, target)],
+    return guestsOf(this.own, map, position, this.variant, target).map(({ places, state }, at) => ({
+      places, picture: this.pictures[at], colour: { plain: theme.text, misled: theme.attack, freed: theme.freed }[state],
     }));
-  }
-
-  /** The box of a map, made large enough for what lies beside its own points. */
-  widen(box, map) {
-    const { own } = this;
-    if (!own || own.map !== map.id) return box;
-    for (const place of own.coords.flat()) {
-      place.forEach((value, axis) => {
-        box.low[axis] = Math.min(box.low[axis], value);
-        box.high[axis] = Math.max(box.high[axis], value);
-      });
-    }
-    return box;
   }
 
   /** The card beside the maps. */
@@ -87,7 +64,7 @@ export class Own {
         const line = document.createElement("span");
         const said = fill(texts.answer_sure, { answer: payload.classes[answers[at]], confidence: own.confidence[model][at] });
         line.textContent = `${texts[["before", "after"][model]]}: ${said}`;
-        line.dataset.right = String(this.state(model, at, target) !== "misled");
+        line.dataset.right = String(stateOf(own, model, at, target) !== "misled");
         return line;
       }));
       return item;
@@ -118,14 +95,6 @@ export class Own {
     }));
     return [words, list];
   }
-}
-
-/** Where a variant lies at a position in time: between the stops, between its places. */
-export function between({ coords, models }, position, variant) {
-  const from = Math.min(models - 1, Math.floor(position));
-  const to = Math.min(models - 1, from + 1);
-  const part = position - Math.floor(position);
-  return Float32Array.from(coords[from][variant], (value, axis) => value + (coords[to][variant][axis] - value) * part);
 }
 
 function pictured(pixels, { height, width }) {
