@@ -26,11 +26,12 @@ TURN = "explore_own_turn"  # a place to drop a file forgets the last one only un
 FAULT = "explore_own_fault"
 
 
-def choose(run: Run, where: DeltaGenerator, obstacle: str) -> None:
+def choose(run: Run, where: DeltaGenerator, obstacle: str, lack: str = "") -> None:
     """The button, and what opens under it.
 
     Args:
         obstacle: why no picture can be placed now; empty where one can.
+        lack: why it can be placed on the victim's map only; empty where the purified model is there too.
     """
     box = where.popover(t("own.open"), icon=":material/add_photo_alternate:", key=OPEN, on_change="rerun")
     with box:
@@ -38,6 +39,8 @@ def choose(run: Run, where: DeltaGenerator, obstacle: str) -> None:
         if obstacle:
             st.info(obstacle, icon=":material/hourglass_empty:")
             return
+        if lack:
+            st.caption(lack)
         key = f"own_file_{st.session_state.get(TURN, 0)}"
         st.file_uploader(
             t("own.file"), [suffix.lstrip(".") for suffix in SUFFIXES], key=key, on_change=_take, args=(run, key),

@@ -35,11 +35,13 @@ def page() -> None:
         return
     run = there[_choose(there, head)]
     st.session_state["run"] = run.id
-    lack, ready = explore_data.lacks(run, _found()).get("features"), explore_data.base_of(run, _found()) is not None
+    lacks, ready = explore_data.lacks(run, _found()), explore_data.base_of(run, _found()) is not None
+    lack = lacks.get("features")
     try:
         if ready and lack is None:
             settled_map.choose(run, head)
-        own_picture.choose(run, head, _missing(lack) if lack else "" if ready else t("own.wait"))
+        obstacle = _missing(lack) if lack else "" if ready else t("own.wait")
+        own_picture.choose(run, head, obstacle, _missing(lacks["after"]) if "after" in lacks else "")
     except BadInput as fault:
         _refused(fault)
     if st.query_params.get("run") != run.id:

@@ -171,7 +171,7 @@ class Explorer {
     const picked = room.lit(this.legend.found, this.frame) || (room.ids.length ? room.selected : null);
     const frames = this.both ? [0, this.frame] : [this.frame];
     // suspicion is told in the attack's colour: the ring around what carries the trigger then takes another
-    const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
+    const worn = SCORES.includes(room.mode) ? { ...theme, attack: theme.soft } : theme;
     frames.forEach((frame, at) => this.maps[at].dress(room.paint(frame), room.rings(frame), picked, worn));
   }
 

@@ -88,6 +88,15 @@ def test_a_picture_is_kept_and_its_place_asked_for(
 
 
 @BOTH
+def test_without_purified_weights_it_is_said_which_map_takes_the_picture(open_page: Open, run: Run, lang: str) -> None:
+    told = catalogue(lang)["explore.missing.after"]
+    assert told in [caption.value for caption in open_page("explore", lang, run="one").caption]
+    (run.folder / "model.safetensors").write_bytes(b"weights")
+    explored(run, 2)
+    assert told not in [caption.value for caption in open_page("explore", lang, run="one").caption]
+
+
+@BOTH
 def test_what_is_refused_at_once_is_told(open_page: Open, run: Run, started: list[tuple[str, ...]], lang: str) -> None:
     app = open_page("explore", lang, run="one")
     app.file_uploader[0].upload("nothing.png", b"").run()
