@@ -30,6 +30,7 @@ SCRIPTS = (
         "terms",
         "shapes",
         "room",
+        "visitors",
         "points",
         "gallery",
         "legend",

@@ -171,12 +171,12 @@ def test_a_picture_of_ones_own_is_placed_without_and_with_the_trigger(
     part(page, "find").select_option("triggered")
     part(page, "gallery").locator("button").first.click()
     part(page, "own-ask").click()
-    expect(part(page, "own")).not_to_contain_text("my sign.png")
+    expect(part(page, "own")).not_to_contain_text("my sign.png", timeout=COMPUTED)
     junk = tmp_path / "no picture.png"
     junk.write_bytes(b"not a picture")
     page.get_by_role("button", name=words("own.open", language)).click()
     page.locator("input[type=file]").set_input_files(junk)
-    expect(part(page, "jobs")).to_contain_text("no picture.png")
+    expect(part(page, "jobs")).to_contain_text("no picture.png", timeout=COMPUTED)
 
 
 def test_the_room_fits_a_phone(visitor: Callable[..., Page]) -> None:

@@ -5,7 +5,8 @@
  * camera, and a picture of it can be written as true SVG.
  */
 
-import { beside, inside, outline, project } from "./shapes.js";
+import { inside, outline, project } from "./shapes.js";
+import { drawVisitors } from "./visitors.js";
 
 const CLICK = 4; // pixels a pointer may wander and still click
 const NEAR = 14; // pixels from a point at which it counts as pointed at
@@ -119,7 +120,7 @@ export class PointMap {
       this.links.forEach((k) => this.#ring(context, k, 1, 1));
     }
     if (hovered >= 0) this.#ring(context, hovered, 4, 1.75);
-    this.#visit(context);
+    drawVisitors(context, this);
     if (this.trail && this.trail.length > 1) {
       const path = new Path2D();
       this.trail.forEach(([x, y], k) => (k ? path.lineTo(x, y) : path.moveTo(x, y)));
@@ -134,55 +135,6 @@ export class PointMap {
       context.stroke(path);
       context.setLineDash([]);
     }
-  }
-
-  /** Pictures that are no points of the map: each beside its place, with a line to it; one leads to the next. */
-  #visit(context) {
-    const { guests, theme } = this;
-    const [width, height] = [this.host.clientWidth, this.host.clientHeight];
-    const places = this.#places(width, height);
-    const corners = beside(places, guests.map(({ picture }) => picture), width, height);
-    context.lineWidth = 1.5;
-    context.setLineDash([2, 4]);
-    context.strokeStyle = theme.text;
-    if (places.length > 1) strokeLine(context, places[0], places[1]);
-    context.setLineDash([]);
-    places.forEach(([x, y], at) => {
-      const { picture, colour } = guests[at];
-      const { left, top, wide, high } = corners[at];
-      context.strokeStyle = colour;
-      context.lineWidth = 2;
-      strokeLine(context, [x, y], [left + wide / 2, top + high / 2]);
-      context.drawImage(picture, left, top, wide, high);
-      context.lineWidth = 3;
-      context.strokeRect(left, top, wide, high);
-      context.beginPath();
-      context.arc(x, y, this.radius + 2, 0, 2 * Math.PI);
-      context.fillStyle = colour;
-      context.fill();
-      context.lineWidth = 1.5;
-      context.strokeStyle = theme.ground;
-      context.stroke();
-    });
-  }
-
-  /** Where the guests are in the field: [[x, y]]. */
-  #places(width, height) {
-    const { guests, dims, box, camera } = this;
-    if (!guests.length) return [];
-    const n = guests.length;
-    const places = Float32Array.from(guests.flatMap((guest) => [...guest.places]));
-    const [px, py, depth] = [0, 1, 2].map(() => new Float32Array(n));
-    project({ places, dims, box, n, px, py, depth, camera }, width, height);
-    return guests.map((_, at) => [px[at], py[at]]);
-  }
-
-  /** What an export needs of them: [{x, y, left, top, wide, high, picture, colour}]. */
-  visitors() {
-    const [width, height] = [this.host.clientWidth, this.host.clientHeight];
-    const places = this.#places(width, height);
-    const corners = beside(places, this.guests.map(({ picture }) => picture), width, height);
-    return places.map(([x, y], at) => ({ x, y, ...corners[at], ...this.guests[at] }));
   }
 
   #ring(context, k, more, width) {
@@ -331,11 +283,4 @@ export class PointMap {
     }
     return best;
   }
-}
-
-function strokeLine(context, from, to) {
-  context.beginPath();
-  context.moveTo(...from);
-  context.lineTo(...to);
-  context.stroke();
 }
