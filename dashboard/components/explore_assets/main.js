@@ -104,8 +104,9 @@ class Explorer {
   }
 
   /** A picture that has just been placed is shown on its map, before and after side by side. */
-  #welcome({ map, models }) {
+  #welcome({ map, models, title }) {
     this.wanted = null;
+    this.el.say.textContent = `${this.payload.texts.own_name}: ${title}`;
     this.#layout(map);
     this.both = models > 1;
     this.stop = this.position = this.both ? this.stops.length - 1 : 0;

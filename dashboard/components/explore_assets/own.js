@@ -58,6 +58,8 @@ export class Own {
       const item = document.createElement("li");
       item.hidden = at > variant;
       item.innerHTML = `<div class="dsx-big"></div><div><b></b><p></p></div>`;
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", `${own.title}, ${texts[`${VARIANTS[at]}_trigger`]}`);
       item.firstChild.append(picture);
       item.querySelector("b").textContent = texts[`${VARIANTS[at]}_trigger`];
       item.querySelector("p").replaceChildren(...own.answers.map((answers, model) => {
