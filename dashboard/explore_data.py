@@ -17,7 +17,7 @@ from core.explore.settled import Settled
 from core.runs.record import Run
 from core.suspicion import METHODS
 from dashboard import data, images
-from dashboard.components.explore import Handout, Layout, RoomPayload, Saliency, Score
+from dashboard.components.explore_payload import Handout, Layout, Own, RoomPayload, Saliency, Score
 from dashboard.explore_table import csv_of
 from dashboard.stage_data import RunCache, read, target_of
 
@@ -51,6 +51,11 @@ class Lack:
     key: str
     facts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def passes(self) -> bool:
+        """Whether it will be there by itself once a run has ended."""
+        return self.key in ("going", "waits")
+
 
 def explorable(run: Run) -> bool:
     """Whether a run has a map with at least one frame."""
@@ -76,6 +81,8 @@ def lacks(run: Run, seen: Found | None = None) -> dict[str, Lack]:
         found["features"] = Lack("own_class", {"run": run.id})
     elif spec.victim is None and not (spec.weights and Path(spec.weights).exists()):
         found["features"] = Lack("weights", {"path": str(spec.weights)})
+    elif base_of(run, seen or Found()) is None and (other := data.going_on(run.id)) is not None:
+        found["features"] = Lack("waits", {"other": other.id})
     if not (run.folder / "model.safetensors").exists():
         found["after"] = Lack("after")
     return found
@@ -93,6 +100,7 @@ def payload(
     jobs: Sequence[Mapping[str, Any]],
     point: int | None = None,
     wanted: Mapping[str, Any] | None = None,
+    own: Own | None = None,
     handout: Handout | None = None,
 ) -> RoomPayload:
     """The room's payload for a run as it stands now; only what is new since the last call is read.
@@ -101,7 +109,7 @@ def payload(
         run: with at least one frame.
         found: kept by the caller between calls.
         title, texts, terms, class_names: in the reader's language.
-        missing, jobs, wanted, handout: see ``RoomPayload``.
+        missing, jobs, wanted, own, handout: see ``RoomPayload``.
         point: whose saliency is shown, if it is there.
 
     Raises:
@@ -137,6 +145,7 @@ def payload(
         offers=offers if computes else [],
         settled=to_draw if computes else [],
         wanted=wanted,
+        own=own if own and any(layout.id == own.map for layout in drawn) else None,
         handout=handout,
         trust=[_known(found.frames.events[k].trustworthiness) for k in range(len(frames))],
         whens=base.whens if base else (),
@@ -251,13 +260,14 @@ def orders(asked: Mapping[str, Any] | None, points: int) -> list[str]:
     kinds: dict[str, Callable[[], list[str]]] = {
         "map": lambda: ["--map", str(asked["method"]), "--dims", str(int(asked["dims"]))],  # type: ignore[index]
         "saliency": lambda: ["--saliency", str(int(asked["id"]))],  # type: ignore[index]
+        "place": lambda: ["--place", str(int(asked["id"]))],  # type: ignore[index]
         "settled": lambda: ["--settled", settings.key] if (settings := settled.of(asked or {})) else [],
     }
     try:
         kind = str(asked["kind"]) if asked else ""
         if kind == "map" and (asked["method"], int(asked["dims"])) not in OFFERS:  # type: ignore[index]
             return []
-        if kind == "saliency" and not 0 <= int(asked["id"]) < points:  # type: ignore[index]
+        if kind in ("saliency", "place") and not 0 <= int(asked["id"]) < points:  # type: ignore[index]
             return []
         return kinds[kind]() if kind in kinds else []
     except (KeyError, TypeError, ValueError):

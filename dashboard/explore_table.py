@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.suspicion import NAMES
-from dashboard.components.explore import RoomPayload
+from dashboard.components.explore_payload import RoomPayload
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,18 +6,22 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.cli.options import add_json
 from core.cli.terminal import CountBar
 from core.errors import BadInput
-from core.explore import place
+from core.explore import pictures, place
 from core.files import require_room, strict_json
 from core.jobs.note import IDLE, Report
 from core.runs import hashes
 from core.runs.record import Run, find
 from core.runs.spec import PROJECTIONS
 from core.suspicion import NAMES
+
+if TYPE_CHECKING:
+    from core.explore.placing import Placer
+    from core.explore.settled import Settled
 
 LOOK_AGAIN = 0.1  # seconds
 T = TypeVar("T")
@@ -30,6 +34,7 @@ def explore_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core explore signs-badnets --map tsne       another projection of them\n"
         "  python -m core explore signs-badnets --settled metric=cosine,seed=none   a map by umap-learn\n"
         "  python -m core explore signs-badnets --settled dims=2 --place sign.png   your picture on that map\n"
+        "  python -m core explore signs-badnets --place 12       the same of image 12, with the trigger put on it\n"
         "  python -m core explore signs-badnets --saliency 12    where the models look in image 12 of the map\n"
         "Works on shipped recordings too; their results are kept in the cache."
     )
@@ -41,7 +46,10 @@ def explore_arguments(command: argparse.ArgumentParser) -> None:
         help="draw a map to its end with umap-learn: dims, n_neighbors, min_dist, metric (euclidean, cosine), "
         "densmap (yes, no), supervised (none, class, answer), seed (a number, or none)",
     )  # fmt: skip
-    command.add_argument("--place", type=Path, metavar="FILE", help="where a picture of yours lies on that map")
+    command.add_argument(
+        "--place", metavar="FILE",
+        help="where a picture of yours, or image N of the map, lies on that map, without and with the trigger",
+    )  # fmt: skip
     command.add_argument("--saliency", type=int, metavar="POINT", help="where the models look in one image of the map")
     command.add_argument(
         "--linger", type=float, default=0, metavar="S", help="wait S seconds for the page to ask for another image"
@@ -56,7 +64,7 @@ def explore(arguments: argparse.Namespace) -> int:
     if arguments.saliency is not None:
         result = _saliency(run, arguments.saliency, arguments.linger)
     elif arguments.place is not None:
-        result = _place(run, arguments.settled or "", arguments.place)
+        result = _place(run, arguments.settled or "", arguments.place, arguments.linger)
     elif arguments.settled is not None:
         result = _settled(run, arguments.settled, arguments.linger)
     elif arguments.map:
@@ -116,26 +124,59 @@ def _settled(run: Run, key: str, linger: float) -> dict[str, Any]:
     return {"run": run.id, "map": settings.key, "points": made.coords.shape[1], "trustworthiness": trust}
 
 
-def _place(run: Run, key: str, picture: Path) -> dict[str, Any]:
-    """A picture of the visitor's own on a settled map, which is drawn first if need be."""
-    from core.explore.fitting import make_settled
-    from core.explore.placing import place_picture
+def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
+    """A picture on a settled map, which is drawn first if need be; then those that the page asks for, as ``_saliency``.
+
+    A picture that cannot be placed is told of beside the others where the page may ask for more.
+    """
+    from core.explore.placing import Placer
     from core.explore.settled import read
 
-    settings = read(key)
+    settings, subject = read(key), pictures.subject_of(given)
     with place.told(run, "place") as report:
+        report("load", 0, 0)
         hashes.check(run)
-        if place.settled_map(run, settings.key) is None and not settings.densmap:
-            make_settled(run, settings, report)
-        made = place_picture(run, settings, picture, report)
-    names = run.data.get("classes") or []
+        placer = Placer(run)
+        made = None
+        try:
+            made = _placed(placer, subject, settings, report, given)
+        except BadInput as fault:
+            if not linger:
+                raise
+            pictures.refuse(run, subject, settings.key, fault)
+
+        def new(asked: tuple[str, str]) -> bool:
+            return pictures.placed(run, *asked) is None and pictures.refusal(run, *asked) is None
+
+        for subject, key in _asked(lambda: pictures.wanted(run), new, linger, report):
+            try:
+                _placed(placer, subject, read(key), report)
+            except BadInput as fault:
+                pictures.refuse(run, subject, key, fault)
     result: dict[str, Any] = {"run": run.id, "map": settings.key}
-    for at, when in enumerate(place.WHENS[: len(made.coords)]):
-        answer = int(made.answers[at])
-        result[f"place_{when}"] = [round(float(value), 4) for value in made.coords[at]]
-        result[f"answer_{when}"] = names[answer] if answer < len(names) else answer
-        result[f"confidence_{when}"] = round(float(made.confidence[at]), 1)
+    names = run.data.get("classes") or []
+    for at, when in enumerate(place.WHENS[: len(made.coords)] if made else ()):
+        for variant, with_ in enumerate(("", "_triggered")):
+            answer = int(made.answers[at, variant])
+            result[f"place_{when}{with_}"] = [round(float(value), 4) for value in made.coords[at, variant]]
+            result[f"answer_{when}{with_}"] = names[answer] if answer < len(names) else answer
+            result[f"confidence_{when}{with_}"] = round(float(made.confidence[at, variant]), 1)
     return result
+
+
+def _placed(placer: Placer, subject: str, settings: Settled, report: Report, given: str = "") -> pictures.Placed:
+    """Places one picture and writes that down."""
+    from core.explore.fitting import make_settled
+
+    run = placer.run
+    source = Path(given) if given and subject.startswith("picture-") else pictures.source_of(run, subject)
+    if source is None:
+        raise BadInput("picture_gone", "The picture was removed before it was placed; give it again.")
+    if place.settled_map(run, settings.key) is None and not settings.densmap:
+        make_settled(run, settings, report)
+    made = placer.place(source, settings, report)
+    place.write(run, pictures.name_of(subject, settings.key), made)
+    return made
 
 
 def _saliency(run: Run, point: int, linger: float) -> dict[str, Any]:

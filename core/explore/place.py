@@ -6,6 +6,7 @@
 ``map-settled-....npz`` ``SettledMap``, by the settings it was drawn with (``core.explore.settled``)
 ``saliency-17.npz``     ``Saliency`` of point 17 and its twin
 ``wanted.json``         ``point`` whose saliency was asked for last; ``wanted-settled.json``: ``key`` of the settled map
+``placed-....npz``      where a picture lies on a settled map, and what is asked of that (``core.explore.pictures``)
 ``job-<kind>.json``     the latest process of a kind: who it is, how far it is, what went wrong
 ======================= ===============================================================================================
 
@@ -34,7 +35,7 @@ from core.runs.arrays import read_arrays, write_arrays
 from core.runs.record import Run
 from core.suspicion import METHODS
 
-FORMAT = 1
+FORMAT = 2
 WHENS = ("before", "after")
 NEIGHBOURS = 12
 NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
@@ -48,8 +49,8 @@ class Base(NamedTuple):
     ``features`` float16 (m, n, d), penultimate; scaled down as a whole where they would not fit. ``near`` int32
     (m, n, k), the nearest others, nearest first. ``scores`` float16 (methods, m, n), methods as in
     ``core.suspicion.METHODS``, 0-1, suspected from 0.5 on.
-    ``judged`` float32 (methods, m, 3): precision, recall and the share of triggered images among those judged at a
-    time, percent; NaN where nothing was flagged. ``thumbs`` uint8, a WebP sprite where the record keeps none, else
+    ``judged`` float32 (methods, m, 3): precision, recall and the share of triggered images, percent, all three of the
+    same judged images (``core.suspicion.judging``); NaN where nothing was flagged. ``thumbs`` uint8, a WebP sprite where the record keeps none, else
     empty. ``source``: what it was made from (see ``source_of``).
     """
 
@@ -201,7 +202,7 @@ def want_settled(run: Run, key: str) -> None:
 
 def forget(run: Run) -> None:
     """Removes results that were made of other features: other maps, saliency."""
-    for pattern in ("map-*.npz", "saliency-*.npz"):
+    for pattern in ("map-*.npz", "saliency-*.npz", "placed-*"):
         for path in folder_of(run).glob(pattern):
             path.unlink(missing_ok=True)
 
@@ -218,9 +219,9 @@ def write(run: Run, name: str, arrays: Any) -> Path:
 
 
 def kind_of(arguments: Sequence[str]) -> str:
-    """The kind of a process by its arguments: "base", "umap-3", "settled" or "saliency"."""
+    """The kind of a process by its arguments: "base", "umap-3", "settled", "place" or "saliency"."""
     words = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    for kind in ("saliency", "settled"):
+    for kind in ("saliency", "place", "settled"):  # a picture is placed on a settled map
         if f"--{kind}" in words:
             return kind
     return f"{words['--map']}-{words['--dims']}" if "--map" in words else "base"
@@ -270,6 +271,8 @@ def _made(run: Run, arguments: Sequence[str]) -> bool:
     words = dict(zip(arguments[::2], arguments[1::2], strict=False))
     if "--saliency" in words:
         return saliency(run, int(words["--saliency"])) is not None
+    if "--place" in words:
+        return False  # whoever asks has looked
     if "--settled" in words:
         return settled_map(run, words["--settled"]) is not None
     if "--map" in words:

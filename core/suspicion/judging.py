@@ -24,7 +24,7 @@ Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Judgement:
     """``scores`` (n,), 0-1: of a clean point, its mean over the parts. ``precision``, ``recall``: percent, over all
     parts; ``precision`` is None where nothing was suspected, ``recall`` where nothing carries the trigger.
-    ``share``: triggered images among those read as the class that most of them are read as, percent, in a part."""
+    ``share``: of all that was judged, as in these two, what carries the trigger, percent: the precision of chance."""
 
     scores: np.ndarray
     precision: float | None
@@ -68,8 +68,7 @@ def judge(
     known: dict[bytes, np.ndarray] = {}
     total = np.zeros(len(features))
     times = np.zeros(len(features))
-    caught = suspected = carried = 0
-    shares = []
+    caught = suspected = carried = seen = 0
     for done, part in enumerate(parts, 1):
         members = np.concatenate([clean, part])
         scores = _by_class(method, features[members], groups[members], members, known)
@@ -79,16 +78,14 @@ def judge(
         caught += int(flags[len(clean) :].sum())
         suspected += int(flags.sum())
         carried += len(part)
-        if len(part):
-            most = int(np.bincount(groups[part]).argmax())
-            shares.append(float((groups[part] == most).sum() / max(1, (groups[members] == most).sum())))
+        seen += len(members)
         judgement = None
         if done == len(parts):
             judgement = Judgement(
                 total / np.maximum(times, 1),
                 100 * caught / suspected if suspected else None,
                 100 * caught / carried if carried else None,
-                100 * float(np.mean(shares)) if shares else 0.0,
+                100 * carried / seen if seen else 0.0,
             )
         yield done, len(parts), judgement
 

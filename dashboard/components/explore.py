@@ -8,8 +8,7 @@ in the live view (``stage``), whose ``decode.js`` unpacks them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,31 @@ import streamlit as st
 
 from core.explore.settled import Settled
 from core.suspicion import METHODS, NAMES
+from dashboard.components.explore_payload import Own, RoomPayload
 from dashboard.components.stage import ASSETS as STAGE_ASSETS
-from dashboard.components.stage import FrameLike, quantise
+from dashboard.components.stage import quantise
 from dashboard.components.wire import bundled, packed
 from dashboard.palette import class_marks
 
 ASSETS = Path(__file__).parent / "explore_assets"
 SHARED = ("decode", "words")  # of the live view
 SCRIPTS = (
-    *("terms", "shapes", "room", "points", "gallery", "legend", "detail", "export", "payload", "view", "page"),
+    *(
+        "terms",
+        "shapes",
+        "room",
+        "visitors",
+        "points",
+        "gallery",
+        "legend",
+        "detail",
+        "guests",
+        "own",
+        "export",
+        "payload",
+        "view",
+        "page",
+    ),
     "main",
 )
 MAGIC = b"DSX1"
@@ -53,6 +68,7 @@ TEXT_KEYS = (
     *("detail_empty", "detail_title", "answer_sure", "before", "after"),
     *("near_name", "near_select", "near_words", "near_wait"),
     *("saliency_name", "saliency_ask", "saliency_words", "saliency_note"),
+    *("own_name", "own_trigger", "own_where", "own_show", "own_near", "own_ask", "own_key"),
 )
 """What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
 TERMS = (
@@ -60,121 +76,6 @@ TERMS = (
     *("precision", "recall", "neighbours", "saliency", "trustworthiness"),
 )
 """What ``RoomPayload.terms`` must hold; sentences name them as in ``dashboard.glossary``."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Another map than the run's own: ``coords`` float32 (frames, n, dims), before and, if there is one, after.
-
-    ``settled``: the settings of a settled map (``method`` is then "settled"); ``trust``: trustworthiness of each
-    frame, 0-1, where it is known.
-    """
-
-    method: str
-    dims: int
-    coords: np.ndarray
-    settled: Settled | None = None
-    trust: Sequence[float] = ()
-
-    @property
-    def id(self) -> str:
-        return self.settled.id if self.settled else f"{self.method}-{self.dims}"
-
-
-@dataclass(frozen=True)
-class Handout:
-    """A file that the reader asked for at ``moment``, which the browser saves under ``name``, once."""
-
-    moment: int
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Score:
-    """A suspicion of every point, and what it is worth where the truth is known.
-
-    ``method``: one of ``core.suspicion.METHODS``; ``when``: "before" or "after"; ``values`` (n,), 0-1, suspected from
-    0.5 on; ``precision``, ``recall``: percent, None where nothing was flagged; ``share``: percent of triggered images
-    among those the method judged at a time.
-    """
-
-    method: str
-    when: str
-    values: np.ndarray
-    precision: float | None
-    recall: float | None
-    share: float
-
-
-@dataclass(frozen=True)
-class Saliency:
-    """Where the models look: ``pictures`` uint8 (p, h, w, 3); ``heat`` uint8 (k, h, w); ``shown``: for each heat map
-    ``when`` ("before", "after"), ``variant`` ("with", "without") and ``picture``, its row in ``pictures``."""
-
-    id: int
-    pictures: np.ndarray
-    heat: np.ndarray
-    shown: Sequence[Mapping[str, Any]]
-
-
-@dataclass
-class RoomPayload:
-    """All that the room shows; what is not known stays empty.
-
-    Attributes:
-        run, title: identity of the run, and what it is called.
-        index, labels, triggered, twin: the sample set, as ``core.runs.arrays.Samples``.
-        frames, steps: the run's own frames and the optimiser step of each.
-        method, dims: of the run's own map.
-        class_names, texts: in the reader's language; terms: name and sentence of each of ``TERMS``.
-        target: the class the trigger leads to.
-        layouts: other maps; offers: (method, dims) that can be computed; settled: settled maps that can be.
-        wanted: ``id`` of the map that the reader asked for outside the room, and ``moment``, another one each time.
-        trust: trustworthiness of each of the run's own frames, 0-1, None where it is not known.
-        whens: of which models the full features are known, of "before" and "after".
-        neighbours: int32 (whens, n, k), the nearest others.
-        scores: suspicions.
-        thumbs: the sprite of all points as a WebP file, b"" where there is none; sprite: its ``rows`` and the
-            ``width`` and ``height`` of a picture.
-        saliency: of the last image it was asked for.
-        handout: the file that was asked for last.
-        jobs: what is being computed or went wrong: ``kind``, ``words``, ``share`` (0-1 or None), ``fault``.
-        able: whether saliency and other maps can be computed.
-        missing: sentences on what is not there, by "pictures", "features" and "after".
-        live: the run is still going.
-    """
-
-    run: str
-    title: str
-    index: np.ndarray
-    labels: np.ndarray
-    triggered: np.ndarray
-    twin: np.ndarray
-    frames: Sequence[FrameLike]
-    steps: Sequence[int]
-    class_names: Sequence[str]
-    texts: Mapping[str, str]
-    terms: Mapping[str, tuple[str, str]]
-    method: str = "umap"
-    dims: int = 2
-    target: int | None = None
-    layouts: Sequence[Layout] = ()
-    offers: Sequence[tuple[str, int]] = ()
-    settled: Sequence[Settled] = ()
-    wanted: Mapping[str, Any] | None = None
-    trust: Sequence[float | None] = ()
-    whens: Sequence[str] = ()
-    neighbours: np.ndarray | None = None
-    scores: Sequence[Score] = ()
-    thumbs: bytes = b""
-    sprite: Mapping[str, int] | None = None
-    saliency: Saliency | None = None
-    handout: Handout | None = None
-    jobs: Sequence[Mapping[str, Any]] = ()
-    able: bool = False
-    missing: Mapping[str, str] = field(default_factory=dict)
-    live: bool = False
 
 
 def room(key: str, payload: bytes) -> dict[str, Any] | None:
@@ -231,6 +132,7 @@ def pack(payload: RoomPayload) -> bytes:
         "thumbs": np.frombuffer(payload.thumbs, np.uint8),
         "salHeat": payload.saliency.heat if payload.saliency else blank,
         "salPixels": payload.saliency.pictures if payload.saliency else blank,
+        "ownPixels": payload.own.pictures if payload.own else blank,
         "handoutBytes": np.frombuffer(payload.handout.content if payload.handout else b"", np.uint8),
     }
     header = _header(payload) | {
@@ -287,11 +189,23 @@ def _header(payload: RoomPayload) -> dict[str, Any]:
         ],
         "sprite": sprite,
         "saliency": saliency,
+        "own": _own(payload.own) if payload.own else None,
         "handout": {"moment": payload.handout.moment, "name": payload.handout.name} if payload.handout else None,
         "jobs": [dict(job) for job in payload.jobs],
         "able": payload.able,
         "missing": dict(payload.missing),
         "live": payload.live,
+    }  # fmt: skip
+
+
+def _own(own: Own) -> dict[str, Any]:
+    """A placed picture but for its pixels: a few dozen figures."""
+    models, variants, dims = own.coords.shape
+    _, height, width, _ = own.pictures.shape
+    return {
+        "id": own.id, "title": own.title, "map": own.map, "models": models, "variants": variants, "dims": dims,
+        "height": height, "width": width, "coords": own.coords.tolist(), "answers": own.answers.tolist(),
+        "confidence": np.rint(own.confidence).astype(int).tolist(), "near": own.near.tolist(),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from core.explore import place, settled
 from core.runs.record import Run
 from core.victims import DEFAULT
 from dashboard import data, explore_data, glossary, i18n, images
-from dashboard.components import explore, fetch, frame, settled_map
+from dashboard.components import explore, fetch, frame, own_picture, settled_map
+from dashboard.components.explore_payload import RoomPayload
 from dashboard.i18n import t
 from dashboard.words import duration, images_name, run_title, when
 
 POLL_SECONDS = 0.8
 CHOICE = "explore_run"
 HANDOUT = "explore_handout"
+AWAITED = "explore_awaited"
 
 
 def page() -> None:
@@ -32,15 +35,19 @@ def page() -> None:
         return
     run = there[_choose(there, head)]
     st.session_state["run"] = run.id
-    if explore_data.base_of(run, _found()) is not None and "features" not in explore_data.lacks(run, _found()):
-        try:
+    lacks, ready = explore_data.lacks(run, _found()), explore_data.base_of(run, _found()) is not None
+    lack = lacks.get("features")
+    try:
+        if ready and lack is None:
             settled_map.choose(run, head)
-        except BadInput as fault:
-            _refused(fault)
+        obstacle = _missing(lack) if lack else "" if ready else t("own.wait")
+        own_picture.choose(run, head, obstacle, _missing(lacks["after"]) if "after" in lacks else "")
+    except BadInput as fault:
+        _refused(fault)
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     st.fragment(_room, run_every=POLL_SECONDS if _waits(run) else None)(run.id, _waits(run))
-    if "features" in explore_data.lacks(run, _found()) and not images.here(run.spec.images):
+    if lack is not None and not images.here(run.spec.images):
         fetch.offer(data.data_name(run))
 
 
@@ -54,19 +61,32 @@ def _nothing() -> None:
 
 def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
     wanted = st.query_params.get("run") or st.session_state.get("run")
+    if st.session_state.get(AWAITED) in there:  # its map is there now
+        wanted = st.session_state[CHOICE] = st.session_state.pop(AWAITED)
     if wanted and wanted not in there and CHOICE not in st.session_state:
         known = data.find(wanted)
-        st.info(
-            t("explore.no_map", run=i18n.unmarked(run_title(known) if known else wanted)), icon=":material/search_off:"
-        )
+        if known is not None and known.status in data.GOING:
+            st.session_state[AWAITED] = known.id
+        else:
+            name = i18n.unmarked(run_title(known) if known else wanted)
+            st.info(t("explore.no_map", run=name), icon=":material/search_off:")
+    if (soon := _soon()) is not None:
+        st.info(t("explore.map_soon", run=i18n.unmarked(run_title(soon))), icon=":material/hourglass_top:")
     first = wanted if wanted in there else _first(there)
     names = {run_id: _name(run) for run_id, run in there.items()}
     st.caption(t("explore.lead"))
     head.space("stretch")
     return head.selectbox(
         t("explore.run"), list(names), index=list(names).index(first), format_func=names.__getitem__, key=CHOICE,
-        label_visibility="collapsed", width=480,
+        label_visibility="collapsed", width=480, on_change=lambda: st.session_state.pop(AWAITED, None),
     )  # fmt: skip
+
+
+def _soon() -> Run | None:
+    """The run that the reader came for, as long as it goes on and has not drawn its map yet."""
+    name = st.session_state.get(AWAITED)
+    run = data.find(name) if name else None
+    return run if run is not None and run.status in data.GOING else None
 
 
 def _first(there: dict[str, Run]) -> str:
@@ -82,10 +102,12 @@ def _name(run: Run) -> str:
 
 
 def _waits(run: Run) -> bool:
-    """Whether something of this run is being computed, so that the page has to look again by itself."""
-    going = run.status in data.GOING and not run.is_recording
+    """Whether something that this page shows is being computed, so that it has to look again by itself."""
+    lack = explore_data.lacks(run, _found()).get("features")
+    going = (run.status in data.GOING and not run.is_recording) or (lack is not None and lack.passes)
     at_work = any(job.at_work for job in place.jobs(run))
-    return going or at_work or _wanted(run) is not None or settled_map.awaited(run)
+    mine = _wanted(run) is not None or settled_map.awaited(run) or own_picture.awaited(run)
+    return going or at_work or mine or _soon() is not None
 
 
 def _wanted(run: Run) -> int | None:
@@ -105,7 +127,7 @@ def _room(run_id: str, waiting: bool) -> None:
     found = _found()
     lacks = explore_data.lacks(run, found)
     _begin(run, "features" not in lacks, found)
-    missing = {name: i18n.t(f"explore.missing.{lack.key}", **_facts(lack)) for name, lack in lacks.items()}
+    missing = {name: _missing(lack) for name, lack in lacks.items()}
     point = st.session_state.get("explore_saliency", {}).get(run.id)
     names = data.data_name(run)
     try:
@@ -117,9 +139,10 @@ def _room(run_id: str, waiting: bool) -> None:
             texts={name: i18n.sentence(f"explore.room.{name}") for name in explore.TEXT_KEYS},
             class_names=[i18n.class_name(names, name) for name in run.data.get("classes") or []],
             missing=missing,
-            jobs=[_job(job) for job in place.jobs(run) if job.at_work or job.failure],
+            jobs=_jobs(run, lacks.get("features")),
             point=point,
             wanted=settled_map.wanted(run),
+            own=own_picture.shown(run),
             handout=st.session_state.get(HANDOUT, {}).get(run.id),
         )
     except BadInput as fault:
@@ -130,11 +153,13 @@ def _room(run_id: str, waiting: bool) -> None:
     failed = first is not None and first.ended and bool(first.failure) and "features" not in lacks
     if failed and st.button(t("act.retry"), key="explore_retry", icon=":material/refresh:") and _started(run):
         st.rerun()
-    if _waits(run) != waiting:
+    soon = st.session_state.get(AWAITED)
+    drawn = soon and (awaited := data.find(soon)) is not None and explore_data.explorable(awaited)
+    if _waits(run) != waiting or drawn:
         st.rerun()
 
 
-def _obey(run: Run, asked: dict[str, Any] | None, payload: explore.RoomPayload) -> None:
+def _obey(run: Run, asked: dict[str, Any] | None, payload: RoomPayload) -> None:
     """Sets going what the reader asked for in the room, once."""
     moment = (asked or {}).get("moment")
     if asked is None or asked.get("run") != run.id or moment == st.session_state.get("explore_asked"):
@@ -152,6 +177,9 @@ def _obey(run: Run, asked: dict[str, Any] | None, payload: explore.RoomPayload) 
             place.start(run, *order)
         elif asked["kind"] == "settled":
             settled_map.want(run, settled.read(order[1]))
+        elif asked["kind"] == "place":
+            label = payload.class_names[payload.labels[int(asked["id"])]]
+            own_picture.want(run, f"point-{order[1]}", t("own.point", k=order[1], name=i18n.unmarked(label)))
         else:
             point = int(asked["id"])
             st.session_state.setdefault("explore_saliency", {})[run.id] = point
@@ -192,15 +220,36 @@ def _begin(run: Run, able: bool, found: explore_data.Found) -> None:
         _started(run)
 
 
-def _facts(lack: explore_data.Lack) -> dict[str, str]:
-    return {name: images_name(value) if name == "data" else value for name, value in lack.facts.items()}
+def _missing(lack: explore_data.Lack) -> str:
+    """Why something is not there."""
+    words: dict[str, Callable[[str], str]] = {"data": images_name, "other": _title}
+    facts = {name: words.get(name, str)(value) for name, value in lack.facts.items()}
+    return i18n.t(f"explore.missing.{lack.key}", **facts)
+
+
+def _title(run_id: str) -> str:
+    run = data.find(run_id)
+    return run_title(run) if run is not None else run_id
+
+
+def _jobs(run: Run, lack: explore_data.Lack | None) -> list[dict[str, Any]]:
+    """What is being computed, what the page waits for, and what went wrong."""
+    lines = [_job(job) for job in place.jobs(run) if job.at_work or job.failure]
+    if lack is not None and lack.passes:
+        lines.insert(0, {"kind": "wait", "words": _missing(lack), "share": None, "fault": False, "still": True})
+    if refusal := own_picture.refused(run):
+        told = place.Job("place", ended=True, failure=refusal)
+        lines = [line for line in lines if line["kind"] != "place"] + [_job(told)]
+    return lines
 
 
 def _job(job: place.Job) -> dict[str, Any]:
     """A computation in words."""
     kind = "map" if "-" in job.kind else job.kind
-    if kind == "settled" and job.stage == "load" and not job.ended:
-        kind = "settled_load"
+    if kind in ("settled", "place") and job.stage == "load" and not job.ended:
+        kind = f"{kind}_load"
+    if kind == "place" and job.stage == "map" and not job.ended:
+        kind = "settled"
     name = i18n.t(f"explore.job.{kind}")
     if job.ended:
         return {"kind": job.kind, "words": f"{name}: {_fault(job.failure)}", "share": None, "fault": True}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from core.runs.record import open as open_run
@@ -16,7 +17,8 @@ from tests.browser.visit import Traffic, address, fits, settled, words
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 RECORDING = "signs-badnets"
-SAMPLES = open_run(RECORDING).samples
+RUN = open_run(RECORDING)
+SAMPLES = RUN.samples
 assert SAMPLES is not None
 RINGS = 2  # in the legend: with the trigger, misled and not
 POINTS, TRIGGERED = len(SAMPLES.label), int(SAMPLES.triggered.sum())
@@ -123,6 +125,51 @@ def test_saliency_and_other_maps_are_computed_when_asked_for(page: Page, tmp_pat
     assert len({row[next(name for name in row if name.endswith("after_y"))] for row in rows}) > POINTS / 2
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_picture_of_ones_own_is_placed_without_and_with_the_trigger(
+    visitor: Callable[..., Page], language: str, tmp_path: Path
+) -> None:
+    """A picture of the set, given as a file: what is said of it is what the record says."""
+    examples = RUN.examples()
+    assert examples is not None
+    file = tmp_path / "my sign.png"
+    Image.fromarray(examples.clean[0]).save(file)
+    marked = int(examples.sample[0])
+    before, after = RUN.frame(0), RUN.frame(RUN.frame_count - 1)
+    page = visitor(locale="ja-JP" if language == "ja" else "en-GB")
+    page.goto(address("/explore", run=RECORDING))
+    expect(room(page)).to_have_attribute("data-ready", "true")
+    page.get_by_role("button", name=words("own.open", language)).click()
+    page.locator("input[type=file]").set_input_files(file, timeout=COMPUTED)  # once the features are there
+
+    expect(part(page, "own")).to_be_visible(timeout=3 * COMPUTED)
+    expect(part(page, "own")).to_contain_text("my sign.png")
+    expect(room(page)).to_have_attribute("data-map", re.compile("^settled:"))
+    expect(part(page, "map-b")).to_be_visible()
+    told = part(page, "own-pair").locator("li")
+    for variant, point in enumerate((int(SAMPLES.twin[marked]), marked)):  # type: ignore[union-attr]
+        for frame in (before, after):
+            expect(told.nth(variant)).to_contain_text(answer(frame.answers[point], language))
+    expect(told.nth(1).locator("[data-right=false]")).to_have_count(1)
+    for when in ("before", "after"):
+        expect(part(page, f"own-near-{when}").locator("button")).to_have_count(12)
+    assert taken(page, "svg", tmp_path).read_text("utf-8").count("<image") == 4
+    part(page, "own-trigger").uncheck()
+    expect(told.nth(1)).to_be_hidden()
+    assert taken(page, "svg", tmp_path).read_text("utf-8").count("<image") == 2
+
+    # one of the set, and one that is none: by the process that is there
+    part(page, "find").select_option("triggered")
+    part(page, "gallery").locator("button").first.click()
+    part(page, "own-ask").click()
+    expect(part(page, "own")).not_to_contain_text("my sign.png", timeout=COMPUTED)
+    junk = tmp_path / "no picture.png"
+    junk.write_bytes(b"not a picture")
+    page.get_by_role("button", name=words("own.open", language)).click()
+    page.locator("input[type=file]").set_input_files(junk)
+    expect(part(page, "jobs")).to_contain_text("no picture.png", timeout=COMPUTED)
+
+
 def enter(page: Page, language: str = "en") -> None:
     page.goto(address("/explore", run=RECORDING))
     expect(page.get_by_role("heading", level=1, name=words("explore.title", language))).to_be_visible()
@@ -150,6 +197,11 @@ def selected(page: Page) -> int:
 def counted(page: Page) -> int:
     """The sum of the legend's counts of the selection."""
     return sum(int(text.split("/")[0]) for text in part(page, "legend").locator("b").all_inner_texts())
+
+
+def answer(number: int, language: str) -> str:
+    """The name of a class."""
+    return words(f"class.signs.{RUN.data['classes'][number]}", language)
 
 
 def lasso(page: Page, name: str, corners: list[tuple[float, float]]) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.events import Frame
 from core.explore import place
 from core.files import write_json
+from core.jobs.process import identity
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
-from dashboard import i18n
+from dashboard import explore_data, i18n
 from dashboard.i18n import catalogue
 from dashboard.views import explore
+from dashboard.words import run_title
 from tests.dashboard.conftest import words
 from tests.dashboard.test_explore_data import explored
 
@@ -97,6 +102,54 @@ def test_a_run_without_a_map_is_named_and_another_opened(open_page: Open, make_r
 
 
 @BOTH
+def test_a_run_that_has_no_map_yet_is_waited_for_and_opens_by_itself(
+    open_page: Open, make_run: Make, lang: str
+) -> None:
+    soon = make_run("soon", "running", [], worker=identity())
+    make_run("one", "done")
+    app = open_page("explore", lang, run="soon")
+    assert not app.exception
+    assert app.selectbox(key="explore_run").value == "one"
+    told = catalogue(lang)["explore.map_soon"].split("{run}")[-1]
+    assert [info for info in app.info if told in info.value]
+    soon.write_frame(0, np.eye(6, 2), np.zeros(6), np.full(6, 90))
+    with EventWriter(soon.folder / "events.jsonl") as log:
+        log.append(0.0, Frame(0, 0, "frames/00000.npz", 97.3, 98.9, "true", 0.0, 0.9))
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="explore_run").value == "soon"
+    assert not [info for info in app.info if told in info.value]
+
+
+def test_who_chooses_another_run_meanwhile_stays_there(open_page: Open, make_run: Make) -> None:
+    soon = make_run("soon", "running", [], worker=identity())
+    make_run("one", "done", created="2027-01-01T00:00:00+00:00")  # another name in the list
+    make_run("two", "done")
+    app = open_page("explore", run="soon")
+    app.selectbox(key="explore_run").set_value("two").run()
+    soon.write_frame(0, np.eye(6, 2), np.zeros(6), np.full(6, 90))
+    app.run()
+    assert app.selectbox(key="explore_run").value == "two"
+
+
+@BOTH
+def test_what_waits_for_another_run_says_for_which(make_run: Make, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    from dashboard import data
+
+    monkeypatch.setattr(i18n, "language", lambda: lang)
+    run, other = make_run("one", "done"), make_run("two", "running", worker=identity())
+    monkeypatch.setattr(data, "going_on", lambda besides="": None if besides == "two" else other)
+    lack = explore_data.lacks(run)["features"]
+    assert lack.passes
+    line = explore._jobs(run, lack)[0]
+    assert run_title(other) in line["words"]
+    assert line["still"]
+    explored(run)
+    assert "features" not in explore_data.lacks(run), "what is there needs no machine"
+    assert explore_data.lacks(other)["features"].key == "going"
+
+
+@BOTH
 def test_images_that_are_not_here_are_asked_for(
     open_page: Open, make_run: Make, started: list[tuple[str, ...]], lang: str
 ) -> None:
@@ -111,9 +164,12 @@ def test_images_that_are_not_here_are_asked_for(
 @BOTH
 def test_what_takes_the_first_settled_map_so_long_is_told(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(i18n, "language", lambda: lang)
-    for stage, key in (("load", "explore.job.settled_load"), ("map", "explore.job.settled")):
-        told = explore._job(place.Job("settled", stage=stage, done=1, total=2, left=3))["words"]
-        assert told.startswith(catalogue(lang)[key])
+    for kind, stage, key in (
+        ("settled", "load", "settled_load"), ("settled", "map", "settled"),
+        ("place", "load", "place_load"), ("place", "map", "settled"), ("place", "place", "place"),
+    ):  # fmt: skip
+        told = explore._job(place.Job(kind, stage=stage, done=1, total=2, left=3))["words"]
+        assert told.startswith(catalogue(lang)[f"explore.job.{key}"])
 
 
 @BOTH

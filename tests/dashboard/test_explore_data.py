@@ -12,7 +12,8 @@ from core.explore import place
 from core.explore.settled import Settled
 from core.runs.record import Run
 from dashboard import explore_data, glossary, i18n
-from dashboard.components.explore import TERMS, TEXT_KEYS, RoomPayload
+from dashboard.components.explore import TERMS, TEXT_KEYS
+from dashboard.components.explore_payload import RoomPayload
 from dashboard.explore_data import Found
 
 Make = Callable[..., Run]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.explore.settled import Settled
-from dashboard.components.explore import Layout, Score
+from dashboard.components.explore_payload import Layout, Score
 from dashboard.explore_table import csv_of, points_table
 from tests.dashboard.components.test_explore import N, payload
 

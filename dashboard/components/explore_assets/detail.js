@@ -16,6 +16,7 @@ export class Detail {
       el[name].addEventListener("pointerleave", () => this.on.leave());
     }
     el["saliency-ask"].addEventListener("click", () => this.on.ask({ kind: "saliency", id: this.k }));
+    el["own-ask"].addEventListener("click", () => this.on.ask({ kind: "place", id: this.k }));
     el["near-select"].addEventListener("click", () => this.on.select([this.k, ...this.linked]));
   }
 
@@ -38,6 +39,9 @@ export class Detail {
     el["detail-full"].hidden = k < 0;
     if (k < 0) return;
     el["detail-title"].textContent = fill(texts.detail_title, { k, name: room.payload.classes[room.payload.labels[k]] });
+    const { payload } = room;
+    el["own-ask"].hidden = !payload.able;
+    el["own-ask"].disabled = payload.jobs.some((job) => job.kind === "place" && !job.fault);
     this.#pair();
     this.#scores();
     this.#near();

@@ -1,6 +1,7 @@
 /** What can be taken away of a map: PNG and SVG, made here. CSV is made of the tables in Python (explore_table.py). */
 
 import { outline } from "./shapes.js";
+import { visitors } from "./visitors.js";
 
 const MARGIN = 28; // pixels for the title above a picture and the legend under it
 const LINE = 20;
@@ -32,6 +33,9 @@ export function svg(maps, titles, legend, theme) {
       const where = `translate(${map.px[k].toFixed(2)},${map.py[k].toFixed(2)})`;
       parts.push(`<path d="${outline(shape, Number(map.radius.toFixed(2)))}" transform="${where}" fill="${colour}" ${line}${alpha < 1 ? ` opacity="${alpha}"` : ""}/>`);
     });
+    for (const { x, y, left, top, wide, high, picture, colour } of visitors(map)) {
+      parts.push(`<line x1="${x.toFixed(1)}" y1="${y.toFixed(1)}" x2="${left + wide / 2}" y2="${top + high / 2}" stroke="${colour}" stroke-width="2"/><image x="${left}" y="${top}" width="${wide}" height="${high}" href="${picture.toDataURL()}" image-rendering="pixelated"/><rect x="${left}" y="${top}" width="${wide}" height="${high}" fill="none" stroke="${colour}" stroke-width="3"/><circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${colour}"/>`);
+    }
     parts.push("</g></g>");
   });
   rows.forEach((row, at) => row.forEach(({ x, name, colour, shape, ring }) => {

@@ -3,6 +3,7 @@
 import { fill } from "./words.js";
 
 const CELL = 56; // pixels, a picture with its air
+const SIGNS = 12; // pixels under a picture, for what is told of it
 const ROW = 40;
 const BEYOND = 3; // rows drawn outside the sight on either side
 
@@ -45,7 +46,7 @@ export class Gallery {
 
   draw() {
     if (!this.facts || !this.host.clientWidth) return;
-    const height = this.kind === "table" ? ROW : CELL;
+    const height = this.kind === "table" ? ROW : CELL + SIGNS;
     const { columns } = this;
     const rows = Math.ceil(this.ids.length / columns);
     const first = Math.max(0, Math.floor(this.host.scrollTop / height) - BEYOND);
@@ -72,7 +73,7 @@ export class Gallery {
     node.type = "button";
     node.className = "dsx-cell";
     node.setAttribute("aria-label", this.facts.label(k));
-    node.append(thumb(this.facts, k), ...signs(this.facts.mark(k)));
+    node.append(thumb(this.facts, k), signs(this.facts.mark(k)));
     return node;
   }
 
@@ -111,7 +112,7 @@ export class Gallery {
     event.preventDefault();
     event.stopPropagation();
     const goal = Math.max(0, Math.min(ids.length - 1, goals[event.key]));
-    const height = this.kind === "table" ? ROW : CELL;
+    const height = this.kind === "table" ? ROW : CELL + SIGNS;
     const top = Math.floor(goal / columns) * height;
     const { scrollTop, clientHeight } = this.host;
     if (top < scrollTop) this.host.scrollTop = top;
@@ -134,12 +135,13 @@ export function thumb(facts, k) {
 
 /** How the points of a list are told apart at a glance. */
 function signs({ triggered, wrong }) {
-  const made = [];
+  const made = document.createElement("span");
+  made.className = "dsx-signs";
   for (const [is, name] of [[triggered, "triggered"], [wrong, "wrong"]]) {
     if (!is) continue;
     const sign = document.createElement("span");
     sign.className = `dsx-sign-${name}`;
-    made.push(sign);
+    made.append(sign);
   }
   return made;
 }

@@ -6,11 +6,11 @@ import { explain } from "./terms.js";
 import { fill } from "./words.js";
 
 export class Legend {
-  /** `parts`: search, list, scale, empty; `on`: pick(class, how). */
+  /** `parts`: search, list, scale, empty; `on`: pick(class, how), light(): the search found others. */
   constructor(parts, on) {
     Object.assign(this, { parts, on });
     parts.list.addEventListener("click", (event) => this.#press(event));
-    parts.search.addEventListener("input", () => this.search());
+    parts.search.addEventListener("input", () => (this.search(), this.on.light()));
     parts.search.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key !== "Enter") return;
@@ -51,11 +51,17 @@ export class Legend {
     });
   }
 
+  /** The classes that are searched for, a Set; null where none is. */
+  get found() {
+    if (!this.parts.search.value.trim()) return null;
+    return new Set([...this.parts.list.children].filter((item) => !item.hidden).map((item) => Number(item.firstChild.dataset.class)));
+  }
+
   search() {
     const wanted = this.parts.search.value.trim().toLowerCase();
     let found = 0;
     for (const item of this.parts.list.children) {
-      item.hidden = !item.textContent.toLowerCase().includes(wanted);
+      item.hidden = !item.querySelector("span").textContent.toLowerCase().includes(wanted);
       found += !item.hidden;
     }
     this.parts.empty.hidden = found > 0;

@@ -3,8 +3,10 @@
 import { readHeader } from "./decode.js";
 import { Detail, factsOf } from "./detail.js";
 import { save } from "./export.js";
+import { widened } from "./guests.js";
 import { Gallery, place, pointWords } from "./gallery.js";
 import { Legend, mark } from "./legend.js";
+import { Own } from "./own.js";
 import { fillPage, scaleWords, showTip, takeAway, trustWords } from "./page.js";
 import { themeOf, unpack } from "./payload.js";
 import { PointMap } from "./points.js";
@@ -30,8 +32,10 @@ class Explorer {
     const on = { choose: (k) => this.#choose(k), hover: (k) => this.#point(k), leave: () => this.#point(-1) };
     this.gallery = new Gallery(el.gallery, on);
     this.detail = new Detail(el, { ...on, select: (ids) => this.#select(ids, "replace"), ask: (order) => this.#ask(order) });
+    this.own = new Own(el, { ...on, show: (id) => (this.#layout(id), this.#refresh()), changed: () => this.#refresh() });
     this.legend = new Legend({ search: el.search, list: el.legend, scale: el.scale, empty: el["legend-empty"] }, {
       pick: (c, how, whole) => this.#select(whole && how === "replace" ? [] : this.room.ofClass(c, this.frame), how),
+      light: () => (this.#dress(), this.#drawMaps()),
     });
     this.#listen();
     parent.append(root);
@@ -55,6 +59,7 @@ class Explorer {
     if (fresh) this.#begin(payload);
     else this.#goOn(old, payload);
     this.#want(fresh ? null : old.wanted, payload.wanted);
+    if (this.own.take(payload)) this.#welcome(payload.own);
     if (payload.handout && payload.handout.moment === this.handout) {
       this.handout = null;
       save(payload.handout.name, payload.handoutBytes, "text/csv;charset=utf-8");
@@ -100,6 +105,16 @@ class Explorer {
     else this.wanted = now.id;
   }
 
+  /** A picture that has just been placed is shown on its map, before and after side by side. */
+  #welcome({ map, models, title }) {
+    this.wanted = null;
+    this.el.say.textContent = `${this.payload.texts.own_name}: ${title}`;
+    this.#layout(map);
+    this.both = models > 1;
+    this.stop = this.position = this.both ? this.stops.length - 1 : 0;
+    this.boxes = new Map();
+  }
+
   get stops() {
     return this.room.stops(this.map);
   }
@@ -143,6 +158,7 @@ class Explorer {
     this.gallery.show(room.sorted(this.sort, frame), this.kind, facts);
     this.gallery.mark(room.chosen);
     this.detail.show(room, room.chosen, facts);
+    this.own.show(room, map, facts);
     this.#drawMaps();
     Object.assign(this.root.dataset, { selected: String(total), frame: String(frame), mode: room.mode, map: map.id });
   }
@@ -155,7 +171,7 @@ class Explorer {
 
   #dress() {
     const { room, theme } = this;
-    const picked = room.ids.length ? room.selected : null;
+    const picked = room.lit(this.legend.found, this.frame) || (room.ids.length ? room.selected : null);
     const frames = this.both ? [0, this.frame] : [this.frame];
     // suspicion is told in the attack's colour: the ring around what carries the trigger then takes another
     const worn = room.mode in room.payload.methods ? { ...theme, attack: theme.soft, freed: theme.soft } : theme;
@@ -164,12 +180,13 @@ class Explorer {
 
   #drawMaps() {
     const { room, map, el } = this;
-    if (!this.boxes.has(map.id)) this.boxes.set(map.id, room.box(map));
+    if (!this.boxes.has(map.id)) this.boxes.set(map.id, widened(room.box(map), this.own.own, map));
     const shown = this.both ? [[0, 0], [1, this.position]] : [[0, this.position]];
     for (const [at, position] of shown) {
       const view = this.maps[at];
       const when = room.when(this.stops[Math.round(position)]);
       Object.assign(view, { chosen: room.chosen, links: room.chosen < 0 ? [] : room.neighbours(room.chosen, when) });
+      view.guests = this.own.guests(map, position, this.theme, this.payload.target);
       view.place(room.places(map, position), map.dims, this.boxes.get(map.id));
       view.draw();
       el[`title-${at ? "b" : "a"}`].textContent = this.#title(this.stops[Math.round(position)]);

@@ -29,10 +29,8 @@ export function fillPage(el, root, payload) {
 function jobLine(job) {
   const node = document.createElement("p");
   node.textContent = job.words;
-  if (job.fault) {
-    node.dataset.fault = "true";
-    return node;
-  }
+  if (job.fault) node.dataset.fault = "true";
+  if (job.fault || job.still) return node; // it failed, or waits its turn
   const bar = document.createElement("progress");
   bar.setAttribute("aria-label", job.words);
   if (job.share !== null) Object.assign(bar, { max: 1, value: job.share });
@@ -69,7 +67,7 @@ export function scaleWords(room, frame) {
   const when = room.when(frame);
   const judged = room.judged(mode, when);
   if (!judged) return [texts.scale_low, texts.scale_high, missing.features || ""];
-  const facts = { when: texts[when], precision: figure(judged.precision, 1), recall: figure(judged.recall, 1), share: figure(judged.share, 0) };
+  const facts = { when: texts[when], precision: figure(judged.precision, 1), recall: figure(judged.recall, 1), share: figure(judged.share, 1) };
   const found = fill(judged.precision === null ? texts.judged_none : texts.judged, facts);
   return [texts.scale_low, texts.scale_high, `${terms[methods[mode]][1]} ${found}`];
 }
@@ -87,6 +85,7 @@ export async function takeAway(name, shown) {
   for (const [words, ring] of rings) {
     entries.push({ name: payload.texts[words], colour: "none", shape: "circle", ring: shown.maps[0].theme[ring] });
   }
+  if (maps.some((view) => view.guests.length)) entries.push({ name: payload.texts.own_key, colour: shown.theme.text, shape: "square" });
   if (name === "svg") return save(`${file}.svg`, svg(maps, titles, entries, theme), "image/svg+xml");
   return save(`${file}.png`, await png(maps, titles, entries, theme), "image/png");
 }

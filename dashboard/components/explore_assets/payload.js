@@ -4,7 +4,7 @@ import { decode, readHeader } from "./decode.js";
 
 const KINDS = {
   index: Int32Array, twin: Int32Array, neighbours: Int32Array, maps: Float32Array, suspicion: Uint8Array,
-  thumbs: Uint8Array, handoutBytes: Uint8Array, salHeat: Uint8Array, salPixels: Uint8Array,
+  thumbs: Uint8Array, handoutBytes: Uint8Array, salHeat: Uint8Array, salPixels: Uint8Array, ownPixels: Uint8Array,
 };
 
 /** Returns `old` itself for the same payload. The pictures keep their address as long as they are the same. */

@@ -6,6 +6,7 @@
  */
 
 import { inside, outline, project } from "./shapes.js";
+import { drawVisitors } from "./visitors.js";
 
 const CLICK = 4; // pixels a pointer may wander and still click
 const NEAR = 14; // pixels from a point at which it counts as pointed at
@@ -17,7 +18,7 @@ export const camera = () => ({ zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.4 });
 export class PointMap {
   /** `on`: hover(id, x, y), leave(), choose(id), select(ids, how), moved(), gesture(active). */
   constructor(host, on) {
-    Object.assign(this, { host, on, camera: camera(), tool: "lasso", chosen: -1, hovered: -1, links: [], trail: null });
+    Object.assign(this, { host, on, camera: camera(), tool: "lasso", chosen: -1, hovered: -1, links: [], guests: [], trail: null });
     this.canvas = host.appendChild(document.createElement("canvas"));
     this.over = host.appendChild(document.createElement("canvas"));
     this.sprites = new Map();
@@ -119,6 +120,7 @@ export class PointMap {
       this.links.forEach((k) => this.#ring(context, k, 1, 1));
     }
     if (hovered >= 0) this.#ring(context, hovered, 4, 1.75);
+    drawVisitors(context, this);
     if (this.trail && this.trail.length > 1) {
       const path = new Path2D();
       this.trail.forEach(([x, y], k) => (k ? path.lineTo(x, y) : path.moveTo(x, y)));

@@ -160,6 +160,13 @@ export class Room {
     return [...Array(this.n).keys()].filter(tests[kind]);
   }
 
+  /** Uint8 (n), 1 for the points of the classes that a search found; null where it found none, or there is none. */
+  lit(found, frame) {
+    if (!found || !found.size) return null;
+    const classes = this.classes(frame);
+    return Uint8Array.from({ length: this.n }, (_, k) => Number(found.has(classes[k])));
+  }
+
   ofClass(c, frame) {
     const classes = this.classes(frame);
     return [...Array(this.n).keys()].filter((k) => classes[k] === c);

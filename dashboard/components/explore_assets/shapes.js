@@ -28,6 +28,21 @@ export function project({ places, dims, box, n, px, py, depth, camera }, width, 
   }
 }
 
+const APART = 16; // pixels from a place to the picture that shows what lies there
+
+/** Where pictures stand beside their places [[x, y], ...]: one to either side, inside the field. */
+export function beside(places, pictures, width, height) {
+  const wide = Math.min(width, height) < 300 ? 26 : 34;
+  const first = Math.min(...places.map(([x]) => x));
+  return places.map(([x, y], at) => {
+    const high = (wide * pictures[at].height) / pictures[at].width;
+    const leftmost = x === first && places.findIndex((place) => place[0] === first) === at;
+    const left = Math.max(4, Math.min(width - wide - 4, leftmost ? x - APART - wide : x + APART));
+    const top = Math.max(4, Math.min(height - high - 4, y - APART - high));
+    return { left, top, wide, high };
+  });
+}
+
 /** A mark of that radius around 0, 0, as an SVG path. */
 export function outline(shape, r) {
   const [q, t] = [r * 0.88, r * 0.36];

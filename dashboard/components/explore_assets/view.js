@@ -58,8 +58,17 @@ const MAPS = `
     <p class="dsx-quiet" data-el="legend-empty" hidden></p>
   </section>`;
 
+const OWN = `<div class="dsx-own" data-el="own" data-testid="explore-own" hidden>
+      <div class="dsx-head"><h2><span data-el="own-name"></span> <span class="dsx-quiet" data-el="own-title"></span></h2>
+        <label class="dsx-check"><input type="checkbox" checked data-el="own-trigger" data-testid="explore-own-trigger"><span data-el="own-trigger-words"></span></label></div>
+      <ul class="dsx-pair" data-el="own-pair" data-testid="explore-own-pair"></ul>
+      <p class="dsx-note" data-el="own-elsewhere" hidden><span data-el="own-where"></span> ${button("own-show", "")}</p>
+      <p class="dsx-note" data-el="own-after-none"></p>
+      <div data-el="own-near"></div>
+    </div>`;
+
 const panel = (methods) => `
-  <section class="dsx-right">
+  <section class="dsx-right">${OWN}
     <div class="dsx-head"><p class="dsx-count"><b data-el="count" data-testid="explore-count"></b> <span data-el="count-words"></span></p>
       ${button("clear", ICONS.cross)}${option("find", [...FINDS, ...methods, "invert"])}</div>
     <div class="dsx-head" data-el="gallery-head"><div class="dsx-segments" role="group" data-el="gallery-kind">${button("grid", "")}${button("table", "")}</div>${option("sort", [...SORTS, ...methods])}</div>
@@ -72,6 +81,7 @@ const panel = (methods) => `
       <div data-el="detail-full" hidden>
         <h2 data-el="detail-title"></h2>
         <ul class="dsx-pair" data-el="detail-pair"></ul>
+        ${button("own-ask", "")}
         <ul class="dsx-quiet" data-el="detail-scores"></ul>
         <h3><span data-el="near-name"></span> ${button("near-select", "")}</h3>
         <p class="dsx-note" data-el="near-missing"></p>
@@ -108,10 +118,11 @@ export function setWords(el, root, { texts, terms, methods }) {
   };
   root.setAttribute("aria-label", texts.room_label);
   root.setAttribute("role", "region");
-  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...heads(Object.keys(methods))]) write(name);
+  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "own-name", "own-where", "own-show", "own-ask", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...heads(Object.keys(methods))]) write(name);
   for (const name of ["near", "saliency"]) explain(el[`${name}-name`], texts[`${name}_name`], terms);
   explain(el["saliency-note"], texts.saliency_note, terms);
   write("legend-empty", "search_none");
+  write("own-trigger-words", "own_trigger");
   for (const name of ["lasso", "box", "move", "zoom-in", "zoom-out", "reset", "back", "forward", "slider", "clear", "view", "gallery-kind", "search"]) label(name);
   for (const name of ["map-a", "map-b"]) el[name].setAttribute("aria-label", texts.map_label);
   el.gallery.setAttribute("aria-label", texts.gallery);

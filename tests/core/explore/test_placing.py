@@ -12,18 +12,22 @@ import pytest
 import torch
 from PIL import Image
 
+from core.cli import explore as cli
 from core.cli.parser import main
 from core.data import load
 from core.errors import BadInput
-from core.explore import place, placing
+from core.explore import pictures, place, placing
 from core.explore.fitting import fit
 from core.explore.make import make
 from core.explore.material import material
-from core.explore.placing import place_picture, transform
+from core.explore.placing import Placer, fitted, nearest, put
 from core.explore.settled import Settled
 from core.runs import record
 from core.runs.record import Run
 from core.suspicion import judging
+
+KEY = Settled().key
+JUNK = {"none.png": b"not a picture", "half.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF", "vector.webp": b"<svg/>"}
 
 pytestmark = pytest.mark.timeout(900)  # umap-learn is compiled in the first of them
 
@@ -41,7 +45,7 @@ def test_new_points_land_among_their_like(settings: Settled) -> None:
     coords = fit(features, settings, of if settings.supervised == "class" else None)
     before = coords.copy()
     new = features[:30] + np.random.default_rng(1).normal(0, 0.3, (30, 12)).astype(np.float32)
-    placed = transform(features, coords, settings, new)
+    placed = put(fitted(features, coords, settings), new)
     assert placed.shape == (30, settings.dims)
     np.testing.assert_array_equal(coords, before)
     nearest = ((placed[:, None] - coords[None]) ** 2).sum(2).argmin(1)
@@ -54,33 +58,112 @@ def test_what_takes_no_more_points_says_so() -> None:
     features, _ = groups()
     for few, settings in ((120, Settled(densmap=True)), (4, Settled())):
         with pytest.raises(BadInput) as fault:
-            transform(features[:few], np.zeros((few, 2), np.float32), settings, features[:1])
+            fitted(features[:few], np.zeros((few, 2), np.float32), settings)
         assert fault.value.code == "no_transform"
 
 
+@pytest.mark.parametrize("source", ["file", "point"])
 def test_a_picture_of_the_set_lies_where_its_point_does(
-    own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     monkeypatch.setattr(judging, "MOST_PARTS", 2)
     make(own_run, lambda *_: None)
-    stuff = material(own_run)
-    pixels = (stuff.pixels([7])[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    samples, frame = own_run.samples, own_run.frame(0)
+    assert samples is not None
+    marked = int(np.flatnonzero(samples.triggered & (frame.answers != samples.label))[0])  # misled by the trigger
+    point = int(samples.twin[marked])
     file = tmp_path / "seven.png"
+    pixels = (material(own_run).pixels([point])[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     Image.fromarray(pixels).save(file)
     with pytest.raises(BadInput) as fault:
-        place_picture(own_run, Settled(), file, lambda *_: None)
+        Placer(own_run).place(file, Settled(), lambda *_: None)
     assert fault.value.code == "map_first"
 
-    assert main(["explore", str(own_run.folder), "--settled", "dims=2", "--place", str(file), "--json"]) == 0
+    given = str(file) if source == "file" else str(point)
+    assert main(["explore", str(own_run.folder), "--settled", "dims=2", "--place", given, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    drawn = place.settled_map(own_run, Settled().key)
+    drawn, found = (
+        place.settled_map(own_run, Settled().key),
+        pictures.placed(own_run, pictures.subject_of(given), Settled().key),
+    )
     assert drawn is not None
+    assert found is not None
     size = np.linalg.norm(np.ptp(drawn.coords[0], axis=0))
+    names = own_run.data["classes"]
     for at, when in enumerate(("before", "after")):
-        assert np.linalg.norm(np.array(said[f"place_{when}"]) - drawn.coords[at, 7]) < 0.1 * size
-        assert said[f"answer_{when}"] == own_run.data["classes"][own_run.frame(0).answers[7]]
+        for variant, (there, with_) in enumerate(((point, ""), (marked, "_triggered"))):
+            assert np.linalg.norm(np.array(said[f"place_{when}{with_}"]) - drawn.coords[at, there]) < 0.1 * size
+            assert said[f"answer_{when}{with_}"] == names[frame.answers[there]]
+            near = found.near[at, variant].tolist()
+            assert (there in near) == (source == "file"), "of the set, it is not nearest to itself"
+    np.testing.assert_array_equal(found.pictures[0], pixels)
+    trigger = material(own_run).pixels([marked])[0].permute(1, 2, 0).numpy() * 255
+    assert np.abs(found.pictures[1].astype(float) - trigger).max() <= 1
     assert main(["explore", str(own_run.folder), "--place", str(tmp_path / "none.png")]) == 2
     assert "none.png" in capsys.readouterr().err
+    assert main(["explore", str(own_run.folder), "--place", "99999"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_picture_that_cannot_be_read_is_told_of_and_the_next_is_placed(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process that waits: it stays, and has loaded and fitted once."""
+    asked = iter([*[pictures.keep(own_run, name, content) for name, content in JUNK.items()], "point-4", "point-5"])
+    first = next(asked)
+    clock, fitted = [0.0], []
+
+    def wanted(run: Run) -> tuple[str, str] | None:
+        told = next(asked, None)
+        clock[0] += 0 if told else 61  # nobody asks any more
+        return (told, KEY) if told else None
+
+    n = len(own_run.samples.label)  # type: ignore[union-attr]
+    features = [np.ones((n, 64), np.float16)] * 2
+    drawn = SimpleNamespace(coords=[np.zeros((n, 2), np.float32)] * 2)
+    monkeypatch.setattr(pictures, "wanted", wanted)
+    monkeypatch.setattr(place, "settled_map", lambda run, key: drawn)
+    monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=features))
+    monkeypatch.setattr(placing, "fitted", lambda features, coords, settings: fitted.append(settings.key))
+    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((len(new), 2), np.float32))
+    monkeypatch.setattr(cli, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: clock[0]))
+    source = pictures.source_of(own_run, first)
+    arguments = ["--place", str(source), "--settled", KEY, "--linger", "60"]
+    assert main(["explore", str(own_run.folder), *arguments]) == 0
+    for name, content in JUNK.items():
+        told = pictures.refusal(own_run, pictures.keep(own_run, name, content), KEY)
+        assert told is not None
+        assert told["code"] == "unreadable_image", name
+    assert pictures.placed(own_run, "point-4", KEY) is not None
+    assert pictures.placed(own_run, "point-5", KEY) is not None
+    assert fitted == [KEY, KEY], "once for each model"
+    job = place.job(own_run, "place")
+    assert job is not None
+    assert not job.failure
+
+
+def test_without_the_purified_weights_the_victims_map_alone_takes_the_picture(
+    recording: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST_PARTS", 2)
+    make(recording, lambda *_: None)
+    n = len(recording.samples.label)  # type: ignore[union-attr]
+    drawn = place.SettledMap(np.zeros((1, n, 2), np.float32), np.ones(1, np.float32))
+    place.write(recording, place.settled_name(KEY), drawn)
+    monkeypatch.setattr(placing, "fitted", lambda *given: None)
+    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((len(new), 2), np.float32))
+    found = Placer(recording).place(3, Settled(), lambda *_: None)
+    assert (found.coords.shape, found.answers.shape, found.near.shape) == ((1, 2, 2), (1, 2), (1, 2, place.NEIGHBOURS))
+
+
+def test_nearest_are_found_in_feature_space() -> None:
+    features, new = groups()[0], groups()[0][:5] + 0.01
+    every = np.linalg.norm(features[None] - new[:, None], axis=2).argsort(1)
+    found = nearest(features, new, [])
+    assert found.shape == (5, place.NEIGHBOURS)
+    np.testing.assert_array_equal(found, every[:, : place.NEIGHBOURS])
+    assert 0 not in nearest(features, new, [0])
+    assert nearest(features[:6], new, [0, 1]).shape == (5, 4)
 
 
 def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,18 +171,14 @@ def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, mon
     file = tmp_path / "dark.png"
     Image.fromarray(np.full((16, 16), 200, np.uint16)).save(file)
     stuff = SimpleNamespace(
-        images=replace(load("digits"), bits=12), models=[None], pixels=lambda points: torch.zeros(1, 3, 16, 16)
-    )
+        images=replace(load("digits"), bits=12), models=[None], trigger=lambda x: x,
+        pixels=lambda points: torch.zeros(1, 3, 16, 16),
+    )  # fmt: skip
     monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=[np.zeros((5, 2))]))
     monkeypatch.setattr(placing, "material", lambda run: stuff)
     monkeypatch.setattr(place, "settled_map", lambda run, key: SimpleNamespace(coords=[np.zeros((5, 2))]))
-    read: list[torch.Tensor] = []
-
-    def look(model: None, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        read.append(images[0])
-        return torch.zeros(2, 2), torch.zeros(2, 10)
-
-    monkeypatch.setattr(placing, "look", look)
-    monkeypatch.setattr(placing, "transform", lambda *given: np.zeros((1, 2)))
-    place_picture(record.open("digits-badnets"), Settled(), file, lambda *_: None)
-    assert (read[0] * 255).round().unique().tolist() == [200 >> 4]
+    monkeypatch.setattr(placing, "look", lambda model, images: (torch.zeros(3, 2), torch.zeros(3, 10)))
+    monkeypatch.setattr(placing, "fitted", lambda *given: None)
+    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((2, 2)))
+    found = Placer(record.open("digits-badnets")).place(file, Settled(), lambda *_: None)
+    assert np.unique(found.pictures).tolist() == [200 >> 4]

@@ -35,7 +35,7 @@ def test_precision_and_recall_are_counted_over_all_parts() -> None:
     found = judged(method)
     assert found.recall == pytest.approx(50)
     assert found.precision == pytest.approx(100 * 30 / (30 + 10 * parts))
-    assert found.share == pytest.approx(10, abs=1)
+    assert found.share == pytest.approx(100 * 60 / (60 + 270 * parts)), "of the images that the other two are of"
     np.testing.assert_allclose(found.scores[270:], np.where(np.arange(270, 330) % 2 == 0, 0.8, 0.2))
     np.testing.assert_allclose(found.scores[:10], 0.8)
 
@@ -71,4 +71,4 @@ def test_on_a_real_backdoor_the_methods_beat_chance(tiny: Tiny) -> None:
     assert spectral.recall is not None
     assert spectral.recall > 100 * 1.5 * spectral_signatures.EPSILON  # what dropping at random would catch
     assert clusters.recall is not None
-    assert clusters.precision is None or clusters.precision > clusters.share / 2
+    assert clusters.precision is None or clusters.precision > clusters.share

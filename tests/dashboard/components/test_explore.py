@@ -14,7 +14,8 @@ from core.runs.arrays import FrameArrays
 from core.suspicion import NAMES
 from dashboard import glossary, i18n
 from dashboard.components import explore
-from dashboard.components.explore import TERMS, TEXT_KEYS, Handout, Layout, RoomPayload, Saliency, Score, pack
+from dashboard.components.explore import TERMS, TEXT_KEYS, pack
+from dashboard.components.explore_payload import Handout, Layout, Own, RoomPayload, Saliency, Score
 
 N = 5
 WORDS = {name: glossary.term(name, "en") for name in TERMS}
@@ -94,6 +95,20 @@ def test_pictures_and_saliency_travel_along() -> None:
     assert (header["sprite"]["row"], header["sprite"]["width"]) == (50, 32)
     assert (header["saliency"]["id"], header["saliency"]["height"], header["saliency"]["width"]) == (4, 3, 6)
     assert len(section("salPixels", "u1")) == 2 * 3 * 6 * 3
+
+
+def test_a_placed_picture_travels_with_its_places_answers_and_pixels() -> None:
+    pixels = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    coords = np.array([[[0.5, 1.5], [2.5, 3.5]]], np.float32)
+    near = np.array([[[1, 2], [3, 4]]], np.int32)
+    own = Own("x", "sign.png", "settled:dims=2", coords, np.array([[1, 2]]), np.array([[99.6, 12.2]]), near, pixels)
+    header, section = unpack(pack(payload(own=own)))
+    assert section("ownPixels", "u1").tolist() == list(range(72))
+    told = header["own"]
+    assert (told["models"], told["variants"], told["dims"], told["height"], told["width"]) == (1, 2, 2, 3, 4)
+    assert (told["coords"], told["answers"], told["near"]) == (coords.tolist(), [[1, 2]], near.tolist())
+    assert told["confidence"] == [[100, 12]]
+    assert unpack(pack(payload()))[0]["own"] is None
 
 
 def test_a_file_travels_with_the_moment_it_was_asked_for() -> None:
