@@ -14,7 +14,7 @@ from core.runs.record import Run
 from dashboard import i18n
 from dashboard.compare_data import Entry
 from dashboard.components import compare_figures as figures
-from dashboard.components import proof
+from dashboard.components import hints, proof
 from dashboard.i18n import t
 from dashboard.words import defence_name, duration, percent, triggered_images
 
@@ -178,6 +178,7 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
     figure = figures.plane_figure((before.ba, before.asr), places, words)
     st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
     st.caption(t("compare.plane_note"))
+    hints.draw("compare")
 
 
 def _curves(entries: Sequence[Entry]) -> None:

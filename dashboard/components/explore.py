@@ -36,7 +36,7 @@ TEXT_KEYS = (
     *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca", "map_settled"),
     *("trust", "trust_live"),
     *("colour_name", "colour_true", "colour_answer", "colour_confidence", "colour_ac", "colour_ss"),
-    *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
+    *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint", "hint_touch"),
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
     *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
     *("scale_low", "scale_high", "judged", "judged_none"),
