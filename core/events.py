@@ -52,6 +52,32 @@ class Measured(Event):
 
 
 @dataclass(frozen=True)
+class Answered(Event):
+    """BA of the model as it came, percent, over the whole test set (``clean_images``), before there is any trigger to
+    measure an ASR with; ``Measured`` follows once there is."""
+
+    type: ClassVar[str] = "answered"
+    ba: float
+    clean_images: int
+
+
+@dataclass(frozen=True)
+class Searched(Event):
+    """How far the trigger inversion has come, class by class, in the form that it is at.
+
+    ``form``: "mask", "pixel" or "smooth"; ``number``: its place among the forms, from 1; the first may be the last.
+    ``rates``: percent of images that the trigger of each class turns to it now. ``sizes``: L1 size, pixels, of each
+    class's smallest trigger so far that reaches the attack rate; None: not reached yet.
+    """
+
+    type: ClassVar[str] = "searched"
+    form: str
+    number: int
+    rates: list[float]
+    sizes: list[float | None]
+
+
+@dataclass(frozen=True)
 class Scanned(Event):
     """Outcome of the trigger inversion over all classes.
 
@@ -165,7 +191,10 @@ class Steered(Event):
 
 KINDS: dict[str, type[Event]] = {
     kind.type: kind
-    for kind in (StageStarted, Progress, Measured, Scanned, Frame, Step, Verified, Finished, Failed, Steered)
+    for kind in (
+        *(StageStarted, Progress, Measured, Answered, Searched, Scanned),
+        *(Frame, Step, Verified, Finished, Failed, Steered),
+    )
 }
 
 

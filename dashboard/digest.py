@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from core.events import (
     STAGES,
+    Answered,
     Event,
     Finished,
     Frame,
     Measured,
     Progress,
     Scanned,
+    Searched,
     StageStarted,
     Step,
     Verified,
@@ -37,8 +39,10 @@ class Digest:
 
     stage: str | None = None
     progress: Progress | None = None
+    answered: Answered | None = None
     before: Measured | None = None
     after: Measured | None = None
+    searched: Searched | None = None
     scanned: Scanned | None = None
     verified: Verified | None = None
     finished: Finished | None = None
@@ -46,6 +50,17 @@ class Digest:
     last_frame: Frame | None = None
     frames: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ba(self) -> float | None:
+        """Accuracy of the model as it came, percent, as soon as it is measured."""
+        known = self.before or self.answered
+        return known.ba if known else None
+
+    @property
+    def searching(self) -> bool:
+        """Whether triggers are being searched for, and nothing has been found yet."""
+        return self.stage == "scan" and self.scanned is None
 
     @property
     def total_seconds(self) -> float | None:
@@ -93,6 +108,10 @@ def digest(events: Iterable[Timed]) -> Digest:
                 sum_up.before = event
             case Measured(when="after"):
                 sum_up.after = event
+            case Answered():
+                sum_up.answered = event
+            case Searched():
+                sum_up.searched = event
             case Scanned():
                 sum_up.scanned = event
             case Verified():

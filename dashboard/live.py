@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.runs.record import Run
 from dashboard import data, i18n
+from dashboard.components import hints
 from dashboard.components.stage import TEXT_KEYS, StagePayload, stage
 from dashboard.i18n import t
 from dashboard.stage_data import RunCache, box_of, payload_from_run
@@ -21,7 +22,7 @@ def again() -> None:
     st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
-def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None:
+def show(run: Run, *, key: str, opening: bool = False, status: str = "", hint: bool = False) -> None:
     """Draws a run's live view, or hands it what is new.
 
     Args:
@@ -29,6 +30,7 @@ def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None
         key: identity of the view on the page; it keeps its node, zoom and play head while the key stays.
         opening: the start page, which shows only how things stand before the cure.
         status: a few words on what the run is doing.
+        hint: say below how a point is asked.
     """
     cache = st.session_state.setdefault(f"{key}_cache", RunCache())
     images = data.data_name(run)
@@ -45,6 +47,8 @@ def show(run: Run, *, key: str, opening: bool = False, status: str = "") -> None
     )
     payload = replace(payload, turn=st.session_state.get(TURN, 0) if run.is_recording else 0)
     stage(key=key, payload=before_the_cure(payload) if opening else payload)
+    if hint and payload.frames:
+        hints.draw("map")
 
 
 def before_the_cure(payload: StagePayload) -> StagePayload:

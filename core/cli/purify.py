@@ -69,6 +69,9 @@ def purify_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
     command.add_argument(
+        "--scan-of", metavar="RUN", help="take over the scan of this earlier run of the same model, instead of scanning"
+    )
+    command.add_argument(
         "--accept",
         default=argparse.SUPPRESS,
         metavar="WHAT",

@@ -9,12 +9,14 @@ import torch
 
 from core.compute.returning import Returning
 from core.defenses import DEFENCES
+from core.engine import earlier
 from core.engine.state import Clock, State
 from core.events import Event, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
+from core.scan.sought import Sought
 from core.scan.unlearned import asked, clear, fallen_back
 from core.scan.verdict import Verdict, judge
 from core.scan.warped import nearest, warped
@@ -28,19 +30,25 @@ Budget = tuple[torch.Tensor, torch.Tensor]
 
 
 def find(state: State, budget: Budget) -> Iterator[Event]:
-    """Scans the model, unless the record has what an earlier worker found."""
+    """Scans the model, unless the record, or an earlier run that the order names, has what was found."""
     clock = Clock(state.steering)
     images, _ = budget
     yield StageStarted("scan")
+    if state.scanned is None and state.spec.scan_of:
+        state.scanned = earlier.take(state)
+        state.recall_triggers()
+        yield state.scanned
     if state.scanned is None:
         found: Scan | None = None
-        told = 0
-        for done, total, result in scan(state.subject.model, images, seed=state.spec.seed):
+        told, sought = 0, Sought()
+        for done, total, result in scan(state.subject.model, images, seed=state.spec.seed, sought=sought):
             state.steering.check()
             found = result
             if done >= told + 5 or (found is not None and told < total):
                 told = done
                 yield clock.progress("scan", done, total + MORE)
+                if (searched := sought.event()) is not None:
+                    yield searched
         assert found is not None
         found, verdict = yield from _judged(state, found, budget, clock)
         warps = (yield from _warp(state, images, found.target, clock)) if "warped" in verdict.facts else []

@@ -19,12 +19,12 @@ from core.data.budget import clean_budget
 from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
 from core.defenses import Defence, make, settings_for
-from core.engine import looks, outcome
+from core.engine import earlier, looks, outcome
 from core.engine.finding import Budget, find, written
 from core.engine.state import Clock, Kept, State
 from core.engine.subject import load_subject
 from core.errors import BadInput
-from core.events import Event, Finished, Measured, StageStarted, Step, Verified
+from core.events import Answered, Event, Finished, Measured, StageStarted, Step, Verified
 from core.featuremap.frames import FrameTaker
 from core.models.classifier import Classifier
 from core.runs import hashes
@@ -86,6 +86,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     if subject.card:
         facts |= {"victim_sha256": subject.card.sha256, "true_target": subject.card.target}
     run.update(**facts)
+    earlier.require(state)
     state.seconds["load"] = round(clock.seconds(), 2)
     steering.check()
     yield from _measure(state)
@@ -153,6 +154,9 @@ def _measure(state: State) -> Iterator[Event]:
         if state.before is None:
             state.before = outcome.measured(state, state.subject.model, "before")
             yield state.before
+    elif state.before is None:
+        state.clean = outcome.answered(state, state.subject.model)
+        yield Answered(outcome.accuracy(state, state.clean), len(state.clean))
     state.steering.check()
     state.seconds["measure"] = round(clock.seconds(), 2)
 
@@ -162,7 +166,7 @@ def _measure_before_estimated(state: State) -> Iterator[Event]:
     clock = Clock(state.steering)
     yield from _open_map(state)
     if state.before is None:
-        state.before = outcome.measured(state, state.subject.model, "before")
+        state.before = outcome.measured(state, state.subject.model, "before", state.clean)
         yield state.before
     state.seconds["measure"] = round(state.seconds["measure"] + clock.seconds(), 2)
 
@@ -205,13 +209,13 @@ def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, Non
     triggers = [*state.triggers, *state.restarts]
     purifier = make(spec.defence, state.subject.model, *budget, triggers, state.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
-    earlier = state.given_up
+    before = state.given_up
     checkpoint = run.read_checkpoint()
     if checkpoint:
         purifier.restore(*checkpoint)
     try:
         for taken in purifier.steps():
-            step = replace(taken, step=earlier + taken.step, total=earlier + taken.total)
+            step = replace(taken, step=before + taken.step, total=before + taken.total)
             if step.step > recorded:  # steps done again after a crash are on record already
                 yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
             yield from _drawn(state, wait=False)
@@ -232,7 +236,7 @@ def _trained(state: State, budget: Budget, clock: Clock) -> Generator[Event, Non
         raise
     run.write_checkpoint(*purifier.state())
     yield from _drawn(state)
-    state.steps = earlier + purifier.done
+    state.steps = before + purifier.done
     return purifier
 
 

@@ -28,9 +28,9 @@ class State:
     """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
 
     ``restarts``: those reconstructed from other starts, for the purification alone. ``stamps``: whether the
-    purification took random stamps, in place of triggers ("alone") or with them ("beside"). ``kept``: what comes of
-    it, where that is known before the end. ``seconds``: of each stage; ``earlier``: those of the workers before this
-    one.
+    purification took random stamps, in place of triggers ("alone") or with them ("beside"). ``clean``: what the model
+    as it came takes the test images for, where that is known before the rest of ``before``. ``kept``: what comes of it,
+    where that is known before the end. ``seconds``: of each stage; ``earlier``: those of the workers before this one.
     """
 
     run: Run
@@ -43,6 +43,7 @@ class State:
     frames: FrameTaker | None = None
     triggers: list[Reconstructed] = field(default_factory=list)
     restarts: list[Reconstructed] = field(default_factory=list)
+    clean: torch.Tensor | None = None
     before: Measured | None = None
     scanned: Scanned | None = None
     seconds: dict[str, float] = field(default_factory=dict)

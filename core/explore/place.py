@@ -50,7 +50,8 @@ class Base(NamedTuple):
     (m, n, k), the nearest others, nearest first. ``scores`` float16 (methods, m, n), methods as in
     ``core.suspicion.METHODS``, 0-1, suspected from 0.5 on.
     ``judged`` float32 (methods, m, 3): precision, recall and the share of triggered images, percent, all three of the
-    same judged images (``core.suspicion.judging``); NaN where nothing was flagged. ``thumbs`` uint8, a WebP sprite where the record keeps none, else
+    same judged images (``core.suspicion.judging``); NaN where nothing was flagged. ``thumbs`` uint8, a
+    WebP sprite where the record keeps none, else
     empty. ``source``: what it was made from (see ``source_of``).
     """
 

@@ -117,8 +117,8 @@ def bind(run: Run) -> Taken:
     """The hashes of a run's inputs, taken before they are read; those that are not there are left to the reader.
 
     Raises:
-        BadInput: ``weights_changed``, ``images_changed`` or ``model_class_changed``, where the run, or another of its
-            comparison, was made from other files; as ``core.data.layout.layout``.
+        BadInput: ``weights_changed``, ``images_changed`` or ``model_class_changed``, where the run, another of its
+            comparison, or the one whose scan it takes over, was made from other files; as ``core.data.layout.layout``.
     """
     hashes: dict[str, str] = {}
     stamps: list[Stamp] = []
@@ -126,10 +126,10 @@ def bind(run: Run) -> Taken:
         with contextlib.suppress(OSError):
             stamps += [_stamp(file) for file in (_files(path) if path.is_dir() else [path, *shards(path)])]
             hashes[kind] = _of(kind, path)
-    for noted in _noted(run):
+    for made, noted in _noted(run):
         for kind, found in hashes.items():
             if noted.get(kind, found) != found:
-                raise _changed(run, kind)
+                raise _changed(run, kind, made)
     return Taken(run, hashes, tuple(stamps))
 
 
@@ -226,16 +226,34 @@ def _of(kind: str, path: Path) -> str:
     return {"images": of_images, "weights": of_weights}.get(kind, of_file)(path)
 
 
-def _noted(run: Run) -> Iterator[dict[str, Any]]:
-    """What the run, and those that it is compared with, were made from."""
+def scan_of(run: Run) -> Run | None:
+    """The earlier run whose scan this one takes over; None where it names none.
+
+    Raises:
+        BadInput: ``run_not_found``, and as ``core.runs.record.Run``.
+    """
+    name = run.spec.scan_of
+    if not name:
+        return None
+    with contextlib.suppress(BadInput):
+        return record.open(name, run.folder.parent)
+    return record.open(name)
+
+
+def _noted(run: Run) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """What the run, the one whose scan it takes over, and those that it is compared with, were made from; and which
+    run to name where that is not so."""
     data = run.data
-    yield _dict(data.get("inputs"))
+    yield run, _dict(data.get("inputs"))
+    with contextlib.suppress(BadInput):  # once it is taken over, the scan may be gone
+        if (scan := scan_of(run)) is not None:
+            yield scan, _dict(scan.data.get("inputs"))
     if data.get("group"):
         for other in record.list_runs(run.folder.parent, recordings=False):
             with contextlib.suppress(BadInput):  # gone since it was listed
                 theirs = other.data
                 if theirs.get("group") == data["group"]:
-                    yield _dict(theirs.get("inputs"))
+                    yield run, _dict(theirs.get("inputs"))
 
 
 def _now(run: Run, kind: str, path: Path) -> str | None:
@@ -257,28 +275,29 @@ def _now(run: Run, kind: str, path: Path) -> str | None:
         return None
 
 
-def _changed(run: Run, kind: str) -> BadInput:
-    spec = run.spec
+def _changed(run: Run, kind: str, made: Run | None = None) -> BadInput:
+    """``made``: the run that was made from others, if that is another one."""
+    spec, name = run.spec, (made or run).id
     if kind == "images":
         return BadInput(
             "images_changed",
-            f"The images at {spec.images} are others than those of the run {run.id}; put the same images there again.",
-            path=spec.images, run=run.id,
+            f"The images at {spec.images} are others than those of the run {name}; put the same images there again.",
+            path=spec.images, run=name,
         )  # fmt: skip
     if kind == "model_class":
         path = str(_inputs(spec)["model_class"])
         return BadInput(
             "model_class_changed",
-            f"The file {path} with your class is another one than that of the run {run.id}; put the same file there "
+            f"The file {path} with your class is another one than that of the run {name}; put the same file there "
             "again, or start a new run.",
-            path=path, run=run.id,
+            path=path, run=name,
         )  # fmt: skip
     path = str(spec.weights or spec.victim)
     return BadInput(
         "weights_changed",
-        f"The weights {path} are others than those of the run {run.id}; put the same file there again, or start a new "
+        f"The weights {path} are others than those of the run {name}; put the same file there again, or start a new "
         "run.",
-        path=path, run=run.id,
+        path=path, run=name,
     )  # fmt: skip
 
 

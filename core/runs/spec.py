@@ -44,6 +44,7 @@ class Spec:
         device: "auto", "cpu", "mps", "cuda" or "cuda:N".
         map, live: whether there are frames, and as many as somebody who watches wants; else some ten.
         scan_only: measure and scan, and leave the model as it is.
+        scan_of: id of an earlier run of the same model and images whose scan is taken over; None: it is scanned.
         class_names: what the classes are called, in label order; None: as the images name them.
         accept: "not-cured": hand the purified model out even where it is not cured; "": do not.
     """
@@ -68,6 +69,7 @@ class Spec:
     map: bool = True
     live: bool = True
     scan_only: bool = False
+    scan_of: str | None = None
     class_names: list[str] | None = None
     accept: str = ""
 

@@ -1,8 +1,9 @@
 """The scan: triggers searched for in several forms, how suspicious each class is, and the verdict.
 
 A form that is inverted for all classes at once is a module with ``SETTINGS`` (``core.scan.race.RaceSettings``),
-``start(classes, shape, settings, seed)``, the race of these classes at its start, and ``invert(model, images, seed)``,
-which yields as ``core.scan.race.run``. Importing this package pulls in nothing heavy.
+``start(classes, shape, settings, seed)``, the race of these classes at its start, and
+``invert(model, images, seed, sought)``, which yields as ``core.scan.race.run``.
+Importing this package pulls in nothing heavy.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.race import Inverted, Race, RaceSettings, run
+from core.scan.sought import Sought
 
 SETTINGS = RaceSettings(
     race_steps=70, final_steps=30, lr=0.1, attack_rate=0.9, size_weight=1e-3, weight_factor=1.5, finalists=2
@@ -57,11 +58,11 @@ class Additive(Race):
 
 
 def invert(
-    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0
+    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0, sought: Sought | None = None
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs an added trigger for every class; arguments and yields as ``core.scan.race.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1)
+    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, sought)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> Additive:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.race import Inverted, Race, RaceSettings, run
+from core.scan.sought import Sought
 from core.triggers.masked import put
 
 SETTINGS = RaceSettings()
@@ -44,11 +45,16 @@ class MaskPattern(Race):
 
 
 def invert(
-    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0
+    model: Classifier,
+    images: Tensor,
+    settings: RaceSettings = SETTINGS,
+    seed: int = 0,
+    sought: Sought | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs a trigger for every class; arguments and yields as ``core.scan.race.run``."""
     classes = torch.arange(model.num_classes, device=model.mean.device)
-    yield from run(start(classes, (images.shape[-2], images.shape[-1]), settings, seed), model, images, seed + 1)
+    race = start(classes, (images.shape[-2], images.shape[-1]), settings, seed)
+    yield from run(race, model, images, seed + 1, sought)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> MaskPattern:

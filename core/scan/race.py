@@ -23,6 +23,7 @@ from core.compute.memory import ran_out
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import cores_apart
+from core.scan.sought import Sought
 from core.triggers.reconstructed import Reconstructed
 
 CPU_PIXELS = 128 * 32 * 32  # in one pass: what a layer makes of them fits the cache
@@ -222,7 +223,9 @@ def _all(work: Callable[[Tensor], None], slices: list[Tensor]) -> None:
         list(pool.map(work, slices))
 
 
-def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tuple[int, int, Inverted | None]]:
+def run(
+    race: Race, model: Classifier, images: Tensor, seed: int, sought: Sought | None = None
+) -> Iterator[tuple[int, int, Inverted | None]]:
     """Heat, race and final.
 
     Args:
@@ -230,6 +233,7 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
         model: the suspect; not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: chooses the images of each step.
+        sought: is kept up to date, for whoever wants to see how far each class is.
 
     Yields:
         steps done, steps in all, and the result with the last one (None before).
@@ -243,8 +247,13 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
 
     def step(count: int = settings.images) -> Tensor:
         chosen = torch.randint(len(images), (count,), generator=generator)
-        return race.step(model, as_float(images[chosen].to(device)))
+        losses = race.step(model, as_float(images[chosen].to(device)))
+        if sought:
+            sought.note(race.form, race.classes, race.smoothed, race.best_size)
+        return losses
 
+    if sought:
+        sought.begin(everyone, device)
     with frozen(model):
         parts, rates = race.kept()
         sizes = torch.full((everyone,), torch.nan, device=device)

@@ -14,6 +14,7 @@ from core.registry import loaded
 from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
 from core.scan.race import Inverted
+from core.scan.sought import Sought
 from core.scan.thresholds import (
     AGAINST,
     EARLY_DEVIATIONS,
@@ -146,18 +147,21 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
     return total
 
 
-def scan(model: Classifier, images: Tensor, seed: int = 0) -> Iterator[tuple[int, int, Scan | None]]:
+def scan(
+    model: Classifier, images: Tensor, seed: int = 0, sought: Sought | None = None
+) -> Iterator[tuple[int, int, Scan | None]]:
     """Inverts one form after the other for all classes, until one class stands out beyond doubt.
 
     Args:
         model: the suspect; not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: of what is drawn at random; the same on a CPU gives the same result.
+        sought: is kept up to date, for whoever wants to see how far each class is.
 
     Yields:
         percent done, summed over the forms, of how many, and the result with the last one (None before).
     """
-    ways = [loaded(place).invert(model, images, seed=seed) for place in FORMS.values()]
+    ways = [loaded(place).invert(model, images, seed=seed, sought=sought) for place in FORMS.values()]
     forms: list[Inverted] = []
     for number, way in enumerate(ways):
         for done, total, found in way:

@@ -16,6 +16,7 @@ from core.models.classifier import Classifier
 from core.scan import additive
 from core.scan.additive import SETTINGS, Additive
 from core.scan.race import Inverted, RaceSettings, run
+from core.scan.sought import Sought
 
 CELLS = 8  # grid points a side, on 32 px images: triggers coarser than four pixels
 
@@ -27,11 +28,11 @@ class Smooth(Additive):
 
 
 def invert(
-    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0
+    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0, sought: Sought | None = None
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs a smooth trigger for every class; arguments and yields as ``core.scan.race.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1)
+    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, sought)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> Smooth:

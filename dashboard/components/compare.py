@@ -17,7 +17,7 @@ from dashboard import i18n
 from dashboard.compare_data import Entry, Method, methods, seeds
 from dashboard.compare_table import csv_of
 from dashboard.components import compare_figures as figures
-from dashboard.components import proof
+from dashboard.components import hints, proof
 from dashboard.i18n import t
 from dashboard.words import defence_name, duration, percent, triggered_images
 
@@ -245,6 +245,7 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
     figure = figures.plane_figure((before.ba, before.asr), places, words)
     st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
     st.caption(t("compare.plane_note") + (" " + t("compare.plane_bars") if any(p.ba_ends for p in places) else ""))
+    hints.draw("compare")
 
 
 def _range(found: Spread) -> tuple[float, float] | None:

@@ -84,6 +84,8 @@ def files(run: Run, digest: Digest) -> None:
                 scaling=inspected.inputs_name(normalize) if normalize else "–", budget=budget, seed=spec.seed,
             )
         )  # fmt: skip
+        if spec.scan_of:
+            st.caption(t("take.scan_of", run=i18n.unmarked(spec.scan_of)))
         places = dict.fromkeys((uploads.holding(spec.weights), uploads.holding(spec.images)))
         given = [upload for place in places if (upload := uploads.find(place)) is not None]
         if given:

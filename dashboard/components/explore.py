@@ -53,7 +53,7 @@ TEXT_KEYS = (
     *("trust", "trust_live"),
     *("colour_name", "colour_true", "colour_answer", "colour_confidence"),
     *(f"colour_{method}" for method in METHODS),
-    *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint"),
+    *("view", "one", "both", "lasso", "box", "move", "zoom_in", "zoom_out", "reset", "hint", "hint_touch"),
     *("export_name", "csv_all", "csv_selected", "png", "svg"),
     *("title_before", "title_after", "title_step", "step", "slider", "back", "forward"),
     *("scale_low", "scale_high", "judged", "judged_none"),

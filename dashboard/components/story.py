@@ -19,7 +19,7 @@ from dashboard.components.wire import bundled, packed
 from dashboard.story_data import Network
 
 ASSETS = Path(__file__).parent / "story_assets"
-SCRIPTS = ("net", "picture", "view", "scene")
+SCRIPTS = ("net", "picture", "snap", "view", "scene")
 MAGIC = b"DSY1"
 
 TEXT_KEYS = (
@@ -33,11 +33,16 @@ TEXT_KEYS = (
     "wrong",
     "fooled",
     "count",
+    "count_off",
+    "count_off_touch",
     "count_after",
+    "key_fooled",
+    "key_wrong",
     "put",
     "take",
     "hint",
     "sticker",
+    "sticker_touch",
 )
 """What ``Scene.texts`` must hold; the catalogues keep each as ``story.scene.<key>``, with ``{name}`` placeholders."""
 

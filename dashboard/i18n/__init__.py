@@ -20,6 +20,7 @@ from core import words
 LANGUAGES = {"en": "EN", "ja": "日本語"}
 DEFAULT = "en"
 KEY = "lang"  # of the switch, in the session and in the address
+TOLD = "lang_told"  # in the session: the address carries it
 
 
 @cache
@@ -42,9 +43,11 @@ def language() -> str:
 
 
 def switch() -> str:
-    """Draws the language switch and returns the language chosen; the address carries it where it is not the browser's.
+    """Draws the language switch and returns the language chosen.
 
-    ``bind="query-params"`` is no help here: it would write the label (``?lang=日本語``) into the address.
+    The address carries it from when it was chosen, or stood there, or where it is not the browser's: so that an address
+    that is passed on shows its page in the same language. ``bind="query-params"`` is no help here: it would write the
+    label (``?lang=日本語``) into the address.
     """
     st.segmented_control(
         "Language / 言語",
@@ -56,12 +59,10 @@ def switch() -> str:
         label_visibility="collapsed",
     )
     chosen = language()
-    wanted = None if chosen == from_locale(st.context.locale) else chosen
-    if st.query_params.get(KEY) != wanted:
-        if wanted:
-            st.query_params[KEY] = wanted
-        else:
-            st.query_params.pop(KEY, None)
+    if KEY in st.query_params or chosen != from_locale(st.context.locale):
+        st.session_state[TOLD] = True  # another page's address begins without
+    if st.session_state.get(TOLD) and st.query_params.get(KEY) != chosen:
+        st.query_params[KEY] = chosen
     return chosen
 
 

@@ -12,7 +12,7 @@ from core.errors import BadInput
 from core.intake import inspection, leftovers, uploads
 from core.intake.inspection import Inspection
 from core.jobs.note import failure
-from core.runs import supervisor
+from core.runs import hashes, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
@@ -26,6 +26,7 @@ from dashboard.components import (
     outcome,
     proof,
     report,
+    search,
     session,
     track,
 )
@@ -238,8 +239,10 @@ def one_run(run_id: str, polling: bool) -> None:
     _lead(run, status, digest)
     skipped = ("purify", "verify") if run.spec.scan_only else ()
     track.draw(digest, over=status not in data.GOING, whole=status == "done", skip=skipped)
-    if digest.frames or status in data.GOING:
-        live.show(run, key="examine_stage", status=session.doing(status, digest))
+    if status in data.GOING and digest.searching:
+        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
+    elif digest.frames or status in data.GOING:
+        live.show(run, key="examine_stage", status=session.doing(status, digest), hint=True)
     if digest.scanned is not None:
         _results(run, digest)
     if digest.before is not None and status not in data.GOING:
@@ -258,18 +261,24 @@ def _head(run: Run, status: str, digest: Digest) -> None:
             if (
                 status == "done"
                 and run.spec.scan_only
-                and st.button(t("examine.purify"), type="primary", icon=":material/cleaning_services:", key="purify")
-            ):
-                _again(replace(run.spec, scan_only=False), run)
+                and st.button(
+                    t("examine.purify"), type="primary", icon=":material/cleaning_services:", key="purify",
+                    help=t("examine.purify_help"),
+                )
+            ):  # fmt: skip
+                _purify(run)
             if st.button(t("examine.correct"), icon=":material/edit:", key="correct", help=t("examine.correct_help")):
-                _look_at(replace(run.spec, class_names=None))
+                _look_at(replace(run.spec, class_names=None, scan_of=None))
             if st.button(t("examine.another"), icon=":material/add:", key="another", type="tertiary"):
                 _turn_to()
 
 
-def _again(spec: Spec, run: Run) -> None:
+def _purify(scan: Run) -> None:
+    """Goes on from a scan, with what it found; refused where its files are no longer those that it is of."""
+    spec = replace(scan.spec, scan_only=False, scan_of=scan.id)
     try:
-        new = supervisor.start(spec, title=run_title(run))
+        hashes.check(scan)
+        new = supervisor.start(spec, title=run_title(scan))
     except BadInput as fault:
         st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return

@@ -10,7 +10,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
 from dashboard import compare_data, data, i18n, live
-from dashboard.components import fetch, frame, links, outcome, proof, report, session, setup, track
+from dashboard.components import fetch, frame, links, outcome, proof, report, search, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import (
@@ -115,8 +115,10 @@ def one_run(run_id: str, polling: bool) -> None:
         track.draw(
             digest, over=status not in data.GOING, whole=status == "done", skip=() if data.scans(run) else ("scan",)
         )
-    if digest.frames or status in data.GOING:
-        live.show(run, key="stage", status=session.doing(status, digest))
+    if status in data.GOING and digest.searching:
+        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
+    elif digest.frames or status in data.GOING:
+        live.show(run, key="stage", status=session.doing(status, digest), hint=True)
     if status not in data.GOING:
         with st.container(horizontal=True, key="onward"):
             links.offer(run, compare_data.comparisons(data.runs()).get(run.id), key="onward")

@@ -16,14 +16,12 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, Card
 from dashboard import data, glossary, i18n, live, story_data
-from dashboard.components import frame, looks, outcome, report
+from dashboard.components import frame, looks, outcome, report, story_words
 from dashboard.components.story import TEXT_KEYS, Scene, scene
 from dashboard.components.story_bar import bar
-from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, duration, percent, target_name
+from dashboard.words import duration, percent, target_name
 
-GONE = 5.0  # percent of attack success; above it the story does not say that the cluster has dissolved
 STEPS = ("read", "stick", "why", "purify", "cured", "next")
 POLL_SECONDS = 0.8
 CSS = Path(__file__).resolve().parent.parent / "components" / "story_assets" / "page.css"
@@ -201,7 +199,7 @@ def _why(recording: Run) -> None:
 
 def _purify(recording: Run, run: Run | None) -> None:
     digest = data.digest_of(run) if run else None
-    title, text = _purify_words(recording, run, digest)
+    title, text = story_words.purify(recording, run, digest)
     _head(title, text, "" if run and digest and digest.frames else "dz-map-only")
     with st.container(horizontal=True, vertical_alignment="center", key="story_acts"):
         if run is None or run.status not in data.GOING:
@@ -211,44 +209,6 @@ def _purify(recording: Run, run: Run | None) -> None:
             live.show(run, key="story_stage")
         else:  # the model as it came: also what a live run's first picture will be
             live.show(recording, key="story_stage", opening=True)
-
-
-def _purify_words(recording: Run, run: Run | None, digest: Digest | None) -> tuple[str, str]:
-    """Headline and text for how things stand."""
-    if run is None or digest is None:
-        count = (recording.data.get("result") or {}).get("clean_images", 0)
-        return t("story.title.purify"), t("story.text.purify", count=count)
-    if run.status in data.GOING:
-        return t("story.title.purify"), _busy(run, digest)
-    if digest.before is None or digest.after is None:
-        return t("story.title.purify"), f"{_why_ended(run)} {t('story.text.ended')}".strip()
-    before, after = percent(digest.before.asr), percent(digest.after.asr)
-    ba = percent(digest.after.ba)
-    if run.is_recording:
-        return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after, ba=ba)
-    gone = digest.after.asr is not None and digest.after.asr < GONE
-    return t("story.title.done" if gone else "story.title.purify"), t(
-        "story.text.done", asr_before=before, asr_after=after, ba=ba
-    )
-
-
-def _why_ended(run: Run) -> str:
-    """What kept a run from its end, as far as the reader can do something about it."""
-    failure = run.data.get("failure") or {}
-    code = str(failure.get("code", "internal"))
-    if run.status != "failed" or code == "internal":
-        return ""
-    return i18n.error(code, str(failure.get("message", "")), failure.get("facts") or {})
-
-
-def _busy(run: Run, digest: Digest) -> str:
-    """What the run is doing, in one sentence, and how long that will take."""
-    if digest.stage is None or run.status != "running":
-        return i18n.t(f"lead.{run.status}") if run.status != "running" else t("lead.queued")
-    stage, meaning = i18n.t(f"phase.{digest.stage}"), i18n.t(f"phase.{digest.stage}_help")
-    if digest.progress is None or digest.progress.seconds_left is None:
-        return t("story.text.busy", stage=stage, help=meaning)
-    return t("story.text.left", stage=stage, help=meaning, time=clock(digest.progress.seconds_left))
 
 
 def _offer(recording: Run, run: Run | None) -> None:

@@ -93,13 +93,15 @@ def server(chromium: str, dissolve_home: None, pytestconfig: pytest.Config) -> I
 
 @pytest.fixture
 def visitor(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """``visitor(width=, height=, locale=)``: a page of a browser that was never here; pictures of it on failure."""
+    """``visitor(width=, height=, locale=, touch=)``: a page of a browser that was never here; pictures of it on
+    failure. ``touch``: fingers and no mouse, as on a phone or a tablet."""
     contexts: list[BrowserContext] = []
 
-    def come(width: int = 1440, height: int = 900, locale: str = "en-GB") -> Page:
+    def come(width: int = 1440, height: int = 900, locale: str = "en-GB", touch: bool = False) -> Page:
         context = browser.new_context(
-            base_url=server.url, viewport={"width": width, "height": height}, locale=locale, timezone_id="UTC"
-        )
+            base_url=server.url, viewport={"width": width, "height": height}, locale=locale, timezone_id="UTC",
+            has_touch=touch, is_mobile=touch,
+        )  # fmt: skip
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         return context.new_page()

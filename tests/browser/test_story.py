@@ -16,6 +16,7 @@ from core.models.weights import classifier, read_weights
 from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.record import open as open_run
+from dashboard import story_data
 from dashboard.views.story import STEPS
 from tests.browser.visit import (
     HEIGHTS,
@@ -33,6 +34,7 @@ from tests.browser.visit import (
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 CARD = victims.card_of(victims.DEFAULT)
+HOME = (story_data.sticker(CARD) or (0, 0, 0))[1:]  # left and top of the sticker where it works best
 MOST = {"en": 60, "ja": 120}  # words; characters in Japanese
 LAST_MOST = {"en": 95, "ja": 240}  # the screen that is taken away says what to do in whole sentences
 # What a reader sees of the story: no icon's name, nothing for screen readers only, no explanation that is not open, and
@@ -67,6 +69,11 @@ def test_the_story_by_its_recorded_run(visitor: Callable[..., Page], language: s
     expect(answer(page)).to_have_attribute("data-answer", str(CARD.target))
     expect(scene(page)).to_have_attribute("data-fooled", str(CARD.classes - 1))
     few_words(page, language)
+    for _ in range(8):
+        page.get_by_test_id("sticker").press("ArrowLeft")
+    expect(page.get_by_test_id("count")).to_contain_text({"en": "the frame works best", "ja": "枠が最適"}[language])
+    few_words(page, language)
+    page.get_by_test_id("ghost").click()
 
     forward(page, "why", language)
     wait_until_drawn(page)
@@ -159,6 +166,43 @@ def test_what_the_network_looks_at_stands_beside_its_answers(
     assert beside["x"] >= cards["x"] + cards["width"] or beside["y"] + beside["height"] <= cards["y"], "the answer"
     assert beside["x"] + beside["width"] <= width
     few_words(page, language)
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
+def test_a_sticker_let_go_near_the_frame_snaps_into_it(visitor: Callable[..., Page], touch: bool) -> None:
+    page = visitor(width=820, height=1180, touch=touch)  # a tablet: as wide as a small window
+    page.goto("/?step=2")
+    expect(scene(page)).to_have_attribute("data-on", "false")
+    ghost = page.get_by_test_id("ghost")
+    expect(ghost).to_be_visible()
+    drag(page, (13.0, 13.0), touch)
+    expect(page.get_by_test_id("count")).to_contain_text("tap the frame" if touch else "the frame works best")
+    expect(ghost).to_be_visible()
+    drag(page, (HOME[0] - 2.0, HOME[1] + 1.5), touch)
+    expect(ghost).to_be_hidden()
+    expect(scene(page)).to_have_attribute("data-fooled", str(CARD.classes - 1))
+    expect(page.get_by_test_id("key")).to_contain_text(words("class.signs.speed limit 80"))
+    lies = page.get_by_test_id("sticker").evaluate("node => [node.style.left, node.style.top]")
+    assert lies == [f"{100 * at / 32:g}%" for at in HOME]
+
+
+def drag(page: Page, to: tuple[float, float], touch: bool) -> None:
+    """Moves the sticker so that its corner comes to lie there, in pixels of the network's picture."""
+    sticker, board = page.get_by_test_id("sticker").bounding_box(), page.locator(".sty-board").bounding_box()
+    assert sticker is not None
+    assert board is not None
+    half, unit = sticker["width"] / 2, board["width"] / 32
+    start = (sticker["x"] + half, sticker["y"] + half)
+    end = (board["x"] + to[0] * unit + half, board["y"] + to[1] * unit + half)
+    if not touch:
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end, steps=5)
+        page.mouse.up()
+        return
+    finger = page.context.new_cdp_session(page)
+    for kind, points in (("touchStart", [start]), ("touchMove", [end]), ("touchEnd", [])):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
 
 
 def test_a_presenters_keys_and_an_explanation(page: Page) -> None:

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import BadInput
-from core.events import Progress, StageStarted
+from core.events import Answered, Progress, Searched, StageStarted
 from core.intake import uploads
 from core.runs import supervisor
 from core.runs.record import Run
@@ -228,7 +228,56 @@ def test_a_scan_leads_to_a_purification(open_page: Open, make_run: Make, weights
     assert f"<b>{catalogue('en')['phase.purify']}</b>" not in words(app).split("dz-next")[0]  # its track
     app.button(key="purify").click().run()
     assert not app.exception
-    assert asked[0].to_dict() == run.spec.to_dict() | {"scan_only": False}
+    assert asked[0].to_dict() == run.spec.to_dict() | {"scan_only": False, "scan_of": "mine"}
+
+
+@BOTH
+def test_a_scan_of_other_weights_is_not_gone_on_with(
+    open_page: Open, make_run: Make, weights: Path, asked: list[Spec], lang: str
+) -> None:
+    run = examined(make_run, weights, events(after=None), scan_only=True)
+    run.update(inputs={"weights": "0" * 64})
+    app = open_page("examine", lang, run="mine")
+    app.button(key="purify").click().run()
+    assert not app.exception
+    assert {"en": "differ from those of this run", "ja": "この実行で使われたものと異なります"}[lang] in app.error[
+        0
+    ].value
+    assert not asked
+    assert run.status == "done"
+
+
+SEARCHED = Searched("pixel", 2, [99.0, 100.0, 41.2], [30.0, 4.5, None])
+
+
+@BOTH
+@pytest.mark.parametrize("found", [None, SEARCHED], ids=["begins", "goes on"])
+def test_a_scan_at_work_shows_how_far_each_class_is_and_accuses_none(
+    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch, lang: str, found: Searched | None
+) -> None:
+    told = [Answered(91.3, 540), StageStarted("scan"), Progress("scan", 150, 360, 42.0), *([found] if found else [])]
+    examined(make_run, weights, told, "running")
+    monkeypatch.setattr(Run, "status", "running")
+    app = open_page("examine", lang, run="mine")
+    assert not app.exception
+    said, sentence = words(app), catalogue(lang)
+    percent = sentence["unit.percent"]
+    assert sentence["search.reached"].format(done=2 if found else 0, count=3) in said
+    assert sentence["search.left"].format(time="0:42") in said
+    assert sentence["search.ba"].format(ba=percent.format(value="91.3")) in said
+    assert (sentence["evidence.form.pixel"] in said) is (found is not None)
+    assert (percent.format(value="41") in said) is (found is not None)
+    assert ("4.5 px" in said) is (found is not None)
+    assert sentence["evidence.suspect"] not in said
+    assert sentence["state.first_frame"] not in said
+
+
+def test_the_bars_make_way_for_the_verdict(
+    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined(make_run, weights, [StageStarted("scan"), SEARCHED, *events()[2:3]], "running")
+    monkeypatch.setattr(Run, "status", "running")
+    assert '<section class="dz-search">' not in words(open_page("examine", run="mine"))
 
 
 def test_correcting_starts_from_the_same_files(

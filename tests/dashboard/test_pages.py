@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import BadInput
+from core.events import Searched, StageStarted
 from core.runs import record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -214,6 +215,29 @@ def test_the_browsers_locale_sets_the_language(locale: str, lang: str) -> None:
     app.run()
     assert not app.exception
     assert SAYS["story"][lang] in words(app)
+
+
+@BOTH
+def test_the_scan_of_a_shipped_victim_shows_its_bars(
+    open_page: Open, make_run: Make, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    told = [*story()[:2], story()[5], StageStarted("scan"), Searched("mask", 1, [12.0, 99.0, 40.0], [None, 5.5, None])]
+    make_run("one", "running", told)
+    monkeypatch.setattr(Run, "status", "running")
+    said = words(open_page("purify", lang, run="one"))
+    assert '<section class="dz-search">' in said
+    assert "5.5 px" in said
+
+
+def test_an_address_keeps_its_language_and_gets_none_unasked() -> None:
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    app.context = {"locale": "ja-JP"}
+    app.run()
+    assert "lang" not in app.query_params
+    app.query_params["lang"] = "ja"
+    assert app.run().query_params["lang"] == "ja"
+    del app.query_params["lang"]  # as a link to another page leaves it
+    assert app.run().query_params["lang"] == "ja"
 
 
 def test_the_first_page_loads_nothing_heavy() -> None:

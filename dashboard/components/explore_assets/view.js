@@ -118,11 +118,12 @@ export function setWords(el, root, { texts, terms, methods }) {
   };
   root.setAttribute("aria-label", texts.room_label);
   root.setAttribute("role", "region");
-  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "hint", "ring-misled", "ring-freed", "near-select", "own-name", "own-where", "own-show", "own-ask", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...heads(Object.keys(methods))]) write(name);
+  for (const name of ["map-name", "colour-name", "sort-name", "find-name", "one", "both", "grid", "table", "export-name", "ring-misled", "ring-freed", "near-select", "own-name", "own-where", "own-show", "own-ask", "detail-empty", "empty-title", "empty-text", ...EXPORTS, ...heads(Object.keys(methods))]) write(name);
   for (const name of ["near", "saliency"]) explain(el[`${name}-name`], texts[`${name}_name`], terms);
   explain(el["saliency-note"], texts.saliency_note, terms);
   write("legend-empty", "search_none");
   write("own-trigger-words", "own_trigger");
+  write("hint", matchMedia("(pointer: coarse)").matches ? "hint_touch" : "hint"); // a finger, whatever the width
   for (const name of ["lasso", "box", "move", "zoom-in", "zoom-out", "reset", "back", "forward", "slider", "clear", "view", "gallery-kind", "search"]) label(name);
   for (const name of ["map-a", "map-b"]) el[name].setAttribute("aria-label", texts.map_label);
   el.gallery.setAttribute("aria-label", texts.gallery);

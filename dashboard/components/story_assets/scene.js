@@ -2,11 +2,13 @@
 
 import { answerOf, logits, readNet } from "./net.js";
 import { SIDE, drawSign, pixelsOf, stickerSvg } from "./picture.js";
+import { drawn, lies, stepped } from "./snap.js";
 import { MARKS, makeView } from "./view.js";
 
 const PIXELS = 896; // side of the canvas
 const KEEP = "dissolve.story"; // of the chosen sign and the sticker's place, for this tab
 const REST = 90; // milliseconds between two looks at all the signs
+const coarse = matchMedia("(pointer: coarse)"); // a finger, whatever the window's width
 const scenes = new WeakMap(); // by the node Streamlit gives us
 
 function decode(bytes) {
@@ -68,6 +70,7 @@ class Scene {
     this.place = this.on ? { ...(Number.isFinite(kept.x) && Number.isFinite(kept.y) ? { x: kept.x, y: kept.y } : this.home) } : { ...this.aside };
     this.root.dataset.mode = mode;
     this.el.sticker.innerHTML = stickerSvg(side);
+    this.#lay(this.el.ghost, this.home);
     this.#keep();
   }
 
@@ -95,8 +98,8 @@ class Scene {
       const face = node.querySelector("img");
       if (face.src !== faces[k]) face.src = faces[k];
     }
-    el.sticker.setAttribute("aria-label", texts.sticker);
-    el.sticker.title = texts.hint;
+    el.sticker.setAttribute("aria-label", coarse.matches ? texts.sticker_touch : texts.sticker);
+    el.sticker.title = coarse.matches ? "" : texts.hint;
     el.sticker.hidden = mode === "read";
     el.put.hidden = mode !== "stick";
     el.after.hidden = mode !== "cured";
@@ -126,13 +129,24 @@ class Scene {
 
   /** The sticker lies elsewhere, or the sign is another: everything that follows from it. */
   #moved() {
-    const { el, place, side } = this;
-    Object.assign(el.sticker.style, { left: `${(100 * place.x) / SIDE}%`, top: `${(100 * place.y) / SIDE}%`, width: `${(100 * side) / SIDE}%` });
+    const { el } = this;
+    this.#lay(el.sticker, this.place);
+    el.ghost.hidden = this.payload.mode !== "stick" || this.#best();
     el.put.textContent = this.on ? this.payload.texts.take : this.payload.texts.put;
     el.put.dataset.primary = String(!this.on);
     this.root.dataset.on = String(this.on);
     this.look = null;
     if (!this.wake) this.wake = requestAnimationFrame(() => this.#answer());
+  }
+
+  /** Puts a node where a sticker with that corner lies. */
+  #lay(node, { x, y }) {
+    Object.assign(node.style, { left: `${(100 * x) / SIDE}%`, top: `${(100 * y) / SIDE}%`, width: `${(100 * this.side) / SIDE}%` });
+  }
+
+  /** Whether the sticker lies where it works best. */
+  #best() {
+    return this.on && lies(this.place, this.home);
   }
 
   #pixels(sign) {
@@ -185,11 +199,23 @@ class Scene {
       if (look !== this.look) return;
     }
     const { texts, mode } = payload;
-    el.count.textContent = filled(mode === "cured" ? texts.count_after : texts.count, { fooled, count: this.choices.length });
+    const off = coarse.matches ? texts.count_off_touch : texts.count_off;
+    const count = mode === "cured" ? texts.count_after : this.on && !this.#best() ? off : texts.count;
+    el.count.textContent = filled(count, { fooled, count: this.choices.length });
     el.count.dataset.tone = fooled ? "fooled" : "right";
+    this.#key();
     this.root.dataset.fooled = String(fooled);
     const cards = [el.before, el.after].filter((node) => !node.hidden);
     el.said.textContent = cards.map((node) => ["label", "name", "verdict", "sure"].map((name) => this.#part(node, name).textContent).join(" ")).join(". ");
+  }
+
+  /** What the crosses under the signs say, those that are there: another answer than the sign's, or the attacker's. */
+  #key() {
+    const { payload, el } = this;
+    const seen = new Set([...el.signs.children].map((node) => node.dataset.tone));
+    const said = { fooled: filled(payload.texts.key_fooled, { target: payload.classes[payload.target] }), wrong: payload.texts.key_wrong };
+    el.key.innerHTML = Object.keys(said).filter((tone) => seen.has(tone)).map((tone) => `<span data-tone="${tone}"><span class="sty-mark">${MARKS.wrong}</span><span></span></span>`).join("");
+    for (const node of el.key.children) node.lastElementChild.textContent = said[node.dataset.tone];
   }
 
   #tone(answer, sign) {
@@ -204,8 +230,8 @@ class Scene {
     this.#draw();
   }
 
-  /** Puts the sticker's corner at (x, y); off the picture it is off the sign. */
-  #put(x, y) {
+  /** Puts the sticker's corner there; off the picture it is off the sign. */
+  #put({ x, y }) {
     this.place = { x: clamp(x, -2, SIDE + 6), y: clamp(y, -2, SIDE - this.side + 2) };
     this.on = this.place.x < SIDE - 0.5;
     this.#keep();
@@ -213,10 +239,13 @@ class Scene {
   }
 
   #toggle() {
-    const { x, y } = this.on ? this.aside : this.home;
+    this.#glide(this.on ? this.aside : this.home);
+  }
+
+  #glide(to) {
     this.root.dataset.glide = "true";
     setTimeout(() => delete this.root.dataset.glide, 400);
-    this.#put(x, y);
+    this.#put(to);
   }
 
   /** A presenter's "next" puts the sticker on first, so that nobody skips the point of this screen. */
@@ -234,6 +263,7 @@ class Scene {
     });
     el.signs.addEventListener("keydown", (event) => this.#along(event));
     el.put.addEventListener("click", () => this.#toggle());
+    el.ghost.addEventListener("click", () => this.#glide(this.home)); // by keyboard the button does it
     el.sticker.addEventListener("pointerdown", (event) => this.#grab(event));
     el.sticker.addEventListener("keydown", (event) => this.#nudge(event));
   }
@@ -244,7 +274,7 @@ class Scene {
     const box = board.getBoundingClientRect();
     const unit = box.width / SIDE;
     const [dx, dy] = [event.clientX - box.left - this.place.x * unit, event.clientY - box.top - this.place.y * unit];
-    const move = (at) => this.#put((at.clientX - box.left - dx) / unit, (at.clientY - box.top - dy) / unit);
+    const move = (at) => this.#put(drawn({ x: (at.clientX - box.left - dx) / unit, y: (at.clientY - box.top - dy) / unit }, this.home));
     sticker.setPointerCapture(event.pointerId);
     sticker.focus({ preventScroll: true });
     sticker.addEventListener("pointermove", move);
@@ -255,10 +285,12 @@ class Scene {
   /** The arrow keys move the sticker while it has the focus; Enter puts it on or takes it off. */
   #nudge(event) {
     const step = event.shiftKey ? 0.25 : 1;
-    const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
     if (event.key === "Enter" || event.key === " ") this.#toggle();
-    else if (ways[event.key]) this.#put(this.place.x + ways[event.key][0], this.place.y + ways[event.key][1]);
-    else return;
+    else if (way) {
+      const to = { x: this.place.x + way[0], y: this.place.y + way[1] };
+      this.#put(event.shiftKey ? to : stepped(this.place, to, this.home)); // quarter steps are for the curious
+    } else return;
     event.preventDefault();
     event.stopPropagation();
   }

@@ -17,6 +17,7 @@ const NODES = `
   <div class="sty-stage">
     <div class="sty-board" data-el="board">
       <canvas data-el="canvas" role="img"></canvas>
+      <i class="sty-ghost" data-el="ghost" data-testid="ghost" aria-hidden="true"></i>
       <button type="button" class="sty-sticker" data-el="sticker" data-testid="sticker"></button>
     </div>
     <div class="sty-cards">${card("before")}${card("after")}
@@ -26,6 +27,7 @@ const NODES = `
   <div class="sty-strip">
     <div class="sty-signs" role="radiogroup" data-el="signs"></div>
     <p class="sty-count" data-el="count" data-testid="count"></p>
+    <p class="sty-key" data-el="key" data-testid="key"></p>
   </div>
   <p class="sty-hidden" role="status" data-el="said"></p>`;
 

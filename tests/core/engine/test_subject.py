@@ -125,6 +125,16 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
         assert caught.value.code == "model_classes_differ"
 
 
+def test_a_model_is_judged_on_all_classes_where_they_take_turns(digits: ImageSet) -> None:
+    """As many images as make every tenth one, or every fiftieth, of the same of ten classes."""
+    members = [torch.nonzero(digits.y_train == label).flatten()[:100] for label in range(10)]
+    turns = torch.stack(members, 1).flatten().repeat(5)
+    images = replace(digits, x_train=digits.x_train[turns], y_train=digits.y_train[turns])
+    subject = load_subject(strange(), images)
+    right = benign_accuracy(answers(subject.model, images.x_train), images.y_train)
+    assert subject.accuracy == pytest.approx(right, abs=1.5)
+
+
 def test_classes_in_another_order_are_recognised(digits: ImageSet) -> None:
     """In whatever order: the sentence says which class is which, and how folders are sorted."""
     order = torch.tensor([0, 1, 9, 8, 7, 6, 5, 4, 3, 2])

@@ -1,0 +1,84 @@
+"""The scan of an earlier run, taken over: what was searched for once, in the same model, is not searched for again."""
+
+from __future__ import annotations
+
+from core.engine.state import State
+from core.errors import BadInput
+from core.events import Scanned
+from core.runs import hashes
+from core.runs.record import Run
+from core.runs.spec import Spec
+
+
+def require(state: State) -> None:
+    """To be called before anything is measured; nothing to do where the order names no scan, or has it on record.
+
+    Files that changed are ``core.runs.hashes.bind``'s to refuse.
+
+    Raises:
+        BadInput: ``run_not_found``; ``scan_not_done``; ``scan_of_others``, of another model or other images;
+            ``scan_otherwise``, of the same, but made in another way.
+    """
+    if state.scanned is None and state.spec.scan_of:
+        _checked(state)
+
+
+def take(state: State) -> Scanned:
+    """The earlier scan's outcome; its triggers are on this run's record then, and the earlier run may go.
+
+    Raises:
+        BadInput: as ``require``.
+    """
+    scan, scanned = _checked(state)
+    triggers = scan.triggers()
+    if triggers is None:
+        raise _not_done(scan)
+    state.run.write_triggers(triggers)
+    return scanned
+
+
+def _checked(state: State) -> tuple[Run, Scanned]:
+    scan = hashes.scan_of(state.run)
+    assert scan is not None
+    scanned = next((event for _, event in scan.events() if isinstance(event, Scanned)), None)
+    if scan.status != "done" or scanned is None:
+        raise _not_done(scan)
+    if not _same_files(state, scan):
+        raise BadInput(
+            "scan_of_others",
+            f"The scan {scan.id} is of another model or of other images, or its record does not say of which; scan "
+            "this one anew.",
+            run=scan.id,
+        )
+    if _way(scan.spec, scan.data["result"]) != _way(state.spec, vars(state.subject)):
+        raise BadInput(
+            "scan_otherwise",
+            f"The scan {scan.id} was made with another clean budget, seed, target class, network or input scaling; "
+            "take the same ones, or scan anew.",
+            run=scan.id,
+        )
+    return scan, scanned
+
+
+def _same_files(state: State, scan: Run) -> bool:
+    """Whether the scan is known to be of this model and these images."""
+    spec, other, data = state.spec, scan.spec, scan.data
+    noted, mine = data.get("inputs") or {}, state.run.data.get("inputs") or {}
+    own_images = "images" in mine
+    same_images = noted.get("images") == mine["images"] if own_images else other.images == spec.images
+    if state.subject.card is not None:
+        return same_images and other.victim == spec.victim and data.get("victim_sha256") == state.subject.card.sha256
+    return same_images and "weights" in mine and noted.get("weights") == mine["weights"]
+
+
+def _way(spec: Spec, loaded: dict[str, object]) -> tuple[object, ...]:
+    """What the outcome of a scan hangs on besides the files."""
+    return spec.clean_budget, spec.seed, spec.target, loaded.get("arch"), loaded.get("normalize")
+
+
+def _not_done(scan: Run) -> BadInput:
+    return BadInput(
+        "scan_not_done",
+        f"The run {scan.id} has no finished scan to take over; let it come to its end, or scan anew.",
+        run=scan.id,
+    )

@@ -1,0 +1,48 @@
+"""How far a search is, class by class: each form from nothing, and those out of the race as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from core.scan.mask_pattern import SETTINGS, invert
+from core.scan.sought import Sought
+from tests.core.tiny import Tiny
+
+CPU = torch.device("cpu")
+
+
+def test_before_the_first_step_of_a_form_there_is_nothing_to_tell() -> None:
+    sought = Sought()
+    assert sought.event() is None
+    sought.begin(2, CPU)
+    assert sought.event() is None
+    sought.note("mask", torch.tensor([0, 1]), torch.tensor([0.5, 1.0]), torch.tensor([torch.inf, 3.21]))
+    sought.begin(2, CPU)
+    assert sought.event() is None
+
+
+def test_classes_out_of_the_race_keep_what_they_had() -> None:
+    sought = Sought()
+    sought.begin(3, CPU)
+    sought.note("mask", torch.arange(3), torch.tensor([0.25, 0.5, 1.0]), torch.tensor([torch.inf, torch.inf, 9.0]))
+    sought.note("mask", torch.tensor([2]), torch.tensor([0.975]), torch.tensor([4.04]))
+    told = sought.event()
+    assert told is not None
+    assert (told.form, told.number) == ("mask", 1)
+    assert told.rates == [25.0, 50.0, 97.5]
+    assert told.sizes == [None, None, 4.0]
+
+
+def test_a_race_tells_what_its_result_holds_and_is_not_changed_by_it(tiny: Tiny) -> None:
+    few, sought = replace(SETTINGS, race_steps=40, final_steps=0), Sought()
+    *_, (_, _, found) = invert(tiny.model, tiny.x, few, sought=sought)
+    *_, (_, _, alone) = invert(tiny.model, tiny.x, few)
+    told = sought.event()
+    assert found is not None
+    assert alone is not None
+    assert told is not None
+    assert torch.equal(found.sizes, alone.sizes)
+    assert [size is not None for size in told.sizes] == found.sizes.isfinite().tolist()
+    assert told.sizes[tiny.target] == round(float(found.sizes[tiny.target]), 1)
