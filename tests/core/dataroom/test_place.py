@@ -79,7 +79,8 @@ def test_a_list_is_read_without_torch() -> None:
     order = Order("digits")
     order.folder.mkdir(parents=True)
     (order.folder / place.LIST).write_text("index,file,label,score_ss,flagged\n0,a,2,0.5,1\n1,b,0,-1,0\n")
-    found = place.listed(order, ["ss"])
+    found = place.listed(order.folder, ["ss"])
+    assert found.files == ["a", "b"]
     assert found.labels.tolist() == [2, 0]
     assert found.scores["ss"].tolist() == [0.5, -1]
     assert found.flagged.tolist() == [True, False]

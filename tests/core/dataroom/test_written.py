@@ -26,7 +26,9 @@ def room(tmp_path: Path) -> TrainSet:
 
 def verdict(tiny: Tiny, flagged: np.ndarray) -> Verdict:
     scores = np.linspace(0, 1, len(flagged)) + 2 * flagged
-    return Verdict(tiny.model, {"ss": Judged(scores, None, (1,), 0.5)}, {"ss": 0.1}, "ss", flagged, ())
+    judged = {"ss": Judged(scores, None, (1,), 0.5)}
+    features = np.random.default_rng(1).normal(size=(len(flagged), 4)) + 9 * flagged[:, None]
+    return Verdict(tiny.model, judged, {"ss": 0.1}, "ss", flagged, (), features)
 
 
 def flags(*places: int) -> np.ndarray:
