@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +103,15 @@ def make(root: Path | None = None, part: int = PART) -> Recording:
 
 
 def _watched(run: Run, which: Any, given: Stream, folder: Path, began: float) -> None:
-    """The stream arrives image by image, and each is looked at as it comes."""
+    """The stream arrives image by image, and each is looked at as it comes.
+
+    The guard of the model as it came knows nothing of the purified one: before a purification there is none.
+    """
     inbox = folder / INBOX
     inbox.mkdir()
     clock = _Clock(began)
-    model = ModelFile(source_of(run, which))
+    source = source_of(run, which)
+    model = ModelFile(source if which == "purified" else replace(source, second=None))
     held = Inbox(inbox)
     watcher = Watcher(model.guard, held, folder / "log", model=model.sha256, clock=clock)
     try:
