@@ -33,6 +33,7 @@ SETTINGS = {
     "digits": TrainSettings(epochs=30, batch=64, shift=1),
     "signs": TrainSettings(epochs=3, batch=128, lr=0.15, shift=2),
 }
+DEEPER = {"resnet20": 6, "wrn16-1": 6}  # epochs of networks whose step takes several times as long
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ def _trained(model: Model, file: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed)
         network = Classifier(build(model.arch, images.num_classes), images.mean, images.std)
-    for _ in train(network, images.x_train, images.y_train, SETTINGS[model.data], model.seed):
+    settings = SETTINGS[model.data]
+    settings = replace(settings, epochs=DEEPER.get(model.arch, settings.epochs))
+    for _ in train(network, images.x_train, images.y_train, settings, model.seed):
         pass
     save_weights(file, network.net.state_dict())
 

@@ -43,7 +43,7 @@ def page() -> None:
         st.markdown(t("fleet.lead"))
     folders = {folder.name: folder for folder in place.fleets()}
     recording = recorded.find(RECORDED)
-    fleet_start.offer(opened=not folders)
+    fleet_start.offer(opened=not folders and recording is None)
     if fleet_start.starting(folders):
         st.fragment(_until_there, run_every=POLL_SECONDS)(tuple(folders))
         return
@@ -88,7 +88,7 @@ def _recorded(recording: Recording) -> None:
         return
     hit, of, wrong, clean = fleet_data.truth(standing.models, recording.facts["backdoored"])
     what = t("fleet.recorded", total=len(standing.models), hit=hit, of=of, wrong=wrong, clean=clean)
-    recorded.banner(recording, what, t("fleet.recorded.own"))
+    recorded.banner(recording, what, t("fleet.recorded.own", start=t("fleet.start")))
     _show(standing, recording.folder, True)
 
 

@@ -35,7 +35,7 @@ def page() -> None:
         st.markdown(t("watch.lead"))
     found = watch_data.watches()
     recording = recorded.find(RECORDED)
-    watch_start.offer(opened=not found)
+    watch_start.offer(opened=not found and recording is None)
     if watch_start.starting(found):
         st.fragment(_until_there, run_every=EVERY)()
         return
@@ -83,7 +83,7 @@ def _recorded(recording: Recording) -> None:
         return
     counts = {which: watch_data.counted(view, facts) for which, view in views.items()}
     what = t("watch.recorded", part=facts["part"], one_in=facts["one_in"], angle=f"{facts['angle']:.0f}")
-    recorded.banner(recording, what, t("watch.recorded.own"))
+    recorded.banner(recording, what, t("watch.recorded.own", start=t("watch.start")))
     for cell, which in zip(st.columns(2), MODELS, strict=True):
         with cell, st.container(border=True, key=f"watch-{which}"):
             one = counts[which]
