@@ -8,6 +8,7 @@ models were trained anew since, is none.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from core.runs.record import now
 
 FORMAT = 1
 SEAL = "recording.json"
+BUSY = 1.5  # processes a core
 LARGEST = 300_000  # bytes of a recording: it travels with every copy of the project
 
 
@@ -32,6 +34,8 @@ class Recording:
         created: ISO time of the work that was recorded. version, machine: it was done with, as a run has them.
         command: that makes it anew.
         facts: what its room noted beside.
+        load: processes that wanted a core, for each core, on a mean of the last minutes of the work: beyond 1 it had to
+            share.
     """
 
     folder: Path
@@ -40,6 +44,12 @@ class Recording:
     machine: Mapping[str, Any]
     command: str
     facts: Mapping[str, Any]
+    load: float
+
+    @property
+    def busy(self) -> bool:
+        """Whether its times are longer than on a machine with nothing else to do."""
+        return self.load > BUSY
 
 
 def emptied(folder: Path) -> Path:
@@ -68,6 +78,7 @@ def seal(folder: Path, command: str, bound: Sequence[Path], facts: Mapping[str, 
         folder / SEAL,
         {
             "format": FORMAT, "created": created or now(), **described, "command": command, "facts": dict(facts),
+            "load": round(os.getloadavg()[1] / machine.cores(), 1),
             "files": files, "bound": {_below_assets(path): hashes.of_file(path) for path in bound},
         },
     )  # fmt: skip
@@ -87,7 +98,7 @@ def read(folder: Path) -> Recording | None:
         if any(hashes.of_file(path) != kept for path, kept in named.items()):
             return None
         parts = (str(data["created"]), str(data["version"]), dict(data["machine"]), str(data["command"]))
-        return Recording(folder, *parts, dict(data["facts"]))
+        return Recording(folder, *parts, dict(data["facts"]), float(data["load"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

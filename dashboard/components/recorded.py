@@ -18,11 +18,11 @@ def find(name: str) -> Recording | None:
     return recorded.shipped(name)
 
 
-def banner(recording: Recording, what: str, do: str) -> None:
+def banner(recording: Recording, what: str, do: str, timed: bool = True) -> None:
     """Says plainly that what follows is a recording, of what and when, and how to do it with something of one's own.
 
     Args:
-        what: sentences on what was recorded. do: how to begin with one's own.
+        what: sentences on what was recorded. do: how to begin with one's own. timed: the page tells how long it took.
     """
     machine = plain(str(recording.machine.get("gpu") or recording.machine.get("cpu") or "?"))
     made = t("recorded.made", when=when(recording.created), machine=machine, version=recording.version)
@@ -30,5 +30,5 @@ def banner(recording: Recording, what: str, do: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(i18n.t("status.recording"), icon=ICON, color="gray")
             st.caption(made, width="content")
-        st.markdown(what)
+        st.markdown(f"{what} {t('recorded.busy')}" if timed and recording.busy else what)
         st.markdown(f"**{do}**")

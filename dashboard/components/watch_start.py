@@ -8,6 +8,8 @@ import streamlit as st
 
 from core.errors import BadInput
 from core.jobs.note import Job
+from core.runs.record import Run
+from core.victims import DEFAULT
 from core.watch import place
 from dashboard import data, i18n
 from dashboard.i18n import t
@@ -23,7 +25,7 @@ def offer(opened: bool) -> None:
     Args:
         opened: whether it is unfolded from the start.
     """
-    runs = {run.id: run for run in data.runs() if run.is_recording or run.status == "done"}
+    runs = {run.id: run for run in sorted(data.runs(), key=_later) if run.is_recording or run.status == "done"}
     names = {key: _name(key) for key in runs}
     with st.expander(t("watch.start"), expanded=opened, icon=":material/add:", key="watch_begin"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -49,6 +51,11 @@ def offer(opened: bool) -> None:
     st.session_state[STARTED] = [str(folder), inbox]
     st.session_state["watched"] = f"{chosen}/{folder.name}"
     st.rerun()
+
+
+def _later(run: Run) -> tuple[bool, bool, bool]:
+    """The visitor's own runs first, then the recording of the story; those of other defences last."""
+    return run.is_recording, run.id != DEFAULT, run.spec.defence != "mcl"
 
 
 def _name(run_id: str) -> str:

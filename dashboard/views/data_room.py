@@ -267,7 +267,7 @@ def _ways(result: dict[str, Any]) -> None:
             fresh = name == "before" or one["asr"] is None or first.get("asr") is None
             change = None if fresh else points(first["asr"], one["asr"])
             asr = t("data_room.unknown") if one["asr"] is None else percent(one["asr"])
-            st.metric(t("data_room.ways.asr"), asr, change, delta_color="inverse")
+            st.metric(t("data_room.ways.asr"), asr, change, delta_color="off", delta_arrow="off")
             st.metric(
                 t("outcome.ba"), percent(one["ba"]),
                 None if name == "before" else points(first["ba"], one["ba"]), delta_color="off", delta_arrow="off",

@@ -83,7 +83,7 @@ def _recorded(recording: Recording) -> None:
         return
     counts = {which: watch_data.counted(view, facts) for which, view in views.items()}
     what = t("watch.recorded", part=facts["part"], one_in=facts["one_in"], angle=f"{facts['angle']:.0f}")
-    recorded.banner(recording, what, t("watch.recorded.own", start=t("watch.start")))
+    recorded.banner(recording, what, t("watch.recorded.own", start=t("watch.start")), timed=False)
     for cell, which in zip(st.columns(2), MODELS, strict=True):
         with cell, st.container(border=True, key=f"watch-{which}"):
             one = counts[which]
@@ -95,7 +95,7 @@ def _recorded(recording: Recording) -> None:
                 t("watch.recorded.caught", caught=one.caught, total=one.triggered, wrong=one.wrong, clean=one.clean)
             )
             if one.until is not None:
-                st.caption(t("watch.recorded.until", count=one.until))
+                st.caption(i18n.t(f"watch.recorded.until.{which}", count=one.until))
     names = {which: i18n.t(f"watch.recorded.{which}") for which in MODELS}
     chosen = st.segmented_control(
         t("watch.recorded.stream"), list(MODELS), default=MODELS[0], required=True, format_func=names.__getitem__,
@@ -195,6 +195,7 @@ def _held(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
     if not flagged:
         st.markdown(t("watch.no_held"))
         return
+    st.caption(t("watch.held_note"))
     with st.container(horizontal=True):
         for entry in flagged:
             answer = entry["answer"]

@@ -133,6 +133,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("fleet.recorded.{}", {name.lower().replace(" ", "_") for one in MODELS for name in (one.owner, one.use)}),
         ("watch.part.{}", stream.PARTS),
         ("watch.recorded.{}", stream.MODELS),
+        ("watch.recorded.until.{}", stream.MODELS),
         ("compare.asr_{}", ("true", "estimated")),
         ("act.{}", ("pause", "resume", "retry", "stop")),
         ("about.{}", PARTS),
