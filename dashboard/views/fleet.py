@@ -183,19 +183,7 @@ def _table(rows: list[tuple[int, Row]], folder: Path, words: Words, recording: b
         if found := st.session_state["fleet_table"]["selection"]["rows"]:
             st.session_state["fleet_row"] = rows[found[0]][1].file
 
-    names = {name: t(f"fleet.column.{name}") for name in fleet_data.WIDTHS}
-    config: dict[str, Any] = {
-        name: st.column_config.TextColumn(names[name], width=width) for name, width in fleet_data.WIDTHS.items()
-    }
-    config |= {
-        "rank": st.column_config.NumberColumn(names["rank"], width=fleet_data.WIDTHS["rank"]),
-        "picture": st.column_config.ImageColumn(names["picture"], width=fleet_data.WIDTHS["picture"]),
-        "risk": st.column_config.ProgressColumn(
-            names["risk"], min_value=0, max_value=100, format="%.0f", color=palette.NEUTRAL,
-            width=fleet_data.WIDTHS["risk"],
-        ),
-        "exposure": st.column_config.NumberColumn(names["exposure"], width=fleet_data.WIDTHS["exposure"]),
-    }  # fmt: skip
+    config = {name: _column(name, width) for name, width in fleet_data.WIDTHS.items()}
     st.dataframe(
         fleet_data.table(rows, folder, words), key="fleet_table", hide_index=True, column_config=config, row_height=44,
         height=min(TALLEST, 44 * len(rows) + 42), on_select=clicked, selection_mode="single-row",
@@ -205,6 +193,20 @@ def _table(rows: list[tuple[int, Row]], folder: Path, words: Words, recording: b
         st.session_state["fleet_row"] = next(iter(by_file))
     chosen = st.selectbox(t("fleet.model"), list(by_file), key="fleet_row", width=520)
     _model(by_file[chosen], folder, words, recording)
+
+
+def _column(name: str, width: int) -> Any:
+    label = whole = i18n.t(f"fleet.column.{name}")
+    if name in fleet_data.SHORT:
+        label = i18n.t(f"fleet.table.{name}")
+    if name == "picture":
+        return st.column_config.ImageColumn(label, width=width)
+    if name == "risk":
+        return st.column_config.ProgressColumn(
+            label, width=width, help=whole, min_value=0, max_value=100, format="%.0f", color=palette.NEUTRAL
+        )
+    kind = st.column_config.NumberColumn if name in ("rank", "exposure") else st.column_config.TextColumn
+    return kind(label, width=width, help=whole if label != whole else None)
 
 
 def _model(row: Row, folder: Path, words: Words, recording: bool) -> None:

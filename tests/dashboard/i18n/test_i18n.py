@@ -129,6 +129,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("fleet.doing.{}", ("scan", "purify", "done")),
         ("fleet.take.{}", ("summary", "table")),
         ("fleet.open.{}", ("scan", "cure")),
+        ("fleet.table.{}", fleet_data.SHORT),
         ("fleet.short.{}", get_args(Step)),
         ("fleet.recorded.{}", {name.lower().replace(" ", "_") for one in MODELS for name in (one.owner, one.use)}),
         ("watch.part.{}", stream.PARTS),
