@@ -44,6 +44,13 @@ WIDTHS = {
 }  # fmt: skip
 SHORT = ("risk", "asr")  # columns whose whole name is told under the pointer
 MAY_LACK = ("cure", "owner", "exposure")
+MORE = 120  # pixels that the names of models may have beside, where other columns are left out
+
+
+def widths(columns: Collection[str]) -> dict[str, int]:
+    """Pixels of the columns that are there; what others leave goes to the names of models."""
+    left = sum(width for name, width in WIDTHS.items() if name not in columns)
+    return {name: WIDTHS[name] + (min(left, MORE) if name == "model" else 0) for name in WIDTHS if name in columns}
 
 
 def going(folder: Path) -> bool:
@@ -115,7 +122,7 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
             "verdict": page.verdict(row, words),
             "risk": row.risk,
             "picture": page.picture(folder, row) or "",  # a table says "None" of nothing
-            "target": page.target(row, words) if row.signs else "–",
+            "target": _class(row, words) if row.signs else "–",
             "asr": _both(row.asr_before, row.asr_after, words) if row.signs else "–",
             "ba": _both(row.ba, row.ba_after, words),
             "next": words(f"fleet.short.{row.step}"),
@@ -131,6 +138,12 @@ def table(rows: Sequence[tuple[int, Row]], folder: Path, words: Words) -> pd.Dat
            "exposure": any(row.exposure is not None for _, row in rows)}  # fmt: skip
     table = pd.DataFrame(told).astype({"exposure": "Int64"})
     return table.drop(columns=[name for name in MAY_LACK if not has[name]])
+
+
+def _class(row: Row, words: Words) -> str:
+    """A class by its name; by its number as well where the name is one."""
+    name = words.name(f"class.{row.images}", str(row.target_name))
+    return page.target(row, words) if name.isdecimal() else name
 
 
 def _both(before: float | None, after: float | None, words: Words) -> str:

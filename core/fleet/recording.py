@@ -99,7 +99,7 @@ def listed_in(folder: Path) -> Path:
             _say(f"training {model.name}", 0, 1)
             _trained(model, folder / model.file)
     with (folder / LIST).open("w", newline="", encoding="utf-8") as out:
-        table = csv.writer(out)
+        table = csv.writer(out, lineterminator="\n")
         table.writerow(["weights", "images", "owner", "use", "exposure"])
         table.writerows([one.file, one.data, one.owner, one.use, one.exposure] for one in MODELS)
     return folder / LIST

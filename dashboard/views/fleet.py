@@ -115,12 +115,10 @@ def _head(standing: Standing, folder: Path, words: Words, recording: bool) -> No
     """How it stands, what it comes to, and the same to take away."""
     found = counts(standing.models)
     state = "running" if standing.going else "done" if standing.stage == "done" else "stopped"
-    if recording:
-        state = "recording"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(i18n.t(f"status.{state}"), color="gray")
-        st.caption(when(standing.created), width="content")
         if not recording:
+            st.badge(i18n.t(f"status.{state}"), color="gray")
+            st.caption(when(standing.created), width="content")
             fleet_start.steer(folder, standing)
         st.space("stretch")
         _take_away(standing, folder, words)
@@ -132,9 +130,9 @@ def _head(standing: Standing, folder: Path, words: Words, recording: bool) -> No
         st.caption(t("fleet.stopped"))
     st.subheader(sheet.headline(standing.models, words), anchor=False)
     st.markdown(words.joined(sheet.outlook(standing.models, words)))
-    cells = st.columns(5)
-    for cell, name in zip(cells, ("total", "strong", "some", "none", "error"), strict=True):
-        cell.metric(i18n.t(f"fleet.count.{name}"), words.count(found[name]))
+    with st.container(horizontal=True, gap="large"):
+        for name in ("total", "strong", "some", "none", "error"):
+            st.metric(i18n.t(f"fleet.count.{name}"), words.count(found[name]), width="content")
 
 
 def _take_away(standing: Standing, folder: Path, words: Words) -> None:
@@ -183,9 +181,10 @@ def _table(rows: list[tuple[int, Row]], folder: Path, words: Words, recording: b
         if found := st.session_state["fleet_table"]["selection"]["rows"]:
             st.session_state["fleet_row"] = rows[found[0]][1].file
 
-    config = {name: _column(name, width) for name, width in fleet_data.WIDTHS.items()}
+    told = fleet_data.table(rows, folder, words)
+    config = {name: _column(name, width) for name, width in fleet_data.widths(list(told.columns)).items()}
     st.dataframe(
-        fleet_data.table(rows, folder, words), key="fleet_table", hide_index=True, column_config=config, row_height=44,
+        told, key="fleet_table", hide_index=True, column_config=config, row_height=44,
         height=min(TALLEST, 44 * len(rows) + 42), on_select=clicked, selection_mode="single-row",
     )  # fmt: skip
     by_file = {row.file: row for _, row in rows}
