@@ -39,7 +39,7 @@ ORDERS: dict[str, Callable[[Row], tuple[bool, float | str]]] = {
 
 # Pixels of each column: at 1280 pixels all of them are seen. What a model of the fleet has of none is left out.
 WIDTHS = {
-    "rank": 48, "model": 168, "verdict": 104, "risk": 84, "picture": 60, "target": 118, "asr": 104, "ba": 100,
+    "rank": 46, "model": 160, "verdict": 104, "risk": 84, "picture": 70, "target": 118, "asr": 104, "ba": 100,
     "next": 122, "cure": 84, "owner": 92, "exposure": 76,
 }  # fmt: skip
 SHORT = ("risk", "asr")  # columns whose whole name is told under the pointer

@@ -24,6 +24,7 @@ from core.models import build
 from core.models.classifier import Classifier
 from core.models.weights import save_weights
 from core.recorded import Recording
+from core.runs.record import Run
 from core.victims import card_of
 
 NAME = "fleet"
@@ -120,12 +121,16 @@ def _trained(model: Model, file: Path) -> None:
 def record(standing: Standing, folder: Path, listed: Path, out: Path) -> Recording:
     """Keeps of a fleet its standing, its pictures and its list, without a path of the machine.
 
-    ``seconds`` becomes what its runs took together, for the work may have been done in several starts.
+    ``seconds`` becomes what its runs took together and ``created`` when the last began, for the work may have been done
+    in several starts.
     """
     recorded.emptied(out)
     rows = [replace(row, weights=Path(row.weights).name) for row in standing.models]
     spent = sum(sum(row.seconds.values()) for row in rows)
-    place.write_standing(out, replace(standing, models=rows, seconds=round(spent, 1), worker=None, at_work=[]))
+    begun = (Run(file.parent).created for file in place.runs_of(folder).glob("*/run.json"))
+    created = max(begun, default=standing.created)
+    kept = replace(standing, models=rows, seconds=round(spent, 1), created=created, worker=None, at_work=[])
+    place.write_standing(out, kept)
     for row in rows:
         if row.signs and row.run:
             picture = place.picture_of(out, row.run)
@@ -135,7 +140,7 @@ def record(standing: Standing, folder: Path, listed: Path, out: Path) -> Recordi
     victims = [model for model in MODELS if not model.arch]
     return recorded.seal(
         out, COMMAND, [card_of(model.name).weights for model in victims],
-        {"backdoored": [model.file for model in victims]}, standing.created,
+        {"backdoored": [model.file for model in victims]}, created,
     )  # fmt: skip
 
 

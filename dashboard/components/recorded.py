@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import recorded
 from core.recorded import Recording
+from core.words import Words
 from dashboard import i18n
 from dashboard.i18n import t
 from dashboard.words import plain, when
@@ -30,5 +31,6 @@ def banner(recording: Recording, what: str, do: str, timed: bool = True) -> None
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(i18n.t("status.recording"), icon=ICON, color="gray")
             st.caption(made, width="content")
-        st.markdown(f"{what} {t('recorded.busy')}" if timed and recording.busy else what)
+        said = [what, t("recorded.busy")] if timed and recording.busy else [what]
+        st.markdown(Words(i18n.language()).joined(said))
         st.markdown(f"**{do}**")
