@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test test-browser test-rest lint lint-js bench format
+.PHONY: setup run test test-browser test-rest lint lint-js bench format recordings
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Dissolve needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; run make PYTHON=python3.12, say.") if not (3, 11) <= sys.version_info < (3, 14) else None'
@@ -44,3 +44,9 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+
+# What the pages Fleet, Watch and Data room open on, made anew in assets/recorded: a quarter of an hour on a quiet core.
+recordings: setup
+	$(BIN)/python -m core.fleet.recording
+	$(BIN)/python -m core.watch.recording
+	$(BIN)/python -m core.dataroom.recording

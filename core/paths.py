@@ -8,6 +8,7 @@ from pathlib import Path
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 VICTIMS = ASSETS / "victims"
 RECORDINGS = ASSETS / "recordings"
+RECORDED = ASSETS / "recorded"
 
 
 def home() -> Path:

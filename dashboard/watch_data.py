@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from core.data.decode import decode
 from core.errors import BadInput
+from core.recorded import Recording
 from core.runs.record import Run
 from core.watch import place
 from core.watch.alerts import Kept, kept
@@ -22,17 +24,38 @@ SIDE = 96  # pixels of a picture on the page
 
 @dataclass(frozen=True)
 class Watch:
-    """``folder``: the watch's own. ``inbox``: what is watched. ``which``: "victim" or "purified"."""
+    """``folder``: the watch's own. ``inbox``: what is watched. ``which``: "victim" or "purified". ``recorded``: it
+    ships with the project, and nothing can be acknowledged."""
 
     run: Run
     folder: Path
     inbox: Path
     which: str
     classes: tuple[str, ...]
+    recorded: bool = False
 
     @property
     def key(self) -> str:
         return f"{self.run.id}/{self.folder.name}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a recorded stream came to, whose truth is known.
+
+    ``triggered``: images with the sticker, and of them how many were answered as the attacker wants (``fooled``), as
+    what they show (``right``), and flagged (``caught``). ``wrong``: clean images of the first two parts, which are as
+    the model knows them, that were flagged, of ``clean``. ``until``: images with the sticker that had come when the
+    first alert rang after the first of them; None where none did.
+    """
+
+    triggered: int
+    fooled: int
+    right: int
+    caught: int
+    wrong: int
+    clean: int
+    until: int | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +89,48 @@ def watches() -> list[Watch]:
             classes = tuple(str(name) for name in about.get("classes") or ())
             inbox = Path(str(about.get("inbox", "?")))
             found.append(Watch(run, folder, inbox, str(about.get("which", "victim")), classes))
+    return found
+
+
+def recorded(recording: Recording, which: str) -> Watch | None:
+    """The recorded watch of the "victim" or the "purified" model; None where its run does not ship."""
+    run = data.find(str(recording.facts["run"]))
+    if run is None:
+        return None
+    folder = recording.folder / which
+    classes = tuple(str(name) for name in place.about(folder).get("classes") or ())
+    return Watch(run, folder, recording.folder / "inbox", which, classes, recorded=True)
+
+
+def counted(view: View, facts: Mapping[str, Any]) -> Counted:
+    """What a recorded stream came to.
+
+    Args:
+        facts: of the recording (``core.watch.recording``).
+    """
+    labels, part, triggered = facts["labels"], facts["part"], set(facts["triggered"])
+    with_it = [(entry, labels[at]) for at, entry in enumerate(view.images) if entry["file"] in triggered]
+    clean = [entry for entry in view.images[: 2 * part] if entry["file"] not in triggered]
+    moments = sorted(one.alert.t for one in view.alerts if one.alert.rule in ("alike", "flagged"))
+    first = next((moment for moment in moments if with_it and moment >= with_it[0][0]["t"]), None)
+    return Counted(
+        triggered=len(with_it),
+        fooled=sum(entry["answer"] == facts["target"] for entry, _ in with_it),
+        right=sum(entry["answer"] == label for entry, label in with_it),
+        caught=sum(entry["flagged"] for entry, _ in with_it),
+        wrong=sum(entry["flagged"] for entry in clean),
+        clean=len(clean),
+        until=None if first is None else sum(entry["t"] <= first for entry, _ in with_it),
+    )
+
+
+def parts(view: View, facts: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """The parts of a recorded stream: name, and its first and last moment."""
+    part, found = facts["part"], []
+    for number, name in enumerate(facts["parts"]):
+        some = view.images[number * part : (number + 1) * part]
+        if some:
+            found.append((str(name), some[0]["t"], some[-1]["t"]))
     return found
 
 

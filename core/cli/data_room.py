@@ -117,6 +117,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)
         shown = written.write_sheet(folder, found, verdict)
+        written.write_map(folder, found, verdict, arguments.seed)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
         written.write_result(folder, result)  # what was found is kept, whatever comes of the rest
         if arguments.write:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, NOT_HELD, add_device, add_json, add_seed
-from core.cli.terminal import CountBar, duration, table
+from core.cli.terminal import CountBar, duration, table, terminated_like_interrupted
 from core.data import IMAGE_SETS
 from core.files import strict_json
 from core.fleet import listing, local, page, place, seen
@@ -62,11 +60,21 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--pdf", action="store_true", help="write the summary as PDF too")
     add_seed(command, "of everything that is drawn at random")
     add_device(command)
+    command.add_argument("--note", type=Path, help=argparse.SUPPRESS)  # a job's note, for the page
     add_json(command)
 
 
 def fleet(arguments: argparse.Namespace) -> int:
     """Exit status 3 where a purification handed nothing out; models that cannot be read change nothing about it."""
+    if arguments.note is None:
+        return _fleet(arguments)
+    from core.jobs.note import told
+
+    with told(arguments.note):
+        return _fleet(arguments)
+
+
+def _fleet(arguments: argparse.Namespace) -> int:
     engine = local.engine(arguments.engine, arguments.workers)
     folder = paths.absolute(arguments.out or place.default(arguments.models))
     entries = listing.read(arguments.models, arguments.images or "", beside=[folder])
@@ -80,7 +88,7 @@ def fleet(arguments: argparse.Namespace) -> int:
     _check(order, entries[0], hashes)
     if arguments.pdf:  # before hours are spent
         pdf.require_browser()
-    with place.opened(folder, order), _Bars() as bars, _terminated_like_interrupted():
+    with place.opened(folder, order), _Bars() as bars, terminated_like_interrupted():
         try:
             standing = Fleet(folder, order, entries, engine, hashes, bars).work(arguments.purify)
         except KeyboardInterrupt:
@@ -123,24 +131,6 @@ class _Bars:
             self._bar.close()
             self._stage, self._count = stage, self._bar.enter_context(CountBar(STAGES[stage], "model"))
         self._count(done, total)
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Inside, a request to terminate stops the workers as Ctrl-C does."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _write(standing: Standing, folder: Path, arguments: argparse.Namespace) -> list[Path]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -142,3 +144,21 @@ def meter(percent: float, width: int = 20) -> str:
     """A bar for 0-100 %, in characters that every terminal has."""
     filled = round(min(max(percent, 0.0), 100.0) / 100 * width) if percent == percent else 0  # NaN: empty
     return "#" * filled + "." * (width - filled)
+
+
+@contextlib.contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Inside, a request to terminate stops the workers as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

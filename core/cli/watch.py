@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
-from core.cli.terminal import CountBar, table
+from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.runs.record import Run, find
@@ -23,8 +23,10 @@ from core.watch.inbox import Inbox
 from core.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
+    from core.watch.alerts import Rule
     from core.watch.model_file import ModelFile
     from core.watch.sending import Sender
+    from core.watch.source import Source
     from core.watch.watcher import Watcher
 
 LATEST = 100  # flagged images, broken files and alerts that a watch without an end lists when it ends after all
@@ -67,6 +69,7 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
     command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end; of --inbox if given")
     command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
+    command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # a job's note, for the page
     add_json(command)
 
 
@@ -98,12 +101,34 @@ def watch(arguments: argparse.Namespace) -> int:
     inbox = Inbox(paths.expanded(arguments.inbox))
     folder = place.inbox_folder(run, inbox.path)
     require_room(folder)
+    if not arguments.note:
+        return _visit(run, source, inbox, folder, rules, arguments, lambda stage, done, total: None)
+    from core.jobs.note import told
+
+    with told(folder / place.JOB) as report:
+        return _visit(run, source, inbox, folder, rules, arguments, report)
+
+
+def _visit(
+    run: Run, source: Source, inbox: Inbox, folder: Path, rules: Sequence[Rule], arguments: argparse.Namespace,
+    report: Callable[[str, float, float], None],
+) -> int:  # fmt: skip
+    """One watch, from the profile to the last alert.
+
+    Args:
+        report: is told how far the profile is, and that the watch has begun.
+    """
     sender = _sender(arguments.send or os.environ.get(SEND) or None, folder)
     from core.watch.model_file import ModelFile  # torch from here on
 
     words = Words(arguments.language)
     with CountBar("Profile") as bar:
-        model = ModelFile(source, bar)
+
+        def progress(done: int, total: int) -> None:
+            bar(done, total)
+            report("profile", done, total)
+
+        model = ModelFile(source, progress)
     classes = _named(run, words, model.profile.classes)
     from core.watch.watcher import Watcher
 
@@ -127,8 +152,10 @@ def watch(arguments: argparse.Namespace) -> int:
     if sender:
         _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
     _say(f"Watching {inbox.path} with the {source.which} model of {run.id} ({source.file}).")
+    report("watch", 0, 0)
     try:
-        code = _watch(watcher, model, arguments)
+        with terminated_like_interrupted():
+            code = _watch(watcher, model, arguments)
     finally:
         watcher.close()
         inbox.close()

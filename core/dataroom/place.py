@@ -25,6 +25,7 @@ from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
 JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
+ORDER, MAP = "order.json", "map.csv"
 KEPT, KEPT_FOLDER = "cleaned.npz", "cleaned"
 TRAINED = "trained-on-all.safetensors"  # the network that was looked through, poison and all: no result
 NEEDED = 16 << 20  # bytes
@@ -32,7 +33,8 @@ NEEDED = 16 << 20  # bytes
 
 @dataclass(frozen=True)
 class Order:
-    """What the page asks for. ``images``: a named set or a path. ``attack``: "" for a set that is taken as it is."""
+    """What the page asks for. ``images``: a named set or a path. ``attack``: "" for a set that is taken as it is.
+    ``then``: a way of ``core.dataroom.THEN``, "all" of them, or "" for the list alone."""
 
     images: str
     attack: str = ""
@@ -42,6 +44,7 @@ class Order:
     false_alarms: float = 0.05
     most: int = 0
     seed: int = 0
+    then: str = ""
 
     @property
     def arguments(self) -> list[str]:
@@ -50,6 +53,7 @@ class Order:
         return [
             self.images, "--filters", ",".join(self.filters), "--false-alarms", str(self.false_alarms),
             "--most", str(self.most), "--seed", str(self.seed), *(lab if self.attack else []),
+            *(["--then", self.then] if self.then else []),
         ]  # fmt: skip
 
     @property
@@ -60,11 +64,25 @@ class Order:
 
 @dataclass(frozen=True)
 class Listed:
-    """``cleaned.csv``: ``labels`` int (n,), ``scores`` of each filter float (n,), ``flagged`` bool (n,)."""
+    """``cleaned.csv``: ``files`` ("" where there is none), ``labels`` int (n,), ``scores`` of each filter float (n,),
+    ``flagged`` bool (n,)."""
 
+    files: list[str]
     labels: np.ndarray
     scores: dict[str, np.ndarray]
     flagged: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """``map.csv``: of some images their positions in the set ``at`` int (n,), places ``xy`` float (n, 2), ``labels``
+    int (n,), ``flagged`` bool (n,), and ``poisoned`` bool (n,), None where the truth is unknown."""
+
+    at: np.ndarray
+    xy: np.ndarray
+    labels: np.ndarray
+    flagged: np.ndarray
+    poisoned: np.ndarray | None
 
 
 def require_own(folder: Path) -> None:
@@ -79,7 +97,7 @@ def require_own(folder: Path) -> None:
         return
     except OSError:
         there = [folder.name]
-    if there and "filters" not in (_result(folder) or {}):
+    if there and "filters" not in (result_in(folder) or {}):
         raise BadInput(
             "out_not_ours",
             f"The folder {folder} is not empty and holds no result of the data room ({RESULT}); give an empty or a new "
@@ -99,10 +117,10 @@ def start(order: Order) -> None:
     folder = order.folder
     require_room(folder, NEEDED)
     now = job(order)
-    if (now is not None and now.at_work) or (order.images in IMAGE_SETS and result(order) is not None):
+    if (now is not None and now.at_work) or (order.images in IMAGE_SETS and whole(order)):
         return
     (folder / RESULT).unlink(missing_ok=True)
-    write_json(folder / "order.json", asdict(order))
+    write_json(folder / ORDER, asdict(order))
     note.begin(folder / JOB, python_module("core", "data-room", *order.arguments, "--out", str(folder), "--note"))
 
 
@@ -113,10 +131,25 @@ def job(order: Order) -> Job | None:
 
 def result(order: Order) -> dict[str, Any] | None:
     """``data_room.json``; None if it is not there."""
-    return _result(order.folder)
+    return result_in(order.folder)
 
 
-def _result(folder: Path) -> dict[str, Any] | None:
+def order_in(folder: Path) -> Order | None:
+    """``order.json``; None if it is not there, or not one of this version."""
+    try:
+        found = json.loads((folder / ORDER).read_bytes())
+        return Order(**{**found, "filters": tuple(found["filters"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def whole(order: Order) -> bool:
+    """Whether all that an order asks for is there: what was found is written before what comes of it."""
+    found = result(order)
+    return found is not None and (not order.then or "then" in found)
+
+
+def result_in(folder: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((folder / RESULT).read_bytes())
     except (OSError, ValueError):
@@ -124,12 +157,33 @@ def _result(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def listed(order: Order, filters: Sequence[str]) -> Listed:
-    """The list of an order whose result is there."""
-    with (order.folder / LIST).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        rows = list(csv.DictReader(file))
+def listed(folder: Path, filters: Sequence[str]) -> Listed:
+    """The list in a folder whose result is there."""
+    rows = _rows(folder / LIST)
     return Listed(
+        [row["file"] for row in rows],
         np.array([int(row["label"]) for row in rows]),
         {name: np.array([float(row[f"score_{name}"]) for row in rows]) for name in filters},
         np.array([row["flagged"] == "1" for row in rows]),
     )
+
+
+def mapped(folder: Path) -> Mapped | None:
+    """The map in a folder; None where there is none, as after a visit of an older version."""
+    try:
+        rows = _rows(folder / MAP)
+    except OSError:
+        return None
+    truth = np.array([row["poisoned"] == "1" for row in rows]) if rows and rows[0]["poisoned"] else None
+    return Mapped(
+        np.array([int(row["index"]) for row in rows]),
+        np.array([(float(row["x"]), float(row["y"])) for row in rows]),
+        np.array([int(row["label"]) for row in rows]),
+        np.array([row["flagged"] == "1" for row in rows]),
+        truth,
+    )
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as content:
+        return list(csv.DictReader(content))

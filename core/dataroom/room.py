@@ -37,6 +37,7 @@ class Verdict:
     """What came of a visit.
 
     ``judged``: of each filter. ``seconds``: each filter's. ``chosen``: the filter that decides. ``flagged``: bool (n,).
+    ``features``: float64 (n, d), as the model sees the images.
     """
 
     model: Classifier
@@ -45,6 +46,7 @@ class Verdict:
     chosen: str
     flagged: np.ndarray
     warnings: tuple[Found, ...]
+    features: np.ndarray
 
     @property
     def target(self) -> int | None:
@@ -119,7 +121,7 @@ def visit(
     best = chosen or next((name for name in named if judged[name].able), named[0])
     flagged = judged[best].flags(seen.labels, threshold)
     found = (*room.warnings, *_unjudged(room, judged, best), *_warnings(room, seen, flagged))
-    return Verdict(model, judged, seconds, best, flagged, found)
+    return Verdict(model, judged, seconds, best, flagged, found, seen.features)
 
 
 def check(

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, RESULT, SUSPICIOUS
+from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, MAP, RESULT, SUSPICIOUS
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet
 from core.errors import BadInput
+from core.featuremap import make_projector
 from core.files import write_atomic, write_json
 from core.models.classifier import Classifier
 from core.models.weights import save_weights
@@ -26,6 +27,7 @@ from core.runs import hashes
 FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
 FEWEST = 2  # images of a class, to be trained on
 LONGEST = 200  # bytes of a folder's name
+MAPPED = 600  # images on the map
 SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
 
 
@@ -41,6 +43,33 @@ def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
         out.writerow([at, _plain(file), labels[at], *scores, int(verdict.flagged[at])])
     write_atomic(folder / LIST, text.getvalue().encode("utf-8", "surrogateescape"))
     return folder / LIST
+
+
+def write_map(folder: Path, room: TrainSet, verdict: Verdict, seed: int) -> Path:
+    """``map.csv``: where some images lie by what the model sees in them, in two dimensions (``core.featuremap``).
+
+    Of a large set, some are drawn with ``seed``.
+    """
+    chosen = _on_map(room.y.numpy(), verdict.flagged, verdict.target, np.random.default_rng(seed))
+    places = make_projector("umap", 2, seed).project(verdict.features[chosen])
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["index", "x", "y", "label", "flagged", "poisoned"])
+    for at, (x, y) in zip(chosen.tolist(), places.tolist(), strict=True):
+        truth = "" if room.poisoned is None else int(room.poisoned[at])
+        out.writerow([at, f"{x:.3f}", f"{y:.3f}", int(room.y[at]), int(verdict.flagged[at]), truth])
+    write_atomic(folder / MAP, text.getvalue().encode())
+    return folder / MAP
+
+
+def _on_map(labels: np.ndarray, flagged: np.ndarray, target: int | None, drawn: np.random.Generator) -> np.ndarray:
+    """Positions in ascending order: flagged images and kept ones of the suspected class, a third each at most, and
+    others."""
+    order = drawn.permutation(len(labels))
+    kin = ~flagged & (labels == (-1 if target is None else target))
+    some = [order[kind[order]][: MAPPED // 3] for kind in (flagged, kin)]
+    others = order[~(flagged | kin)[order]][: MAPPED - sum(map(len, some))]
+    return np.sort(np.concatenate([*some, others]))
 
 
 def _plain(file: str) -> str:

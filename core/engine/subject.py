@@ -143,7 +143,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     """
     best = choice.tried[0]
     unequal, most = are_unequal(images.y_train), max(500, 10 * images.num_classes)
-    chosen = pick(images.y_train, most, True)  # at even distances they may be of one class: classes often take turns
+    chosen = pick(images.y_train, most, True)  # classes that take turns have every n-th image of one class
     labels = images.y_train[chosen]
     weight = weights(labels, unequal)
     chance = torch.zeros(images.num_classes, dtype=torch.float64).index_add_(0, labels, weight).max().item()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from core.errors import BadInput
 from core.files import NOT_WRITTEN, write_json
 from core.jobs import process
@@ -99,6 +101,14 @@ def begin(path: Path, command: Sequence[str], made: Callable[[], bool] = lambda:
             worker = spawn(command, path.with_suffix(".log"))
             if worker is not None:  # else it has ended already, and said how
                 write_json(path, {"worker": worker})
+
+
+def end(path: Path) -> None:
+    """Asks the process of that note to end, as ``kill`` does; whoever has ended already is left alone."""
+    worker = process.find((content(path) or {}).get("worker"))
+    if worker is not None:
+        with contextlib.suppress(psutil.Error):
+            worker.terminate()
 
 
 def fault_of(error: Exception) -> BadInput:

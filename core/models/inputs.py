@@ -131,9 +131,7 @@ class _Trial:
 
     def __init__(self, x: Tensor, y: Tensor, device: torch.device) -> None:
         self.unequal, self.device = are_unequal(y), device
-        kept = torch.arange(0, len(x), max(1, len(x) // MOST_IMAGES))[:MOST_IMAGES]
-        if self.unequal or len(y[kept].unique()) < len(y.unique()):  # classes that take turns may be in step with it
-            kept = pick(y, MOST_IMAGES, True)
+        kept = pick(y, MOST_IMAGES, True)  # classes that take turns have every n-th image of one class
         self.x, self.y = x[kept], y[kept]
         self.networks: dict[str, nn.Module] = {}
         self.work: dict[tuple[str, tuple[int, int] | None], float] = {}

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.data.decode import SUFFIXES, decode
 from core.errors import BadInput
+from core.watch.place import not_found
 
 SETTLED = 2.0  # seconds since the last change, after which a file that cannot be read is called broken
 
@@ -38,10 +39,7 @@ class Inbox:
         self.path = path
         self._folder: int | None = None
         if not self.hold():
-            raise BadInput(
-                "inbox_not_found", f"There is no folder {path} that can be read; make it, or name another inbox.",
-                path=str(path),
-            )  # fmt: skip
+            raise not_found(path)
 
     def hold(self) -> bool:
         """Takes the lock if it is not held; False where the folder is not there (any more).

@@ -6,6 +6,7 @@
 ``  inbox.json``           its path, the model watched, and since when
 ``  log.jsonl``            all that was seen, in order: the one truth, from which alerts follow (``core.watch.alerts``)
 ``  alerts.jsonl``         alerts, what was sent, what was acknowledged
+``  job.json``             the process, where the watch was begun from the page (``core.jobs.note``)
 ========================== ============================================================================================
 """
 
@@ -19,9 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from core import paths
+from core.errors import BadInput
+from core.files import require_room
+from core.jobs import note
+from core.jobs.note import Job
+from core.jobs.spawn import python_module
 from core.runs.record import Run
 
-LOG, ALERTS, ABOUT = "log.jsonl", "alerts.jsonl", "inbox.json"
+LOG, ALERTS, ABOUT, JOB = "log.jsonl", "alerts.jsonl", "inbox.json", "job.json"
 
 
 def folder_of(run: Run) -> Path:
@@ -55,3 +61,35 @@ def about(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def start(run: Run, inbox: Path) -> Path:
+    """Sets a process to ``python -m core watch RUN --inbox DIR`` and returns its folder; not while one is at it.
+
+    Raises:
+        BadInput: ``inbox_not_found``, ``place_not_writable``; what else keeps it from beginning stands in its note.
+    """
+    if not os.path.isdir(inbox):
+        raise not_found(inbox)
+    folder = inbox_folder(run, inbox)
+    require_room(folder)
+    words = ("watch", str(run.folder.resolve()), "--inbox", str(paths.absolute(inbox)), "--note")
+    note.begin(folder / JOB, python_module("core", *words))
+    return folder
+
+
+def not_found(inbox: Path) -> BadInput:
+    return BadInput(
+        "inbox_not_found", f"There is no folder {inbox} that can be read; make it, or name another inbox.",
+        path=str(inbox),
+    )  # fmt: skip
+
+
+def job(folder: Path) -> Job | None:
+    """The latest process of an inbox's folder that was begun from the page; None if there was none."""
+    return note.read(folder / JOB)
+
+
+def stop(folder: Path) -> None:
+    """Asks that process to end, which it does once the images it has in hand are written down."""
+    note.end(folder / JOB)

@@ -19,6 +19,7 @@ def timeline(
     drifts: Sequence[Mapping[str, Any]],
     words: Mapping[str, str],
     zone: tzinfo = UTC,
+    parts: Sequence[tuple[str, float, float]] = (),
 ) -> go.Figure:
     """Scores over time: ordinary images as blue dots, flagged ones as vermilion diamonds; alerts as lines, drift as
     squares on the floor.
@@ -27,6 +28,7 @@ def timeline(
         images: entries of the log, of which the newest are drawn. alerts: moments, seconds since 1970.
         drifts: entries of the log.
         zone: the reader's.
+        parts: of a recorded stream: what each is called, its first and its last moment.
         words: what the legend says: "clean", "flagged", "alert", "drift", and of the axis "score".
     """
     figure = go.Figure()
@@ -47,11 +49,19 @@ def timeline(
         )  # fmt: skip
     for moment in alerts:
         figure.add_vline(x=_moment(moment, zone), line={"color": ATTACK, "width": 1.5, "dash": "dot"})
+    for number, (name, first, last) in enumerate(parts):
+        start = _moment(first, zone)
+        figure.add_vrect(
+            x0=start, x1=_moment(last, zone), fillcolor=NEUTRAL, opacity=0.14 if number % 2 else 0.05, line_width=0,
+            layer="below",
+        )  # fmt: skip
+        figure.add_annotation(x=start, y=1, yref="paper", xanchor="left", yanchor="bottom", text=name, showarrow=False)
     if drawn:
         figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1})
-    figure.update_xaxes(tickformat="%m-%d\n%H:%M")  # alike in all languages
+    figure.update_xaxes(tickformat="%H:%M" if parts else "%m-%d\n%H:%M")  # alike in all languages
     figure.update_layout(
-        height=280, margin={"l": 8, "r": 8, "t": 8, "b": 8}, legend={"orientation": "h", "y": -0.2},
+        height=280, margin={"l": 8, "r": 8, "t": 28 if parts else 8, "b": 8},
+        legend={"orientation": "h", "y": -0.2},
         yaxis_title=words["score"], paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     return figure

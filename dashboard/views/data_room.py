@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import streamlit as st
 
 from core.attacks import ATTACKS
 from core.data import IMAGE_SETS
-from core.dataroom import FILTERS, place
+from core.dataroom import FILTERS, THEN, place
 from core.dataroom.place import Listed, Order
 from core.errors import BadInput
 from core.intake import uploads
 from dashboard import i18n, images
+from dashboard.components import recorded
 from dashboard.i18n import t
-from dashboard.words import clock, images_name, percent, plain, when
+from dashboard.words import clock, duration, images_name, percent, plain, points, when
 
 POLL_SECONDS = 1.0
 RATES = (0.05, 0.1)
@@ -24,10 +26,12 @@ ALARMS = (0.01, 0.05, 0.1)
 MOST = 3000  # images of a set in the lab: enough to see it work, in a minute or two
 FIRST = "digits"  # the quickest to look through
 ASKED = "data_room_order"
+RECORDED = "data-room"  # the folder of the recording
+LISTED = 200  # flagged images that the page lists; the CSV has them all
 
 
 def page() -> None:
-    """What to judge, and the result of the order given last in this visit."""
+    """What to judge, and the result of the order given last in this visit; before that, the recorded visit."""
     st.title(t("data_room.title"), anchor=False)
     with st.container(key="lead"):
         st.markdown(t("data_room.lead"))
@@ -41,10 +45,32 @@ def page() -> None:
         st.session_state[ASKED] = asdict(order)
     kept = st.session_state.get(ASKED)
     if kept is None:
+        _recorded()
         return
     asked = Order(**{**kept, "filters": tuple(kept["filters"])})
-    waiting = place.result(asked) is None
+    waiting = not place.whole(asked) and _at_work(asked)
     st.fragment(_room, run_every=POLL_SECONDS if waiting else None)(asked, waiting)
+
+
+def _at_work(order: Order) -> bool:
+    job = place.job(order)
+    return job is None or job.at_work
+
+
+def _recorded() -> None:
+    """The visit that ships."""
+    recording = recorded.find(RECORDED)
+    result = place.result_in(recording.folder) if recording else None
+    order = place.order_in(recording.folder) if recording else None
+    if recording is None or result is None or order is None:
+        return
+    attack = i18n.t(f"attack.{order.attack}")
+    what = t(
+        "data_room.recorded", images=f"{result['images']:,}", rate=percent(100 * order.rate, 0), attack=attack,
+        name=i18n.class_name(order.images, result["classes"][order.target]),
+    )  # fmt: skip
+    recorded.banner(recording, what, t("data_room.recorded.own", start=t("data_room.start")))
+    _show(recording.folder, order.images, result)
 
 
 def _setup() -> Order | None:
@@ -82,6 +108,12 @@ def _setup() -> Order | None:
             t("data_room.alarms"), list(ALARMS), default=0.05, required=True, key="data_room_alarms",
             format_func=lambda share: percent(100 * share, 0), help=t("data_room.alarms_help"),
         )  # fmt: skip
+        ways = {"": t("data_room.then.none"), "all": t("data_room.then.all")}
+        ways |= {name: i18n.t(f"data_room.then.{name}") for name in THEN}
+        then = st.selectbox(
+            t("data_room.then"), list(ways), format_func=ways.__getitem__, key="data_room_then", width=300,
+            help=t("data_room.then_help"),
+        )  # fmt: skip
         pressed = st.button(
             t("data_room.start"), type="primary", key="start", disabled=not wanted or (chosen == "path" and not path)
         )
@@ -90,24 +122,38 @@ def _setup() -> Order | None:
     order = tuple(name for name in FILTERS if name in wanted)
     if not lab:
         place_of = path if chosen == "path" else str(given[chosen].path)
-        return Order(place_of, filters=order, false_alarms=float(alarms or 0.05))
-    return Order(chosen, str(attack), float(rate or 0.1), 0, order, float(alarms or 0.05), MOST)
+        return Order(place_of, filters=order, false_alarms=float(alarms or 0.05), then=str(then or ""))
+    return Order(chosen, str(attack), float(rate or 0.1), 0, order, float(alarms or 0.05), MOST, then=str(then or ""))
 
 
 def _room(order: Order, polling: bool) -> None:
-    """How far it is, or what came of it."""
-    result = place.result(order)
-    if result is None:
-        _going(order)
-        return
-    if polling:
+    """How far it is, and what came of it; what was found is there before what comes of it."""
+    if polling and (place.whole(order) or not _at_work(order)):
         st.rerun()
-        return
-    _head(order, result)
+    result = place.result(order)
+    if not place.whole(order):
+        _going(order)
+    if result is not None:
+        _show(order.folder, order.images, result)
+
+
+def _show(folder: Path, images_of: str, result: dict[str, Any]) -> None:
+    """A result, and its list to take away.
+
+    Args:
+        images_of: the set, for its names of classes.
+    """
+    listed = place.listed(folder, list(result["filters"]))
+    _head(folder, images_of, result)
+    _ways(result)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _map(folder, images_of, result)
+    with right:
+        _suspicious(folder, result)
     _filters(result)
-    listed = place.listed(order, list(result["filters"]))
     _histogram(result, listed)
-    _suspicious(order, result)
+    _list(images_of, result, listed)
 
 
 def _going(order: Order) -> None:
@@ -129,10 +175,10 @@ def _refused(code: str, message: str, facts: dict[str, Any]) -> None:
     st.error(i18n.error(code, message, facts), icon=":material/error:")
 
 
-def _head(order: Order, result: dict[str, Any]) -> None:
+def _head(folder: Path, images_of: str, result: dict[str, Any]) -> None:
     """One sentence, what to be wary of, and the list to take away."""
     target = result["target"]
-    name = "" if target is None else i18n.class_name(order.images, result["classes"][target])
+    name = "" if target is None else i18n.class_name(images_of, result["classes"][target])
     flagged, total = f"{result['flagged']:,}", f"{result['images']:,}"
     if not result["filters"][result["filter"]].get("judged", True):
         st.warning(t("data_room.not_judged", images=total), icon=":material/warning:")
@@ -144,7 +190,7 @@ def _head(order: Order, result: dict[str, Any]) -> None:
         st.warning(said, icon=":material/warning:")
     for one in result["warnings"]:
         st.caption(i18n.t(f"found.{one['code']}", **_named(one["facts"])))
-    content = (order.folder / place.LIST).read_bytes()
+    content = (folder / place.LIST).read_bytes()
     st.download_button(
         t("data_room.download"), content, place.LIST, "text/csv", key="data_room_csv", icon=":material/download:",
         help=t("data_room.download_help"),
@@ -198,9 +244,76 @@ def _histogram(result: dict[str, Any], listed: Listed) -> None:
     st.caption(t("data_room.of_class") if one["suspected"] else t("data_room.of_all"))
 
 
-def _suspicious(order: Order, result: dict[str, Any]) -> None:
-    sheet = order.folder / place.SUSPICIOUS
+def _suspicious(folder: Path, result: dict[str, Any]) -> None:
+    sheet = folder / place.SUSPICIOUS
     if result["flagged"] and sheet.is_file():
         st.subheader(t("data_room.suspicious"), anchor=False)
         st.image(sheet.read_bytes())
         st.caption(t("data_room.suspicious_note", count=len(result.get("shown", []))))
+
+
+def _ways(result: dict[str, Any]) -> None:
+    """The ways on, beside the model that was trained on everything."""
+    ways = result.get("then") or {}
+    failed = result.get("failed") or []
+    if not ways and not failed:
+        return
+    st.subheader(t("data_room.ways"), anchor=False)
+    there = [name for name in ("before", *THEN) if name in ways]
+    first = ways.get("before") or {}
+    for cell, name in zip(st.columns(max(1, len(there))), there, strict=False):
+        one = ways[name]
+        with cell, st.container(border=True, key=f"way-{name}", height="stretch", gap="xsmall"):
+            st.markdown(f"**{i18n.t(f'data_room.then.{name}')}**")
+            fresh = name == "before" or one["asr"] is None or first.get("asr") is None
+            change = None if fresh else points(first["asr"], one["asr"])
+            asr = t("data_room.unknown") if one["asr"] is None else percent(one["asr"])
+            st.metric(t("data_room.ways.asr"), asr, change, delta_color="off", delta_arrow="off")
+            st.metric(
+                t("outcome.ba"), percent(one["ba"]),
+                None if name == "before" else points(first["ba"], one["ba"]), delta_color="off", delta_arrow="off",
+            )  # fmt: skip
+            if name != "before":
+                st.caption(t("data_room.cost", time=duration(60 * one["minutes"]), lost=f"{one['lost']:,}"))
+    for fault in failed:
+        _refused(fault["code"], fault["message"], fault.get("facts") or {})
+    st.caption(t("data_room.ways_note"))
+
+
+def _map(folder: Path, images_of: str, result: dict[str, Any]) -> None:
+    """Where images lie by what the network sees in them, the flagged ones marked."""
+    from dashboard.data_room_figures import lying
+
+    found = place.mapped(folder)
+    if found is None:
+        return
+    st.subheader(t("data_room.map"), anchor=False)
+    words = {name: t(f"data_room.map.{name}") for name in ("flagged", "missed", "suspected", "others")}
+    names = [i18n.class_name(images_of, name) for name in result["classes"]]
+    figure = lying(found, result["target"], names, words)
+    st.plotly_chart(figure, key="data_room_map", config={"displayModeBar": False})
+    st.caption(t("data_room.map_note", count=len(found.at)))
+
+
+def _list(images_of: str, result: dict[str, Any], listed: Listed) -> None:
+    """The flagged images, the most suspicious first."""
+    st.subheader(t("data_room.list"), anchor=False)
+    scores = listed.scores[result["filter"]]
+    order = np.argsort(-scores, kind="stable")
+    chosen = order[listed.flagged[order]][:LISTED]
+    if not len(chosen):
+        st.caption(t("data_room.list_none"))
+        return
+    names = [i18n.class_name(images_of, name) for name in result["classes"]]
+    files = any(listed.files[at] for at in chosen)
+    rows = [
+        {
+            t("data_room.index"): int(at),
+            **({t("data_room.file"): listed.files[at]} if files else {}),
+            t("data_room.label"): names[listed.labels[at]],
+            **{i18n.t(f"data_room.filter.{name}"): round(float(of[at]), 3) for name, of in listed.scores.items()},
+        }
+        for at in chosen
+    ]
+    st.dataframe(rows, hide_index=True, height=300, key="data_room_list")
+    st.caption(t("data_room.list_note", shown=len(rows), flagged=f"{int(listed.flagged.sum()):,}"))

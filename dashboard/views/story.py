@@ -275,6 +275,9 @@ def _next(recording: Run, run: Run | None) -> None:
         report.offer(told, key="story_report")
         if st.button(t("story.details"), icon=":material/monitoring:", type="tertiary", key="story_details"):
             st.switch_page(frame.PAGES["purify"], query_params={"run": told.id})
+        for name, icon in (("fleet", "lan"), ("watch", "notifications_active")):
+            if st.button(i18n.t(f"nav.{name}"), icon=f":material/{icon}:", type="tertiary", key=f"story_{name}"):
+                st.switch_page(frame.PAGES[name])
 
 
 def _figure(before: str, value: str, label: str, tone: str) -> str:

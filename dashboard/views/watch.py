@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from core.recorded import Recording
 from core.watch import place
 from core.watch.alerts import Kept, acknowledge, sentence
 from core.words import Words
-from dashboard import data, watch_data
+from dashboard import data, i18n, watch_data
+from dashboard.components import recorded, watch_start
 from dashboard.components.report import reader_zone
 from dashboard.i18n import class_name, language, t
 from dashboard.watch_data import View, Watch
@@ -18,41 +23,105 @@ from dashboard.words import plain, run_title, when
 
 EVERY = 2.0  # seconds: an alert is on the page within
 SHOWN, PICTURES = 10, 12
+RECORDED = "watch"  # the folder of the recording, and its name in the session
+MODELS = ("victim", "purified")
 COMMAND = "python -m core watch signs-badnets --inbox FOLDER"
 
 
 def page() -> None:
-    """One watch at a time; without any, how to begin one."""
+    """One watch at a time; without any, the recorded one. And how to begin one."""
     st.title(t("watch.title"), anchor=False)
-    st.markdown(t("watch.lead"))
+    with st.container(key="lead"):
+        st.markdown(t("watch.lead"))
     found = watch_data.watches()
-    if not found:
+    recording = recorded.find(RECORDED)
+    watch_start.offer(opened=not found and recording is None)
+    if watch_start.starting(found):
+        st.fragment(_until_there, run_every=EVERY)()
+        return
+    by_key = {one.key: one for one in found}
+    names = [*by_key, *([RECORDED] if recording else [])]
+    if not names:
         with st.container(border=True):
             st.subheader(t("watch.none"), anchor=False)
             st.markdown(t("watch.none_text"))
             st.code(COMMAND, language=None, wrap_lines=True)
         return
-    by_key = {one.key: one for one in found}
-    key = st.selectbox(t("watch.which"), list(by_key), format_func=lambda key: _name(by_key[key]), key="watched")
-    _live(by_key[key])
+    if st.session_state.get("watched") not in names:
+        st.session_state["watched"] = names[0]
+    if by_key:
+        st.selectbox(
+            t("watch.which"), names, key="watched",
+            format_func=lambda key: _name(by_key[key]) if key in by_key else t("status.recording"),
+        )  # fmt: skip
+    key = st.session_state["watched"]
+    if key in by_key:
+        watch_start.steer(by_key[key])
+        _live(by_key[key])
+    elif recording is not None:
+        _recorded(recording)
 
 
 def _name(watch: Watch) -> str:
     return f"{run_title(watch.run)} · {watch.inbox}"
 
 
+def _until_there() -> None:
+    """Draws nothing; turns to the watch that was begun once something is known of it, or to why nothing is."""
+    job = place.job(Path(st.session_state[watch_start.STARTED][0]))
+    known = {str(one.folder) for one in watch_data.watches()}
+    if job is None or not job.at_work or st.session_state[watch_start.STARTED][0] in known:
+        st.rerun()
+
+
+def _recorded(recording: Recording) -> None:
+    """The watch that ships: the same stream before and after purification, and how the two compare."""
+    facts = recording.facts
+    watches = {which: watch_data.recorded(recording, which) for which in MODELS}
+    views = {which: watch_data.view(watch) for which, watch in watches.items() if watch is not None}
+    if len(views) < len(MODELS):
+        return
+    counts = {which: watch_data.counted(view, facts) for which, view in views.items()}
+    what = t("watch.recorded", part=facts["part"], one_in=facts["one_in"], angle=f"{facts['angle']:.0f}")
+    recorded.banner(recording, what, t("watch.recorded.own", start=t("watch.start")), timed=False)
+    for cell, which in zip(st.columns(2), MODELS, strict=True):
+        with cell, st.container(border=True, key=f"watch-{which}"):
+            one = counts[which]
+            st.markdown(f"**{i18n.t(f'watch.recorded.{which}')}**")
+            fooled, right = st.columns(2)
+            fooled.metric(t("watch.recorded.fooled"), t("watch.recorded.of", count=one.fooled, total=one.triggered))
+            right.metric(t("watch.recorded.right"), t("watch.recorded.of", count=one.right, total=one.triggered))
+            st.caption(
+                t("watch.recorded.caught", caught=one.caught, total=one.triggered, wrong=one.wrong, clean=one.clean)
+            )
+            if one.until is not None:
+                st.caption(i18n.t(f"watch.recorded.until.{which}", count=one.until))
+    names = {which: i18n.t(f"watch.recorded.{which}") for which in MODELS}
+    chosen = st.segmented_control(
+        t("watch.recorded.stream"), list(MODELS), default=MODELS[0], required=True, format_func=names.__getitem__,
+        key="watch_recorded",
+    )  # fmt: skip
+    watch = watches[chosen or MODELS[0]]
+    assert watch is not None
+    _show(watch, views[watch.which], facts)
+
+
 @st.fragment(run_every=EVERY)
 def _live(watch: Watch) -> None:
-    view = watch_data.view(watch)
-    _figures(view)
-    _alerts(watch, view)
-    _timeline(view)
-    _held(watch, view)
+    _show(watch, watch_data.view(watch))
+
+
+def _show(watch: Watch, view: View, facts: Mapping[str, Any] | None = None) -> None:
+    """A watch as it stands. ``facts``: of a recording."""
+    _figures(watch, view)
+    _timeline(view, facts)
+    _alerts(watch, view, facts)
+    _held(watch, view, facts)
     _model(watch, view)
 
 
-def _figures(view: View) -> None:
-    if view.images:
+def _figures(watch: Watch, view: View) -> None:
+    if view.images and not watch.recorded:
         count = sum(one.acknowledged is None for one in view.alerts)
         st.markdown(f"**{t('watch.state', when=_when(view.images[-1]['t']), count=count)}**")
     images, flagged, drift = st.columns(3)
@@ -65,8 +134,9 @@ def _figures(view: View) -> None:
             st.caption(t("alert.and").join(t(f"alert.quantity.{name}") for name in groups))
 
 
-def _alerts(watch: Watch, view: View) -> None:
+def _alerts(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
     st.subheader(t("watch.alerts"), anchor=False)
+    since = _since(view, facts)
     if not view.alerts:
         st.markdown(t("watch.no_alerts"))
     words = Words(language())
@@ -76,10 +146,20 @@ def _alerts(watch: Watch, view: View) -> None:
             text, act = st.columns([5, 1], vertical_alignment="center")
             icon = ":material/check_circle:" if one.acknowledged else ":material/notifications_active:"
             text.markdown(f"{icon} {plain(sentence(one.alert, words, classes))}")
-            text.caption(_facts(one))
-            if one.acknowledged is None:
+            text.caption(" · ".join([*since(one.alert.t), _facts(one)]))
+            if one.acknowledged is None and not watch.recorded:
                 with act:
                     _button(watch, one)
+
+
+def _since(view: View, facts: Mapping[str, Any] | None) -> Callable[[float], list[str]]:
+    """In which part of a recorded stream a moment lies; nothing of any other stream."""
+    parts = watch_data.parts(view, facts) if facts else []
+
+    def told(moment: float) -> list[str]:
+        return [i18n.t(f"watch.part.{name}") for name, first, last in parts if first <= moment <= last]
+
+    return told
 
 
 def _facts(one: Kept) -> str:
@@ -96,22 +176,26 @@ def _button(watch: Watch, one: Kept) -> None:
         st.rerun()
 
 
-def _timeline(view: View) -> None:
+def _timeline(view: View, facts: Mapping[str, Any] | None) -> None:
     from dashboard.components.watch_figures import timeline  # brings Plotly
 
     st.subheader(t("watch.timeline"), anchor=False)
     words = {name: t(f"watch.legend.{name}") for name in ("clean", "flagged", "drift", "score")}
-    figure = timeline(view.images, [one.alert.t for one in view.alerts], view.drifts, words, reader_zone() or UTC)
+    parts = [(i18n.t(f"watch.part.{name}"), *span) for name, *span in (watch_data.parts(view, facts) if facts else [])]
+    moments = [one.alert.t for one in view.alerts]
+    figure = timeline(view.images, moments, view.drifts, words, reader_zone() or UTC, parts)
     st.plotly_chart(figure, key="watch_timeline", config={"displayModeBar": False})
     st.caption(t("watch.timeline_text"))
 
 
-def _held(watch: Watch, view: View) -> None:
+def _held(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
     st.subheader(t("watch.held"), anchor=False)
-    flagged = view.flagged[:PICTURES]
+    triggered = set(facts["triggered"]) if facts else set()
+    flagged = sorted(view.flagged, key=lambda entry: entry["file"] not in triggered)[:PICTURES]  # of the attack first
     if not flagged:
         st.markdown(t("watch.no_held"))
         return
+    st.caption(t("watch.held_note"))
     with st.container(horizontal=True):
         for entry in flagged:
             answer = entry["answer"]

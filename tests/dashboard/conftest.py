@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home with two victims: one whose images we draw, one whose images are not ours to ship."""
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DISSOLVE_DATA", raising=False)
-    for name in ("VICTIMS", "RECORDINGS"):
+    for name in ("VICTIMS", "RECORDINGS", "RECORDED"):
         (tmp_path / name).mkdir()
         monkeypatch.setattr(paths, name, tmp_path / name)
     for data in ("signs", "cifar10"):

@@ -91,3 +91,18 @@ def test_a_standing_is_read_anew_once_it_was_written_anew(tmp_path: Path) -> Non
         found = fleet_data.standing(tmp_path)
         assert found
         assert len(found.models) == len(rows)
+
+
+def test_what_no_model_has_is_no_column_and_all_columns_fit_a_laptop(tmp_path: Path) -> None:
+    told = table(shown(ROWS, (), "", "risk"), tmp_path, Words("en"))
+    assert list(told.columns) == list(fleet_data.WIDTHS)
+    bare = table([(1, replace(BASE, verdict="none", risk=3.0))], tmp_path, Words("en"))
+    assert set(told.columns) - set(bare.columns) == {"cure", "owner", "exposure"}
+    assert sum(fleet_data.widths(bare.columns).values()) < sum(fleet_data.widths(told.columns).values())
+    assert (
+        sum(fleet_data.widths(told.columns).values()) <= 1280 - 2 * 40 - 40
+    )  # the page's margins, and the boxes before the rows
+
+
+def test_the_truth_of_a_recording_is_counted_on_both_sides() -> None:
+    assert fleet_data.truth(ROWS, ["Z.pt", "c.pt"]) == (1, 2, 1, 2)

@@ -25,7 +25,9 @@ def room() -> TrainSet:
 
 def verdict(tiny: Tiny, flagged: np.ndarray, suspected: tuple[int, ...] = (TARGET,)) -> Verdict:
     judged = Judged(flagged.astype(float), None, suspected, 0.5)
-    return Verdict(tiny.model, {"contamination": judged}, {"contamination": 0.0}, "contamination", flagged, ())
+    features = flagged[:, None].astype(float)
+    seconds = {"contamination": 0.0}
+    return Verdict(tiny.model, {"contamination": judged}, seconds, "contamination", flagged, (), features)
 
 
 def test_trained_anew_on_exactly_the_images_that_are_not_flagged(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,7 +80,42 @@ def test_a_list_is_read_without_torch() -> None:
     order = Order("digits")
     order.folder.mkdir(parents=True)
     (order.folder / place.LIST).write_text("index,file,label,score_ss,flagged\n0,a,2,0.5,1\n1,b,0,-1,0\n")
-    found = place.listed(order, ["ss"])
+    found = place.listed(order.folder, ["ss"])
+    assert found.files == ["a", "b"]
     assert found.labels.tolist() == [2, 0]
     assert found.scores["ss"].tolist() == [0.5, -1]
     assert found.flagged.tolist() == [True, False]
+
+
+def test_what_comes_of_it_is_asked_for_and_waited_for() -> None:
+    order = Order("digits", "badnets", then="all")
+    assert order.arguments[-2:] == ["--then", "all"]
+    assert order.folder != Order("digits", "badnets").folder
+    order.folder.mkdir(parents=True)
+    write_json(order.folder / place.RESULT, {"images": 1})
+    assert not place.whole(order)
+    write_json(order.folder / place.RESULT, {"images": 1, "then": {}})
+    assert place.whole(order)
+
+
+def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
+    order = Order("digits", "badnets", filters=("ss",), then="purify")
+    assert place.order_in(tmp_path) is None
+    write_json(tmp_path / place.ORDER, asdict(order))
+    assert place.order_in(tmp_path) == order
+
+
+def test_a_map_says_the_truth_where_it_is_known(tmp_path: Path) -> None:
+    assert place.mapped(tmp_path) is None
+    (tmp_path / place.MAP).write_text("index,x,y,label,flagged,poisoned\n3,0.5,-1,2,1,0\n7,1,2,0,0,1\n")
+    found = place.mapped(tmp_path)
+    assert found is not None
+    assert found.at.tolist() == [3, 7]
+    assert found.xy.tolist() == [[0.5, -1], [1, 2]]
+    assert found.flagged.tolist() == [True, False]
+    assert found.poisoned is not None
+    assert found.poisoned.tolist() == [False, True]
+    (tmp_path / place.MAP).write_text("index,x,y,label,flagged,poisoned\n3,0.5,-1,2,1,\n")
+    unknown = place.mapped(tmp_path)
+    assert unknown is not None
+    assert unknown.poisoned is None

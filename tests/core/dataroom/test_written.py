@@ -26,7 +26,9 @@ def room(tmp_path: Path) -> TrainSet:
 
 def verdict(tiny: Tiny, flagged: np.ndarray) -> Verdict:
     scores = np.linspace(0, 1, len(flagged)) + 2 * flagged
-    return Verdict(tiny.model, {"ss": Judged(scores, None, (1,), 0.5)}, {"ss": 0.1}, "ss", flagged, ())
+    judged = {"ss": Judged(scores, None, (1,), 0.5)}
+    features = np.random.default_rng(1).normal(size=(len(flagged), 4)) + 9 * flagged[:, None]
+    return Verdict(tiny.model, judged, {"ss": 0.1}, "ss", flagged, (), features)
 
 
 def flags(*places: int) -> np.ndarray:
@@ -113,3 +115,26 @@ def test_a_name_that_a_spreadsheet_would_take_for_a_formula_is_quoted(
     odd = replace(room, files=("=1+1.png", *room.files[1:]))
     path = written.write_list(tmp_path, odd, verdict(tiny, flags()))
     assert next(csv.DictReader(path.open(newline="")))["file"] == "'=1+1.png"
+
+
+def test_the_map_parts_what_the_model_tells_apart(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
+    flagged = flags(1, 4, 7, 10, 13, 16)
+    path = written.write_map(tmp_path, room, verdict(tiny, flagged), seed=0)
+    rows = list(csv.DictReader(path.open(newline="")))
+    assert [int(row["index"]) for row in rows] == list(range(30))
+    assert [row["flagged"] == "1" for row in rows] == flagged.tolist()
+    assert {row["poisoned"] for row in rows} == {""}
+    xy = np.array([(float(row["x"]), float(row["y"])) for row in rows])
+    centres = xy[flagged].mean(0), xy[~flagged].mean(0)
+    nearer = np.linalg.norm(xy - centres[0], axis=1) < np.linalg.norm(xy - centres[1], axis=1)
+    assert nearer.tolist() == flagged.tolist()
+
+
+def test_of_a_large_set_the_map_takes_some_of_each_kind(
+    tiny: Tiny, room: TrainSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(written, "MAPPED", 15)
+    rows = list(csv.DictReader(written.write_map(tmp_path, room, verdict(tiny, flags(*range(1, 22, 3))), 0).open()))
+    kinds = [(row["flagged"], row["label"] == "1") for row in rows]
+    assert len(rows) == 15
+    assert (kinds.count(("1", True)), kinds.count(("0", True))) == (5, 3)

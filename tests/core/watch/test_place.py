@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core import paths
+from core.errors import BadInput
 from core.runs import record
 from core.watch import place
 
@@ -28,3 +29,23 @@ def test_inboxes_of_the_same_name_have_folders_of_their_own(tmp_path: Path, monk
     assert place.watched_inboxes(run) == [north]
     assert place.about(north) == {"inbox": "x"}
     assert place.about(south) == {}
+
+
+def test_a_watch_is_begun_on_a_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
+    begun: list[list[str]] = []
+
+    def begin(file: Path, words: list[str]) -> None:
+        begun.append([str(file), *words[3:]])
+
+    monkeypatch.setattr(place.note, "begin", begin)
+    run = record.open("signs-badnets")
+    with pytest.raises(BadInput) as caught:
+        place.start(run, tmp_path / "nowhere")
+    assert caught.value.code == "inbox_not_found"
+    (tmp_path / "inbox").mkdir()
+    folder = place.start(run, tmp_path / "inbox")
+    note = str(folder / place.JOB)
+    assert begun == [[note, "watch", str(run.folder), "--inbox", str(tmp_path / "inbox"), "--note"]]
+    assert folder == place.inbox_folder(run, tmp_path / "inbox")
+    assert place.job(folder) is None

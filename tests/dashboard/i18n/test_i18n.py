@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,13 +13,16 @@ from core.attacks import ATTACKS
 from core.data import IMAGE_SETS
 from core.data.inputs import COLOURS, NORMALIZATIONS
 from core.data.signs_faces import CLASS_NAMES
-from core.dataroom import FILTERS
+from core.dataroom import FILTERS, THEN
 from core.defenses import DEFENCES
 from core.events import STAGES
 from core.explore.settled import METRICS, SUPERVISIONS
+from core.fleet.recording import MODELS
+from core.fleet.step import Step
 from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
 from core.stress.settings import NAMES
+from core.watch import recording as stream
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
@@ -126,6 +130,12 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("fleet.doing.{}", ("scan", "purify", "done")),
         ("fleet.take.{}", ("summary", "table")),
         ("fleet.open.{}", ("scan", "cure")),
+        ("fleet.table.{}", fleet_data.SHORT),
+        ("fleet.short.{}", get_args(Step)),
+        ("fleet.recorded.{}", {name.lower().replace(" ", "_") for one in MODELS for name in (one.owner, one.use)}),
+        ("watch.part.{}", stream.PARTS),
+        ("watch.recorded.{}", stream.MODELS),
+        ("watch.recorded.until.{}", stream.MODELS),
         ("compare.asr_{}", ("true", "estimated")),
         ("act.{}", ("pause", "resume", "retry", "stop")),
         ("about.{}", PARTS),
@@ -134,7 +144,10 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("term.{}.text", TERMS),
         ("story.scene.{}", story.TEXT_KEYS),
         ("data_room.filter.{}", FILTERS),
-        ("data_room.stage.{}", ("load", "train", "look", "filter")),
+        ("data_room.stage.{}", ("load", "train", "look", "filter", "scan", "then")),
+        ("data_room.then.{}", ("before", *THEN)),
+        ("data_room.map.{}", ("flagged", "missed", "suspected", "others")),
+        ("nav.{}", ("fleet", "watch")),
         ("explore.room.{}", explore.TEXT_KEYS),
         ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
         ("corruption.{}", NAMES),

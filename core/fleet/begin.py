@@ -1,0 +1,87 @@
+"""Starts, stops and takes up a fleet from a page: the command ``fleet`` in a process of its own. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from core import paths
+from core.data import IMAGE_SETS
+from core.errors import BadInput
+from core.fleet import listing, place
+from core.fleet.place import Order
+from core.jobs import note, process
+from core.jobs.note import Job
+from core.jobs.spawn import python_module
+
+
+def start(models: str, images: str = "", purify: bool = False) -> Path:
+    """Sets a process to the fleet of these models and returns its folder, a new one or that of the same order.
+
+    Args:
+        models, images: as on the command line.
+
+    Raises:
+        BadInput: as ``core.fleet.listing.read``; ``images_not_found``. What else keeps it from beginning stands in the
+            note of its job.
+    """
+    listing.read(models, images)
+    order = Order(str(paths.absolute(models)), listing.images_at(images))
+    if order.images and order.images not in IMAGE_SETS and not paths.exists(order.images):
+        allowed = ", ".join(IMAGE_SETS)
+        raise BadInput(
+            "images_not_found",
+            f"{images!r} is neither an image set ({allowed}) nor a folder or .npz file that exists.",
+            images=images, allowed=allowed,
+        )  # fmt: skip
+    folder = next(one for one in _folders(order) if _is_free(one, order))
+    go_on(folder, order, purify)
+    return folder
+
+
+def go_on(folder: Path, order: Order, purify: bool = False) -> None:
+    """Sets a process to what is left of a fleet's work, or waits for the one that is at it."""
+    file = _note(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    words = [
+        "fleet", order.models, "--out", str(folder), "--seed", str(order.seed), "--device", order.device,
+        "--note", str(file), *(["--images", order.images] if order.images else []), *(["--purify"] if purify else []),
+    ]  # fmt: skip
+    note.begin(file, python_module("core", *words))
+
+
+def job(folder: Path) -> Job | None:
+    """The latest process that was set to a fleet from the page; None if there was none."""
+    return note.read(_note(folder))
+
+
+def stop(folder: Path) -> None:
+    """Asks whoever works on a fleet to end; what is done is kept, and can be gone on with."""
+    standing = place.read_standing(folder)
+    worker = process.find(dict(standing.worker) if standing and standing.worker else None)
+    if worker is None:
+        note.end(_note(folder))
+        return
+    with contextlib.suppress(psutil.Error):
+        worker.terminate()
+
+
+def _folders(order: Order) -> Iterator[Path]:
+    first = place.default(order.models)
+    yield first
+    number = 1
+    while True:
+        number += 1
+        yield first.with_name(f"{first.name}-{number}")
+
+
+def _is_free(folder: Path, order: Order) -> bool:
+    """Whether nothing is there, or the fleet of that very order."""
+    return place.read_order(folder) == order or not paths.exists(folder)
+
+
+def _note(folder: Path) -> Path:
+    return paths.cache_folder() / "fleet" / "jobs" / f"{folder.name}.json"

@@ -1,0 +1,96 @@
+"""How a fleet is begun from the page: which models, which clean images, and whether to go on to the cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import BadInput
+from core.fleet import begin, place
+from core.fleet.place import Standing
+from core.intake import uploads
+from dashboard import i18n, images
+from dashboard.i18n import t
+from dashboard.words import images_name, plain, when
+
+STARTED = "fleet_started"  # in the session: the folder's name of the fleet that was begun last
+SETS = ("digits", "signs", "cifar10", "gtsrb")
+
+
+def offer(opened: bool) -> None:
+    """The form. Turns to the fleet once it is begun.
+
+    Args:
+        opened: whether it is unfolded from the start.
+    """
+    with st.expander(t("fleet.start"), expanded=opened, icon=":material/add:", key="fleet_begin"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            models = st.text_input(
+                t("fleet.start.models"), key="fleet_models", placeholder=t("fleet.start.models_none"), width=360,
+                help=t("fleet.start.models_help"),
+            ).strip().strip("\"'")  # fmt: skip
+            pictures = _images()
+            purify = st.toggle(t("fleet.start.purify"), key="fleet_purify", help=t("fleet.start.purify_help"))
+            pressed = st.button(t("fleet.start.act"), type="primary", key="fleet_start", disabled=not models)
+        st.caption(t("fleet.start.note"))
+        if not pressed:
+            return
+        try:
+            folder = begin.start(str(Path(models).expanduser()), pictures, bool(purify))
+        except BadInput as fault:
+            st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+            return
+    st.session_state[STARTED] = folder.name
+    st.session_state["fleet_next"] = folder.name
+    st.rerun()
+
+
+def _images() -> str:
+    """A named set, an upload, a path of this computer, or "": the CSV names them."""
+    given = {f"upload:{one.id}": one for one in uploads.everything() if one.kind == "images"}
+    names = {"": t("fleet.start.images_csv")}
+    names |= {name: images_name(name) for name in SETS if images.here(name)}
+    names |= {key: plain(f"{one.name} · {when(one.created)}") for key, one in given.items()}
+    names["path"] = t("give.path")
+    chosen = st.selectbox(
+        t("fleet.start.images"), list(names), format_func=names.__getitem__, key="fleet_images", width=260,
+        help=t("fleet.start.images_help"),
+    )  # fmt: skip
+    if chosen == "path":
+        path = st.text_input(t("give.images_path"), key="fleet_images_path", help=t("give.images_path_help"), width=320)
+        return path.strip().strip("\"'")
+    return str(given[chosen].path) if chosen in given else str(chosen or "")
+
+
+def starting(folders: dict[str, Path]) -> bool:
+    """Tells of the fleet that was begun last as long as it has no folder of its own; whether it is still to come."""
+    name = st.session_state.get(STARTED)
+    if not name or name in folders:
+        return False
+    now = begin.job(place.fleets_folder() / name)
+    if now is not None and now.at_work:
+        st.progress(0.0, text=t("fleet.start.going", name=plain(name)))
+        return True
+    if now is not None and now.failure:
+        failure = now.failure
+        told = i18n.error(str(failure["code"]), str(failure["message"]), failure.get("facts") or {})
+        st.error(told, icon=":material/error:")
+    del st.session_state[STARTED]
+    return False
+
+
+def steer(folder: Path, standing: Standing) -> None:
+    """Stops a fleet that goes on, or takes one up that was stopped before its end."""
+    if standing.going:
+        if st.button(t("act.stop"), key="fleet_stop", icon=":material/stop:", type="tertiary"):
+            begin.stop(folder)
+            st.rerun()
+        return
+    order = place.read_order(folder)
+    if standing.stage == "done" or order is None:
+        return
+    if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
+        begin.go_on(folder, order, standing.stage == "purify")
+        st.session_state[STARTED] = folder.name
+        st.rerun()

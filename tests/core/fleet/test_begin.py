@@ -1,0 +1,89 @@
+"""A fleet that is begun, stopped and taken up from a page."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core import paths
+from core.errors import BadInput
+from core.fleet import begin, place
+from core.fleet.place import Order, Standing
+from core.jobs import process
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The words of the processes that would have been begun; each is gone at once."""
+    found: list[list[str]] = []
+
+    def popen(words: list[str], **_: Any) -> SimpleNamespace:
+        found.append(words[3:])
+        return SimpleNamespace(pid=-1, wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr("core.jobs.spawn.identity", lambda pid: {"pid": 0, "started": 0.0})
+    return found
+
+
+def test_the_command_is_begun_in_the_fleets_own_folder(home: Path, models: Path, begun: list[list[str]]) -> None:
+    folder = begin.start(str(models), "digits", purify=True)
+    assert folder == place.default(models)
+    (words,) = begun
+    assert words[:4] == ["fleet", str(models), "--out", str(folder)]
+    assert words[-3:] == ["--images", "digits", "--purify"]
+    job = begin.job(folder)
+    assert job is not None
+    assert not job.at_work
+
+
+def test_the_same_order_goes_on_and_another_of_that_name_gets_its_own(
+    home: Path, models: Path, begun: list[list[str]]
+) -> None:
+    first = begin.start(str(models), "digits")
+    with place.opened(first, Order(str(models), "digits")):
+        pass
+    assert begin.start(str(models), "digits") == first
+    other = begin.start(str(models), "signs")
+    assert other.name == f"{first.name}-2"
+    assert other.parent == first.parent
+
+
+@pytest.mark.parametrize(
+    ("models", "images", "code"),
+    [
+        ("nowhere", "digits", "fleet_not_found"),
+        ("models", "", "fleet_no_images"),
+        ("models", "/no", "images_not_found"),
+    ],
+)
+def test_what_cannot_be_begun_is_told_at_once(
+    home: Path, tmp_path: Path, models: str, images: str, code: str, begun: list[list[str]]
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.pt").write_bytes(b"")
+    with pytest.raises(BadInput) as caught:
+        begin.start(str(tmp_path / models), images)
+    assert caught.value.code == code
+    assert begun == []
+
+
+def test_whoever_works_on_it_is_asked_to_end(home: Path, tmp_path: Path) -> None:
+    import sys
+
+    waiting = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        folder = paths.home() / "fleets" / "one"
+        with place.opened(folder, Order(str(tmp_path), "digits")):
+            pass
+        place.write_standing(folder, Standing(worker=process.identity(waiting.pid)))
+        begin.stop(folder)
+        assert waiting.wait(timeout=30) != 0
+    finally:
+        waiting.kill()
+        waiting.wait()
+    begin.stop(folder)  # once more, of one that is gone
