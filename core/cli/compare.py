@@ -163,7 +163,7 @@ def _ends(values: list[float]) -> str:
     found = spread(values)
     if found is None:
         return ""
-    return f"{found.mean:.2f}" if found.count == 1 else f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
+    return f"{found.mean:.2f}" if found.runs == 1 else f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 def _grades(results: list[dict[str, Any]]) -> str:

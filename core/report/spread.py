@@ -13,7 +13,7 @@ class Spread(NamedTuple):
     mean: float
     low: float
     high: float
-    count: int
+    runs: int
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -170,7 +170,7 @@ def _ends(found: Spread | None, digits: int = 1) -> str:
     """The mean, and below it the range."""
     if found is None:
         return "–"
-    if found.count == 1:
+    if found.runs == 1:
         return percent(found.mean, digits)
     return f"{percent(found.mean, digits)}<i>{found.low:.{digits}f}–{found.high:.{digits}f}</i>"
 
@@ -249,7 +249,7 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
 
 
 def _range(found: Spread) -> tuple[float, float] | None:
-    return (found.low, found.high) if found.count > 1 else None
+    return (found.low, found.high) if found.runs > 1 else None
 
 
 def _curves(entries: Sequence[Entry]) -> None:

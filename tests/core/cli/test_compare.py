@@ -72,7 +72,7 @@ def test_several_seeds_give_mean_and_range(monkeypatch: pytest.MonkeyPatch, caps
     assert "not cured by ft (seed 0), ft (seed 1), ft (seed 2)" in out
     main([*order, "--json"])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert told["nc"]["attack_success_after"] == {"mean": 5.5, "low": 4.5, "high": 6.5, "count": 3}
+    assert told["nc"]["attack_success_after"] == {"mean": 5.5, "low": 4.5, "high": 6.5, "runs": 3}
     assert told["nc"]["seeds"]["2"]["asr_after"] == 6.5
 
 
