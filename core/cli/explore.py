@@ -153,9 +153,14 @@ def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
                 _placed(placer, subject, read(key), report)
             except BadInput as fault:
                 pictures.refuse(run, subject, key, fault)
-    result: dict[str, Any] = {"run": run.id, "map": settings.key}
+    return {"run": run.id, "map": settings.key} | (_said(run, made) if made else {})
+
+
+def _said(run: Run, made: pictures.Placed) -> dict[str, Any]:
+    """Where a picture lies and what the models answer, before and after, without and with the trigger."""
     names = run.data.get("classes") or []
-    for at, when in enumerate(place.WHENS[: len(made.coords)] if made else ()):
+    result: dict[str, Any] = {}
+    for at, when in enumerate(place.WHENS[: len(made.coords)]):
         for variant, with_ in enumerate(("", "_triggered")):
             answer = int(made.answers[at, variant])
             result[f"place_{when}{with_}"] = [round(float(value), 4) for value in made.coords[at, variant]]
