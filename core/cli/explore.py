@@ -136,7 +136,7 @@ def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
     with place.told(run, "place") as report:
         report("load", 0, 0)
         hashes.check(run)
-        placer = Placer(run)
+        source, placer = place.source_of(run), Placer(run)
         made = None
         try:
             made = _placed(placer, subject, settings, report, given)
@@ -149,6 +149,8 @@ def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
             return pictures.placed(run, *asked) is None and pictures.refusal(run, *asked) is None
 
         for subject, key in _asked(lambda: pictures.wanted(run), new, linger, report):
+            if place.source_of(run) != source:
+                break  # purified anew meanwhile: the page asks another process
             try:
                 _placed(placer, subject, read(key), report)
             except BadInput as fault:
