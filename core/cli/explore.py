@@ -136,7 +136,7 @@ def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
     with place.told(run, "place") as report:
         report("load", 0, 0)
         hashes.check(run)
-        placer = Placer(run)
+        source, placer = place.source_of(run), Placer(run)
         made = None
         try:
             made = _placed(placer, subject, settings, report, given)
@@ -149,13 +149,20 @@ def _place(run: Run, key: str, given: str, linger: float) -> dict[str, Any]:
             return pictures.placed(run, *asked) is None and pictures.refusal(run, *asked) is None
 
         for subject, key in _asked(lambda: pictures.wanted(run), new, linger, report):
+            if place.source_of(run) != source:
+                break  # purified anew meanwhile: the page asks another process
             try:
                 _placed(placer, subject, read(key), report)
             except BadInput as fault:
                 pictures.refuse(run, subject, key, fault)
-    result: dict[str, Any] = {"run": run.id, "map": settings.key}
+    return {"run": run.id, "map": settings.key} | (_said(run, made) if made else {})
+
+
+def _said(run: Run, made: pictures.Placed) -> dict[str, Any]:
+    """Where a picture lies and what the models answer, before and after, without and with the trigger."""
     names = run.data.get("classes") or []
-    for at, when in enumerate(place.WHENS[: len(made.coords)] if made else ()):
+    result: dict[str, Any] = {}
+    for at, when in enumerate(place.WHENS[: len(made.coords)]):
         for variant, with_ in enumerate(("", "_triggered")):
             answer = int(made.answers[at, variant])
             result[f"place_{when}{with_}"] = [round(float(value), 4) for value in made.coords[at, variant]]

@@ -8,16 +8,18 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
 
 from core import paths, recorded
-from core.cli.parser import main
 from core.dataroom import place
 from core.dataroom.place import Order
 from core.files import write_atomic, write_json
+from core.jobs.spawn import ROOT
 from core.recorded import Recording
 
 NAME = "data-room"
@@ -36,7 +38,8 @@ def make(root: Path | None = None, order: Order = ORDER) -> Recording:
         RuntimeError: the command came to no good end, and has said why.
     """
     kept = paths.cache_folder() / "recording-data-room"
-    if main(["data-room", *order.arguments, "--out", str(kept)]) != 0:
+    command = [sys.executable, "-m", "core", "data-room", *order.arguments, "--out", str(kept)]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
         raise RuntimeError("the visit to the data room failed")
     return record(kept, order, (root or paths.RECORDED) / NAME)
 

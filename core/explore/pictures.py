@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,10 +155,11 @@ def want(run: Run, subject: str, key: str) -> None:
     Raises:
         BadInput: ``place_not_writable``.
     """
-    source = source_of(run, subject)
+    source, folder = source_of(run, subject), place.folder_of(run)
+    with contextlib.suppress(OSError):  # where it is drawn already, the map counts as new: the page lists the newest
+        os.utime(folder / f"{place.settled_name(key)}.npz")
     if source is None or placed(run, subject, key) is not None:
         return
-    folder = place.folder_of(run)
     require_room(folder)
     with contextlib.suppress(OSError):  # it may be read now
         (folder / f"{name_of(subject, key)}.json").unlink()

@@ -27,23 +27,8 @@ from dashboard.palette import class_marks
 ASSETS = Path(__file__).parent / "explore_assets"
 SHARED = ("decode", "words")  # of the live view
 SCRIPTS = (
-    *(
-        "terms",
-        "shapes",
-        "room",
-        "visitors",
-        "points",
-        "gallery",
-        "legend",
-        "detail",
-        "guests",
-        "own",
-        "export",
-        "payload",
-        "view",
-        "page",
-    ),
-    "main",
+    *("terms", "shapes", "room", "visitors", "points", "gallery", "legend", "detail", "guests", "own"),
+    *("export", "payload", "view", "page", "main"),
 )
 MAGIC = b"DSX1"
 
@@ -68,7 +53,7 @@ TEXT_KEYS = (
     *("detail_empty", "detail_title", "answer_sure", "before", "after"),
     *("near_name", "near_select", "near_words", "near_wait"),
     *("saliency_name", "saliency_ask", "saliency_words", "saliency_note"),
-    *("own_name", "own_trigger", "own_where", "own_show", "own_near", "own_ask", "own_key"),
+    *("own_name", "own_trigger", "own_where", "own_show", "own_near", "own_ask", "own_key", "own_close"),
 )
 """What ``RoomPayload.texts`` must hold; the catalogues keep each as ``explore.room.<key>``, ``{name}`` left open."""
 TERMS = (

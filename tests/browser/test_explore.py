@@ -163,6 +163,9 @@ def test_a_picture_of_ones_own_is_placed_without_and_with_the_trigger(
     part(page, "gallery").locator("button").first.click()
     part(page, "own-ask").click()
     expect(part(page, "own")).not_to_contain_text("my sign.png", timeout=COMPUTED)
+    part(page, "own-close").click()
+    expect(part(page, "own")).to_be_hidden()
+    assert "<image" not in taken(page, "svg", tmp_path).read_text("utf-8")
     junk = tmp_path / "no picture.png"
     junk.write_bytes(b"not a picture")
     page.get_by_role("button", name=words("own.open", language)).click()

@@ -11,6 +11,11 @@ export class Own {
   constructor(el, on) {
     Object.assign(this, { el, on, own: null, pictures: [] });
     el["own-trigger"].addEventListener("change", () => on.changed());
+    el["own-close"].addEventListener("click", () => {
+      this.closed = this.own.id;
+      this.own = null;
+      on.changed();
+    });
     el["own-show"].addEventListener("click", () => on.show(this.own.map));
     for (const [name, act] of [["click", on.choose], ["pointerover", on.hover]]) {
       el["own-near"].addEventListener(name, (event) => {
@@ -22,7 +27,8 @@ export class Own {
   }
 
   /** Takes what came; true where it is another picture than before. */
-  take({ own, ownPixels }) {
+  take({ own: given, ownPixels }) {
+    const own = given && given.id !== this.closed ? given : null;
     const fresh = Boolean(own) && (!this.own || this.own.id !== own.id);
     if (fresh) {
       const size = own.height * own.width;

@@ -60,7 +60,7 @@ const MAPS = `
 
 const OWN = `<div class="dsx-own" data-el="own" data-testid="explore-own" hidden>
       <div class="dsx-head"><h2><span data-el="own-name"></span> <span class="dsx-quiet" data-el="own-title"></span></h2>
-        <label class="dsx-check"><input type="checkbox" checked data-el="own-trigger" data-testid="explore-own-trigger"><span data-el="own-trigger-words"></span></label></div>
+        <label class="dsx-check"><input type="checkbox" checked data-el="own-trigger" data-testid="explore-own-trigger"><span data-el="own-trigger-words"></span></label>${button("own-close", ICONS.cross)}</div>
       <ul class="dsx-pair" data-el="own-pair" data-testid="explore-own-pair"></ul>
       <p class="dsx-note" data-el="own-elsewhere" hidden><span data-el="own-where"></span> ${button("own-show", "")}</p>
       <p class="dsx-note" data-el="own-after-none"></p>
@@ -124,7 +124,7 @@ export function setWords(el, root, { texts, terms, methods }) {
   write("legend-empty", "search_none");
   write("own-trigger-words", "own_trigger");
   write("hint", matchMedia("(pointer: coarse)").matches ? "hint_touch" : "hint"); // a finger, whatever the width
-  for (const name of ["lasso", "box", "move", "zoom-in", "zoom-out", "reset", "back", "forward", "slider", "clear", "view", "gallery-kind", "search"]) label(name);
+  for (const name of ["lasso", "box", "move", "zoom-in", "zoom-out", "reset", "back", "forward", "slider", "clear", "own-close", "view", "gallery-kind", "search"]) label(name);
   for (const name of ["map-a", "map-b"]) el[name].setAttribute("aria-label", texts.map_label);
   el.gallery.setAttribute("aria-label", texts.gallery);
   el.search.placeholder = texts.search;
