@@ -86,5 +86,16 @@ def test_the_language_switch_keeps_page_and_run(page: Page, done_run: Run) -> No
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+def test_a_finger_closes_the_menu_of_a_phone_again(visitor: Callable[..., Page]) -> None:
+    page = visitor(width=390, height=844, touch=True)
+    page.goto("/examine")
+    switch = page.locator(".st-key-language")
+    expect(switch).to_be_visible()
+    page.get_by_test_id("stExpandSidebarButton").tap()
+    expect(switch).to_be_hidden()
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").tap()
+    expect(switch).to_be_visible()
+
+
 def switch_to(page: Page, language: str) -> None:
     page.locator(".st-key-language").get_by_text(language, exact=True).click()
