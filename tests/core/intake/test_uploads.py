@@ -196,7 +196,7 @@ def test_runs_say_that_their_upload_was_removed() -> None:
 def test_removing_images_removes_the_small_pictures_made_of_them() -> None:
     weights, images = keep(), keep("images", "photos.npz")
     run = run_with(weights, str(images.path))
-    for name in ("thumbs.webp", "examples.npz", "samples.npz"):
+    for name in ("thumbs.webp", "examples.npz", "looks.npz", "samples.npz"):
         (run.folder / name).write_bytes(b"x")
     folder = inspection.folder_of("abc")
     folder.mkdir(parents=True)
@@ -205,6 +205,7 @@ def test_removing_images_removes_the_small_pictures_made_of_them() -> None:
     uploads.remove(images)
     assert not (run.folder / "thumbs.webp").exists()
     assert not (run.folder / "examples.npz").exists()
+    assert not (run.folder / "looks.npz").exists()
     assert (run.folder / "samples.npz").exists()
     assert not folder.exists()
 
