@@ -58,8 +58,9 @@ def pattern(key: str, language: str, **facts: object) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in parts))
 
 
-def metrics(page: Page | Locator) -> list[str]:
-    return [cell.inner_text().strip() for cell in page.get_by_test_id("stMetricValue").all()]
+def reads(place: Page | Locator, figures: list[str]) -> None:
+    """These figures stand there, in this order."""
+    expect(place.get_by_test_id("stMetricValue")).to_have_text(figures)
 
 
 @BOTH
@@ -68,7 +69,7 @@ def test_the_fleet(visitor: Visitor, language: str, width: int) -> None:
     models, backdoored = read("fleet", "fleet.json")["models"], read("fleet", "recording.json")["facts"]["backdoored"]
     signs = [row["file"] for row in models if row["verdict"] in ("strong", "some")]
     counted = [sum(row["verdict"] == verdict for row in models) for verdict in ("strong", "some", "none")]
-    assert metrics(page) == [str(len(models)), *map(str, counted), "0"]
+    reads(page, [str(len(models)), *map(str, counted), "0"])
     said = {"total": len(models), "hit": len(set(signs) & set(backdoored)), "of": len(backdoored)}
     expect(page.locator(".st-key-recorded")).to_contain_text(pattern("fleet.recorded", language, **said))
     first = models[0]
@@ -93,7 +94,7 @@ def test_the_watch(visitor: Visitor, language: str, width: int) -> None:
         right = sum(entry["answer"] == label[entry["file"]] for entry in with_it)
         of = words("watch.recorded.of", language)
         told = [of.format(count=count, total=len(with_it)) for count in (fooled, right)]
-        assert metrics(page.locator(f".st-key-watch-{which}")) == told
+        reads(page.locator(f".st-key-watch-{which}"), told)
         held = sum(entry["flagged"] for entry in with_it)
         expect(page.locator(f".st-key-watch-{which}")).to_contain_text(
             pattern("watch.recorded.caught", language, caught=held, total=len(with_it))
@@ -115,12 +116,12 @@ def test_the_data_room(visitor: Visitor, language: str, width: int) -> None:
     page = visit(visitor, "/data-room", language, width)
     result = read("data-room", "data_room.json")
     for way, one in result["then"].items():
-        asr, ba = metrics(page.locator(f".st-key-way-{way}"))
-        assert (asr, ba) == (f"{one['asr']:.1f}%", f"{one['ba']:.1f}%")
+        told = [words("unit.percent", language).format(value=f"{one[name]:.1f}") for name in ("asr", "ba")]
+        reads(page.locator(f".st-key-way-{way}"), told)
     found = {"flagged": f"{result['flagged']:,}", "images": f"{result['images']:,}"}
     expect(page.get_by_text(pattern("data_room.found", language, **found))).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)  # the map and the scores
     with page.expect_download() as taken:
-        page.locator(".st-key-data_room_csv button").click()
+        page.get_by_role("button", name=words("data_room.download", language)).click()
     assert Path(taken.value.path()).read_bytes() == (paths.RECORDED / "data-room" / "cleaned.csv").read_bytes()
     fits(page)
