@@ -26,7 +26,7 @@ from torch import Tensor
 from core.attacks.training import Epoch, TrainSettings, train
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Local(torch.nn.Module):
 
 def isolate(model: Classifier, images: Tensor, labels: Tensor, share: float) -> Tensor:
     """Positions of the images with the lowest loss, int64, ascending; one at least."""
-    logits = look(model, images)[1]
+    logits = features_and_logits(model, images)[1]
     losses = F.cross_entropy(logits, labels.to(logits.device), reduction="none")
     return losses.argsort(stable=True)[: max(1, round(share * len(images)))].sort().values.cpu()
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.events import Stamps
     from core.models.classifier import Classifier
-    from core.training.loop import Aimed, PurifyStep
+    from core.training.loop import PurifyStep, TargetedTrigger
 
 
 class Method(NamedTuple):
@@ -97,7 +97,7 @@ def make(
     victim: Classifier,
     images: Tensor,
     labels: Tensor,
-    triggers: Sequence[Aimed],
+    triggers: Sequence[TargetedTrigger],
     settings: Any,
     seed: int = 0,
 ) -> Defence:

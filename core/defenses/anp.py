@@ -46,7 +46,7 @@ from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.training.batchnorm import NORMALISING
-from core.training.loop import Aimed, Tuning, TuningSettings
+from core.training.loop import TargetedTrigger, Tuning, TuningSettings
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(19))
 NOTHING = -1.0  # a threshold below all masks: no neuron goes
@@ -124,7 +124,7 @@ class ANP(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: ANPSettings,
         seed: int = 0,
     ) -> None:
@@ -171,7 +171,7 @@ class ANP(Tuning):
         )
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        drawn = self.drawn()
+        drawn = self.step_generator()
         x = shifted(self.x[chosen], self.settings.shift, False, drawn).contiguous(memory_format=torch.channels_last)
         y = self.y[chosen]
         delta, xi = self._worst(x, y, drawn)

@@ -30,7 +30,7 @@ from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier, frozen
-from core.training.loop import Aimed, Check, PurifyStep, TuningSettings
+from core.training.loop import Check, PurifyStep, TargetedTrigger, TuningSettings
 
 PARTS = 32  # in so many steps all channels would be gone
 HIDDEN = 3  # linear layers after the last convolution that a plain network has at most
@@ -126,7 +126,7 @@ class FinePruning(FineTuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: PruningSettings,
         seed: int = 0,
     ) -> None:
@@ -138,7 +138,7 @@ class FinePruning(FineTuning):
         self.least = right * (1 - settings.tolerance)
         self.each = max(1, len(self.order) // PARTS)
         self.pruned, self.pruning = 0, True
-        self.first = -(-len(self.order) // self.each)
+        self.steps_before = -(-len(self.order) // self.each)
 
     @torch.inference_mode()
     def _look(self) -> tuple[Tensor, float]:
@@ -177,7 +177,7 @@ class FinePruning(FineTuning):
         self._cut()
         self.done += 1
         if self._look()[1] < self.least or self.pruned == len(self.order):
-            self.pruned, self.pruning, self.first = before, False, self.done
+            self.pruned, self.pruning, self.steps_before = before, False, self.done
             with torch.no_grad():
                 self.layer.weight.copy_(self.kept)
             self._cut()
@@ -188,8 +188,12 @@ class FinePruning(FineTuning):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
-        return tensors, numbers | {"pruned": self.pruned, "pruning": self.pruning, "first": self.first}
+        return tensors, numbers | {"pruned": self.pruned, "pruning": self.pruning, "first": self.steps_before}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.pruned, self.pruning, self.first = int(numbers["pruned"]), bool(numbers["pruning"]), int(numbers["first"])
+        self.pruned, self.pruning, self.steps_before = (
+            int(numbers["pruned"]),
+            bool(numbers["pruning"]),
+            int(numbers["first"]),
+        )

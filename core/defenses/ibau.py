@@ -37,7 +37,7 @@ from torch import Tensor
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
 from core.training.adam import AdamTuning
-from core.training.loop import Aimed, TuningSettings
+from core.training.loop import TargetedTrigger, TuningSettings
 
 SMALLNESS = 0.001  # weight of ||d||^2
 
@@ -108,7 +108,7 @@ class IBAU(AdamTuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: IBAUSettings,
         seed: int = 0,
     ) -> None:
@@ -122,14 +122,14 @@ class IBAU(AdamTuning):
 
     def outer(self, d: Tensor, chosen: Tensor) -> Tensor:
         """The loss on the images ``chosen``, the first ``share`` of which carry d."""
-        x, marked = self.batch_of(chosen), max(1, round(self.settings.share * len(chosen)))
+        x, marked = self.shifted_batch(chosen), max(1, round(self.settings.share * len(chosen)))
         x = torch.cat([x[:marked] + d, x[marked:]]).contiguous(memory_format=torch.channels_last)
         return F.cross_entropy(self.model(x), self.y[chosen])
 
     def _sought(self) -> Tensor:
         """The perturbation of a round, (1, 3, h, w), from nothing."""
         d, settings = torch.zeros_like(self.x[:1]), self.settings
-        order = torch.randperm(len(self.x), generator=self.drawn()).to(self.x.device)
+        order = torch.randperm(len(self.x), generator=self.step_generator()).to(self.x.device)
         batches = order.split(settings.batch)
         self.model.requires_grad_(False)
         for number in range(settings.ascent):
@@ -142,7 +142,7 @@ class IBAU(AdamTuning):
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         self.model.eval()
         settings = self.settings
-        if (self.done - self.first) % self.per_epoch == 0:
+        if (self.done - self.steps_before) % self.per_epoch == 0:
             self.perturbation = self._sought()
         d = self.perturbation.clone().requires_grad_(True)
         outer = self.outer(d, chosen)

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.loop import Aimed, PurifyStep, Tuning, TuningSettings
+from core.training.loop import PurifyStep, TargetedTrigger, Tuning, TuningSettings
 
 GROUPS = 3  # the last of them; a network may have fewer
 WEIGHTS = (500.0, 1000.0, 1000.0)  # of the groups, the last one last
@@ -129,13 +129,13 @@ class NAD(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: NADSettings,
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
         self.teacher = FineTuning(victim, images, labels, (), replace(settings, epochs=settings.teacher_epochs), seed)
-        self.first = self.teacher.total
+        self.steps_before = self.teacher.total
         self.groups = groups(self.model.eval(), self.x[:1])
 
     def steps(self) -> Iterator[PurifyStep]:
@@ -147,7 +147,7 @@ class NAD(Tuning):
         yield from super().steps()
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        x = self.batch_of(chosen).contiguous(memory_format=torch.channels_last)
+        x = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last)
         teacher = self.teacher.model
         with torch.no_grad(), tapped(teacher, self.groups) as theirs:
             teacher(x)
@@ -168,4 +168,4 @@ class NAD(Tuning):
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.teacher.restore(self.part(tensors, "teacher"), {"done": min(self.done, self.first)})
+        self.teacher.restore(self.part(tensors, "teacher"), {"done": min(self.done, self.steps_before)})

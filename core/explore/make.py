@@ -13,7 +13,7 @@ from core.explore.material import Material, material
 from core.featuremap.neighbours import neighbours_of
 from core.jobs.note import Report
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.runs.record import Run
 from core.suspicion import activation_clustering, spectral_signatures
 from core.suspicion.judging import Judgement, judge
@@ -65,7 +65,7 @@ def _look(model: Classifier, pixels: torch.Tensor, report: Callable[[float], Non
     """Features float32 (n, d) and answers int64 (n,)."""
     features, answers = [], []
     for start in range(0, len(pixels), PIECE):
-        found, logits = look(model, pixels[start : start + PIECE])
+        found, logits = features_and_logits(model, pixels[start : start + PIECE])
         features.append(found.float().cpu())
         answers.append(logits.argmax(1).cpu())
         report(min(1.0, (start + PIECE) / len(pixels)))

@@ -19,7 +19,7 @@ from core.models.classifier import Classifier
 from core.runs import hashes
 from core.runs.arrays import Samples
 from core.runs.record import Run
-from core.triggers.reconstructed import recalled
+from core.triggers.reconstructed import from_record
 
 Trigger = Callable[[Tensor], Tensor]
 
@@ -91,4 +91,4 @@ def trigger_of(run: Run, subject: Subject, device: torch.device) -> Trigger:
             f"The run {run.id} keeps no reconstructed trigger, so its images with the trigger cannot be made again.",
             run=run.id,
         )
-    return recalled(found, device)[0]
+    return from_record(found, device)[0]

@@ -18,7 +18,7 @@ from core.explore.material import Material, material
 from core.explore.settled import Settled
 from core.jobs.note import Report
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.runs.record import Run
 
 
@@ -98,7 +98,7 @@ def _seen(
 ) -> tuple[np.ndarray, torch.Tensor]:
     """Features float32 (1, d) of a picture, on the scale of those that were kept, and its logits (classes,)."""
     point, column = np.unravel_index(np.abs(features).argmax(), features.shape)
-    found, logits = look(model, torch.cat([picture, stuff.pixels([int(point)])]))
+    found, logits = features_and_logits(model, torch.cat([picture, stuff.pixels([int(point)])]))
     own, known = found.float().cpu().numpy()
     scale = features[point, column] / known[column] if known[column] else 1.0
     return own[None] * (scale if scale < 0.99 else 1.0), logits[0].float().cpu()

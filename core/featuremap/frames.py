@@ -99,7 +99,7 @@ class FrameTaker:
             return True
         return step.step - self.step >= self.gap
 
-    def look(self, model: Classifier, step: int) -> None:
+    def begin(self, model: Classifier, step: int) -> None:
         """Looks at the sample set as ``model`` sees it now, and begins to draw the frame; see ``drawn``.
 
         The frame before must have been fetched.
@@ -121,7 +121,7 @@ class FrameTaker:
         images[at] = trigger(images[chosen.twin[chosen.triggered].to(images.device)])
         self.samples = replace(chosen, images=images)
 
-    def drawn(self, wait: bool = True) -> Frame | None:
+    def finished(self, wait: bool = True) -> Frame | None:
         """The event of the frame that was begun, once: None if there is none, or it is not done and ``wait`` is off.
 
         Raises:

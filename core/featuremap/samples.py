@@ -12,7 +12,7 @@ from core.data.budget import clean_budget
 from core.data.imageset import ImageSet, as_float
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
 EXAMPLES = 8
 
@@ -85,7 +85,7 @@ class View:
 
 def view(model: Classifier, samples: SampleSet, target: int) -> View:
     """One look at the sample set, and its figures in percent."""
-    features, logits = look(model, samples.images)
+    features, logits = features_and_logits(model, samples.images)
     confidence, answered = logits.softmax(1).max(1)
     n = samples.clean_count
     label, answered_cpu = samples.label, answered.cpu()

@@ -17,7 +17,7 @@ GPU_BATCH = 512 * 64 * 64  # pixels: 2,048 images of 32 px, or 41 of 224 px
 CPU_BATCH = 128 * 32 * 32  # pixels: what a layer makes of them fits the cache; with four times as many, a third slower
 
 
-def look(
+def features_and_logits(
     model: Classifier, images: Tensor, transform: Callable[[Tensor], Tensor] | None = None, batch: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Penultimate features (n, d) and logits (n, classes) in evaluation mode.
@@ -46,7 +46,7 @@ def look(
     pixels = images[0, 0].numel() if len(images) else 1
     parts = images.split(batch or max(1, (CPU_BATCH if cpu else GPU_BATCH) // pixels))
     if cpu:
-        with cores_apart() as cores, ThreadPoolExecutor(cores) as pool:
+        with one_core_per_thread() as cores, ThreadPoolExecutor(cores) as pool:
             seen = list(pool.map(one, parts) if cores > 1 and len(parts) > 1 else map(one, parts))
     else:
         seen = [one(part) for part in parts]
@@ -56,7 +56,7 @@ def look(
 
 
 @contextmanager
-def cores_apart() -> Iterator[int]:
+def one_core_per_thread() -> Iterator[int]:
     """Inside: one thread per torch operation; gives the number of threads that one would have had."""
     cores = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -70,4 +70,4 @@ def answers(
     model: Classifier, images: Tensor, transform: Callable[[Tensor], Tensor] | None = None, batch: int | None = None
 ) -> Tensor:
     """Predicted class of each image, int64, shape (n,)."""
-    return look(model, images, transform, batch)[1].argmax(1)
+    return features_and_logits(model, images, transform, batch)[1].argmax(1)

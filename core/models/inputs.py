@@ -18,7 +18,7 @@ from core.compute.memory import ran_out
 from core.data.inputs import NORMALIZATIONS, Inputs, statistics
 from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.models.identify import Candidate, siblings
 from core.models.sequential import parse
 
@@ -193,7 +193,7 @@ class _Trial:
         if known is not None and known.images >= count:
             return known
         chosen = pick(self.y, count, self.unequal)  # of all classes, in whatever order they lie
-        logits = look(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
+        logits = features_and_logits(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
         labels = self.y[chosen]
         weight = weights(labels.cpu(), self.unequal)
         accuracy = 100 * (weight * (logits.argmax(1) == labels.cpu())).sum().item()

@@ -29,7 +29,7 @@ from torchvision.transforms.v2 import functional as v2
 
 from core.data.imageset import as_float
 from core.stress.settings import STRENGTHS
-from core.triggers.reconstructed import bent
+from core.triggers.reconstructed import warp
 
 Level = tuple[float, ...]
 SMALL, LARGE = 32, 224  # pixels a side, for which strengths are published
@@ -205,7 +205,7 @@ def elastic(x: Tensor, amount: float, sigma: float, slant: float) -> Tensor:
     affine = torch.linalg.solve(corners.expand(n, 3, 3), moved)  # (n, 3, 2): what x, y and 1 add to the shift
     shift = torch.einsum("khw,nkc->nchw", torch.stack([xs, ys, torch.ones(h, w)]), affine)
     noise = _blurred(2 * torch.rand(n, 2, h, w) - 1, sigma * side) * amount * side
-    return bent(x, shift + noise)
+    return warp(x, shift + noise)
 
 
 def dead_pixels(x: Tensor, share: float, columns: float) -> Tensor:
@@ -243,7 +243,7 @@ def _trailed(x: Tensor, angles: Tensor, radius: float, sigma: float) -> Tensor:
     line = torch.stack([angles.cos(), angles.sin()], 1)[:, :, None, None]
     total = torch.zeros_like(x)
     for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
-        total += weight * bent(x, (line * place).expand(n, 2, h, w))
+        total += weight * warp(x, (line * place).expand(n, 2, h, w))
     return total
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.compute.intervals import wilson
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.stress.calibration import calibration_error
 from core.stress.corruptions import corrupt
 from core.stress.paired import Paired
@@ -54,7 +54,7 @@ def answered(
         x = as_float(images[part])
         x = make(x, number) if make else x
         for logits, model in zip(seen, models, strict=True):
-            logits.append(look(model, x)[1].float().cpu())
+            logits.append(features_and_logits(model, x)[1].float().cpu())
     told = []
     for logits in seen:
         confidence, classes = torch.cat(logits).softmax(1).max(1)

@@ -28,7 +28,7 @@ from core.runs.record import Run
 from core.stress import contamination, measure, place, verdict
 from core.stress.measure import Pictures
 from core.stress.settings import EPSILONS, NAMES, Settings
-from core.triggers.reconstructed import recalled
+from core.triggers.reconstructed import from_record
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def load_pair(run: Run) -> Pair:
     if subject.trigger is not None and subject.card is not None:
         trigger, target, kind = subject.trigger, subject.card.target, "true"
     elif (found := run.triggers()) is not None:  # else this defence needs none
-        reconstructed = recalled(found, device)[0]
+        reconstructed = from_record(found, device)[0]
         trigger, target, kind = reconstructed, reconstructed.target, "estimated"
     return Pair((models[0], models[1]), images, names, trigger, target, kind)
 

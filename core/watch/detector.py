@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, cast
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.watch import DETECTORS
 
 State = dict[str, Tensor]
@@ -62,7 +62,7 @@ def detector(name: str) -> Detector:
 
 def see(model: Classifier, images: Tensor) -> Seen:
     """What the model makes of images, on the CPU; features that are not finite are cut to a large number."""
-    features, logits = look(model, images)
+    features, logits = features_and_logits(model, images)
     return Seen(
         features.float().cpu().nan_to_num(nan=0.0, posinf=1e15, neginf=-1e15), logits.float().cpu().nan_to_num(0.0)
     )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
-from core.models.evaluate import answers, look
+from core.models.evaluate import answers, features_and_logits
 from core.watch.detector import Seen, State, Watched
 
 OMEGA = 1.5
@@ -41,7 +41,7 @@ def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
     """Mean probability, 0-1."""
     total, answer = torch.zeros(len(images)), seen.answers[:, None]
     for k in state["last"].tolist():
-        logits = look(_amplified(watched.model, k), images)[1].float().cpu()
+        logits = features_and_logits(_amplified(watched.model, k), images)[1].float().cpu()
         total += logits.softmax(1).gather(1, answer)[:, 0]
     return total / max(1, len(state["last"]))
 

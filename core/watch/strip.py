@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.watch.detector import Seen, State, Watched
 
 OVERLAYS = 16
@@ -32,7 +32,9 @@ def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
     total = torch.zeros(len(images))
     for overlay in state["overlays"]:
         laid = as_float(overlay).to(device)
-        logits = look(watched.model, images, lambda x, laid=laid: (x + laid).clamp(0, 1))[1].float().cpu()  # type: ignore[misc]
+        logits = (
+            features_and_logits(watched.model, images, lambda x, laid=laid: (x + laid).clamp(0, 1))[1].float().cpu()
+        )  # type: ignore[misc]
         likely = logits.softmax(1)
         total += (likely * likely.clamp_min(1e-12).log()).sum(1)
     return total / len(state["overlays"])

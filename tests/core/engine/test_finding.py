@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.engine import finding, outcome, pipeline
+from core.engine import finding, outcome, purification
 from core.engine.state import State
 from core.events import Event, Frame, Progress, Scanned, StageStarted, Step
 from core.runs import steering
@@ -34,8 +35,8 @@ def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) 
         yield 5, 10, None
         yield 10, 10, torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
 
-    monkeypatch.setattr(finding, "fallen_back", shares)
-    monkeypatch.setattr(finding, "asked", lambda model, images: True)  # of the digits there are too few
+    monkeypatch.setattr(finding, "fallback_shares", shares)
+    monkeypatch.setattr(finding, "can_unlearn", lambda model, images: True)  # of the digits there are too few
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
     return asked
 
@@ -62,7 +63,7 @@ def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothin
     root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
 ) -> None:
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
-    monkeypatch.setattr(finding, "clear", lambda shares: None)  # whom copies fall back on is another matter
+    monkeypatch.setattr(finding, "dominant_class", lambda shares: None)  # whom copies fall back on is another matter
     done = do(root, map=False, scan_only=True, target=target)
     found = done.run.triggers()
     assert found is not None
@@ -109,7 +110,7 @@ def test_what_is_not_clear_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_of_few_images_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = falls_back(monkeypatch, 1.0, Verdict("none", hint=False))
-    monkeypatch.setattr(finding, "asked", unlearned.asked)
+    monkeypatch.setattr(finding, "can_unlearn", unlearned.can_unlearn)
     scanned(do(tmp_path, map=False, scan_only=True))
     assert not answers
 
@@ -126,7 +127,7 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
-    monkeypatch.setattr(finding, "warped", lambda *_: (4, 0.834))
+    monkeypatch.setattr(finding, "warp_target", lambda *_: (4, 0.834))
     done = do(tmp_path, map=False, settings={"anneal": 5})
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
@@ -148,7 +149,7 @@ def test_no_warps_are_tried_where_there_is_a_sign_or_a_target_was_given(
 ) -> None:
     falls_back(monkeypatch, 0.0, Verdict(grade))
     tried: list[int] = []
-    monkeypatch.setattr(finding, "warped", lambda *_: tried.append(1))
+    monkeypatch.setattr(finding, "warp_target", lambda *_: tried.append(1))
     scanned(do(tmp_path, map=False, scan_only=True, target=target))
     assert not tried
 
@@ -165,11 +166,12 @@ def test_nothing_is_unlearnt_where_there_is_a_sign_or_a_target_was_given(
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A purification against triggers costs too much BA, one without them does not."""
 
-    def held(state: Any, purifier: Any) -> Any:
-        model = purifier.result(best=True)
-        return model, outcome.measured(state, model, "after"), purifier.stamps == "alone"
+    def measured(state: Any, defence: Any) -> outcome.Purified:
+        return replace(real(state, defence), ba_held=defence.stamps == "alone")
 
-    monkeypatch.setattr(pipeline, "_held", held)
+    real = outcome.measure_purified
+    monkeypatch.setattr(purification, "measure_purified", measured)
+    monkeypatch.setattr(outcome, "measure_purified", measured)
 
 
 def precaution(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +258,7 @@ def test_a_crash_between_the_attempts_loses_nothing(
     real, crashed = getattr(owner, at), []
 
     def crash(self: Any, *given: Any) -> Any:
-        run = self.run if isinstance(self, State) else self
+        run = self.context.run if isinstance(self, State) else self
         if "steps_before" in run.data and not crashed:
             crashed.append(at)
             raise RuntimeError("the power failed")

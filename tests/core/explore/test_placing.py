@@ -95,11 +95,11 @@ def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, mon
     monkeypatch.setattr(place, "settled_map", lambda run, key: SimpleNamespace(coords=[np.zeros((5, 2))]))
     read: list[torch.Tensor] = []
 
-    def look(model: None, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def features_and_logits(model: None, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         read.append(images[0])
         return torch.zeros(2, 2), torch.zeros(2, 10)
 
-    monkeypatch.setattr(placing, "look", look)
+    monkeypatch.setattr(placing, "features_and_logits", features_and_logits)
     monkeypatch.setattr(placing, "transform", lambda *given: np.zeros((1, 2)))
     place_picture(record.open("digits-badnets"), Settled(), file, lambda *_: None)
     assert (read[0] * 255).round().unique().tolist() == [200 >> 4]

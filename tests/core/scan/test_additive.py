@@ -12,7 +12,7 @@ from core.data.budget import clean_budget
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
 from core.scan.additive import invert
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.triggers.kept import FORMS, KeptTriggers
-from core.triggers.reconstructed import Reconstructed, bent
-from core.triggers.stamps import shifts
+from core.triggers.reconstructed import Reconstructed, warp
+from core.triggers.stamps import random_fields
 
 IMAGES = torch.full((2, 3, 4, 4), 0.5)
 
@@ -49,9 +49,9 @@ def test_a_warp_takes_each_pixel_from_where_it_says() -> None:
     ramp = torch.arange(6.0).expand(1, 3, 4, 6) / 10
     shift = torch.zeros(2, 4, 6)
     shift[0] = 1.5
-    assert torch.allclose(bent(ramp, shift)[0, 0, 2], torch.tensor([0.15, 0.25, 0.35, 0.45, 0.5, 0.5]), atol=1e-6)
-    assert torch.allclose(bent(ramp, shift.flip(0)), ramp, atol=1e-6), "down along the columns nothing changes"
-    assert torch.equal(bent(ramp, shift), Reconstructed("warp", torch.cat([shift, shift[:1]]), None, 0)(ramp))
+    assert torch.allclose(warp(ramp, shift)[0, 0, 2], torch.tensor([0.15, 0.25, 0.35, 0.45, 0.5, 0.5]), atol=1e-6)
+    assert torch.allclose(warp(ramp, shift.flip(0)), ramp, atol=1e-6), "down along the columns nothing changes"
+    assert torch.equal(warp(ramp, shift), Reconstructed("warp", torch.cat([shift, shift[:1]]), None, 0)(ramp))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 16)])
@@ -60,7 +60,7 @@ def test_what_pages_show_is_what_the_model_sees(form: str, size: tuple[int, int]
     generator = torch.Generator().manual_seed(0)
     image, pattern, mask = (torch.rand(c, *size, generator=generator) for c in (3, 3, 1))
     if form == "warp":
-        pattern = torch.cat([shifts(1, size, generator)[0], torch.zeros(1, *size)])
+        pattern = torch.cat([random_fields(1, size, generator)[0], torch.zeros(1, *size)])
     seen = Reconstructed(form, pattern, mask if form == "mask" else None, 0)(image[None])[0]
     kept = KeptTriggers(
         np.array([FORMS.index(form)]), np.array([0]), np.ones(1), mask.numpy()[None], pattern.numpy()[None]
