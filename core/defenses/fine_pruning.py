@@ -1,4 +1,4 @@
-"""Fine-pruning: channels that clean images leave asleep are cut out, then the network is fine-tuned.
+"""Fine-pruning: channels that clean images do not activate are pruned, then the network is fine-tuned.
 
 Source: Liu et al., "Fine-Pruning", RAID 2018, sections 3.1 (pruning) and 3.3 (fine-pruning): the channels of the last
 convolutional layer are pruned in the order of their mean activation on clean images, the least active first, as long
@@ -32,8 +32,8 @@ from core.metrics import benign_accuracy
 from core.models.classifier import Classifier, frozen
 from core.training.loop import Check, PurifyStep, TargetedTrigger, TuningSettings
 
-PARTS = 32  # in so many steps all channels would be gone
-HIDDEN = 3  # linear layers after the last convolution that a plain network has at most
+PRUNING_STEPS = 32  # after which all channels would be pruned
+MAX_LINEAR = 3  # linear layers after the last convolution; networks with more are transformers
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def reader(model: Classifier, images: Tensor) -> tuple[nn.Linear, int]:
     finally:
         for hook in hooks:
             hook.remove()
-    if not watch.convolved or not 0 < len(watch.readers) <= HIDDEN:
+    if not watch.convolved or not 0 < len(watch.readers) <= MAX_LINEAR:
         return model.head[0], 1
     first = watch.readers[0]
     return first, watch.pixels if first.in_features == watch.width else 1
@@ -136,7 +136,7 @@ class FinePruning(FineTuning):
         activity, right = self._look()
         self.order = activity.argsort(stable=True)
         self.least = right * (1 - settings.tolerance)
-        self.each = max(1, len(self.order) // PARTS)
+        self.each = max(1, len(self.order) // PRUNING_STEPS)
         self.pruned, self.pruning = 0, True
         self.steps_before = -(-len(self.order) // self.each)
 

@@ -32,7 +32,7 @@ from core.models.classifier import Classifier
 from core.training.batchnorm import frozen_statistics
 from core.training.loop import TuningSettings
 
-SMALL = 1e-12  # keeps a gradient of nothing from dividing
+EPSILON = 1e-12  # avoids a division by 0 if all gradients are 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def at_worst_weights(model: Classifier, rho: float) -> Iterator[None]:
     moved = [(p, p.grad) for p in model.net.parameters() if p.grad is not None]
     before = [p.detach().clone() for p, _ in moved]
     with torch.no_grad():
-        norm = torch.stack([(p.abs() * grad).norm() for p, grad in moved]).norm() + SMALL
+        norm = torch.stack([(p.abs() * grad).norm() for p, grad in moved]).norm() + EPSILON
         for p, grad in moved:
             p.add_(p.square() * grad * (rho / norm))
     try:

@@ -1,4 +1,4 @@
-"""NAD: a fine-tuned copy of the network teaches the backdoored one where to look.
+"""NAD: attention distillation from a fine-tuned copy of the network to the backdoored one.
 
 Source: Li et al., "Neural Attention Distillation", ICLR 2021 (arXiv 2101.05930), sections 3.2 and 3.3.
 

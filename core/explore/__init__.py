@@ -1,5 +1,5 @@
-"""What the page Explore needs of the networks: features, neighbours, suspicion, other maps, saliency.
+"""Computations for the page Explore: features, neighbours, suspicion, other maps, saliency.
 
-``place`` is light: where results lie, reading them, and starting the process that makes them. Everything else loads
-torch and belongs to that process (``python -m core explore RUN``).
+``place`` is light: it has the paths of the results, reads them, and starts the process that makes them. Everything else
+loads torch and belongs to that process (``python -m core explore RUN``).
 """

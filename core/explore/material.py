@@ -1,4 +1,4 @@
-"""The images of a run's map and the models that looked at them, loaded again from what the record names."""
+"""The images of a run's map and its models, loaded again by the record."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Material:
 
 
 def material(run: Run) -> Material:
-    """Loads everything that is at hand.
+    """Loads images, models and trigger of a run.
 
     Raises:
         BadInput: ``no_frames``, the run keeps no sample set; ``images_changed``, the images at the recorded place are

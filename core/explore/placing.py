@@ -1,4 +1,4 @@
-"""A picture of the visitor's own on a settled map, before and after purification, by umap-learn's ``transform``."""
+"""Places a picture of the visitor on a settled map, before and after purification, by umap-learn's ``transform``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.data.decode import decode
 from core.data.imageset import as_float
 from core.errors import BadInput
 from core.explore import place
-from core.explore.fitting import FEWEST, mapper_of
+from core.explore.fitting import MIN_POINTS, mapper_of
 from core.explore.maps import explored
 from core.explore.material import Material, material
 from core.explore.settled import Settled
@@ -78,8 +78,8 @@ def transform(features: np.ndarray, coords: np.ndarray, settings: Settled, new: 
         BadInput: ``no_transform``, a densMAP, or hardly any points.
     """
     _refuse_densities(settings)
-    if len(features) < FEWEST:
-        raise BadInput("no_transform", f"A map of fewer than {FEWEST} points takes no more points.")
+    if len(features) < MIN_POINTS:
+        raise BadInput("no_transform", f"A map of fewer than {MIN_POINTS} points takes no more points.")
     mapper = mapper_of(settings, len(features), coords, lambda share: None, n_epochs=0)
     mapper.verbose = False
     mapper.fit(features)

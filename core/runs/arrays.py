@@ -1,4 +1,4 @@
-"""The arrays and pictures of a run's folder. Reading them needs numpy only, never torch."""
+"""The arrays and pictures in a run's folder, readable without torch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from core.triggers.kept import KeptTriggers
 if TYPE_CHECKING:
     from torch import Tensor
 
-THUMBS_A_ROW = 50
-LARGEST_THUMB = 64  # pixels; larger samples are shown smaller on the page anyway
+THUMBS_A_ROW = 50  # in the sprite of all samples
+LARGEST_THUMB = 64  # pixels; the page shows samples no larger
 LARGEST_WEBP = 16_383  # pixels a side, a limit of the format
 
 
@@ -58,7 +58,7 @@ class Examples(NamedTuple):
     triggered: np.ndarray
 
 
-TriggerFile = Literal["trigger", "restarts", "fresh"]  # of the scan, of the purification, of the proof of its cure
+TriggerFile = Literal["trigger", "restarts", "fresh"]  # triggers of the scan, for the purification, of the proof
 
 
 class RunArrays:

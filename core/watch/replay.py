@@ -1,4 +1,4 @@
-"""What a watch knows of the time before it began, from its log: nothing else outlives a kill -9."""
+"""The state of a watch, restored from its log, which is all that remains after a kill -9."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_without_normalisation_a_neuron_is_a_channel_with_all_its_weights() -> N
 
 def test_the_threshold_is_the_highest_that_the_held_part_allows(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     defence = make(tiny, tolerance=0.1)
-    assert (len(defence.held[0]), len(defence.x)) == (12, 48)
+    assert (len(defence.held_out[0]), len(defence.x)) == (12, 48)
     accuracies = iter([100.0, 99.0, 92.0, 90.0, 89.0])  # the victim's, then of thresholds 0, 0.05, ...
     monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
     assert defence._chosen() == 0.1

@@ -54,7 +54,10 @@ def test_while_nothing_changes_frames_come_ever_more_seldom(tiny: Tiny, run: Run
     assert taken[:11] == list(range(11))
     gaps = np.diff(taken[10:])
     assert (np.diff(gaps) >= 0).all()
-    assert max(gap for gap, step in zip(gaps, taken[10:], strict=False) if step < frames.WATCHED) == frames.WATCHED_GAP
+    assert (
+        max(gap for gap, step in zip(gaps, taken[10:], strict=False) if step < frames.EARLY_STEPS)
+        == frames.EARLY_LONGEST_GAP
+    )
     assert gaps[-1] == frames.LONGEST_GAP
 
 
