@@ -20,7 +20,11 @@ from core.runs import record
 from core.runs.record import Run
 from core.words import Words
 
-OF_THE_DEFENCE = ("training_diverged", "purified_not_finite", "no_neurons")  # faults after which others go on
+OF_THE_DEFENCE = (
+    "training_diverged",
+    "purified_not_finite",
+    "no_neurons",
+)  # faults of one defence, after which the others still run
 HEAD = ("defence", "accuracy, %", "attack success, %", "cure", "seconds")
 
 
@@ -87,7 +91,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def summary(runs: list[Run]) -> str:
-    """The table for people: the model as it came, then what each defence made of it."""
+    """The printed table: the victim, then the result of each defence."""
     results = [run.data["result"] for run in runs]
     first, words = results[0], Words("en")
     rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", "", ""]]

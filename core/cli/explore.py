@@ -18,7 +18,7 @@ from core.runs import hashes
 from core.runs.record import Run, find
 from core.runs.spec import PROJECTIONS
 
-LOOK_AGAIN = 0.1  # seconds
+POLL_SECONDS = 0.1
 T = TypeVar("T")
 
 
@@ -167,7 +167,7 @@ def _asked(ask: Callable[[], T | None], new: Callable[[T], bool], linger: float,
     waited = time.monotonic()
     while time.monotonic() - waited < linger:
         report(IDLE, 0, 0)
-        time.sleep(LOOK_AGAIN)
+        time.sleep(POLL_SECONDS)
         asked = ask()
         if asked is not None and new(asked):
             yield asked

@@ -1,7 +1,7 @@
 """Activation clustering (``core.suspicion.activation_clustering``) as a filter: grouped by label, as in the paper.
 
-Statistic: the share of its class that the suspected heap holds. The method knows no false-alarm rate: an image is
-flagged where it lies nearer to the suspected heap than to the other, whatever the rate asked for.
+Statistic: the share of its class that the suspected cluster holds. The method knows no false-alarm rate: an image is
+flagged if it is nearer to the suspected cluster than to the other, whatever the rate asked for.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
         ]
     )
     suspected = tuple(int(one) for one in np.argsort(-statistics, kind="stable") if statistics[one] > 0)
-    small = too_small(material, activation_clustering.FEWEST)
+    small = too_small(material, activation_clustering.MIN_SAMPLES)
     return Judged(scores, statistics, suspected, FLAGGED_FROM, small, len(small) < material.classes)

@@ -21,10 +21,10 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     statistics = np.zeros(material.classes)
     for one in range(material.classes):
         members = np.flatnonzero(material.labels == one)
-        if len(members) >= spectral_signatures.FEWEST:
+        if len(members) >= spectral_signatures.MIN_SAMPLES:
             scores[members] = spectral_signatures.outlier_scores(material.features[members])
             statistics[one] = scores[members].mean()
-    small = too_small(material, spectral_signatures.FEWEST)
+    small = too_small(material, spectral_signatures.MIN_SAMPLES)
     suspected, threshold = (
         outlying_classes(statistics, small=small),
         clean_quantile(scores, material.labels, false_alarms),

@@ -20,7 +20,7 @@ from core.compute.memory import ran_out
 from core.data import load
 from core.data.imageset import ImageSet
 from core.data.zipped import unpack
-from core.engine.subject import check_answers, networks, recognise, said_all
+from core.engine.subject import check_answers, is_specified, networks, recognise
 from core.errors import BadInput
 from core.files import write_atomic
 from core.intake import inspection, leftovers, uploads
@@ -67,7 +67,7 @@ def inspect(spec: Spec, progress: Progress, learnt: Learnt, pictures: Path | Non
     learnt({"candidates": [_candidate(fit) for fit in fits]})
     progress("scaling", 0, 0)
     choice = recognise(spec, fits, images)
-    learnt(_chosen(choice, images) | {"objection": None if said_all(spec) else _objection(choice, images)})
+    learnt(_chosen(choice, images) | {"objection": None if is_specified(spec) else _objection(choice, images)})
 
 
 def _unpacked(images: str, progress: Progress) -> tuple[str, int]:

@@ -62,7 +62,7 @@ def names_for(shapes: Shapes) -> list[str]:
 
 
 def unindexed() -> list[str]:
-    """Networks of ours that came after the index was written."""
+    """Networks of this project that were added after the index was written."""
     listed = {name for names in _networks().values() for name in names}
     return [name for name in ARCHITECTURES if name not in listed]
 

@@ -1,14 +1,14 @@
-"""Which sentences say what a scan saw and what was trained against, by their keys in the catalogues.
+"""Keys of the sentences on the scan's evidence and on what the purification was trained against.
 
-The report and the dashboard word them each in its own way, from the same choice.
+The report and the dashboard choose by these keys, each with its own wording.
 """
 
 from __future__ import annotations
 
 from core.events import Scanned, Stamps
 
-FAR = 0.3  # of the way back to the model as it came: from there on some attacks had a part of their effect again
-SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
+FAR = 0.3  # share of the way back to the victim from which on some attacks were partly effective again
+SOONER = 1.3  # ratio from which on a sentence says that the target was reached earlier than any other class
 
 Said = tuple[str, dict[str, str]]
 
@@ -48,7 +48,7 @@ def trained_against(scanned: Scanned, stamps: Stamps | None, estimated: bool, gi
 
 
 def taken_back(back: object, estimated: bool) -> list[Said]:
-    """What a long step back towards the model as it came means; nothing where it was short.
+    """The sentence on a long step back towards the victim; none if the step was short.
 
     Args:
         back: share of the way, 0-1, as the run's record has it; None in records of unpurified models.

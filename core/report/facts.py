@@ -1,4 +1,4 @@
-"""What a report tells of a run, gathered from its record; plain values, nothing worded yet."""
+"""The facts of a run for the report, gathered from its record: plain values without sentences."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _name(path: str) -> str:
-    """The last part of a path: where it lay on the machine is nobody's business but the owner's."""
+    """The last part of a path, since a report must not contain local paths."""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
@@ -231,7 +231,7 @@ def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) ->
 
 
 def _input(run: Run, spec: Spec, card: Card | None, data: dict[str, Any]) -> Hashed | None:
-    """The model's file and its hash as the run noted it: what lies there by now is another matter."""
+    """The model's file and its hash as recorded by the run; the file there now may be another."""
     taken = _dict(data.get("inputs")).get("weights")
     if taken and spec.weights:
         return Hashed(Path(spec.weights).name, str(taken))

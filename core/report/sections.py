@@ -14,9 +14,9 @@ from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run
 
-LONG = {"en": 500, "ja": 250}  # characters of evidence from which on it is set smaller, for the sake of one sheet
+LONG = {"en": 500, "ja": 250}  # characters of evidence from which on the type is smaller, so that one sheet suffices
 ANSWERED = ("purified", "figures", "doubt", "ungraded", "signs", "open")  # reasons that the answer itself gives
-VERSIONS = ("dissolve", "python", "torch", "numpy")  # the others stand in the record
+VERSIONS = ("dissolve", "python", "torch", "numpy")  # shown in the report; the record has more
 
 
 def section(title: str, *children: Markup | None, cls: str | None = None) -> Markup:
@@ -102,7 +102,7 @@ def _tone(what: str, value: float | None) -> str:
 
 
 def _ends(say: Wording, found: Interval) -> str:
-    """An interval in words, with so many digits that its ends can be told apart."""
+    """An interval in words, with enough digits to distinguish its ends."""
     digits = 1 if f"{found.low:.1f}" != f"{found.high:.1f}" else 2
     low, high = (say.words.percent(end, digits) for end in found)
     return say("report.interval", low=low, high=high)

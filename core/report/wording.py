@@ -97,7 +97,7 @@ class Wording:
             "target": self.target,
         }
 
-    # what is said
+    # sentences
 
     def state(self) -> list[str]:
         """How the run stands, where that is not simply "done"."""
@@ -235,7 +235,7 @@ class Wording:
         ]
 
     def _measured_step(self, name: str) -> str:
-        if name == "measure":  # the baseline is of the model as it came
+        if name == "measure":  # the baseline is that of the victim
             return self.words("report.step.measure_text", **self._baseline())
         return self(f"report.step.{name}_text")
 

@@ -1,4 +1,4 @@
-"""What the two models answer on one set of images, side by side."""
+"""Measures the victim and the purified model side by side on one set of images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from core.stress.pgd import survivors
 
 Trigger = Callable[[Tensor], Tensor]
 WHENS = ("before", "after")
-PIXELS = 512 * 32 * 32  # looked at in one go; the seed of a corruption is that of its piece, so this belongs to it
-Tick = Callable[[float], None]  # is told the share that is done, 0-1
+PIXELS = 512 * 32 * 32  # of a batch; corruptions are seeded by batch, so a change here changes their figures
+Tick = Callable[[float], None]  # called with the share that is done, 0-1
 
 
 class Answers(NamedTuple):
@@ -48,18 +48,18 @@ def pieces(images: Tensor) -> list[slice]:
 def answered(
     models: tuple[Classifier, ...], images: Tensor, make: Callable[[Tensor, int], Tensor] | None = None
 ) -> list[Answers]:
-    """What each model answers to the images as ``make`` (piece, number of the piece) leaves them."""
+    """Each model's answers to the images, changed by ``make`` (batch, number of the batch)."""
     seen: list[list[Tensor]] = [[] for _ in models]
     for number, part in enumerate(pieces(images)):
         x = as_float(images[part])
         x = make(x, number) if make else x
         for logits, model in zip(seen, models, strict=True):
             logits.append(features_and_logits(model, x)[1].float().cpu())
-    told = []
+    found = []
     for logits in seen:
         confidence, classes = torch.cat(logits).softmax(1).max(1)
-        told.append(Answers(classes, confidence))
-    return told
+        found.append(Answers(classes, confidence))
+    return found
 
 
 def cell(
@@ -109,7 +109,7 @@ def share(name: str, hits: Tensor) -> dict[str, Any]:
 
 
 def lost(before: float, after: float, pair: Paired) -> dict[str, Any]:
-    """By how many points the purified model is worse, and the chance of that were both alike."""
+    """The purified model's loss in points, and its p-value under the hypothesis that both models are equal."""
     return {"loss": round(before - after, 2), "lost": pair.lost, "gained": pair.gained, "chance": pair.chance}
 
 

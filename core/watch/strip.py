@@ -10,6 +10,8 @@ It departs from it in the number of overlays, ``OVERLAYS`` instead of 100, for s
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -31,10 +33,12 @@ def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
     device = watched.model.mean.device
     total = torch.zeros(len(images))
     for overlay in state["overlays"]:
-        laid = as_float(overlay).to(device)
-        logits = (
-            features_and_logits(watched.model, images, lambda x, laid=laid: (x + laid).clamp(0, 1))[1].float().cpu()
-        )  # type: ignore[misc]
+        laid_over = partial(_laid_over, overlay=as_float(overlay).to(device))
+        logits = features_and_logits(watched.model, images, laid_over)[1].float().cpu()
         likely = logits.softmax(1)
         total += (likely * likely.clamp_min(1e-12).log()).sum(1)
     return total / len(state["overlays"])
+
+
+def _laid_over(x: Tensor, overlay: Tensor) -> Tensor:
+    return (x + overlay).clamp(0, 1)

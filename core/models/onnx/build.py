@@ -14,7 +14,7 @@ from core.models.onnx.head import Head, find_head, needed
 from core.models.onnx.layers import Layers
 from core.models.onnx.net import GraphNet, Step
 from core.models.onnx.operators import Unread
-from core.models.onnx.trace import IMAGES
+from core.models.onnx.trace import TRACED_IMAGES
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Built:
     head: Head
 
 
-def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int = IMAGES) -> Built:
+def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int = TRACED_IMAGES) -> Built:
     """The network of a graph.
 
     Args:
         channels, size: of the images to work the shapes out for. last_channel: whether the graph has them last.
-        images: how many the shapes are worked out for; other than ``IMAGES``, the graph's own number.
+        images: batch size of shape inference; other than ``TRACED_IMAGES``, the graph's own batch size.
 
     Raises:
         BadInput: ``onnx_operator``, ``onnx_broken``, ``onnx_no_head``, ``onnx_output``, ``onnx_shared_tensor``,

@@ -14,7 +14,7 @@ from core.models.refusals import not_finite
 from core.models.rewrites import TakenApart
 
 View = tuple[str, tuple[int, ...], tuple[int, ...]]  # "permute": order, (); "reshape": shape before, shape after
-MASKED = -99.0  # what attention adds where nothing is to be seen: no weight
+MASKED = -99.0  # additive attention mask; not a trained weight
 
 
 @dataclass(frozen=True)

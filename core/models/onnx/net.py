@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.onnx.operators import OPERATORS, Attributes, padded, same_padding
+from core.models.onnx.operators import OPERATORS, Attributes
+from core.models.onnx.pooling import padded, same_padding
 
 HEAD = "_head_path"  # as core.models.classifier.find_head looks it up
 

@@ -61,7 +61,7 @@ def test_what_takes_no_more_points_says_so() -> None:
 def test_a_picture_of_the_set_lies_where_its_point_does(
     own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(judging, "MOST_PARTS", 2)
+    monkeypatch.setattr(judging, "MAX_PARTS", 2)
     make(own_run, lambda *_: None)
     stuff = material(own_run)
     pixels = (stuff.pixels([7])[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
