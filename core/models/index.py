@@ -28,7 +28,7 @@ Shapes = Mapping[str, Sequence[int]]
 
 
 def canonical(name: str) -> str:
-    """The name of a tensor without what differs between people's versions of one network: head and shortcuts."""
+    """The name of a tensor without the parts that differ between versions of one network: head and shortcuts."""
     path, _, leaf = name.rpartition(".")
     if path in HEADS:
         return f"<head>.{leaf}"

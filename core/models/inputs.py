@@ -37,7 +37,7 @@ LEAK = 1.1
 
 @dataclass(frozen=True)
 class Tried:
-    """One way of asking the network, and how well it answered.
+    """One option, a network with its inputs, and its score.
 
     ``accuracy``: percent of ``images`` clean training images, class by class where these are unequal
     (``core.models.balance``), and then worth as much as ``worth`` images of equal classes. ``loss``: mean
@@ -55,7 +55,7 @@ class Tried:
 
     @property
     def judged(self) -> int:
-        """Images that the accuracy is as good as, for what chance explains."""
+        """The effective number of images behind the accuracy."""
         return self.worth or self.images
 
     @property
@@ -127,7 +127,7 @@ def choose(
 
 
 class _Trial:
-    """Remembers what each option scored on how many images."""
+    """The scores of the options so far, and the number of images behind each."""
 
     def __init__(self, x: Tensor, y: Tensor, device: torch.device) -> None:
         self.unequal, self.device = are_unequal(y), device
@@ -205,7 +205,7 @@ class _Trial:
         return score
 
     def table(self) -> tuple[Tried, ...]:
-        """All scores; those with more images before those that fell out earlier."""
+        """All scores; options tried on more images first."""
         most = max(score.images for score in self.scores.values())
         top = max(score.accuracy for score in self.scores.values() if score.images == most)
         marked = [
@@ -215,13 +215,13 @@ class _Trial:
 
 
 def _margin(top: float, images: int) -> float:
-    """Points that may be chance: a standard error of the best accuracy."""
+    """The standard error of the best accuracy, points."""
     share = min(max(top / 100, 1 / images), 1 - 1 / images)
     return 100 * (share * (1 - share) / images) ** 0.5
 
 
 def _rank(score: Tried, top: float) -> tuple[bool, float, float]:
-    """Ties in accuracy are settled by the loss: the network was trained to make it small."""
+    """The order of two options: by accuracy, then by loss, which the network was trained to minimise."""
     tied = score.accuracy >= top - _margin(top, score.judged)
     structure = parse(score.arch)
     loss = score.loss * (LEAK if structure is not None and structure.activation == "leaky" else 1.0)

@@ -1,4 +1,4 @@
-"""Working out the shapes of a graph, operator by operator, before anything of that size is made.
+"""Shape inference of a graph, operator by operator, before a tensor of that size is allocated.
 
 Shapes are worked out without memory (torch's device "meta"). What depends on shapes alone is small, lies on the CPU,
 and is worked out for real.
@@ -24,7 +24,7 @@ TRACED_IMAGES = 1009  # batch size of shape inference; a prime, so that the batc
 MOST_NUMBERS = 2**27  # of a tensor for one image
 MOST_WORK = 1e12  # multiplications for one
 MOST_SMALL = 2**16  # numbers of a tensor that shapes depend on
-MOST_FOLDED = 2**24  # numbers of all tensors that are worked out beforehand
+MOST_FOLDED = 2**24  # numbers of all tensors that are computed in advance
 _RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Flatten")
 
 
@@ -39,7 +39,7 @@ Value = Constant | Small | Tensor  # the last on "meta": what depends on the ima
 
 
 class Tracing:
-    """What is known of each tensor while a graph is gone through, and the steps so far."""
+    """The state of shape inference: what is known of each tensor, and the steps so far."""
 
     def __init__(self, graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int) -> None:
         self.graph, self.last_channel, self.images = graph, last_channel, images
@@ -162,7 +162,7 @@ class Tracing:
             raise too_large(self.graph.path)
 
     def _fold(self, node: Node, a: Attributes, values: list[Any]) -> None:
-        """A node that no image has a part in is worked out once."""
+        """Computes a node that does not depend on the images, once."""
         first: Any = values[0] if values else None
         if node.op == "Identity" or (
             node.op == "Cast" and first.value.is_floating_point() and a.get("to") in (1, 10, 11, 16)
@@ -196,7 +196,7 @@ class Tracing:
 
 
 def _axis(value: Tensor) -> int | None:
-    """The axis that counts the images."""
+    """The batch axis."""
     return next((axis for axis, side in enumerate(value.shape) if side and side % TRACED_IMAGES == 0), None)
 
 
