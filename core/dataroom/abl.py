@@ -122,11 +122,11 @@ def _unlearnt(
     optimiser = torch.optim.SGD(model.parameters(), lr=settings.rate, momentum=0.9)
     model.eval()
     for step in range(1, steps + 1):
-        bad = apart[torch.randint(len(apart), (min(batch, len(apart)),), generator=generator)]
-        good = others[torch.randint(len(others), (batch,), generator=generator)]
-        chosen = torch.cat([bad, good])
+        isolated = apart[torch.randint(len(apart), (min(batch, len(apart)),), generator=generator)]
+        others_drawn = others[torch.randint(len(others), (batch,), generator=generator)]
+        chosen = torch.cat([isolated, others_drawn])
         losses = F.cross_entropy(model(as_float(images[chosen])), labels[chosen], reduction="none")
-        loss = losses[len(bad) :].mean() - losses[: len(bad)].clamp(max=settings.enough).mean()
+        loss = losses[len(isolated) :].mean() - losses[: len(isolated)].clamp(max=settings.enough).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)

@@ -153,13 +153,13 @@ class NAD(Tuning):
             teacher(x)
         with tapped(self.model, self.groups) as ours:
             logits = self.model(x)
-        apart = [
+        distances = [
             weight
             * F.mse_loss(attention(ours[name], self.settings.power), attention(theirs[name], self.settings.power))
             for name, weight in zip(self.groups, WEIGHTS[len(WEIGHTS) - len(self.groups) :], strict=True)
         ]
         terms = {"clean": F.cross_entropy(logits, self.y[chosen])}
-        return terms | ({"attention": torch.stack(apart).sum()} if apart else {})
+        return terms | ({"attention": torch.stack(distances).sum()} if distances else {})
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

@@ -207,11 +207,11 @@ def _unread(rows: Sequence[Row], words: Words, why: Callable[[Row], str]) -> Mar
     faults = [row for row in rows if row.error]
     if not faults:
         return None
-    told = [el("li", el("b", row.file), " ", why(row)) for row in faults[:NAMED_FAULTS]]
+    entries = [el("li", el("b", row.file), " ", why(row)) for row in faults[:NAMED_FAULTS]]
     rest = len(faults) - NAMED_FAULTS
     if rest > 0:
-        told.append(el("li", words("fleet.report.rest", count=words.count(rest))))
-    return el("section", el("h2", words("fleet.report.unread")), el("ul", *told, cls="small"))
+        entries.append(el("li", words("fleet.report.rest", count=words.count(rest))))
+    return el("section", el("h2", words("fleet.report.unread")), el("ul", *entries, cls="small"))
 
 
 def _notes(words: Words) -> Markup:

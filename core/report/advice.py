@@ -55,8 +55,8 @@ def advise(facts: Facts) -> Advice:
     copy = facts.purified and facts.stamps and facts.held is not False  # one that is not cured does not come this far
     wary = facts.scanned is not None and facts.scanned.facts.get("fallen_back") is not None
     unproven = copy and facts.cure != "holds"
-    told = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
-    return Advice("accept", ("accept", *(reason for reason, holds in told if holds)))
+    candidates = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
+    return Advice("accept", ("accept", *(reason for reason, holds in candidates if holds)))
 
 
 def _speaks_against(facts: Facts) -> bool:

@@ -218,9 +218,9 @@ def _last(events: Iterable[tuple[float, Event]], kind: type[Any], **fields: Any)
 
 def _frames(run: Run, events: Iterable[tuple[float, Event]]) -> list[Frame]:
     """The first and the last frame of which both the event and the file are there, by index."""
-    told = {event.index: event for _, event in events if isinstance(event, Frame)}
-    there = [told[index] for index in sorted(told) if (run.folder / told[index].file).is_file()]
-    return [there[0], there[-1]] if there else []
+    by_index = {event.index: event for _, event in events if isinstance(event, Frame)}
+    readable = [by_index[index] for index in sorted(by_index) if (run.folder / by_index[index].file).is_file()]
+    return [readable[0], readable[-1]] if readable else []
 
 
 def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) -> dict[str, float]:

@@ -160,10 +160,10 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
         return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None
     rates = {"fresh": ("asr", "before"), "true": ("asr",)}.get(test, ("asr", "control"))
     counts = {"fresh": ("triggers",), "revival": ("images", "epochs")}.get(test, ())
-    told = {name: _number(found.get(name)) for name in (*rates, *counts)}
-    if any(value is None for value in told.values()):
+    values = {name: _number(found.get(name)) for name in (*rates, *counts)}
+    if any(value is None for value in values.values()):
         return None
-    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in told.items()}
+    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in values.items()}
 
 
 def _row(values: object) -> list[float] | None:

@@ -25,16 +25,16 @@ def section(title: str, *children: Markup | None, cls: str | None = None) -> Mar
 
 def first(say: Wording) -> Markup:
     """Whether it may be used, what was found, done and left, and how sure that is: before any evidence."""
-    told = answer(say)
+    short_answer = answer(say)
     more = say.reasons(besides=ANSWERED)
-    parts = [el("div", el("dt", name), el("dd", sentence)) for name, sentence in told.parts]
+    parts = [el("div", el("dt", name), el("dd", sentence)) for name, sentence in short_answer.parts]
     return el(
         "section",
         el("p", say("report.choice.title"), cls="small"),
-        el("h1", told.use),
+        el("h1", short_answer.use),
         el("dl", *parts),
         el("p", say.words.joined(more), cls="small") if more else None,
-        cls=f"answer {told.tone}",
+        cls=f"answer {short_answer.tone}",
     )
 
 
@@ -294,10 +294,10 @@ def _machine(say: Wording) -> str | None:
 
 def _versions(say: Wording) -> str | None:
     facts = say.facts
-    told = [f"{name} {version}" for name, version in facts.versions.items() if name in VERSIONS]
+    versions = [f"{name} {version}" for name, version in facts.versions.items() if name in VERSIONS]
     if facts.commit:
-        told.append(say("report.p.commit", commit=str(facts.commit)[:12]))
-    return ", ".join(told) or None
+        versions.append(say("report.p.commit", commit=str(facts.commit)[:12]))
+    return ", ".join(versions) or None
 
 
 def _hash(say: Wording, file: Hashed) -> list[str | Markup]:

@@ -221,7 +221,7 @@ class Wording:
     def steps(self) -> list[Item]:
         """Measure, purify, keep watching."""
         facts = self.facts
-        told = {
+        available = {
             "measure": facts.before is not None,
             "purify": facts.purified and facts.clean_images is not None,
             "watch": facts.before is not None and self.advice.choice in ("purified", "accept"),
@@ -231,7 +231,7 @@ class Wording:
                 self(f"report.step.{name}"),
                 self._measured_step(name) if known else self(f"report.step.{name}_any"),
             )
-            for name, known in told.items()
+            for name, known in available.items()
         ]
 
     def _measured_step(self, name: str) -> str:

@@ -83,14 +83,16 @@ def cell(
         found |= share(f"ba_{when}", hits)
     triggered: list[Answers | None] = [None, None]
     aim = -1 if target is None else target
-    away = labels != aim
-    if trigger is not None and away.any():
+    not_target = labels != aim
+    if trigger is not None and not_target.any():
         put = trigger
 
         def stamped(x: Tensor, number: int) -> Tensor:
             return spoilt(put(x), number)
 
-        triggered = [Answers(a.classes[away], a.confidence[away]) for a in answered(models, images, stamped)]
+        triggered = [
+            Answers(a.classes[not_target], a.confidence[not_target]) for a in answered(models, images, stamped)
+        ]
     for when, answers in zip(WHENS, triggered, strict=True):
         found |= share(f"asr_{when}", torch.zeros(0) if answers is None else answers.classes == aim)
     for when, answers, hits in zip(WHENS, clean, right, strict=True):

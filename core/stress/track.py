@@ -151,14 +151,16 @@ def _weaknesses(
         keep(classes=measure.classes(pair.models, images, labels, pair.names, pair.target))
     tick(0.2)
     if "robustness" not in found:
-        few = chosen(pair, settings, settings.attacked)
+        attacked = chosen(pair, settings, settings.attacked)
         rows = []
         for number, epsilon in enumerate(EPSILONS):
 
             def ticked(share: float, number: int = number) -> None:
                 tick(0.2 + 0.7 * (number + share) / len(EPSILONS))
 
-            rows.append(measure.robustness(pair.models, few.images, few.labels, epsilon, settings.seed, ticked))
+            rows.append(
+                measure.robustness(pair.models, attacked.images, attacked.labels, epsilon, settings.seed, ticked)
+            )
         keep(robustness=rows)
     if "confidence" not in found:
         keep(confidence=measure.confidence(pair.models, images, labels))

@@ -82,8 +82,8 @@ class Proof:
         half = max(1, len(order) // 2)
         self.search_indices = order[: min(half, SEARCH_IMAGES)]
         rest = order[half:] if len(order) > half else order
-        away = rest[self.labels[rest] != self.target]
-        self.asr_indices = away[:ASR_IMAGES]
+        not_target = rest[self.labels[rest] != self.target]
+        self.asr_indices = not_target[:ASR_IMAGES]
         self.fresh: list[Reconstructed] = []
         self.reconstructed: list[Reconstructed] = []
         self.other_sizes: list[tuple[str, int, float]] = []

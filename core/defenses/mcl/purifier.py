@@ -1,7 +1,7 @@
 """MCL's default: the published contrast with further parts that make it hold on networks it was not tuned on.
 
-A step trains on one batch of the clean budget. The same images come clean and with a trigger. The loss is a weighted
-sum of
+A step trains on one batch of the clean budget, which contains each image clean and with a trigger. The loss is a
+weighted sum of
 
 - *contrast*: the published loss, against all reconstructed triggers (each form, several restarts);
 - *supervised*: cross-entropy of the triggered images with their true labels, with a margin against the target;
@@ -11,7 +11,7 @@ sum of
 
 Further parts:
 
-- *found images* (``core.defenses.mcl.found``): images with the real trigger, if somebody found some;
+- *found images* (``core.defenses.mcl.found``): images with the real trigger, if a filter of the data room found some;
 - *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of untrusted ones;
 - *rounds* (``core.defenses.mcl.rounds``): as soon as the attack seems gone, triggers that still work are reconstructed
   on victim and model together, and trained against as well;
@@ -74,9 +74,14 @@ class Purifier(Training):
         found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them.
 
     Attributes:
+        plan: the settings, adapted to network, budget and triggers.
+        triggers: those of the scan, then those of the rounds; ``scanned_triggers`` is the number of the former.
+        clean0, logits0: f0(x) and the victim's logits of the clean images.
+        peak_lr: the highest learning rate.
         annealing_from: the step from which the learning rate falls; None while the attack is not gone.
+        annealing_at_latest: the step from which it falls even if the attack is not gone.
         rounds: rounds made.
-        averaged: running average of the weights.
+        averaged, best_averaged: running average of the weights, now and at the best check.
 
     Raises:
         ValueError: no trigger.
@@ -105,9 +110,11 @@ class Purifier(Training):
             self.stamp_shares = kind_shares(flip_counts(victim, images[:STAMP_IMAGES], KINDS, seed))
         device = victim.mean.device
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        apart = self._held_out_count(labels[order], settings)
-        self.held_out = HeldOut(images[order[:apart]].to(device), labels[order[:apart]].to(device), settings.gone)
-        super().__init__(victim, images[order[apart:]], labels[order[apart:]], settings, seed)
+        held_count = self._held_out_count(labels[order], settings)
+        self.held_out = HeldOut(
+            images[order[:held_count]].to(device), labels[order[:held_count]].to(device), settings.gone
+        )
+        super().__init__(victim, images[order[held_count:]], labels[order[held_count:]], settings, seed)
         self.clean0, self.logits0 = features_and_logits(victim, self.x)
         self.found = FoundImages(images[:0] if found is None else found, victim, self.target, self.clean0, self.y)
         self.one_hot = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
@@ -118,7 +125,7 @@ class Purifier(Training):
         self.rounds = 0
         self.averaged = self.weights()
         self.best_averaged = self.weights()
-        if apart:
+        if held_count:
             self.held_out.measure_error(victim)
         first = torch.arange(min(LR_IMAGES, len(self.x)), device=device)
         self.model.train()
@@ -147,7 +154,8 @@ class Purifier(Training):
         return self.peak_lr * warm_up * 0.5 * (1 + math.cos(math.pi * annealed))
 
     def weight(self, term: str) -> float:
-        return {"clean": self.plan.clean, "keep": self.plan.keep}.get(term) or super().weight(term)
+        planned = {"clean": self.plan.clean, "keep": self.plan.keep}  # the other weights are those of the settings
+        return planned[term] if term in planned else super().weight(term)
 
     # the loss
 
