@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""``BadInput``, the error for everything that a user can cause and should read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 
 class BadInput(ValueError):
-    """Something the user gave cannot be used; the message names the thing and what is allowed.
+    """An input of the user cannot be used; the message names it and says what is allowed.
 
     Args:
         code: stable name of the fault, e.g. ``"budget_too_small"``. The dashboard looks up
@@ -23,7 +23,7 @@ class BadInput(ValueError):
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, with control characters as escapes: names in a stranger's file may steer a terminal."""
+    """``text`` with control characters as escapes, since names in an untrusted file could control a terminal."""
     if text.isprintable():
         return text
     return "".join(character if _is_shown(character) else ascii(character)[1:-1] for character in text)

@@ -1,4 +1,4 @@
-"""What happens in a run, as typed events; the only thing that leaves the engine while it works."""
+"""Events of a run, as typed data: all that leaves the engine while it works."""
 
 from __future__ import annotations
 
@@ -134,18 +134,18 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class Verified(Event):
-    """The proof of a cure: what tests that the purification never saw say of the purified model (``core.verify``).
+    """The proof of a cure: results of tests whose images and triggers no purification used (``core.verify``).
 
-    ``cure``: the grade. ``reasons``: what keeps it from being "holds", the weightiest first, any of
+    ``cure``: the grade. ``reasons``: the reasons against "holds", the gravest first, any of
 
     - "true": the real trigger, known in the lab, still works;
     - "fresh": triggers reconstructed anew from the victim, or moved and larger copies of them, still work;
     - "shared": a trigger of that size that works on victim and purified model alike can still be found;
     - "scan": a new scan of the purified model still sees signs of a backdoor, most of all that class;
-    - "path": a short way back towards the victim brings the attack back;
-    - "revival": a few steps of retuning on a few triggered images bring it back sooner than another class's;
+    - "path": models interpolated a short way towards the victim have the attack again;
+    - "revival": retuning on a few triggered images revives the attack more than it teaches one for another class;
     - "unknown": no trigger was found, so there is none to test with;
-    - "images": there are too few test images to tell.
+    - "images": there are too few test images for a narrow interval.
 
     ``asr``: the worst attack success among them, percent; ``natural``: percent of the same images that are answered
     with the target class without any trigger. ``evidence``: figures by the name of the reason, see
@@ -198,12 +198,12 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def seconds_by_stage(told: Iterable[tuple[float, Event]]) -> dict[str, float]:
-    """Seconds of work by stage, from the moments of a run's events; pauses and gaps between workers are in none."""
+def seconds_by_stage(timed: Iterable[tuple[float, Event]]) -> dict[str, float]:
+    """Seconds of work by stage, from a run's events with their times; pauses and gaps between workers do not count."""
     found: dict[str, float] = {}
     stage, last = None, 0.0
-    for moment, event in told:
-        if stage is not None:  # a resumed run's clock may start again; time never runs backwards
+    for moment, event in timed:
+        if stage is not None:  # the clock of a resumed run may start again, so differences may be negative
             found[stage] = found.get(stage, 0.0) + max(0.0, moment - last)
         last = moment
         if isinstance(event, StageStarted):

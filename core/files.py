@@ -1,4 +1,4 @@
-"""Files that are never seen half written, and JSON in which nothing is lost.
+"""Atomic writing of files, and JSON in which NaN and infinity survive.
 
 NaN and infinity survive: they are written as Python's ``json`` writes them (``NaN``, ``Infinity``), because a loss
 that became NaN must not read as a loss that was never measured. Strict JSON, for other programs, is ``strict_json``.
@@ -21,7 +21,7 @@ from core.errors import BadInput
 TEMPORARY = ".tmp-"  # part of the name of files that are still being written
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk is full or read-only
 MB = 2**20
-_TRIAL = 4096  # bytes: where a quota is used up, an empty file can still be made
+_TRIAL_BYTES = 4096  # of a trial file: with a quota used up, an empty file could still be written
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -40,7 +40,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def require_room(folder: Path, size: int = MB) -> None:
-    """Before work begins whose result goes into ``folder``: makes it, and sees that files can be written there.
+    """Makes ``folder`` and checks that files can be written there, before the work whose result goes there begins.
 
     Args:
         size: bytes that will be needed.
@@ -51,7 +51,7 @@ def require_room(folder: Path, size: int = MB) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".room{TEMPORARY}{secrets.token_hex(4)}"
-        write_atomic(trial, bytes(_TRIAL))
+        write_atomic(trial, bytes(_TRIAL_BYTES))
         trial.unlink()
         if shutil.disk_usage(folder).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -66,7 +66,7 @@ def require_room(folder: Path, size: int = MB) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left behind; only for the one process that writes in ``folder``."""
+    """Removes temporary files of killed writers; only for the one process that writes in ``folder``."""
     for leftover in folder.rglob(f".*{TEMPORARY}*"):
         with contextlib.suppress(OSError):
             leftover.unlink()
@@ -106,7 +106,7 @@ def strict_json(data: Any) -> str:
 
 
 def _written(data: Any, **how: Any) -> str:
-    """JSON that can be encoded: the bytes of a path that are no UTF-8, as in Shift_JIS, can be told in escapes only."""
+    """JSON that can be encoded in UTF-8: other bytes, as in a path in Shift_JIS, are written as escapes."""
     text = json.dumps(data, ensure_ascii=False, **how)
     try:
         text.encode()

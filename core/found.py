@@ -1,4 +1,4 @@
-"""What is worth saying of a user's files beside the figures."""
+"""Findings about a user's files that are reported beside the figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Found:
-    """Something worth saying about a file. ``code``: the catalogue's ``found.<code>``; ``message``: in English."""
+    """A finding about a file. ``code``: the catalogue's ``found.<code>``; ``message``: in English."""
 
     code: str
     message: str

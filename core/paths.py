@@ -1,4 +1,4 @@
-"""Where things are kept: what is shipped with the project, and what a user's runs leave behind."""
+"""Folders: of the files shipped with the project, and of a user's runs, caches and data."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def exists(given: str | Path) -> bool:
 def _named_by(variable: str) -> Path | None:
     """The folder that an environment variable names, absolute; None where it is not set.
 
-    A relative one is meant from where the program was started. It is written back, since the workers that we start
-    stand in another folder and inherit the environment.
+    A relative one is relative to where the program was started. The absolute path is written back to the environment,
+    since worker processes run in another folder and inherit it.
     """
     given = os.environ.get(variable)
     if given and not os.path.isabs(given):
@@ -66,5 +66,8 @@ def _named_by(variable: str) -> Path | None:
     return Path(given) if given else None
 
 
-for _variable in ("DISSOLVE_HOME", "DISSOLVE_DATA"):  # now, while the program still stands where it was started
+for _variable in (
+    "DISSOLVE_HOME",
+    "DISSOLVE_DATA",
+):  # at import, while the working directory is still that of the start
     _named_by(_variable)

@@ -128,10 +128,8 @@ def train_victim(
     from core.attacks.training import TrainSettings, train
     from core.compute.device import precision
     from core.files import MB, require_room
-    from core.metrics import attack_success_rate, benign_accuracy
     from core.models import build
     from core.models.classifier import Classifier
-    from core.models.evaluate import answers
     from core.models.weights import save_weights
 
     if not 0 <= target < images.num_classes:
@@ -151,17 +149,25 @@ def train_victim(
     model.precision = precision(torch.device(device))
     require_room(out.parent, MB + sum(value.nbytes for value in net.state_dict().values()))
     yield from train(model, x.to(device), y.to(device), settings, seed)
-    labels = images.y_test.to(device)
-    clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)
     save_weights(out, model.net.state_dict())
+    ba, asr = _figures(model, images, trigger, target)
     card = Card(
         name=out.stem, data=images.name, attack=attack, attack_settings=attack_settings or {}, target=target,
         target_name=images.class_names[target], arch=arch, classes=images.num_classes, mean=images.mean,
         std=images.std, seed=seed, poison_rate=poison_rate, training=asdict(settings),
-        train_images=len(images.x_train), ba=round(benign_accuracy(clean, labels), 2),
-        asr=round(attack_success_rate(attacked, labels, target), 2),
+        train_images=len(images.x_train), ba=ba, asr=asr,
         sha256=hashlib.sha256(out.read_bytes()).hexdigest(),
         versions={"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
     )  # fmt: skip
     out.with_suffix(".json").write_text(json.dumps(asdict(card), indent=2) + "\n")
     yield card
+
+
+def _figures(model: Classifier, images: ImageSet, trigger: Trigger, target: int) -> tuple[float, float]:
+    """BA and true ASR over the whole test set, percent."""
+    from core.metrics import attack_success_rate, benign_accuracy
+    from core.models.evaluate import answers
+
+    clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)
+    labels = images.y_test.to(clean.device)
+    return round(benign_accuracy(clean, labels), 2), round(attack_success_rate(attacked, labels, target), 2)

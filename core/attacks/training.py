@@ -1,4 +1,4 @@
-"""Training a victim: an ordinary, honest training run on a poisoned set."""
+"""Training of a victim: ordinary training on a poisoned set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainSettings:
         label_smoothing: 0-1.
         clip: longest gradient a step is taken along, as a Euclidean norm over all parameters; 0: any. Most are near 1.
             PreActResNet-18, which has no batch norm before its last layer, was seen to go from a loss of 1.7 to 8 near
-            the highest learning rate, on clean images; which trainings that hits is a matter of luck.
+            the highest learning rate, on clean images; which trainings that affects is random.
     """
 
     epochs: int = 12

@@ -22,7 +22,7 @@ class WaNet(Trigger):
         strength: the paper's s (0.5), in control-grid units; larger is more visible.
         seed: of the field.
         noise_rate: as many images again, times this, are warped by a random field and keep their label,
-            so that only this very field opens the door (the paper's noise mode; 2).
+            so that only this very field triggers the backdoor (the paper's noise mode; 2).
     """
 
     size: tuple[int, int]

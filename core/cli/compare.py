@@ -23,7 +23,11 @@ from core.runs import record
 from core.runs.record import Run
 from core.words import Words
 
-OF_THE_DEFENCE = ("training_diverged", "purified_not_finite", "no_neurons")  # faults after which others go on
+OF_THE_DEFENCE = (
+    "training_diverged",
+    "purified_not_finite",
+    "no_neurons",
+)  # faults of one defence, after which the others still run
 HEAD = ("defence", "accuracy, %", "attack success, %", "cure", "seconds")
 SPREAD = {"accuracy_after": "ba_after", "attack_success_after": "asr_after"}  # in the JSON of several seeds
 
@@ -123,7 +127,7 @@ def _methods(runs: list[Run]) -> list[tuple[str, list[Run]]]:
 
 
 def summary(runs: list[Run]) -> str:
-    """The table for people: the model as it came, then each defence; of several seeds mean and range."""
+    """The printed table: the victim, then the result of each defence; mean and range over several seeds."""
     first = runs[0].data["result"]
     rows: list[list[Any]] = [["before", f"{first['ba_before']:.2f}", f"{first['asr_before']:.2f}", "", ""]]
     for defence, group in _methods(runs):

@@ -119,7 +119,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
         shown = written.write_sheet(folder, found, verdict)
         written.write_map(folder, found, verdict, arguments.seed)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
-        written.write_result(folder, result)  # what was found is kept, whatever comes of the rest
+        written.write_result(folder, result)  # the result is kept even if what follows fails
         if arguments.write:
             write = written.write_kept if arguments.write == "npz" else written.write_folder
             result["written"] = str(write(folder, found, verdict))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.explore.placing import Placer
     from core.explore.settled import Settled
 
-LOOK_AGAIN = 0.1  # seconds
+POLL_SECONDS = 0.1
 T = TypeVar("T")
 
 
@@ -215,7 +215,7 @@ def _asked(ask: Callable[[], T | None], new: Callable[[T], bool], linger: float,
     waited = time.monotonic()
     while time.monotonic() - waited < linger:
         report(IDLE, 0, 0)
-        time.sleep(LOOK_AGAIN)
+        time.sleep(POLL_SECONDS)
         asked = ask()
         if asked is not None and new(asked):
             yield asked

@@ -22,8 +22,8 @@ from core.report import pdf
 from core.runs.spec import Spec
 from core.words import LANGUAGES, Words
 
-SHOWN = 30  # rows of the table for people; the rest stands in the CSV
-WIDEST = 48  # characters of a file's name there
+SHOWN = 30  # rows of the printed table; the CSV has all
+WIDEST = 48  # characters of a file's name in the printed table
 STAGES = {"scan": "Scanning", "purify": "Purifying"}
 
 
@@ -101,7 +101,7 @@ def _fleet(arguments: argparse.Namespace) -> int:
 
 
 def _check(order: Order, first: listing.Entry, hashes: seen.Hashes) -> None:
-    """What is wrong with all models alike is told before anything is begun.
+    """Reports what is wrong with all models alike, before any work begins.
 
     Raises:
         BadInput: ``images_not_found``, ``bad_seed``, ``unknown_device``; as ``core.data.layout.layout``.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.data.imageset import ImageSet
 
 A_ROW = 12  # images of a class on the contact sheet
-LEAST_SIDE = 48  # pixels an image has on the sheet at least
+MIN_SIDE = 48  # pixels of an image on the sheet
 
 
 def data_arguments(command: argparse.ArgumentParser) -> None:
@@ -71,7 +71,7 @@ def _write_sheet(images: ImageSet, path: Path) -> None:
     from PIL import Image
 
     height, width = images.size
-    factor = max(1, -(-LEAST_SIDE // max(height, width)))
+    factor = max(1, -(-MIN_SIDE // max(height, width)))
     sheet = Image.new("RGB", (A_ROW * (width * factor + 2), images.num_classes * (height * factor + 2)), "white")
     for k in range(images.num_classes):
         chosen = (images.y_test == k).nonzero().flatten()[:A_ROW].tolist()

@@ -46,8 +46,8 @@ def report(arguments: argparse.Namespace) -> int:
         printed = pdf.write(content, folder / page.file_name(arguments.lang, "pdf"))
     if arguments.json:
         facts = page.gather(run)
-        told = {"run": run.id, "status": facts.status, "verdict": facts.grade} | figures(facts)
-        print(strict_json(told | {"html": str(written), "pdf": str(printed) if printed else None}))
+        result = {"run": run.id, "status": facts.status, "verdict": facts.grade} | figures(facts)
+        print(strict_json(result | {"html": str(written), "pdf": str(printed) if printed else None}))
         return 0
     say = page.wording(run, arguments.lang)
     print(say.verdict())

@@ -21,12 +21,12 @@ BAR = "{desc:<16}|{bar:28}| {n_fmt}/{total_fmt}{postfix}"
 
 
 def interactive() -> bool:
-    """Whether somebody watches stderr."""
+    """Whether stderr is a terminal."""
     return sys.stderr.isatty()
 
 
 class RunBars:
-    """One progress bar per stage of a run, fed by its events; quiet where nobody watches.
+    """One progress bar per stage of a run, fed by its events; silent if stderr is no terminal.
 
     Args:
         clock: seconds that go on.
@@ -101,7 +101,7 @@ class RunBars:
 
 
 class CountBar:
-    """A progress bar for functions that report (done, total); quiet where nobody watches."""
+    """A progress bar for functions that report (done, total); silent if stderr is no terminal."""
 
     def __init__(self, name: str, unit: str = "") -> None:
         self._bar = tqdm(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.watch.source import Source
     from core.watch.watcher import Watcher
 
-LATEST = 100  # flagged images, broken files and alerts that a watch without an end lists when it ends after all
+LATEST = 100  # flagged images, broken files and alerts that an endless watch lists when it is ended
 SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
 PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
 

@@ -11,7 +11,7 @@ from core.errors import BadInput
 
 
 def choose(wish: str) -> torch.device:
-    """The device a wish stands for: "auto" (a GPU if there is one), "cpu", "mps", "cuda" or "cuda:N".
+    """The device that ``wish`` names: "auto" (a GPU if there is one), "cpu", "mps", "cuda" or "cuda:N".
 
     Raises:
         BadInput: the machine has no such device.
@@ -32,11 +32,12 @@ def choose(wish: str) -> torch.device:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """In what convolutions and matrix products are computed: bfloat16 on a CPU that has instructions for it.
+    """The number format of convolutions and matrix products: bfloat16 on a CPU that has instructions for it.
 
-    Two times as fast on a PreActResNet-18 there; without such instructions it would be slower than float32. (A GPU
-    computes them in tf32, see ``choose``.)
+    That is twice as fast on a PreActResNet-18. Without such instructions it would be slower than float32. A GPU uses
+    tf32, see ``choose``.
     """
-    tell = getattr(torch.cpu, "get_capabilities", dict)  # older releases cannot say
-    able: Mapping[str, Any] = tell() if device.type == "cpu" else {}
-    return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else torch.float32
+    get_capabilities = getattr(torch.cpu, "get_capabilities", dict)  # missing in older releases
+    capabilities: Mapping[str, Any] = get_capabilities() if device.type == "cpu" else {}
+    fast = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return torch.bfloat16 if fast else torch.float32

@@ -1,11 +1,11 @@
-"""How far chance in the choice of test images may move a share."""
+"""Confidence intervals of shares that are measured on a sample of test images."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-Z = 1.959964  # of the normal distribution: 95 % lie within
+Z = 1.959964  # 95 % of a normal distribution lie within this many standard deviations
 
 
 class Interval(NamedTuple):
@@ -16,7 +16,7 @@ class Interval(NamedTuple):
 
 
 def wilson(percent: float, count: int) -> Interval | None:
-    """The 95 % interval of a share (Wilson, JASA 22, 1927); good near 0 and 100 % and for few images too.
+    """The 95 % interval of a share (Wilson, JASA 22, 1927), valid near 0 and 100 % and for few images too.
 
     Args:
         percent: 0-100, as measured.
@@ -34,25 +34,25 @@ def wilson(percent: float, count: int) -> Interval | None:
     return Interval(100 * min(low, share), 100 * max(high, share))
 
 
-MOST_IMAGES = 1_000_000  # more are not asked of anybody
+MAX_IMAGES = 1_000_000  # larger numbers of images are not recommended to anybody
 
 
 def enough_to_tell(percent: float, limit: float) -> int | None:
-    """The number of images from which on a share can be told from ``limit``: its whole interval lies below.
+    """The number of images from which on a share is significantly below ``limit``: its whole interval lies below.
 
     Args:
         percent: 0-100, the share as measured.
         limit: percent.
 
     Returns:
-        None where no number helps: the share itself is not below the limit.
+        None if no number suffices: the share itself is not below the limit.
     """
     if not percent < limit:
         return None
     low, high = 0, 1
     while (found := wilson(percent, high)) is None or found.high >= limit:
         low, high = high, 2 * high
-        if high > MOST_IMAGES:
+        if high > MAX_IMAGES:
             return None
     while high - low > 1:  # the interval narrows with every image
         middle = (low + high) // 2
@@ -62,7 +62,7 @@ def enough_to_tell(percent: float, limit: float) -> int | None:
 
 
 def one_miss(count: int) -> float:
-    """Percent that cannot be ruled out after one miss among so many images: the upper end of the interval."""
+    """The upper end of the interval of one miss among ``count`` images, percent."""
     found = wilson(100 / count, count) if count > 0 else None
     return 100.0 if found is None else found.high
 

@@ -1,4 +1,4 @@
-"""Whether an error means that memory ran out, whichever library raised it."""
+"""Recognises errors of any library that mean that memory ran out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import Literal
 
 Place = Literal["GPU", "computer"]
-# Torch says it by sentences of a RuntimeError: for the CPU, for what CUDA's libraries ask for themselves, and for MPS.
+# Phrases in messages of torch's RuntimeError: for the CPU, for memory of CUDA's own libraries, and for MPS.
 _CPU = ("can't allocate memory", "not enough memory", "cannot allocate memory", "bad_alloc")
 _GPU = ("out of memory", "alloc_failed")
 _GPU_NAMES = ("cuda", "cudnn", "cublas", "hip", "mps")
@@ -21,9 +21,9 @@ def ran_out(error: BaseException | None) -> Place | None:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return "computer"
     if isinstance(error, RuntimeError):
-        said = str(error).lower()
-        if any(name in said for name in _GPU_NAMES) and any(sign in said for sign in _GPU):
+        message = str(error).lower()
+        if any(name in message for name in _GPU_NAMES) and any(sign in message for sign in _GPU):
             return "GPU"
-        if any(sign in said for sign in _CPU):
+        if any(sign in message for sign in _CPU):
             return "computer"
     return None

@@ -1,32 +1,32 @@
-"""Loops over a generator that also returns something: long work that tells how far it is, and then gives its result."""
+"""Generators that yield progress and return a result: access to the return value."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from typing import Generic, TypeVar
 
-Told = TypeVar("Told")
+Progress = TypeVar("Progress")
 Result = TypeVar("Result")
 
 
-class Returning(Generic[Told, Result]):
-    """Iterates over what ``steps`` yields; ``result`` is what it returned, once the loop is through.
+class Returning(Generic[Progress, Result]):
+    """Iterates over what ``steps`` yields; after the loop, ``result`` is what it returned.
 
     Raises:
-        AttributeError: ``result`` is asked for before.
+        AttributeError: ``result`` is read before the end of the loop.
     """
 
     result: Result
 
-    def __init__(self, steps: Generator[Told, None, Result]) -> None:
+    def __init__(self, steps: Generator[Progress, None, Result]) -> None:
         self._steps = steps
 
-    def __iter__(self) -> Iterator[Told]:
+    def __iter__(self) -> Iterator[Progress]:
         self.result = yield from self._steps
 
 
-def returned(steps: Generator[Told, None, Result]) -> Result:
-    """Goes through ``steps`` to the end; what it returns."""
+def returned(steps: Generator[Progress, None, Result]) -> Result:
+    """Runs ``steps`` to the end; gives what it returned."""
     work = Returning(steps)
     for _ in work:
         pass

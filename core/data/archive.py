@@ -1,4 +1,4 @@
-"""Opening a stranger's zip so that its list of members takes no more memory than is allowed."""
+"""Opens an untrusted zip with a limit on the memory of its list of members."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ _TURNS = {
     8: "ROTATE_90",
 }  # fmt: skip
 DEPTHS = (8, 10, 12, 14, 16)  # bits that a 16-bit picture may hold
-_DIMMEST = 64  # of 256: colours of 16 bits that stay below hold 14 at most, of which Pillow keeps the upper half
+_DIMMEST = 64  # of 256: 16-bit colours below this have 14 bits at most, of which Pillow keeps the upper half
 LARGEST_SIDE = 2048
 LARGEST_SET = 8 << 30  # bytes of a whole set: 50,000 pictures of 224x224
-_LABEL = 16  # bytes of an image's class number, as it came and as it is kept: counts where images are tiny
+_LABEL = 16  # bytes of an image's label, as read and as stored, which matter for tiny images
 _BATCH = 256
 
 

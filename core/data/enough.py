@@ -1,4 +1,4 @@
-"""How many clean images are enough of a small set; asked by pages too, and so without torch."""
+"""A sufficient clean budget for small image sets. Pages use it too, so it does not load torch."""
 
 ENOUGH = 500  # images: fewer, as a share of a small set comes to, are too little to purify with
 

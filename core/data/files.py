@@ -24,9 +24,9 @@ from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 _AT_A_TIME = 256
-MOST_ENDINGS = 8  # named in a sentence
-UNEQUAL = 5  # times as many images of one class as of another: said
-FEW_TEST = 200  # images: fewer are said
+MAX_ENDINGS = 8  # file endings named in a sentence
+UNEQUAL = 5  # ratio of the largest to the smallest class, from which on a note is given
+FEW_TEST = 200  # test images, below which a note is given
 
 
 def load(path: Path, seed: int = 0, progress: Progress | None = None) -> ImageSet:
@@ -120,15 +120,15 @@ def _sized(images: ImageSet) -> ImageSet:
 
 
 def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
-    """What was left out of a folder, or read otherwise than it lies there."""
+    """Notes on files that were left out or converted."""
     others = sum((part.others for part in found.parts), Counter[str]())
     if count := others.total():
-        kinds = ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(others.items())[:MOST_ENDINGS])
+        kinds = ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(others.items())[:MAX_ENDINGS])
         total = count + sum(len(part.files) for part in found.parts)
         text = f"{count} of {total} files in the class folders are no images that are read, and were left out: {kinds}."
         yield Found("left_out", text, {"count": count, "total": total, "kinds": kinds})
     if found.unused:
-        names = ", ".join(map(_shown, found.unused[:MOST_ENDINGS]))
+        names = ", ".join(map(_shown, found.unused[:MAX_ENDINGS]))
         yield Found("unused", f"Folders beside those of training and test were left out: {names}.", {"names": names})
     if count := found.loose:
         yield Found("loose", f"{count} images beside the class folders were left out.", {"count": count})

@@ -1,4 +1,4 @@
-"""How networks want their images: scaling, size and colour, and how that is written."""
+"""Inputs of networks: scaling, size and colour order of the images, and their notation."""
 
 from __future__ import annotations
 

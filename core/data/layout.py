@@ -16,7 +16,7 @@ TEST = ("test", "testing", "val", "valid", "validation")  # of several, the firs
 
 
 JUNK = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found")
-_NO_PICTURES = ("thumbs.db", "desktop.ini")  # which programs leave in every folder
+_NO_PICTURES = ("thumbs.db", "desktop.ini")  # files that programs write into every folder
 _DEEPEST = 12  # folders below a class
 
 

@@ -28,7 +28,7 @@ NAMES_KEY = "class_names"
 _MOST_CLASSES = 10_000
 _MOST_ARRAYS = 1000  # in a file, of which six are looked at
 _DIRECTORY = 2**20  # bytes of the list of them
-_HEADER = 2**10  # bytes of an array's header, which takes 128; numpy takes however many it claims before it judges them
+_HEADER = 2**10  # bytes of an array's header at most, which takes 128; numpy would read as many as it claims
 _UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, ArithmeticError, SyntaxError, tokenize.TokenError,
     zipfile.BadZipFile, zlib.error, struct.error,

@@ -23,7 +23,7 @@ __all__ = ["CLASS_NAMES", "SIZES", "VERSION", "draw", "face", "labels", "load"]
 
 Split = Literal["train", "test"]
 SIZES: dict[Split, int] = {"train": 12_000, "test": 3_000}
-VERSION = 1  # raise it with any change to a pixel, or old caches live on and the victims' cards no longer hold
+VERSION = 1  # must rise with any change of a pixel; otherwise old caches are used and the victims' cards are wrong
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
 _PORTION = 3_000  # images between two reports of progress

@@ -1,4 +1,4 @@
-"""Unpacking a stranger's ``.zip`` of images: judged whole from its directory, then written whole or not at all.
+"""Unpacks an untrusted ``.zip`` of images: checked wholly by its directory, then written whole or not at all.
 
 Only image files are written, and only under the target folder; what else lies in the archive is left out, save what
 should not be there at all: links, names that lead outside, archives within the archive, encrypted members.
@@ -25,15 +25,15 @@ GB, MB = 2**30, 2**20
 LARGEST_ZIP = 2 * GB  # of the file
 LARGEST_UNPACKED = 4 * GB
 LARGEST_IMAGE = 32 * MB  # unpacked, of one member: a picture of the largest size allowed, 16 bits a colour, is 24 MB
-MOST_MEMBERS = 200_000
-MOST_TIMES = 50  # unpacked against packed; images are compressed already and hardly shrink
+MAX_MEMBERS = 200_000
+MAX_RATIO = 50  # of unpacked to packed bytes; images are compressed already
 ARCHIVES = (
     ".zip", ".npz", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".lzh", ".cab", ".iso",
 )  # fmt: skip
-_SLACK = 16 * MB  # of flat drawings that do shrink
-_DIRECTORY = MOST_MEMBERS * 200  # bytes of an archive's list of members; an entry with a usual path takes 100 to 150
+_SLACK = 16 * MB  # beyond that ratio, for flat drawings, which compress well
+_DIRECTORY = MAX_MEMBERS * 200  # bytes of an archive's list of members; an entry with a usual path takes 100 to 150
 LONGEST_NAME = 200
-MOST_FOLDERS = 12  # one in another; class folders in ``train`` in a folder around everything are three
+MAX_DEPTH = 12  # of nested folders; class folders inside ``train`` inside one folder need three
 _UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error,
     struct.error, IndexError, UnicodeError,
@@ -53,7 +53,7 @@ def unpack(path: Path, target: Path, progress: Callable[[int, int], None] | None
     """The images of a zip, in the folder ``target``.
 
     On disk it takes ``LARGEST_UNPACKED`` at most. In memory it takes what its list of members takes, since that is
-    read whole: 200 MB for ``MOST_MEMBERS`` with usual names, half a GB for the worst list of ``_DIRECTORY`` bytes
+    read whole: 200 MB for ``MAX_MEMBERS`` with usual names, half a GB for the worst list of ``_DIRECTORY`` bytes
     (measured); a longer one is refused before it becomes objects. The images are written piece by piece.
 
     Args:
@@ -101,7 +101,7 @@ def root_of(folder: Path) -> Path:
 
 
 def _opened(path: Path) -> Archive:
-    return Archive(path, MOST_MEMBERS, _DIRECTORY, lambda: _too_many(path))
+    return Archive(path, MAX_MEMBERS, _DIRECTORY, lambda: _too_many(path))
 
 
 def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], int]:
@@ -111,7 +111,7 @@ def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.Zip
     size = path.stat().st_size
     if unpacked > LARGEST_UNPACKED or any(m.file_size > LARGEST_IMAGE for m in members if _is_image(m.filename)):
         raise _too_large(path, f"{unpacked / GB:.1f} GB unpacked")
-    if packed > size or unpacked > MOST_TIMES * size + _SLACK:  # members that overlap, or that shrink beyond belief
+    if packed > size or unpacked > MAX_RATIO * size + _SLACK:  # members that overlap, or that shrink beyond belief
         raise _bomb(path)
     wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     left_out = 0
@@ -135,11 +135,11 @@ def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.Zip
                 f"{path.name} is refused: {_shown(name)} in it is encrypted; make the .zip without a password.",
                 file=path.name, name=_shown(name),
             )  # fmt: skip
-        if len(name.parts) > MOST_FOLDERS + 1:
+        if len(name.parts) > MAX_DEPTH + 1:
             raise BadInput(
                 "zip_too_deep",
-                f"{path.name} is refused: {_shown(name)} in it lies more than {MOST_FOLDERS} folders deep.",
-                file=path.name, name=_shown(name), limit=MOST_FOLDERS,
+                f"{path.name} is refused: {_shown(name)} in it lies more than {MAX_DEPTH} folders deep.",
+                file=path.name, name=_shown(name), limit=MAX_DEPTH,
             )  # fmt: skip
         if member.compress_type not in PACKINGS:
             raise _unreadable(path, f"{name} is packed in a way that is not known here; use plain zip (deflate)")
@@ -157,7 +157,7 @@ def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.Zip
 def _place(path: Path, member: zipfile.ZipInfo) -> PurePosixPath:
     """Where a member may be written, relative to the target.
 
-    Its name is judged as it stands in the archive: nothing is "cleaned" into something that its maker did not write.
+    Its name is checked as it is in the archive, and never changed into another one.
     """
     given = member.orig_filename if "\x00" in member.orig_filename else _decoded(member)
     name = given.replace("\\", "/")  # some programs write Windows's separator
@@ -181,7 +181,7 @@ def _place(path: Path, member: zipfile.ZipInfo) -> PurePosixPath:
 
 
 def _decoded(member: zipfile.ZipInfo) -> str:
-    """The name in the character set of the program that wrote it: ours is told only where it is UTF-8."""
+    """The name in the character set of the program that wrote it, which the archive states only for UTF-8."""
     if member.flag_bits & 0x800 or member.filename.isascii():
         return member.filename
     for encoding in ("utf-8", "cp932"):
@@ -267,15 +267,15 @@ def _too_large(path: Path, size: str) -> BadInput:
 def _too_many(path: Path) -> BadInput:
     return BadInput(
         "zip_too_many",
-        f"{path.name} lists more than {MOST_MEMBERS:,} members, or their names are too long; use fewer images.",
-        file=path.name, limit=MOST_MEMBERS,
+        f"{path.name} lists more than {MAX_MEMBERS:,} members, or their names are too long; use fewer images.",
+        file=path.name, limit=MAX_MEMBERS,
     )  # fmt: skip
 
 
 def _bomb(path: Path) -> BadInput:
     return BadInput(
         "zip_bomb",
-        f"{path.name} is refused: it would unpack to far more than its own size (more than {MOST_TIMES} times, or its "
+        f"{path.name} is refused: it would unpack to far more than its own size (more than {MAX_RATIO} times, or its "
         "members overlap), as images never do.",
-        file=path.name, limit=MOST_TIMES,
+        file=path.name, limit=MAX_RATIO,
     )  # fmt: skip

@@ -26,7 +26,7 @@ from torch import Tensor
 from core.attacks.training import Epoch, TrainSettings, train
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Local(torch.nn.Module):
 
 def isolate(model: Classifier, images: Tensor, labels: Tensor, share: float) -> Tensor:
     """Positions of the images with the lowest loss, int64, ascending; one at least."""
-    logits = look(model, images)[1]
+    logits = features_and_logits(model, images)[1]
     losses = F.cross_entropy(logits, labels.to(logits.device), reduction="none")
     return losses.argsort(stable=True)[: max(1, round(share * len(images)))].sort().values.cpu()
 
@@ -122,11 +122,11 @@ def _unlearnt(
     optimiser = torch.optim.SGD(model.parameters(), lr=settings.rate, momentum=0.9)
     model.eval()
     for step in range(1, steps + 1):
-        bad = apart[torch.randint(len(apart), (min(batch, len(apart)),), generator=generator)]
-        good = others[torch.randint(len(others), (batch,), generator=generator)]
-        chosen = torch.cat([bad, good])
+        isolated = apart[torch.randint(len(apart), (min(batch, len(apart)),), generator=generator)]
+        others_drawn = others[torch.randint(len(others), (batch,), generator=generator)]
+        chosen = torch.cat([isolated, others_drawn])
         losses = F.cross_entropy(model(as_float(images[chosen])), labels[chosen], reduction="none")
-        loss = losses[len(bad) :].mean() - losses[: len(bad)].clamp(max=settings.enough).mean()
+        loss = losses[len(isolated) :].mean() - losses[: len(isolated)].clamp(max=settings.enough).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)

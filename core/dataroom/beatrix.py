@@ -1,4 +1,4 @@
-"""Beatrix: images whose channels vary together in another way than those of the clean images of their class.
+"""Beatrix: images whose channels are correlated differently from those of the clean images of their class.
 
 Ma, Wang, Sun, Wang, Xiang and Zhang, "The 'Beatrix' Resurrections: Robust Backdoor Detection via Gram Matrices", NDSS
 2023, sections IV-B to IV-D. The Gram matrices of order p, (F^p F^p')^(1/p), of the feature maps F (channels, places)
@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dataroom.filter import Judged, Material, comparable, standing_out, too_small, usual
+from core.dataroom.filter import Judged, Material, clean_quantile, comparable, outlying_classes, too_small
 
 ORDERS = (1, 2, 4, 8)
 CHANNELS = 64
 BOUND = 10.0  # median absolute deviations to either side (the authors' code)
-FLOOR = 0.1  # of the mean entry: what a deviation is measured in at least
-FEWEST = 5  # images: fewer give no range, and no discrepancy
-MOST = 300  # images of each side that the discrepancy is taken of
+FLOOR = 0.1  # least unit of a deviation, as a share of the mean entry
+MIN_IMAGES = 5  # of a class, or of a side of it; with fewer there is no range and no discrepancy
+DISCREPANCY_IMAGES = 300  # of each side, at most
 
 
 def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
@@ -38,25 +38,25 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     scores = np.zeros(len(material.labels))
     for one in range(material.classes):
         members = np.flatnonzero(material.labels == one)
-        if len(members) < FEWEST:
+        if len(members) < MIN_IMAGES:
             continue
         known = np.flatnonzero(material.trusted_labels == one)
         own = grams(material.maps[members][:, channels])
-        reference = grams(material.trusted_maps[known][:, channels]) if len(known) >= FEWEST else own
+        reference = grams(material.trusted_maps[known][:, channels]) if len(known) >= MIN_IMAGES else own
         scores[members] = deviations(own, reference)
-    threshold = usual(scores, material.labels, false_alarms)
+    threshold = clean_quantile(scores, material.labels, false_alarms)
     statistics = np.zeros(material.classes)
     draw = np.random.default_rng(seed)
     for one in range(material.classes):
         members = np.flatnonzero(material.labels == one)
         apart, rest = members[scores[members] > threshold], members[scores[members] <= threshold]
-        if min(len(apart), len(rest)) >= FEWEST:
-            sides = [draw.permutation(side)[:MOST] for side in (apart, rest)]
+        if min(len(apart), len(rest)) >= MIN_IMAGES:
+            sides = [draw.permutation(side)[:DISCREPANCY_IMAGES] for side in (apart, rest)]
             share = len(apart) / len(members)
             apart_by = discrepancy(material.features[sides[0]], material.features[sides[1]])
             statistics[one] = 4 * share * (1 - share) * apart_by
-    small = too_small(material, FEWEST)
-    suspected = standing_out(statistics, small=small)
+    small = too_small(material, MIN_IMAGES)
+    suspected = outlying_classes(statistics, small=small)
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 

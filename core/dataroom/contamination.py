@@ -1,9 +1,9 @@
 """SCAn, the Statistical Contamination Analyzer: a class whose images come from two groups instead of one.
 
 Tang, Wang, Tang and Zhang, "Demon in the Variant: Statistical Analysis of DNNs for Robust Backdoor Contamination
-Detection", USENIX Security 2021, section 4. A feature is its class's mean plus a variation that is distributed alike in
-all classes, with covariance S. Each class is untangled into two groups under S, and a likelihood-ratio test compares
-that with one group:
+Detection", USENIX Security 2021, section 4. A feature is modelled as its class's mean plus a variation with the same
+covariance S in all classes. Each class is split into two groups under S, and a likelihood-ratio test compares the two
+groups with one:
 
     J_t = mean over the class of (r - m)' S^-1 (r - m) - (r - m_j)' S^-1 (r - m_j)
 
@@ -30,18 +30,18 @@ from statistics import NormalDist
 
 import numpy as np
 
-from core.dataroom.filter import MAD, Judged, Material, comparable, mixed_side, standing_out, too_small
+from core.dataroom.filter import MAD, Judged, Material, comparable, mixed_side, outlying_classes, too_small
 
-RIDGE = 1e-2  # of the mean variance, added to each: features of a trained model hardly vary in some directions
-FEWEST = 10  # images of a class; fewer are not judged
-STEPS = 100  # of the split, at most
-PASSES = 2
+RIDGE = 1e-2  # share of the mean variance, added to every variance: a trained model's features hardly vary in some
+MIN_IMAGES = 10  # of a class; smaller classes are not judged
+MAX_SPLIT_STEPS = 100  # of the iteration that splits a class into two groups
+PASSES = 2  # the second without the classes that the first suspects
 
 
 def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     """Scores, the statistic J_t and the suspected classes; ``seed`` has no part in it."""
     suspected: tuple[int, ...] = ()
-    small = too_small(material, FEWEST)
+    small = too_small(material, MIN_IMAGES)
     for _ in range(PASSES):
         statistics, shares = np.zeros(material.classes), np.ones(material.classes)
         scores = np.zeros(len(material.labels))
@@ -51,18 +51,18 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
             if one in small:
                 continue
             points = whitened(material, (one, *suspected))
-            second = untangled(points[members])
+            second = split(points[members])
             statistics[one] = ratio(points[members], second)
             if 0 < second.sum() < len(second):
                 poisoned = second if mixed_side(material, members, second, points) else ~second
                 scores[members], middles[one] = along(points[members], poisoned)
                 known = points[len(scores) :][material.trusted_labels == one]
                 shares[one] = not_shared(points[members], poisoned, known)
-        # A small J_t that trusted images do not share may stand out merely because the others lost theirs. So that it
-        # is no finding, what remains of J_t must also exceed the median of J_t before the trusted images were asked.
+        # Multiplied by ``shares``, a small J_t can be an outlier merely because those of all others became smaller. So
+        # the product must also exceed the median of the J_t without the factor.
         judged = np.delete(statistics, small)
-        usual, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
-        suspected = standing_out(statistics, usual, small)
+        median, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
+        suspected = outlying_classes(statistics, median, small)
     bar = NormalDist().inv_cdf(1 - false_alarms)
     threshold = min([bar, *(middles[one] for one in suspected)])
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
@@ -88,11 +88,11 @@ def whitened(material: Material, left_out: tuple[int, ...] = ()) -> np.ndarray:
     return np.concatenate([features, material.trusted]) @ (vectors / np.sqrt(values))
 
 
-def untangled(points: np.ndarray) -> np.ndarray:
+def split(points: np.ndarray) -> np.ndarray:
     """bool (k,): which points (k, d) are of the second of two groups with equal, round covariance."""
     centred = points - points.mean(axis=0)
     second = centred @ np.linalg.svd(centred, full_matrices=False)[2][0] > 0
-    for _ in range(STEPS):
+    for _ in range(MAX_SPLIT_STEPS):
         if not 0 < second.sum() < len(second):
             break
         first, other = points[~second].mean(axis=0), points[second].mean(axis=0)
@@ -112,10 +112,10 @@ def ratio(points: np.ndarray, second: np.ndarray) -> float:
 
 
 def not_shared(points: np.ndarray, poisoned: np.ndarray, trusted: np.ndarray) -> float:
-    """What trusted images of the class (m, d) do not share of the suspected group, 0-1; 1 where there are none.
+    """How far the suspected group is missing among the trusted images of the class (m, d), 0-1; 1 if there are none.
 
-    A class may come from two groups by nature, as a digit that is written in two ways. Then the trusted images do too,
-    and as many of them lie with the suspected group as of the set's.
+    A clean class may have two groups, as a digit that is written in two ways. Then the trusted images have both groups
+    too, in the same shares.
     """
     if not len(trusted):
         return 1.0

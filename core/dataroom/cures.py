@@ -1,4 +1,4 @@
-"""What may be done with a judged set: train anew without the flagged, purify the model, or train with suppression."""
+"""What can be done with a judged set: retrain without the flagged images, purify the model, or train with ABL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from core.scan.restarts import Effort, restarts
 from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
-STARTS = 2  # of each form
+STARTS_PER_FORM = 2
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _reconstructed(model: Classifier, x: Tensor, target: int, seed: int, report:
     found: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
         report("scan", number, len(FORMS))
-        found += returned(restarts(model, x, form, [target] * STARTS, EFFORT, seed + number))
+        found += returned(restarts(model, x, form, [target] * STARTS_PER_FORM, EFFORT, seed + number))
     if not found:
         raise BadInput(
             "no_trigger_towards",

@@ -1,4 +1,4 @@
-"""What a filter of the data room gets, and what it says: scores per image, a statistic per class, a threshold."""
+"""Input and output of a filter of the data room: scores per image, a statistic per class, a threshold."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ANOMALOUS = float(np.exp(2))  # times the deviation of the other classes: the bar of SCAn and of Beatrix
-RIVAL = 0.5  # of the highest statistic: what a further class has to reach to be suspected
-FEWEST_CLASSES = 4  # to be compared: of two or three statistics none can lie above the bar, or any may by chance
-MAD = 1.4826  # the median deviation of normal numbers, turned into their standard deviation
+ANOMALOUS = float(np.exp(2))  # median absolute deviations above the median: the threshold of SCAn and of Beatrix
+SECOND_TARGET = 0.5  # share of the highest statistic that a further class must reach to be suspected too
+MIN_CLASSES = 4  # to be compared; with two or three, none can exceed the threshold, or any may by chance
+MAD = 1.4826  # makes a median absolute deviation the standard deviation of a normal distribution
+CLEARLY_SMALLER = 0.25  # share of a class below which the smaller group counts as the poisoned one
 
 
 @dataclass(frozen=True)
 class Material:
-    """A training set as a model sees it.
+    """A training set evaluated by a model.
 
     Attributes:
         features: float64 (n, d), penultimate.
         maps: float16 (n, channels, places), of the last layer that still has places; (n, d, 1) where none has.
-        looks: float32 (n, k), the images themselves, made small, 0-1.
-        labels: int (n,), as the set has them; any of them may be a lie.
-        classes: how many there are.
+        looks: float32 (n, k), the downscaled images, 0-1.
+        labels: int (n,), as the set has them; poisoned images have wrong ones.
+        classes: their number.
         trusted, trusted_maps, trusted_labels: the same of images that are known to be clean; there may be none.
     """
 
@@ -37,15 +38,15 @@ class Material:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a filter says.
+    """The result of a filter.
 
     Attributes:
         scores: float64 (n,), the higher the more suspicious; on a scale of the method's own.
         statistics: float64 (classes,), the higher the more like a target; None where the method has none.
         suspected: the classes that look poisoned, the likeliest target first; images of other classes are not flagged.
         threshold: the score from which on an image of a suspected class is flagged.
-        small: the classes that have too few images for the method; those images have no score of theirs.
-        able: False where there are too few classes to say anything of any of them; that is no finding.
+        small: classes with too few images for the method; their images have no score.
+        able: False if there are too few classes to judge any of them.
     """
 
     scores: np.ndarray
@@ -73,15 +74,16 @@ def too_small(material: Material, fewest: int) -> tuple[int, ...]:
 
 def comparable(classes: int, small: tuple[int, ...]) -> bool:
     """Whether there are enough classes that can be judged for one of them to stand out."""
-    return classes - len(small) >= FEWEST_CLASSES
+    return classes - len(small) >= MIN_CLASSES
 
 
-def standing_out(statistics: np.ndarray, least: float = -np.inf, small: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """The classes whose statistic stands out above those of the others, and above ``least``, the highest first.
+def outlying_classes(statistics: np.ndarray, least: float = -np.inf, small: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The classes whose statistic is an outlier above the others, and above ``least``, the highest first.
 
-    By the median absolute deviation, at e^2 of it, as SCAn (section 4.3) and Beatrix (section IV-D) have it. Beside the
-    first class, only those count that reach half of its statistic: an attack with several targets treats them alike.
-    Those of ``small``, which have no statistic, are no part of it; of fewer than ``FEWEST_CLASSES`` none stands out.
+    The threshold is e^2 median absolute deviations above the median, as in SCAn (section 4.3) and Beatrix (section
+    IV-D). Further classes count only if they reach half of the highest statistic, since an attack with several targets
+    treats them alike. Classes of ``small`` have no statistic and are ignored; of fewer than ``MIN_CLASSES`` none is an
+    outlier.
     """
     if not comparable(len(statistics), small):
         return ()
@@ -94,25 +96,26 @@ def standing_out(statistics: np.ndarray, least: float = -np.inf, small: tuple[in
     return tuple(
         int(one)
         for one in np.argsort(-statistics, kind="stable")
-        if statistics[one] > max(bar, RIVAL * statistics.max())
+        if statistics[one] > max(bar, SECOND_TARGET * statistics.max())
     )
 
 
-def usual(scores: np.ndarray, labels: np.ndarray, false_alarms: float) -> float:
-    """The score that a share ``false_alarms`` of a class reaches, the median over the classes; above it, not at it.
+def clean_quantile(scores: np.ndarray, labels: np.ndarray, false_alarms: float) -> float:
+    """The score that a share ``false_alarms`` of a clean class exceeds: the median over the classes of that quantile.
 
-    Fewer than half of the classes may be poisoned; those that are raise their own quantile, and not the median.
+    Poison raises the quantile of its own class. The median is unaffected if fewer than half of the classes are
+    poisoned. The result lies just above the quantile, so that scores equal to it are not flagged.
     """
     quantiles = [np.quantile(scores[labels == one], 1 - false_alarms) for one in np.unique(labels)]
     return float(np.nextafter(np.median(quantiles), np.inf))
 
 
 def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whitened: np.ndarray | None = None) -> bool:
-    """Whether of the two groups of a class the second is the poisoned one.
+    """Whether the second of two groups of a class is the poisoned one.
 
-    Where trusted images of the class are there, the group farther from their mean. Otherwise the smaller, if it is
-    clearly smaller; of two groups about as large, the one whose images differ more among one another, as those that
-    came from many classes do. The second rule is no published one.
+    With trusted images of the class, the poisoned group is the one farther from their mean. Otherwise it is the smaller
+    group, if it is clearly smaller. Of two groups of similar size it is the one whose images vary more, since they come
+    from many classes. The rules without trusted images are not from a paper.
 
     Args:
         members: int (k,), the class's images.
@@ -131,6 +134,3 @@ def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whit
         return bool(share < 0.5)
     spread = [float(material.looks[members[group]].var(axis=0).sum()) for group in (~second, second)]
     return spread[1] > spread[0]
-
-
-CLEARLY_SMALLER = 0.25  # of a class

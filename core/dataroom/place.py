@@ -27,8 +27,8 @@ from core.jobs.spawn import python_module
 JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
 ORDER, MAP = "order.json", "map.csv"
 KEPT, KEPT_FOLDER = "cleaned.npz", "cleaned"
-TRAINED = "trained-on-all.safetensors"  # the network that was looked through, poison and all: no result
-NEEDED = 16 << 20  # bytes
+TRAINED = "trained-on-all.safetensors"  # the network that the filters use; trained on poison, so not a result
+NEEDED = 16 << 20  # bytes of free disk before the work begins
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One visit to the data room: set, model, filters, which of them decides, and how well where the truth is known."""
+"""Judges a training set: model, filters, the filter that decides, and recall and false alarms if the truth is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from core.attacks.poisoning import require_rate
 from core.data import IMAGE_SETS
 from core.dataroom import ALONE, FILTERS
-from core.dataroom.filter import FEWEST_CLASSES, Judged, Material
+from core.dataroom.filter import MIN_CLASSES, Judged, Material
 from core.dataroom.seen import fresh, material, trained
 from core.dataroom.trainset import TrainSet
 from core.engine.subject import load_subject
@@ -29,12 +29,12 @@ from core.victims import list_victims, load_victim
 
 Report = Callable[[str, int, int], None]  # stage, done, total
 SHOWN = 5  # names of classes in a sentence
-WHOLE = 0.95  # of a class's images: flagged, they leave nothing of it
+WHOLE = 0.95  # share of a class's images that, if flagged, counts as the whole class
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a visit.
+    """The result of ``visit``.
 
     ``judged``: of each filter. ``seconds``: each filter's. ``chosen``: the filter that decides. ``flagged``: bool (n,).
     ``features``: float64 (n, d), as the model sees the images.
@@ -193,9 +193,9 @@ def _unjudged(room: TrainSet, judged: dict[str, Judged], best: str) -> list[Foun
     if unable:
         text = (
             f"{', '.join(unable)} cannot judge this set: such filters compare classes, and need at least "
-            f"{FEWEST_CLASSES} with enough images."
+            f"{MIN_CLASSES} with enough images."
         )
-        found.append(Found("room_few_classes", text, {"filters": ", ".join(unable), "least": FEWEST_CLASSES}))
+        found.append(Found("room_few_classes", text, {"filters": ", ".join(unable), "least": MIN_CLASSES}))
         if best == ALONE:
             found.append(Found("room_alone", f"{best} decides, which judges each class by itself.", {"filter": best}))
     small = judged[best].small

@@ -1,4 +1,4 @@
-"""The model that the filters look through, and what it makes of the images."""
+"""The model whose features the filters use, and those features."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from core.dataroom.trainset import TrainSet
 from core.models import build
 from core.models.classifier import Classifier
 
-STEPS = 150  # of the training, at least
-EPOCHS = 6  # at least; poison is learnt in the first of them
-SIDE = 8  # pixels: maps and looks are made no larger than so
-AT_A_TIME = 256
+MIN_STEPS = 150  # of the training
+MIN_EPOCHS = 6  # poison is learnt in the first of them
+MAX_SIDE = 8  # pixels; larger feature maps and images are downscaled to this
+BATCH = 256  # images
 
 
 def fresh(images: ImageSet, arch: str, seed: int, device: str = "cpu") -> Classifier:
@@ -35,20 +35,20 @@ def settings_of(images: int) -> TrainSettings:
     """A short, ordinary training for so many images."""
     batch = 128 if images >= 4000 else 64
     per_epoch = max(1, images // batch)
-    return TrainSettings(epochs=max(EPOCHS, -(-STEPS // per_epoch)), batch=min(batch, images), shift=1)
+    return TrainSettings(epochs=max(MIN_EPOCHS, -(-MIN_STEPS // per_epoch)), batch=min(batch, images), shift=1)
 
 
 def trained(model: Classifier, x: Tensor, y: Tensor, seed: int) -> Iterator[Epoch]:
-    """Trains a network on the set as it came, poison and all."""
+    """Trains a network on the whole set, possible poison included."""
     device = model.mean.device
     yield from train(model, x.to(device), y.to(device), settings_of(len(x)), seed)
 
 
 def material(model: Classifier, room: TrainSet) -> Material:
-    """The set, and the trusted images, as the model sees them."""
+    """The set and the trusted images, evaluated by the model."""
     features, maps = looked(model, room.x)
     trusted, trusted_maps = looked(model, room.trusted[0]) if len(room.trusted[0]) else (features[:0], maps[:0])
-    looks = torch.cat([_small(as_float(part)).flatten(1) for part in room.x.split(AT_A_TIME)])
+    looks = torch.cat([_small(as_float(part)).flatten(1) for part in room.x.split(BATCH)])
     return Material(
         features, maps, looks.numpy(), room.y.numpy(), room.images.num_classes, trusted, trusted_maps,
         room.trusted[1].numpy(),
@@ -62,7 +62,7 @@ def looked(model: Classifier, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
     device = model.mean.device
     features, maps = [], []
     with _last_maps(model) as last:
-        for part in images.split(AT_A_TIME):
+        for part in images.split(BATCH):
             last.clear()
             seen = model.features(as_float(part.to(device)).contiguous(memory_format=torch.channels_last))
             features.append(seen.double().cpu())
@@ -89,5 +89,5 @@ def _last_maps(model: Classifier) -> Iterator[list[Tensor]]:
 
 
 def _small(images: Tensor) -> Tensor:
-    side = (min(SIDE, images.shape[2]), min(SIDE, images.shape[3]))
+    side = (min(MAX_SIDE, images.shape[2]), min(MAX_SIDE, images.shape[3]))
     return images.float() if side == tuple(images.shape[2:]) else F.adaptive_avg_pool2d(images.float(), side)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dataroom.filter import Judged, Material, comparable, standing_out, too_small, usual
+from core.dataroom.filter import Judged, Material, clean_quantile, comparable, outlying_classes, too_small
 from core.suspicion import spectral_signatures
 
 
@@ -21,9 +21,12 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     statistics = np.zeros(material.classes)
     for one in range(material.classes):
         members = np.flatnonzero(material.labels == one)
-        if len(members) >= spectral_signatures.FEWEST:
+        if len(members) >= spectral_signatures.MIN_SAMPLES:
             scores[members] = spectral_signatures.outlier_scores(material.features[members])
             statistics[one] = scores[members].mean()
-    small = too_small(material, spectral_signatures.FEWEST)
-    suspected, threshold = standing_out(statistics, small=small), usual(scores, material.labels, false_alarms)
+    small = too_small(material, spectral_signatures.MIN_SAMPLES)
+    suspected, threshold = (
+        outlying_classes(statistics, small=small),
+        clean_quantile(scores, material.labels, false_alarms),
+    )
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))

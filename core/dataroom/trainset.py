@@ -21,7 +21,7 @@ from core.errors import BadInput
 from core.found import Found
 
 SHOWN = 5  # names of classes in a sentence
-TRUSTED = 30  # images a class of a named set's test part that may serve as trusted ones (Beatrix, section V-A)
+TRUSTED = 30  # test images per class of a named set that serve as trusted ones (Beatrix, section V-A)
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class TrainSet:
     Attributes:
         images: the set as it was read, for its names and scaling.
         x, y: every image that is judged, uint8 (n, 3, h, w), and its label, int64 (n,), in the order of the set.
-        learnt: positions in ``x`` of those a model is trained on, int64, ascending.
-        held: positions in ``x`` of the rest; empty where the set has a test part of its own.
+        learnt: positions in ``x`` of the images that a model is trained on, int64, ascending.
+        held_out: positions in ``x`` of the others; empty if the set has a test part of its own.
         files: the file of each image; "" where there is none.
         poisoned: bool (n,), where the truth is known.
         trigger, target: of the attack, where it is known.
@@ -46,7 +46,7 @@ class TrainSet:
     x: Tensor
     y: Tensor
     learnt: Tensor
-    held: Tensor
+    held_out: Tensor
     files: tuple[str, ...]
     poisoned: Tensor | None
     trigger: Trigger | None
@@ -56,9 +56,9 @@ class TrainSet:
 
     def test(self, flagged: Tensor) -> tuple[Tensor, Tensor]:
         """Images and labels that accuracy is measured on; those flagged are left out where the set has no test part."""
-        if not len(self.held):
+        if not len(self.held_out):
             return self.images.x_test, self.images.y_test
-        kept = self.held[~flagged[self.held]]
+        kept = self.held_out[~flagged[self.held_out]]
         return self.x[kept], self.y[kept]
 
 
@@ -96,19 +96,7 @@ def read(
             "so leave --poison.",
             name=name, known=", ".join(IMAGE_SETS),
         )  # fmt: skip
-    if images.places is None:
-        x, y = images.x_train, images.y_train
-        if most and name in IMAGE_SETS:
-            x, y = x[:most], y[:most]
-        learnt, held = torch.arange(len(x)), torch.zeros(0, dtype=torch.int64)
-    else:
-        learnt, held = images.places
-        x = images.x_train.new_empty(len(learnt) + len(held), *images.x_train.shape[1:])
-        y = images.y_train.new_empty(len(x))
-        for places, part, labels in zip(
-            (learnt, held), (images.x_train, images.x_test), (images.y_train, images.y_test), strict=True
-        ):
-            x[places], y[places] = part, labels
+    x, y, learnt, held_out = _in_order(images, most if name in IMAGE_SETS else 0)
     poisoned = trigger = None
     if attack:
         if not 0 <= target < images.num_classes:
@@ -123,9 +111,27 @@ def read(
         poisoned[chosen] = True
     files = tuple(str(file) for file in images.files[: len(x)]) or (str(Path(name)) if images.places else "",) * len(x)
     return TrainSet(
-        images, x, y, learnt, held, files, poisoned, trigger, target if attack else None,
+        images, x, y, learnt, held_out, files, poisoned, trigger, target if attack else None,
         _trusted(images, trusted, bool(attack), seed), tuple(warnings(x, y)),
     )  # fmt: skip
+
+
+def _in_order(images: ImageSet, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images and labels in the order of the set, the positions to train on, and those held out.
+
+    Args:
+        most: of a set with a test part, this many training images at most; 0: all.
+    """
+    if images.places is None:
+        count = most or len(images.x_train)
+        x, y = images.x_train[:count], images.y_train[:count]
+        return x, y, torch.arange(len(x)), torch.zeros(0, dtype=torch.int64)
+    learnt, held_out = images.places
+    x = images.x_train.new_empty(len(learnt) + len(held_out), *images.x_train.shape[1:])
+    y = images.y_train.new_empty(len(x))
+    x[learnt], y[learnt] = images.x_train, images.y_train
+    x[held_out], y[held_out] = images.x_test, images.y_test
+    return x, y, learnt, held_out
 
 
 def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,5 @@
-"""What leaves the data room: a list as CSV, the result as JSON, and, if asked for, the kept images. Nothing goes."""
+"""The output of the data room: a list as CSV, the result as JSON, and the kept images on request. Nothing is
+deleted."""
 
 from __future__ import annotations
 
@@ -25,10 +26,10 @@ from core.models.weights import save_weights
 from core.runs import hashes
 
 FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
-FEWEST = 2  # images of a class, to be trained on
-LONGEST = 200  # bytes of a folder's name
+MIN_KEPT = 2  # images of a class that a set to train on needs
+LONGEST_NAME = 200  # bytes of a folder's name
 MAPPED = 600  # images on the map
-SHOWN, A_ROW, SIDE = 48, 12, 48  # the most suspicious images, on a sheet, pixels each
+SHOWN, A_ROW, SIDE = 48, 12, 48  # on the sheet: images, images in a row, pixels along a side of each
 
 
 def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
@@ -87,7 +88,7 @@ def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     names = np.array(room.images.class_names)
     x, y = _last(room.x.numpy()[keep]), room.y.numpy()[keep]
     arrays = {"x": x, "y": y}
-    if not len(room.held):
+    if not len(room.held_out):
         test = _last(room.images.x_test.numpy())
         arrays = {"x_train": x, "y_train": y, "x_test": test, "y_test": room.images.y_test.numpy()}
     content = io.BytesIO()
@@ -145,7 +146,7 @@ def folder_names(classes: Sequence[str]) -> list[str]:
     taken: set[str] = set()
     for number, name in enumerate(classes):
         plain = "".join("_" if one in FORBIDDEN or not one.isprintable() else one for one in name).strip(" .")
-        plain = plain.encode()[:LONGEST].decode(errors="ignore").strip(" .")
+        plain = plain.encode()[:LONGEST_NAME].decode(errors="ignore").strip(" .")
         while not plain or unicodedata.normalize("NFKC", plain).casefold() in taken:
             plain = f"{plain}_{number}" if plain else f"{number}"
         taken.add(unicodedata.normalize("NFKC", plain).casefold())
@@ -177,14 +178,14 @@ def require_classes(room: TrainSet, flagged: np.ndarray) -> np.ndarray:
             "or look at the list.",
             name=name,
         )  # fmt: skip
-    if (kept < FEWEST).any():
+    if (kept < MIN_KEPT).any():
         least = int(kept.argmin())
         name = room.images.class_names[least]
         raise BadInput(
             "class_left_small",
             f"Of the {had[least]} images of class {name}, {kept[least]} are not flagged, and a set to train on needs "
-            f"{FEWEST} of each class; give more images of it, or raise the threshold.",
-            name=name, had=int(had[least]), kept=int(kept[least]), least=FEWEST,
+            f"{MIN_KEPT} of each class; give more images of it, or raise the threshold.",
+            name=name, had=int(had[least]), kept=int(kept[least]), least=MIN_KEPT,
         )  # fmt: skip
     return ~flagged
 

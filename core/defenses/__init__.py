@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from core.events import Stamps
     from core.models.classifier import Classifier
-    from core.training.loop import Aimed, PurifyStep
+    from core.training.loop import PurifyStep, TargetedTrigger
 
 
 class Method(NamedTuple):
@@ -42,17 +42,17 @@ DEFENCES: dict[str, Method] = {
 }
 
 COMPARED = ("mcl", "ft", "fp", "nad", "nc")
-"""The defences that are compared unless others are asked for: as many as one waits for."""
+"""The defences that are compared by default; few enough for an acceptable wait."""
 
 PRESETS = tuple(dict.fromkeys(preset for method in DEFENCES.values() for preset in method.presets))
 """The names of all presets there are."""
 
 
 class Defence(Protocol):
-    """A purification of a copy of the victim that can be watched, stopped and taken up again.
+    """A purification of a copy of the victim, which can be observed, stopped and resumed.
 
-    ``done``: steps done, those included that come before the training. ``stamps``: whether random stamps stood in for
-    triggers ("alone"), since none was found, or came with them ("beside"), since that is in doubt.
+    ``done``: steps done, those before the training included. ``stamps``: whether random stamps were used in place of
+    triggers ("alone": none is trusted) or beside them ("beside": they are doubtful), or not at all (None).
     """
 
     done: int
@@ -63,15 +63,15 @@ class Defence(Protocol):
         ...
 
     def result(self, best: bool = False) -> Classifier:
-        """A copy of the purified model: as it is now, or, at the end, the best there is."""
+        """A copy of the purified model: the current one or, with ``best``, at the end, the best one."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Tensors and numbers from which ``restore`` goes on."""
+        """A checkpoint: tensors and numbers that ``restore`` takes."""
         ...
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
-        """Goes back to where ``state`` was taken."""
+        """Restores a checkpoint of ``state``."""
         ...
 
 
@@ -95,7 +95,7 @@ def make(
     victim: Classifier,
     images: Tensor,
     labels: Tensor,
-    triggers: Sequence[Aimed],
+    triggers: Sequence[TargetedTrigger],
     settings: Any,
     seed: int = 0,
 ) -> Defence:

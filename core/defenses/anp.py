@@ -46,11 +46,11 @@ from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.training.batchnorm import NORMALISING
-from core.training.loop import Aimed, Tuning, TuningSettings
+from core.training.loop import TargetedTrigger, Tuning, TuningSettings
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(19))
-NOTHING = -1.0  # a threshold below all masks: no neuron goes
-USUAL = 0.2  # the authors' threshold, for a look at the model before the search is over
+NO_PRUNING = -1.0  # a threshold below all masks
+AUTHORS_THRESHOLD = 0.2  # for the model before the search is over
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class ANPSettings(TuningSettings):
 
     alpha: weight of the loss without perturbation, 0-1.
     eps: largest perturbation, as a share of a weight or bias.
-    tolerance: share of the accuracy on the part kept apart that pruning may cost, 0-1.
-    holdout: that part's share of the clean budget, 0-1.
+    tolerance: share of the accuracy on the held-out part that pruning may cost, 0-1.
+    holdout: share of the clean budget that is held out from the search for masks, 0-1.
     """
 
     alpha: float = 0.2
@@ -124,29 +124,31 @@ class ANP(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: ANPSettings,
         seed: int = 0,
     ) -> None:
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        held = min(round(settings.holdout * len(images)), len(images) - 1)
-        self.held = images[order[:held]], labels[order[:held]]
-        super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
+        count = min(round(settings.holdout * len(images)), len(images) - 1)
+        self.held_out = images[order[:count]], labels[order[:count]]
+        super().__init__(victim, images[order[count:]], labels[order[count:]], settings, seed)
         self.victim = deepcopy(victim).eval()
         self.model.requires_grad_(False)
         parameters = dict(self.model.net.named_parameters())
         layers = neurons(victim)
         self.weights_of = {layer: parameters[f"{layer}.weight"] for layer in layers}
         self.biases_of = {layer: parameters[f"{layer}.bias"] for layer in layers if f"{layer}.bias" in parameters}
-        self.masks = {layer: torch.ones_like(_each(weight)) for layer, weight in self.weights_of.items()}
+        self.masks = {layer: torch.ones_like(_one_per_neuron(weight)) for layer, weight in self.weights_of.items()}
 
-    def _through(self, x: Tensor, masks: dict[str, Tensor], biases: dict[str, Tensor]) -> Tensor:
+    def _masked_logits(self, x: Tensor, masks: dict[str, Tensor], biases: dict[str, Tensor]) -> Tensor:
         """Logits with each neuron's weight and bias times the number given for it."""
         changed = {f"net.{layer}.weight": self.weights_of[layer] * mask for layer, mask in masks.items()}
         changed |= {f"net.{layer}.bias": self.biases_of[layer] * factor for layer, factor in biases.items()}
         return functional_call(self.model, changed, (x,))
 
-    def _worst(self, x: Tensor, y: Tensor, drawn: torch.Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _worst_perturbation(
+        self, x: Tensor, y: Tensor, drawn: torch.Generator
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Perturbations delta and xi within eps: a random start and one step along the sign of the gradient."""
         eps = self.settings.eps
 
@@ -164,21 +166,21 @@ class ANP(Tuning):
         return delta, xi
 
     def _perturbed(self, x: Tensor, delta: dict[str, Tensor], xi: dict[str, Tensor]) -> Tensor:
-        return self._through(
+        return self._masked_logits(
             x,
             {layer: mask + delta[layer] for layer, mask in self.masks.items()},
             {layer: 1 + factor for layer, factor in xi.items()},
         )
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        drawn = self.drawn()
+        drawn = self.step_generator()
         x = shifted(self.x[chosen], self.settings.shift, False, drawn).contiguous(memory_format=torch.channels_last)
         y = self.y[chosen]
-        delta, xi = self._worst(x, y, drawn)
+        delta, xi = self._worst_perturbation(x, y, drawn)
         for mask in self.masks.values():
             mask.requires_grad_(True).grad = None
         return {
-            "clean": F.cross_entropy(self._through(x, self.masks, {}), y),
+            "clean": F.cross_entropy(self._masked_logits(x, self.masks, {}), y),
             "perturbed": F.cross_entropy(self._perturbed(x, delta, xi), y),
         }
 
@@ -208,18 +210,19 @@ class ANP(Tuning):
         return model
 
     def _chosen(self) -> float:
-        """The highest threshold up to which the part kept apart allows every one, or else ``NOTHING``."""
+        """The highest threshold at which accuracy on the held-out part, and at all lower ones, is within
+        ``tolerance``."""
         least = self._held_accuracy(self.victim) * (1 - self.settings.tolerance)
         allowed = itertools.takewhile(lambda t: self._held_accuracy(self.pruned(t)) >= least, THRESHOLDS)
-        return max(allowed, default=NOTHING)
+        return max(allowed, default=NO_PRUNING)
 
     def _held_accuracy(self, model: Classifier) -> float:
-        images, labels = self.held
+        images, labels = self.held_out
         return benign_accuracy(answers(model, images).cpu(), labels.cpu()) if len(images) else math.nan
 
     def result(self, best: bool = False) -> Classifier:
         """The pruned model; ``best``: at the threshold chosen, otherwise at the authors'."""
-        return self.pruned(self._chosen() if best else USUAL)
+        return self.pruned(self._chosen() if best else AUTHORS_THRESHOLD)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
@@ -231,6 +234,6 @@ class ANP(Tuning):
         self.masks = {layer: kept[layer] for layer in self.masks}  # in their order, in which noise is drawn
 
 
-def _each(weight: Tensor) -> Tensor:
+def _one_per_neuron(weight: Tensor) -> Tensor:
     """One number a neuron, in a shape that spreads over its weights."""
     return weight if weight.ndim == 1 else weight.flatten(1)[:, 0].view(-1, *[1] * (weight.ndim - 1))

@@ -1,4 +1,4 @@
-"""Fine-pruning: channels that clean images leave asleep are cut out, then the network is fine-tuned.
+"""Fine-pruning: channels that clean images do not activate are pruned, then the network is fine-tuned.
 
 Source: Liu et al., "Fine-Pruning", RAID 2018, sections 3.1 (pruning) and 3.3 (fine-pruning): the channels of the last
 convolutional layer are pruned in the order of their mean activation on clean images, the least active first, as long
@@ -30,10 +30,10 @@ from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier, frozen
-from core.training.loop import Aimed, Check, PurifyStep, TuningSettings
+from core.training.loop import Check, PurifyStep, TargetedTrigger, TuningSettings
 
-PARTS = 32  # in so many steps all channels would be gone
-HIDDEN = 3  # linear layers after the last convolution that a plain network has at most
+PRUNING_STEPS = 32  # after which all channels would be pruned
+MAX_LINEAR = 3  # linear layers after the last convolution; networks with more are transformers
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def reader(model: Classifier, images: Tensor) -> tuple[nn.Linear, int]:
     finally:
         for hook in hooks:
             hook.remove()
-    if not watch.convolved or not 0 < len(watch.readers) <= HIDDEN:
+    if not watch.convolved or not 0 < len(watch.readers) <= MAX_LINEAR:
         return model.head[0], 1
     first = watch.readers[0]
     return first, watch.pixels if first.in_features == watch.width else 1
@@ -126,7 +126,7 @@ class FinePruning(FineTuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: PruningSettings,
         seed: int = 0,
     ) -> None:
@@ -136,9 +136,9 @@ class FinePruning(FineTuning):
         activity, right = self._look()
         self.order = activity.argsort(stable=True)
         self.least = right * (1 - settings.tolerance)
-        self.each = max(1, len(self.order) // PARTS)
+        self.each = max(1, len(self.order) // PRUNING_STEPS)
         self.pruned, self.pruning = 0, True
-        self.first = -(-len(self.order) // self.each)
+        self.steps_before = -(-len(self.order) // self.each)
 
     @torch.inference_mode()
     def _look(self) -> tuple[Tensor, float]:
@@ -177,7 +177,7 @@ class FinePruning(FineTuning):
         self._cut()
         self.done += 1
         if self._look()[1] < self.least or self.pruned == len(self.order):
-            self.pruned, self.pruning, self.first = before, False, self.done
+            self.pruned, self.pruning, self.steps_before = before, False, self.done
             with torch.no_grad():
                 self.layer.weight.copy_(self.kept)
             self._cut()
@@ -188,8 +188,12 @@ class FinePruning(FineTuning):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
-        return tensors, numbers | {"pruned": self.pruned, "pruning": self.pruning, "first": self.first}
+        return tensors, numbers | {"pruned": self.pruned, "pruning": self.pruning, "first": self.steps_before}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.pruned, self.pruning, self.first = int(numbers["pruned"]), bool(numbers["pruning"]), int(numbers["first"])
+        self.pruned, self.pruning, self.steps_before = (
+            int(numbers["pruned"]),
+            bool(numbers["pruning"]),
+            int(numbers["first"]),
+        )

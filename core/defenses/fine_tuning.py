@@ -18,7 +18,7 @@ from torch import Tensor
 
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.loop import Aimed, Tuning, TuningSettings
+from core.training.loop import TargetedTrigger, Tuning, TuningSettings
 
 PRESETS: dict[str, TuningSettings] = {"default": TuningSettings()}
 
@@ -41,12 +41,12 @@ class FineTuning(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: TuningSettings,
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        x = self.batch_of(chosen).contiguous(memory_format=torch.channels_last)
+        x = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last)
         return {"clean": F.cross_entropy(self.model(x), self.y[chosen])}

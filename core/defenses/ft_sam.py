@@ -29,10 +29,10 @@ from torch import Tensor
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.batchnorm import statistics_kept
+from core.training.batchnorm import frozen_statistics
 from core.training.loop import TuningSettings
 
-SMALL = 1e-12  # keeps a gradient of nothing from dividing
+EPSILON = 1e-12  # avoids a division by 0 if all gradients are 0
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ def settings_for(preset: str, data: str = "", **changes: Any) -> FTSAMSettings:
 
 
 @contextmanager
-def climbed(model: Classifier, rho: float) -> Iterator[None]:
+def at_worst_weights(model: Classifier, rho: float) -> Iterator[None]:
     """Inside: the weights are the worst ones by the gradients they have; afterwards they are what they were."""
     moved = [(p, p.grad) for p in model.net.parameters() if p.grad is not None]
     before = [p.detach().clone() for p, _ in moved]
     with torch.no_grad():
-        norm = torch.stack([(p.abs() * grad).norm() for p, grad in moved]).norm() + SMALL
+        norm = torch.stack([(p.abs() * grad).norm() for p, grad in moved]).norm() + EPSILON
         for p, grad in moved:
             p.add_(p.square() * grad * (rho / norm))
     try:
@@ -84,12 +84,12 @@ class FTSAM(FineTuning):
     settings: FTSAMSettings
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        x = self.batch_of(chosen).contiguous(memory_format=torch.channels_last)
+        x = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last)
         return {"clean": F.cross_entropy(self.model(x), self.y[chosen], label_smoothing=self.settings.smoothing)}
 
-    def _fitted(self, chosen: Tensor) -> dict[str, float]:
+    def _backward(self, chosen: Tensor) -> dict[str, float]:
         """The loss at the weights as they are, and the gradients of the worst ones nearby."""
-        terms = super()._fitted(chosen)
-        with climbed(self.model, self.settings.rho), statistics_kept(self.model):
-            super()._fitted(chosen)
+        terms = super()._backward(chosen)
+        with at_worst_weights(self.model, self.settings.rho), frozen_statistics(self.model):
+            super()._backward(chosen)
         return terms

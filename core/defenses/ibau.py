@@ -1,4 +1,4 @@
-"""I-BAU: adversarial unlearning whose gradient knows that the perturbation moves with the network.
+"""I-BAU: adversarial unlearning with an implicit hypergradient, since the perturbation depends on the network.
 
 Source: Zeng, Chen, Park, Mao, Jin, Jia, "Adversarial Unlearning of Backdoors via Implicit Hypergradient", ICLR 2022
 (arXiv 2110.03735), equation 1 (the minimax problem), section 3.2 (implicit hypergradient, algorithm 1); settings of the
@@ -37,9 +37,9 @@ from torch import Tensor
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
 from core.training.adam import AdamTuning
-from core.training.loop import Aimed, TuningSettings
+from core.training.loop import TargetedTrigger, TuningSettings
 
-SMALLNESS = 0.001  # weight of ||d||^2
+NORM_WEIGHT = 0.001  # of ||d||^2
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def implicit(slope: Tensor, at: Tensor, outer: Tensor, rounds: int, size: float)
     """
     v = outer
     for _ in range(rounds - 1):  # the first of them, from v = 0, gives ``outer``
-        (bent,) = torch.autograd.grad(slope, at, v, retain_graph=True)
-        v = v - size * bent + outer
+        (curvature,) = torch.autograd.grad(slope, at, v, retain_graph=True)  # inner'' v
+        v = v - size * curvature + outer
     return -size * (slope * v).sum()
 
 
@@ -108,7 +108,7 @@ class IBAU(AdamTuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: IBAUSettings,
         seed: int = 0,
     ) -> None:
@@ -118,18 +118,18 @@ class IBAU(AdamTuning):
     def inner(self, d: Tensor, chosen: Tensor) -> Tensor:
         """How badly d misleads the images ``chosen``: the worse, the lower."""
         x = (self.x[chosen] + d).contiguous(memory_format=torch.channels_last)
-        return SMALLNESS * d.square().sum() - F.cross_entropy(self.model(x), self.y[chosen])
+        return NORM_WEIGHT * d.square().sum() - F.cross_entropy(self.model(x), self.y[chosen])
 
     def outer(self, d: Tensor, chosen: Tensor) -> Tensor:
         """The loss on the images ``chosen``, the first ``share`` of which carry d."""
-        x, marked = self.batch_of(chosen), max(1, round(self.settings.share * len(chosen)))
+        x, marked = self.shifted_batch(chosen), max(1, round(self.settings.share * len(chosen)))
         x = torch.cat([x[:marked] + d, x[marked:]]).contiguous(memory_format=torch.channels_last)
         return F.cross_entropy(self.model(x), self.y[chosen])
 
-    def _sought(self) -> Tensor:
+    def _search(self) -> Tensor:
         """The perturbation of a round, (1, 3, h, w), from nothing."""
         d, settings = torch.zeros_like(self.x[:1]), self.settings
-        order = torch.randperm(len(self.x), generator=self.drawn()).to(self.x.device)
+        order = torch.randperm(len(self.x), generator=self.step_generator()).to(self.x.device)
         batches = order.split(settings.batch)
         self.model.requires_grad_(False)
         for number in range(settings.ascent):
@@ -142,8 +142,8 @@ class IBAU(AdamTuning):
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         self.model.eval()
         settings = self.settings
-        if (self.done - self.first) % self.per_epoch == 0:
-            self.perturbation = self._sought()
+        if (self.done - self.steps_before) % self.per_epoch == 0:
+            self.perturbation = self._search()
         d = self.perturbation.clone().requires_grad_(True)
         outer = self.outer(d, chosen)
         (by_d,) = torch.autograd.grad(outer, d, retain_graph=True)

@@ -1,4 +1,4 @@
-"""NAD: a fine-tuned copy of the network teaches the backdoored one where to look.
+"""NAD: attention distillation from a fine-tuned copy of the network to the backdoored one.
 
 Source: Li et al., "Neural Attention Distillation", ICLR 2021 (arXiv 2101.05930), sections 3.2 and 3.3.
 
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.loop import Aimed, PurifyStep, Tuning, TuningSettings
+from core.training.loop import PurifyStep, TargetedTrigger, Tuning, TuningSettings
 
 GROUPS = 3  # the last of them; a network may have fewer
 WEIGHTS = (500.0, 1000.0, 1000.0)  # of the groups, the last one last
@@ -129,13 +129,13 @@ class NAD(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: NADSettings,
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
         self.teacher = FineTuning(victim, images, labels, (), replace(settings, epochs=settings.teacher_epochs), seed)
-        self.first = self.teacher.total
+        self.steps_before = self.teacher.total
         self.groups = groups(self.model.eval(), self.x[:1])
 
     def steps(self) -> Iterator[PurifyStep]:
@@ -147,19 +147,19 @@ class NAD(Tuning):
         yield from super().steps()
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        x = self.batch_of(chosen).contiguous(memory_format=torch.channels_last)
+        x = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last)
         teacher = self.teacher.model
         with torch.no_grad(), tapped(teacher, self.groups) as theirs:
             teacher(x)
         with tapped(self.model, self.groups) as ours:
             logits = self.model(x)
-        apart = [
+        distances = [
             weight
             * F.mse_loss(attention(ours[name], self.settings.power), attention(theirs[name], self.settings.power))
             for name, weight in zip(self.groups, WEIGHTS[len(WEIGHTS) - len(self.groups) :], strict=True)
         ]
         terms = {"clean": F.cross_entropy(logits, self.y[chosen])}
-        return terms | ({"attention": torch.stack(apart).sum()} if apart else {})
+        return terms | ({"attention": torch.stack(distances).sum()} if distances else {})
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
@@ -168,4 +168,4 @@ class NAD(Tuning):
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.teacher.restore(self.part(tensors, "teacher"), {"done": min(self.done, self.first)})
+        self.teacher.restore(self.part(tensors, "teacher"), {"done": min(self.done, self.steps_before)})

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.loop import Aimed, Tuning, TuningSettings
+from core.training.loop import TargetedTrigger, Tuning, TuningSettings
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Unlearning(Tuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: UnlearningSettings,
         seed: int = 0,
     ) -> None:
@@ -66,7 +66,7 @@ class Unlearning(Tuning):
         self.trigger = next((t for t in triggers if getattr(t, "form", "") == "mask"), triggers[0])
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        x = self.batch_of(chosen)
+        x = self.shifted_batch(chosen)
         stamped = round(self.settings.share * len(x))  # the order of a batch is random, so its first ones are any
         x = torch.cat([self.trigger(x[:stamped]), x[stamped:]])
         logits = self.model(x.contiguous(memory_format=torch.channels_last))

@@ -35,9 +35,9 @@ from torch import Tensor
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
 from core.training.adam import AdamTuning
-from core.training.loop import Aimed, TuningSettings
+from core.training.loop import TargetedTrigger, TuningSettings
 
-SURE = 0.999  # the victim's class counts for no more, so that its logarithm stays finite
+MAX_PROBABILITY = 0.999  # of the victim's class in L_sar, whose logarithm is infinite at 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class SAU(AdamTuning):
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: SAUSettings,
         seed: int = 0,
     ) -> None:
@@ -122,7 +122,7 @@ class SAU(AdamTuning):
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         self.model.eval()
-        x, y = self.batch_of(chosen).contiguous(memory_format=torch.channels_last), self.y[chosen]
+        x, y = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last), self.y[chosen]
         self.model.requires_grad_(False)
         attacked = x + self.shared(x, y)
         self.model.requires_grad_(True)
@@ -131,5 +131,5 @@ class SAU(AdamTuning):
         logits, attacked_logits = self.model(torch.cat([x, attacked])).chunk(2)
         misled = (taken_for != y) & (taken_for != before)
         share = attacked_logits.softmax(1).gather(1, taken_for[:, None])[:, 0]
-        unlearnt = -torch.log1p(-share.clamp(max=SURE)) * misled
+        unlearnt = -torch.log1p(-share.clamp(max=MAX_PROBABILITY)) * misled
         return {"clean": F.cross_entropy(logits, y), "shared": unlearnt.mean()}

@@ -1,4 +1,4 @@
-"""The scan of an earlier run, taken over: what was searched for once, in the same model, is not searched for again."""
+"""Takes over the scan of an earlier run of the same model, so that it is not scanned twice."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from core.runs.spec import Spec
 
 
 def require(state: State) -> None:
-    """To be called before anything is measured; nothing to do where the order names no scan, or has it on record.
+    """Checks, before anything is measured, that the earlier scan can be taken over, if the order names one.
 
-    Files that changed are ``core.runs.hashes.bind``'s to refuse.
+    Nothing is checked if this run has it on record already. ``core.runs.hashes.bind`` refuses changed files.
 
     Raises:
         BadInput: ``run_not_found``; ``scan_not_done``; ``scan_of_others``, of another model or other images;
             ``scan_otherwise``, of the same, but made in another way.
     """
-    if state.scanned is None and state.spec.scan_of:
+    if state.scanned is None and state.context.spec.scan_of:
         _checked(state)
 
 
 def take(state: State) -> Scanned:
-    """The earlier scan's outcome; its triggers are on this run's record then, and the earlier run may go.
+    """The event of the earlier scan. Its triggers are copied to this run's record; the earlier run is not needed again.
 
     Raises:
         BadInput: as ``require``.
@@ -33,12 +33,12 @@ def take(state: State) -> Scanned:
     triggers = scan.triggers()
     if triggers is None:
         raise _not_done(scan)
-    state.run.write_triggers(triggers)
+    state.context.run.write_triggers(triggers)
     return scanned
 
 
 def _checked(state: State) -> tuple[Run, Scanned]:
-    scan = hashes.scan_of(state.run)
+    scan = hashes.scan_of(state.context.run)
     assert scan is not None
     scanned = next((event for _, event in scan.events() if isinstance(event, Scanned)), None)
     if scan.status != "done" or scanned is None:
@@ -50,7 +50,7 @@ def _checked(state: State) -> tuple[Run, Scanned]:
             "this one anew.",
             run=scan.id,
         )
-    if _way(scan.spec, scan.data["result"]) != _way(state.spec, vars(state.subject)):
+    if _way(scan.spec, scan.data["result"]) != _way(state.context.spec, vars(state.context.subject)):
         raise BadInput(
             "scan_otherwise",
             f"The scan {scan.id} was made with another clean budget, seed, target class, network or input scaling; "
@@ -61,18 +61,22 @@ def _checked(state: State) -> tuple[Run, Scanned]:
 
 
 def _same_files(state: State, scan: Run) -> bool:
-    """Whether the scan is known to be of this model and these images."""
-    spec, other, data = state.spec, scan.spec, scan.data
-    noted, mine = data.get("inputs") or {}, state.run.data.get("inputs") or {}
+    """Whether the record of the scan shows that it is of this model and these images."""
+    spec, other, data = state.context.spec, scan.spec, scan.data
+    noted, mine = data.get("inputs") or {}, state.context.run.data.get("inputs") or {}
     own_images = "images" in mine
     same_images = noted.get("images") == mine["images"] if own_images else other.images == spec.images
-    if state.subject.card is not None:
-        return same_images and other.victim == spec.victim and data.get("victim_sha256") == state.subject.card.sha256
+    if state.context.subject.card is not None:
+        return (
+            same_images
+            and other.victim == spec.victim
+            and data.get("victim_sha256") == state.context.subject.card.sha256
+        )
     return same_images and "weights" in mine and noted.get("weights") == mine["weights"]
 
 
 def _way(spec: Spec, loaded: dict[str, object]) -> tuple[object, ...]:
-    """What the outcome of a scan hangs on besides the files."""
+    """The settings that the result of a scan depends on, besides the files."""
     return spec.clean_budget, spec.seed, spec.target, loaded.get("arch"), loaded.get("normalize")
 
 

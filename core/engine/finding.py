@@ -1,4 +1,4 @@
-"""The scan of a run: the class that looks most like a target, its triggers, and what they are worth, on record."""
+"""The stage "scan" of a run: target, triggers and verdict, written to the record."""
 
 from __future__ import annotations
 
@@ -17,36 +17,41 @@ from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.sought import Sought
-from core.scan.unlearned import asked, clear, fallen_back
+from core.scan.unlearned import can_unlearn, dominant_class, fallback_shares
 from core.scan.verdict import Verdict, judge
-from core.scan.warped import nearest, warped
-from core.triggers.reconstructed import Confidence, Reconstructed, kept
+from core.scan.warped import search_warp, warp_target
+from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
-# Shares of the stage's progress: three forms, and what the triggers from other starts, or unlearning, takes.
-SCAN, MORE = 300, 60
-EFFORT = Effort(steps=60, images=12, attack_rate=0.97)  # of the triggers from other starts
+# Units of progress: 100 for each of three forms, then those of one further search (warps, unlearning, or restarts).
+SCAN_UNITS, EXTRA_UNITS = 300, 60
+UNITS = SCAN_UNITS + EXTRA_UNITS
+REPORT_EVERY = 5  # units between two progress events of the scan
+RESTART_EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 
 Budget = tuple[torch.Tensor, torch.Tensor]
 
 
 def find(state: State, budget: Budget) -> Iterator[Event]:
-    """Scans the model, unless the record, or an earlier run that the order names, has what was found."""
-    clock = Clock(state.steering)
+    """Scans the model and reconstructs its triggers, as far as neither the record nor an earlier run that the order
+    names has the results."""
+    clock = Clock(state.context.steering)
     images, _ = budget
     yield StageStarted("scan")
-    if state.scanned is None and state.spec.scan_of:
+    if state.scanned is None and state.context.spec.scan_of:
         state.scanned = earlier.take(state)
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
         found: Scan | None = None
-        told, sought = 0, Sought()
-        for done, total, result in scan(state.subject.model, images, seed=state.spec.seed, sought=sought):
-            state.steering.check()
+        reported, sought = 0, Sought()
+        for done, total, result in scan(
+            state.context.subject.model, images, seed=state.context.spec.seed, sought=sought
+        ):
+            state.context.steering.check()
             found = result
-            if done >= told + 5 or (found is not None and told < total):
-                told = done
-                yield clock.progress("scan", done, total + MORE)
+            if done >= reported + REPORT_EVERY or (found is not None and reported < total):
+                reported = done
+                yield clock.progress("scan", done, total + EXTRA_UNITS)
                 if (searched := sought.event()) is not None:
                     yield searched
         assert found is not None
@@ -61,74 +66,80 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
 
 
 def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generator[Event, None, tuple[Scan, Verdict]]:
-    """The verdict and the class it is of. Where the inversion shows no sign, random warps may; and where these do not
-    either, the class that the model falls back on is the one to be wary of, if that is clear, and a trigger that leads
-    there is known to train against."""
-    verdict, model = judge(found), state.subject.model
-    if verdict.grade != "none" or state.spec.target is not None:
+    """The verdict, and the scan with the class that it is about as target.
+
+    If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
+    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none".
+    """
+    verdict, model = judge(found), state.context.subject.model
+    if verdict.grade != "none" or state.context.spec.target is not None:
         return found, verdict
-    led = warped(model, budget[0], state.spec.seed)
-    state.steering.check()
-    if led is not None:
-        found = found.of(led[0])
-        return found, Verdict("some", judge(found).facts | {"warped": round(100 * led[1], 1)})
-    if not asked(model, budget[0]):
+    warps = warp_target(model, budget[0], state.context.spec.seed)
+    state.context.steering.check()
+    if warps is not None:
+        target, share = warps
+        found = found.of(target)
+        return found, Verdict("some", judge(found).facts | {"warped": round(100 * share, 1)})
+    if not can_unlearn(model, budget[0]):
         return found, verdict
     shares: torch.Tensor | None = None
-    for done, total, result in fallen_back(model, *budget, seed=state.spec.seed):
-        state.steering.check()
+    for done, total, result in fallback_shares(model, *budget, seed=state.context.spec.seed):
+        state.context.steering.check()
         shares = result
         if done % 5 == 0:
-            yield clock.progress("scan", SCAN + MORE * done // total, SCAN + MORE)
+            yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
     assert shares is not None
-    named = clear(shares)
-    if named is None or not found.of(named).works:
+    fallback = dominant_class(shares)
+    if fallback is None or not found.of(fallback).works:
         return found, verdict
-    found = found.of(named)
-    return found, Verdict("none", judge(found).facts | {"fallen_back": round(100 * float(shares[named]), 1)})
+    found = found.of(fallback)
+    return found, Verdict("none", judge(found).facts | {"fallen_back": round(100 * float(shares[fallback]), 1)})
 
 
 def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Generator[Event, None, list[Reconstructed]]:
-    """The warp that leads there; what the inversion has of that class is a poor copy of one."""
+    """The best warp for the target, in place of the inversion's triggers, which are poor copies of a warp."""
     best: list[Reconstructed] = []
-    for done, total, trigger in nearest(state.subject.model, images, target, seed=state.spec.seed):
-        state.steering.check()
+    for done, total, trigger in search_warp(state.context.subject.model, images, target, seed=state.context.spec.seed):
+        state.context.steering.check()
         best = [trigger] if trigger else best
         if done % 6 == 0:
-            yield clock.progress("scan", SCAN + MORE * done // total, SCAN + MORE)
+            yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
     return best
 
 
 def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
-    """For the purification, the triggers from other starts too, where there is no doubt that they are of a backdoor."""
-    if not DEFENCES[state.spec.defence].needs_triggers or state.spec.scan_only or not state.triggers:
+    """Reconstructs the triggers again from other starts, if the defence wants that and the triggers are trusted."""
+    if not DEFENCES[state.context.spec.defence].needs_triggers or state.context.spec.scan_only or not state.triggers:
         return
-    times = state.settings.restarts
+    times = state.context.settings.restarts
     if not times or state.triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
     forms = [trigger.form for trigger in state.triggers if trigger.form in FORMS]
     for number, form in enumerate(forms):
-        seed, targets = state.spec.seed + 1 + number, [state.triggers[0].target] * times
-        steps = Returning(restarts(state.subject.model, images, form, targets, EFFORT, seed))
+        seed, targets = state.context.spec.seed + 1 + number, [state.triggers[0].target] * times
+        steps = Returning(restarts(state.context.subject.model, images, form, targets, RESTART_EFFORT, seed))
         for done, total in steps:
-            state.steering.check()
+            state.context.steering.check()
             if done and done % 10 == 0:
                 share = (number + done / total) / len(forms)
-                yield clock.progress("scan", SCAN + round(MORE * share), SCAN + MORE)
+                yield clock.progress("scan", SCAN_UNITS + round(EXTRA_UNITS * share), UNITS)
         found += steps.result
     if found:
-        written(state, found, Confidence.SURE, "restarts")
+        write_triggers(state, found, Confidence.SURE, "restarts")
         state.recall_triggers()
 
 
 def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstructed]) -> Scanned:
-    """What the scan found, whatever target was given; only the triggers are those of a given one. Warps, if any, are
-    the triggers."""
-    main, given = found.main, state.spec.target
+    """Writes the triggers to the record; the event of the scan.
+
+    The event has the target that the scan found. The triggers are those of the target that the user gave, if any, and
+    ``warps`` take the place of the inversion's.
+    """
+    main, given = found.main, state.context.spec.target
     sure = given is not None or verdict.sure
     confidence = Confidence.SURE if sure else Confidence.DOUBTFUL if verdict.hint else Confidence.NONE
-    file = written(state, warps or (found if given is None else found.of(given)).triggers(), confidence)
+    file = write_triggers(state, warps or (found if given is None else found.of(given)).triggers(), confidence)
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),
@@ -142,6 +153,8 @@ def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstruc
     )
 
 
-def written(state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger") -> str:
-    """Puts triggers on record; the name of their file."""
-    return state.run.write_triggers(kept(found, confidence), which)
+def write_triggers(
+    state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger"
+) -> str:
+    """Writes triggers to the record; returns the name of their file."""
+    return state.context.run.write_triggers(to_record(found, confidence), which)

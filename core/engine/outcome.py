@@ -1,10 +1,10 @@
-"""What comes of a run: figures over the whole test set, the weights that are handed out, and the result."""
+"""The outcome of a run: figures over the whole test set, the weights that are written, and the result."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -15,113 +15,143 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.export import write_model
 
-TRIGGERED = 5000  # test images that an estimated ASR is taken on: within half a point of all of them
+if TYPE_CHECKING:
+    from core.defenses import Defence
+    from core.engine.purification import Purification
+
+ESTIMATE_IMAGES = 5000  # test images for an estimated ASR, at most; within half a point of the figure on all
+
+
+@dataclass(frozen=True)
+class Purified:
+    """The purified model, its figures, and whether BA is held: it fell by no more than the setting ``most_drop``."""
+
+    model: Classifier
+    after: Measured
+    ba_held: bool
 
 
 def answered(state: State, model: Classifier) -> torch.Tensor:
-    """What the model takes the test images for, int64, (n,), on the CPU."""
-    return answers(model, state.images.x_test).cpu()
+    """The model's answers to the test images, int64, (n,), on the CPU."""
+    return answers(model, state.context.images.x_test).cpu()
 
 
 def accuracy(state: State, clean: torch.Tensor) -> float:
-    """BA, percent, as it is told, of ``answered`` images."""
-    return round(benign_accuracy(clean, state.images.y_test), 2)
+    """BA, percent, rounded as it is reported, of the answers ``clean``."""
+    return round(benign_accuracy(clean, state.context.images.y_test), 2)
 
 
 def measured(
     state: State, model: Classifier, when: Literal["before", "after"], clean: torch.Tensor | None = None
 ) -> Measured:
-    """BA over the whole test set, and ASR: true, over all of it, or estimated, with the trigger that works best.
+    """BA over the whole test set, and ASR: the true one, or an estimate with the most successful trigger.
 
     Args:
-        clean: what ``answered`` gives, where that is known.
+        clean: the result of ``answered``, if it is known.
     """
-    labels, target = state.images.y_test, state.attack_target
+    labels, target = state.context.images.y_test, state.attack_target
     clean = answered(state, model) if clean is None else clean
-    away = torch.nonzero(labels != target).flatten()
-    if state.asr_kind == "estimated":
-        away = away[:: max(1, -(-len(away) // TRIGGERED))]
+    not_target = torch.nonzero(labels != target).flatten()
+    if state.context.asr_kind == "estimated":
+        not_target = not_target[:: max(1, -(-len(not_target) // ESTIMATE_IMAGES))]
     rates = [
-        attack_success_rate(answers(model, state.images.x_test[away], trigger).cpu(), labels[away], target)
-        for trigger in ([state.subject.trigger] if state.subject.trigger else state.triggers)
+        attack_success_rate(
+            answers(model, state.context.images.x_test[not_target], trigger).cpu(), labels[not_target], target
+        )
+        for trigger in ([state.context.subject.trigger] if state.context.subject.trigger else state.triggers)
     ]
     return Measured(
         when=when,
         ba=accuracy(state, clean),
         ba_without_target=round(benign_accuracy(clean, labels, leave_out=target), 2),
         asr=round(max(rates), 2),
-        asr_kind=state.asr_kind,
+        asr_kind=state.context.asr_kind,
         clean_images=len(labels),
-        triggered_images=len(away),
+        triggered_images=len(not_target),
     )
 
 
-def hand_out(state: State, model: Classifier, after: Measured, verified: Verified) -> None:
-    """The purified weights, under the names they came in with, and a card that says where they come from."""
-    subject, before = state.subject, state.before
+def measure_purified(state: State, defence: Defence) -> Purified:
+    """The best model of a defence after its last step, measured."""
+    assert state.before is not None
+    model, most_drop = defence.result(best=True), state.context.settings.most_drop
+    after = measured(state, model, "after")
+    return Purified(model, after, not most_drop or state.before.ba - after.ba <= most_drop)
+
+
+def write_purified(state: State, purified: Purified, verified: Verified) -> None:
+    """Writes the purified weights, under the names they came with, and a card with their origin and figures."""
+    subject, before, after = state.context.subject, state.before, purified.after
     assert before is not None
     facts = {
         "arch": subject.arch, "normalize": subject.normalize, "mean": _numbers(subject.model.mean),
-        "std": _numbers(subject.model.std), "images": state.images.name, "target": state.target,
+        "std": _numbers(subject.model.std), "images": state.context.images.name, "target": state.target,
         "asr_kind": before.asr_kind, "ba_before": before.ba, "ba_after": after.ba, "asr_before": before.asr,
-        "asr_after": after.asr, "defence": state.spec.defence, "preset": state.spec.preset, "seed": state.spec.seed,
-        "cure": verified.cure, "cure_reasons": verified.reasons, "proof": verified.evidence,
+        "asr_after": after.asr, "defence": state.context.spec.defence, "preset": state.context.spec.preset, "seed":
+        state.context.spec.seed, "cure": verified.cure, "cure_reasons": verified.reasons, "proof": verified.evidence,
     }  # fmt: skip
-    source = subject.card.weights if subject.card else Path(str(state.spec.weights))
-    noted = (state.run.data.get("inputs") or {}).get("weights")  # as it was read: another may lie there by now
+    source = subject.card.weights if subject.card else Path(str(state.context.spec.weights))
+    # the hash noted when the file was read: by now another file may be there
+    noted = (state.context.run.data.get("inputs") or {}).get("weights")
     came_from = subject.card.sha256 if subject.card else noted
-    card = write_model(state.run.folder, subject.weights, model.net.state_dict(), facts, source, came_from)
-    state.run.update(outputs={name: entry["sha256"] for name, entry in card["output"].items()})
+    card = write_model(
+        state.context.run.folder, subject.weights, purified.model.net.state_dict(), facts, source, came_from
+    )
+    state.context.run.update(outputs={name: entry["sha256"] for name, entry in card["output"].items()})
 
 
 def _numbers(scaling: torch.Tensor) -> list[float]:
-    """One for each channel, in units of [0, 1]."""
+    """One number for each channel, in units of [0, 1]."""
     return [round(value, 4) for value in scaling.flatten().tolist()]
 
 
 def result(
-    state: State, after: Measured | None, held: bool | None, clean_images: int, verified: Verified | None
+    state: State,
+    clean_images: int,
+    purification: Purification | None,
+    purified: Purified | None,
+    verified: Verified | None,
 ) -> dict[str, Any]:
-    """What the run's record and the command line's JSON say of it; None for what was not looked for.
+    """The result in the run's record and in the command line's JSON; None for what was not examined.
 
     Args:
-        after: None where nothing was purified.
-        held: whether BA was; None where nothing was purified.
-        clean_images: in the budget.
-        verified: the proof of the cure; None where nothing was purified.
+        clean_images: number of images in the clean budget.
+        purification, purified, verified: the purification, the model with its figures, and the proof of the cure; None
+            if nothing was purified.
     """
     before, scanned, target = state.before, state.scanned, state.target
     assert before is not None
-    first = next((event for _, event in state.run.events() if isinstance(event, Frame)), None)
+    after = purified and purified.after
+    first = next((event for _, event in state.context.run.events() if isinstance(event, Frame)), None)
     return {
         "target": target,
         "target_found": scanned and scanned.target,
-        "target_name": None if target is None else state.images.class_names[target],
+        "target_name": None if target is None else state.context.images.class_names[target],
         "anomaly_index": scanned and scanned.anomaly_index,
         "verdict": scanned and scanned.verdict,
         "evidence": scanned and scanned.facts,
-        "ba_held": held,
+        "ba_held": purified and purified.ba_held,
         "asr_kind": before.asr_kind,
         "ba_before": before.ba,
         "ba_after": after and after.ba,
         "asr_before": before.asr,
         "asr_after": after and after.asr,
         "dissolution_before": first and first.dissolution,
-        "dissolution_after": state.last and state.last.dissolution,
+        "dissolution_after": state.map.last and state.map.last.dissolution,
         "clean_images": clean_images,
-        "steps": state.steps,
+        "steps": purification.steps if purification else 0,
         "cure": verified and verified.cure,
         "cure_reasons": verified.reasons if verified else [],
         "proof": verified.evidence if verified else {},
-        "stamps": state.stamps,
-        "given_up": bool(state.given_up),
+        "stamps": purification and purification.defence.stamps,
+        "given_up": bool(state.context.abandoned_steps),
         "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
-        "device": device_name(state.device),
-        "arch": state.subject.arch,
-        "normalize": state.subject.normalize,
-        "found": [asdict(fact) for fact in state.subject.found],
-        "tried": [{"name": tried.name, "accuracy": round(tried.accuracy, 2)} for tried in state.subject.tried],
-        "out": str(state.run.folder),
+        "device": device_name(state.context.device),
+        "arch": state.context.subject.arch,
+        "normalize": state.context.subject.normalize,
+        "found": [asdict(fact) for fact in state.context.subject.found],
+        "tried": [{"name": tried.name, "accuracy": round(tried.accuracy, 2)} for tried in state.context.subject.tried],
+        "out": str(state.context.run.folder),
     }
 
 

@@ -1,4 +1,4 @@
-"""The purified model of a run, loaded again from the weights that it handed out."""
+"""Loads the purified model of a run from the weights that it wrote."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.victims import card_of
 
 
 def purified(run: Run, images: ImageSet) -> Classifier | None:
-    """On the CPU, if its weights are kept; they are so under the names that the victim's had, an ONNX file's too.
+    """The purified model on the CPU; None if there are no weights. They have the names of the victim's tensors.
 
     Raises:
         BadInput: as ``core.models.weights.read_weights`` and ``core.engine.subject.load_subject``.

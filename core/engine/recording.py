@@ -1,4 +1,4 @@
-"""Turns finished runs into recordings that can be shipped.
+"""Makes recordings, which are shipped with the project, from finished runs.
 
 ``python -m core.engine.recording RUN NAME [FRAMES]`` records a run that is there. ``python -m core.engine.recording
 VICTIM`` runs every defence on a shipped victim, one after the other so that their times can be compared, and records
@@ -27,7 +27,7 @@ from core.runs.spec import Spec
 from core.victims import DEFAULT, card_of
 
 KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "looks.npz", "trigger.npz")
-BESIDE = 20  # pictures of the map in a recording that stands beside another
+SMALL_RECORDING_FRAMES = 20  # of a recording beside the main one of the same victim
 PIXELS = ("thumbs.webp", "examples.npz", "looks.npz")
 
 
@@ -82,7 +82,7 @@ def make_all(victim: str, root: Path | None = None) -> Iterator[Run]:
         run = record.create(Spec(victim=victim, images=card.data, defence=defence))
         worker.work(run.folder)
         main = defence == Spec.defence
-        yield make(run, victim if main else f"{victim}-{defence}", root, None if main else BESIDE)
+        yield make(run, victim if main else f"{victim}-{defence}", root, None if main else SMALL_RECORDING_FRAMES)
 
 
 def _thin(folder: Path, most: int) -> None:
@@ -110,7 +110,7 @@ def _thin(folder: Path, most: int) -> None:
 
 
 def _coarsen(file: Path) -> None:
-    """Places on the map to a two-thousandth of its size, which no eye sees: the file becomes half as large."""
+    """Rounds coordinates to a two-thousandth of the map's size, which is invisible and halves the file."""
     arrays = read_arrays(file, FrameArrays)
     assert arrays is not None
     side = float(np.nanmax(np.ptp(arrays.coords, axis=0))) or 1.0
@@ -123,5 +123,5 @@ if __name__ == "__main__":
         for made in make_all(sys.argv[1]):
             print(made.folder, flush=True)
     else:
-        few = int(sys.argv[3]) if len(sys.argv) > 3 else None
-        print(make(record.open(sys.argv[1]), sys.argv[2], frames=few).folder)
+        frame_count = int(sys.argv[3]) if len(sys.argv) > 3 else None
+        print(make(record.open(sys.argv[1]), sys.argv[2], frames=frame_count).folder)

@@ -1,7 +1,7 @@
-"""The first picture of a run at once: the shipped recording of the same victim begins with the same map.
+"""The first frame of a run, copied from the shipped recording of the same victim.
 
-A run of a shipped victim with the recording's sample set and projection would compute the very frame the
-recording starts with, so it is copied, before anything heavy is imported.
+A run of a shipped victim with the recording's sample set and projection would compute the same first frame. Copying it
+shows a map at once, before anything heavy is imported.
 """
 
 from __future__ import annotations

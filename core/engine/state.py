@@ -1,93 +1,71 @@
-"""What the stages of a run hand on to one another."""
+"""What the stages of a run have found out so far, and the clock of a stage."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
-from core.data.imageset import ImageSet
-from core.defenses import DEFENCES
-from core.engine.subject import Subject
-from core.events import AsrKind, Frame, Measured, Progress, Scanned, Stage, Stamps, seconds_by_stage
-from core.featuremap.frames import FrameTaker
-from core.models.classifier import Classifier
+from core.engine.context import Context
+from core.engine.live_map import LiveMap
+from core.events import Frame, Measured, Progress, Scanned, Stage, seconds_by_stage
 from core.runs.arrays import TriggerFile
-from core.runs.record import Run
-from core.runs.spec import Spec
 from core.runs.steering import Steering
-from core.triggers.reconstructed import Reconstructed, recalled
-
-Kept = tuple[Classifier, Measured, bool]  # the purified model, its figures, and whether BA holds
+from core.triggers.reconstructed import Reconstructed, from_record
 
 
 @dataclass
 class State:
-    """``settings``: of the defence. ``triggers``: reconstructed, the best first; empty before or without a scan.
+    """The findings of the stages. A resumed run takes them from its record (``recall``).
 
-    ``restarts``: those reconstructed from other starts, for the purification alone. ``stamps``: whether the
-    purification took random stamps, in place of triggers ("alone") or with them ("beside"). ``clean``: what the model
-    as it came takes the test images for, where that is known before the rest of ``before``. ``kept``: what comes of it,
-    where that is known before the end. ``seconds``: of each stage; ``earlier``: those of the workers before this one.
+    Attributes:
+        context: the fixed part of the run.
+        triggers: reconstructed triggers, the most conspicuous first; empty before the scan, or without one.
+        restarts: further reconstructions of them from other starts, for the purification alone.
+        clean: the victim's answers to the test images, int64, (n,), if they are known before the other figures.
+        scanned: the event of the scan, or None.
+        before: figures of the victim, or None while they are not measured.
+        seconds: by stage, of this worker. earlier: by stage, of the workers before it.
+        map: the map of the run.
     """
 
-    run: Run
-    steering: Steering
-    spec: Spec
-    images: ImageSet
-    subject: Subject
-    device: torch.device
-    settings: Any
-    frames: FrameTaker | None = None
+    context: Context
     triggers: list[Reconstructed] = field(default_factory=list)
     restarts: list[Reconstructed] = field(default_factory=list)
     clean: torch.Tensor | None = None
-    before: Measured | None = None
     scanned: Scanned | None = None
+    before: Measured | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     earlier: dict[str, float] = field(default_factory=dict)
-    steps: int = 0
-    stamps: Stamps | None = None
-    kept: Kept | None = None
-    last: Frame | None = None
+    map: LiveMap = field(init=False)
 
-    @property
-    def needs_scan(self) -> bool:
-        """Whether triggers are needed: by the order, by the defence, or to estimate the ASR of a stranger's model."""
-        return self.spec.scan_only or DEFENCES[self.spec.defence].needs_triggers or self.subject.trigger is None
+    def __post_init__(self) -> None:
+        self.map = LiveMap(self.context)
 
     @property
     def target(self) -> int | None:
-        """The class the purification works against: given, or found; None where neither was asked for."""
-        if self.spec.target is not None or self.scanned is None:
-            return self.spec.target
+        """The class the purification works against: given by the user, or found; None without a scan."""
+        if self.context.spec.target is not None or self.scanned is None:
+            return self.context.spec.target
         return self.scanned.target
 
     @property
-    def given_up(self) -> int:
-        """Steps of a purification against triggers that cost too much BA, and was begun anew without them; or 0."""
-        return int(self.run.data.get("steps_before", 0))
-
-    @property
-    def asr_kind(self) -> AsrKind:
-        return "true" if self.subject.trigger else "estimated"
-
-    @property
     def attack_target(self) -> int:
-        """The class that ASR is counted for: the real one where it is known."""
-        target = self.subject.card.target if self.subject.card else self.target
+        """The class that ASR is counted for: the real target if it is known."""
+        card = self.context.subject.card
+        target = card.target if card else self.target
         assert target is not None
         return target
 
     def trigger(self, x: torch.Tensor) -> torch.Tensor:
-        """The real trigger where it is known, else the reconstructed one that shows the backdoor best."""
-        return self.subject.trigger(x) if self.subject.trigger else self.triggers[0](x)
+        """Images with the real trigger if it is known, else with the most conspicuous reconstructed one."""
+        real = self.context.subject.trigger
+        return real(x) if real else self.triggers[0](x)
 
     def recall(self) -> None:
-        """What an earlier worker of this run has already found out."""
-        events = self.run.events()
+        """Takes what earlier workers of this run found out from its record."""
+        events = self.context.run.events()
         self.earlier = seconds_by_stage(events)
         for _, event in events:
             if isinstance(event, Measured) and event.when == "before":
@@ -96,19 +74,19 @@ class State:
                 self.recall_triggers()
                 self.scanned = event if self.triggers else None
             elif isinstance(event, Frame):
-                self.last = event
+                self.map.last = event
 
     def recall_triggers(self) -> None:
-        """The reconstructed triggers, as the record has them."""
-        self.triggers, self.restarts = self._recalled("trigger"), self._recalled("restarts")
+        """Reads the reconstructed triggers from the record."""
+        self.triggers, self.restarts = self._read("trigger"), self._read("restarts")
 
-    def _recalled(self, which: TriggerFile) -> list[Reconstructed]:
-        found = self.run.triggers(which)
-        return [] if found is None else recalled(found, self.device)
+    def _read(self, which: TriggerFile) -> list[Reconstructed]:
+        found = self.context.run.triggers(which)
+        return [] if found is None else from_record(found, self.context.device)
 
 
 class Clock:
-    """Seconds a stage has worked, pauses left out, and what that says of the rest."""
+    """Seconds that a stage has worked, pauses left out, and an estimate of the rest."""
 
     def __init__(self, steering: Steering) -> None:
         self.steering = steering
@@ -118,5 +96,6 @@ class Clock:
         return time.monotonic() - self.start - self.steering.paused_seconds
 
     def progress(self, stage: Stage, done: int, total: int) -> Progress:
+        """An event: ``done`` of ``total`` units, and the seconds left at the pace so far."""
         left = round(self.seconds() / done * (total - done), 1) if done else None
         return Progress(stage, done, total, left)

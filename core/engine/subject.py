@@ -1,4 +1,4 @@
-"""The model under examination, from a shipped victim or from a stranger's file of weights."""
+"""The model under examination: a shipped victim, or the user's file of weights."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from core.models.weights import Weights, classifier, read_weights
 from core.runs.spec import Spec
 from core.victims import Card, card_of, trigger_of
 
-RENUMBERED = 50.0  # percent right, with the classes in another order, from which on that is said
+RENUMBERED = 50.0  # percent right under another order of classes, from which on that is reported
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined.
+    """The model under examination.
 
     ``normalize``: the scaling, with size and colour, as ``--normalize`` takes it; of a victim, the name of its images.
-    ``card`` and ``trigger`` are None for a stranger's model: its attack, if there is one, is unknown.
+    ``card`` and ``trigger`` are None unless it is a shipped victim: the attack, if any, is unknown.
     ``accuracy``: of the chosen network and scaling on clean training images, percent; None for a victim.
-    ``tried``: every network and scaling that was tried, the best first. ``found``: what there is to say about the
-    file, in words.
+    ``tried``: every network and scaling that was tried, the best first. ``found``: findings about the
+    file.
     """
 
     model: Classifier
@@ -66,7 +66,7 @@ def load_subject(spec: Spec, images: ImageSet) -> Subject:
         trigger = trigger_of(card, images.size)
         return Subject(model, weights, card.arch, card.data, card, trigger, found=(*weights.found, *images.notes))
     choice = recognise(spec, networks(spec, weights, images), images)
-    if not said_all(spec):
+    if not is_specified(spec):
         check_answers(choice, images)
     best = choice.tried[0]
     found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
@@ -118,8 +118,8 @@ def recognise(spec: Spec, fits: list[Candidate], images: ImageSet) -> Choice:
     return choice
 
 
-def said_all(spec: Spec) -> bool:
-    """Whether the user named both network and scaling, and so is taken at their word however the model answers."""
+def is_specified(spec: Spec) -> bool:
+    """Whether the user named both network and input scaling; these are then used without a check of the answers."""
     return bool(spec.normalize and (spec.arch or spec.model_class))
 
 
@@ -136,7 +136,7 @@ def _same_classes(classes: int, images: ImageSet) -> None:
 
 
 def check_answers(choice: Choice, images: ImageSet) -> None:
-    """Refuses a model that answers as if it had never seen such images: every later figure would be meaningless.
+    """Refuses a model whose answers to the images are near chance, since every later figure would be meaningless.
 
     Raises:
         BadInput: ``near_chance``, ``classes_sorted_as_text`` or ``classes_renumbered``.
@@ -150,7 +150,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     least = 100 * (chance + max(0.02, 3 * (chance * (1 - chance) / best.judged) ** 0.5))
     if best.accuracy >= max(least, RENUMBERED):
         return
-    predicted = _knowing(choice, images, chosen)
+    predicted = _most_consistent_answers(choice, images, chosen)
     as_text = sorted_as_text(images.class_names)[labels]
     sorted_right = 100 * (weight * (predicted.cpu() == as_text.cpu())).sum().item()
     numbers = all(name.isdecimal() for name in images.class_names)
@@ -191,18 +191,18 @@ def _by_class(unequal: bool) -> str:
     return ", the mean over the classes" if unequal else ""
 
 
-def _knowing(choice: Choice, images: ImageSet, chosen: Tensor) -> Tensor:
-    """The network's answers under the scaling that shows best that it knows the images, whatever it calls the classes.
+def _most_consistent_answers(choice: Choice, images: ImageSet, chosen: Tensor) -> Tensor:
+    """The network's answers under the input scaling with the best accuracy after the best renumbering of classes.
 
-    Where the order of classes is another one, "most are right" chooses among scalings by chance.
+    With another order of classes, accuracy itself would choose among scalings by chance.
     """
     labels, x = images.y_train[chosen], images.x_train[chosen]
     weight = weights(labels, are_unequal(images.y_train))
-    asked = [choice.model]
+    models = [choice.model]
     if choice.candidate.channels == 3:
-        asked += [make(choice.candidate, replace(choice.inputs, scaling=name, colour="rgb")) for name in COARSE]
-    told = [answers(model, x) for model in asked]
-    return max(told, key=lambda predicted: renumbered(predicted, labels, images.num_classes, weight)[0])
+        models += [make(choice.candidate, replace(choice.inputs, scaling=name, colour="rgb")) for name in COARSE]
+    predictions = [answers(model, x) for model in models]
+    return max(predictions, key=lambda predicted: renumbered(predicted, labels, images.num_classes, weight)[0])
 
 
 def sorted_as_text(names: Sequence[str]) -> Tensor:

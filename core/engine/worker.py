@@ -1,4 +1,4 @@
-"""The process that does a run's work: it alone writes the record while it lives."""
+"""The worker process of a run, the only process that writes its record meanwhile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.runs.record import ENDED, Run, Status, now
 from core.runs.steering import Steering, Stopped
 
 Pipeline = Callable[[Run, Steering], Iterable[Event]]
-PATIENCE = 1.0  # seconds to wait for the supervisor, which holds the run's lock for moments
+PATIENCE = 1.0  # seconds to wait for the run's lock, which the supervisor holds for moments
 
 
 def work(
@@ -87,7 +87,7 @@ class _Worker:
         return status
 
     def _events(self, pipeline: Pipeline | None) -> Status:
-        self.steering.check()  # told to stop, or to wait, before it began
+        self.steering.check()  # a stop or pause may have been asked for before the start
         if pipeline is None:
             self._first_frame()
             from core.engine import pipeline as engine  # imports torch: seconds
@@ -134,7 +134,7 @@ class _Worker:
 
 
 def _failure(error: Exception, run: Run) -> BadInput:
-    """The error as the user is told it."""
+    """The error as the user reads it."""
     if isinstance(error, BadInput):
         return error
     if (where := ran_out(error)) is not None:
@@ -163,7 +163,7 @@ def _failure(error: Exception, run: Run) -> BadInput:
 
 @contextlib.contextmanager
 def _sigterm(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside: being asked to terminate means ``stop``. Only the main thread may arrange that; others leave it be."""
+    """Inside, SIGTERM calls ``stop``. Only the main thread can set that; in other threads nothing changes."""
     try:
         before = signal.signal(signal.SIGTERM, lambda *_: stop())
     except ValueError:

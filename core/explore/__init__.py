@@ -1,6 +1,6 @@
-"""What the page Explore needs of the networks: features, neighbours, suspicion, other maps, saliency.
+"""Computations for the page Explore: features, neighbours, suspicion, other maps, saliency.
 
-``place`` is light: where results lie, reading them, and starting the process that makes them; ``pictures`` likewise, of
-pictures that a visitor gives; ``settled`` names settings. Everything else loads torch or umap-learn and belongs to that
-process (``python -m core explore RUN``).
+``place`` is light: it has the paths of the results, reads them, and starts the process that makes them; ``pictures``
+likewise, of pictures that a visitor gives; ``settled`` names settings. Everything else loads torch or umap-learn and
+belongs to that process (``python -m core explore RUN``).
 """

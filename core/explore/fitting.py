@@ -1,8 +1,8 @@
-"""Settled maps: the features a run was explored with, laid out to the end by umap-learn.
+"""Settled maps: complete UMAP fits, by umap-learn, of the features that a run was explored with.
 
 McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction", 2018, in
-the implementation of its authors. Its module and its compiled functions take long to load: only a process of
-``python -m core explore`` imports this, and it stays for the next map.
+the implementation of its authors. Its module and compiled functions take long to load. So only a process of
+``python -m core explore`` imports this, and that process waits for further maps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.featuremap.projector import turned
 from core.jobs.note import Report
 from core.runs.record import Run
 
-FEWEST = 8  # points; fewer have no neighbourhoods to speak of, and umap-learn's start cannot be worked out
+MIN_POINTS = 8  # for umap-learn, whose spectral start needs them; fewer are laid out by PCA
 
 
 def make_settled(run: Run, settings: Settled, report: Report) -> place.SettledMap:
@@ -80,7 +80,7 @@ def fit(
     Returns:
         float32 (n, dims).
     """
-    if len(features) < FEWEST:
+    if len(features) < MIN_POINTS:
         from core.featuremap.pca_frames import principal
 
         return principal(features - features.mean(0), settings.dims).astype(np.float32)

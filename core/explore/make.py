@@ -1,4 +1,4 @@
-"""Everything of a run that the page Explore needs at once: features, neighbours, suspicion."""
+"""The base of the page Explore for a run: features, neighbours and suspicion."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.explore.material import Material, material
 from core.featuremap.neighbours import neighbours_of
 from core.jobs.note import Report
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.registry import loaded
 from core.runs.record import Run
 from core.suspicion import METHODS
 from core.suspicion.judging import Judgement, judge
 
-PIECE = 250  # images looked at between two reports
-LOOKING, NEIGHBOURING, JUDGING = 50, 10, 40  # of a hundred: about what each takes
-LARGEST = 60_000.0  # float16 ends at 65,504
+BATCH = 250  # images between two reports of progress
+FEATURES_UNITS, NEIGHBOURS_UNITS, SUSPICION_UNITS = 50, 10, 40  # of 100 units of progress
+LARGEST = 60_000.0  # of the features in float16, whose range ends at 65,504
 
 
 def make(run: Run, report: Report) -> place.Base:
@@ -38,13 +38,13 @@ def make(run: Run, report: Report) -> place.Base:
     for number, model in enumerate(stuff.models):
 
         def looked(part: float, number: int = number) -> None:
-            report("look", LOOKING * (number + part) / count, 100)
+            report("look", FEATURES_UNITS * (number + part) / count, 100)
 
         seen.append(_look(model, pixels, looked))
     near = []
     for number, (features, _) in enumerate(seen, 1):
         near.append(neighbours_of(features, place.NEIGHBOURS).index.numpy().astype(np.int32))
-        report("neighbours", LOOKING + NEIGHBOURING * number / count, 100)
+        report("neighbours", FEATURES_UNITS + NEIGHBOURS_UNITS * number / count, 100)
     judged = _judge(seen, stuff.samples.triggered, report)
     found = place.Base(
         features=np.stack([_half(features) for features, _ in seen]),
@@ -63,11 +63,11 @@ def make(run: Run, report: Report) -> place.Base:
 def _look(model: Classifier, pixels: torch.Tensor, report: Callable[[float], None]) -> tuple[np.ndarray, np.ndarray]:
     """Features float32 (n, d) and answers int64 (n,)."""
     features, answers = [], []
-    for start in range(0, len(pixels), PIECE):
-        found, logits = look(model, pixels[start : start + PIECE])
+    for start in range(0, len(pixels), BATCH):
+        found, logits = features_and_logits(model, pixels[start : start + BATCH])
         features.append(found.float().cpu())
         answers.append(logits.argmax(1).cpu())
-        report(min(1.0, (start + PIECE) / len(pixels)))
+        report(min(1.0, (start + BATCH) / len(pixels)))
     table = torch.nan_to_num(torch.cat(features), nan=0.0, posinf=1e15, neginf=-1e15)
     return table.numpy(), torch.cat(answers).numpy()
 
@@ -83,7 +83,7 @@ def _judge(seen: list[tuple[np.ndarray, np.ndarray]], triggered: np.ndarray, rep
             judging = judge(method.score, features.astype(np.float64), answers, triggered, method.SHARE)
             for done, total, judgement in judging:
                 turn = at * len(seen) + number + done / total
-                report("suspicion", LOOKING + NEIGHBOURING + JUDGING * turn / turns, 100)
+                report("suspicion", FEATURES_UNITS + NEIGHBOURS_UNITS + SUSPICION_UNITS * turn / turns, 100)
                 if judgement is not None:
                     rows[-1].append(judgement)
     return rows

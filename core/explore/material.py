@@ -1,4 +1,4 @@
-"""The images of a run's map and the models that looked at them, loaded again from what the record names."""
+"""The images of a run's map and its models, loaded again by the record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.models.classifier import Classifier
 from core.runs import hashes
 from core.runs.arrays import Samples
 from core.runs.record import Run
-from core.triggers.reconstructed import recalled
+from core.triggers.reconstructed import from_record
 
 Trigger = Callable[[Tensor], Tensor]
 
@@ -47,7 +47,7 @@ class Material:
 
 
 def material(run: Run) -> Material:
-    """Loads everything that is at hand.
+    """Loads images, models and trigger of a run.
 
     Raises:
         BadInput: ``no_frames``, the run keeps no sample set; ``images_changed``, the images at the recorded place are
@@ -91,4 +91,4 @@ def trigger_of(run: Run, subject: Subject, device: torch.device) -> Trigger:
             f"The run {run.id} keeps no reconstructed trigger, so its images with the trigger cannot be made again.",
             run=run.id,
         )
-    return recalled(found, device)[0]
+    return from_record(found, device)[0]

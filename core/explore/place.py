@@ -1,4 +1,5 @@
-"""Where the results for a run lie, reading them without torch, and the processes that make them.
+"""The results of the page Explore for a run: their files, which are read without torch, and the processes that make
+them.
 
 ======================= ===============================================================================================
 ``base.npz``            ``Base``: features, neighbours and suspicion before and after
@@ -38,9 +39,9 @@ from core.suspicion import METHODS
 FORMAT = 2
 WHENS = ("before", "after")
 NEIGHBOURS = 12
-NEEDED = 8 << 20  # bytes: of 2,000 points with 512 features each, of two models, with maps of them
-OTHERS = ("stress",)  # kinds of processes whose notes lie here too, but are another page's
-LINGER = 60  # seconds that a process waits for another point to be asked for; loading anew takes some
+NEEDED = 8 << 20  # bytes of free disk: results of 2,000 points with 512 features, for two models
+OTHERS = ("stress",)  # kinds of processes of other pages, whose notes lie in the same folder
+LINGER = 60  # seconds that a process waits for further requests, since loading takes several seconds
 
 
 class Base(NamedTuple):
@@ -99,7 +100,7 @@ def folder_of(run: Run) -> Path:
 
 
 def source_of(run: Run) -> str:
-    """Changes when results have to be made anew: another sample set, or a purified model that was not there."""
+    """A key that changes when results must be made anew: with the sample set or the purified model."""
     return "-".join([str(FORMAT), *(digest([run.folder / name], 8) for name in ("samples.npz", "model.safetensors"))])
 
 

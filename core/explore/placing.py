@@ -1,4 +1,5 @@
-"""A picture on a settled map by umap-learn's ``transform``: without and with the trigger, before and after the cure."""
+"""Places a picture of the visitor on a settled map by umap-learn's ``transform``: without and with the trigger, before
+and after purification."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from core.data.decode import decode
 from core.data.imageset import as_float
 from core.errors import BadInput
 from core.explore import place
-from core.explore.fitting import FEWEST, mapper_of
+from core.explore.fitting import MIN_POINTS, mapper_of
 from core.explore.maps import explored
 from core.explore.material import material
 from core.explore.pictures import Placed
 from core.explore.settled import Settled
 from core.jobs.note import Report
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.runs.record import Run
 
 
@@ -95,7 +96,9 @@ class Placer:
     def _seen(self, number: int, pictures: torch.Tensor, features: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
         """Features float32 (v, d) of pictures, on the scale of those that were kept, and their logits (v, classes)."""
         point, column = np.unravel_index(np.abs(features).argmax(), features.shape)
-        found, logits = look(self.stuff.models[number], torch.cat([pictures, self.stuff.pixels([int(point)])]))
+        found, logits = features_and_logits(
+            self.stuff.models[number], torch.cat([pictures, self.stuff.pixels([int(point)])])
+        )
         own = found.float().cpu().numpy()
         known = own[-1, column]
         scale = features[point, column] / known if known else 1.0
@@ -134,8 +137,8 @@ def fitted(features: np.ndarray, coords: np.ndarray, settings: Settled) -> Any:
         BadInput: ``no_transform``, a densMAP, or hardly any points.
     """
     _refuse_densities(settings)
-    if len(features) < FEWEST:
-        raise BadInput("no_transform", f"A map of fewer than {FEWEST} points takes no more points.")
+    if len(features) < MIN_POINTS:
+        raise BadInput("no_transform", f"A map of fewer than {MIN_POINTS} points takes no more points.")
     mapper = mapper_of(settings, len(features), coords, lambda share: None, n_epochs=0)
     mapper.verbose = False
     mapper.fit(features)

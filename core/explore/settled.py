@@ -1,4 +1,4 @@
-"""What a settled map may be asked for: the settings of umap-learn that the page Explore offers. Light to import.
+"""The settings of a settled map: those of umap-learn that the page Explore offers. Light to import.
 
 A settled map is drawn once, to the end, by ``umap.UMAP``; the live map of a run (``core.featuremap``) goes on from
 frame to frame instead. Names and meaning of the settings are umap-learn's own.

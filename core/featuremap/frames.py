@@ -1,16 +1,16 @@
-"""When a frame of the map is taken, and how.
+"""Which steps get a frame of the map, and how a frame is made.
 
-Nearly everything happens within about ten optimiser steps, so frames are taken by change and not by
-the clock: every step while the answers to the sample set still move, then ever more seldom. A run with
-the same seed takes the same frames, however fast the machine is.
+Nearly everything happens within about ten optimiser steps. So frames are taken by change, not by the clock: at every
+step at first, then more and more rarely while the answers to the sample set stay the same. A run with the same seed
+takes the same frames on a machine of any speed.
 
-A frame is a look and a drawing. The look (features, answers) needs the model as it is and is taken between two
-steps; whether a step is due depends on looks alone. The drawing (projection, trustworthiness, dissolution, the file)
-needs the look only, so it is done in a thread while the next steps are trained. One drawing at a time: frames stay
-in order, and each starts from the last.
+A frame has two parts. The evaluation (features and answers of the sample set) needs the current model, so it is done
+between two steps; which steps get a frame depends on evaluations alone. The drawing (projection, trustworthiness,
+dissolution, file) needs the evaluation only, so it is done in a thread while the training goes on. There is one drawing
+at a time: frames stay in order, and each starts from the last.
 
-On two cores a look takes as long as two or three steps. A run of the command line, which nobody watches, therefore
-takes some ten frames, most of them where most happens; a replay shows those.
+On two cores an evaluation takes as long as two or three steps. So a run without a live view takes some ten frames only,
+most of them at the beginning, for the replay.
 """
 
 from __future__ import annotations
@@ -36,22 +36,24 @@ if TYPE_CHECKING:
     from core.runs.record import Run
     from core.training.loop import PurifyStep
 
-EVERY_STEP = 10  # steps at first that all get a frame
-QUIET = 0.03  # share of answers that changed since the last frame, below which the next frame may wait longer
-SHORTEST_GAP, LONGEST_GAP = 2, 10  # steps between two frames after those
-FEW = 1.5  # times the last frame's step is the next one's, where nobody watches
-WATCHED, WATCHED_GAP = 100, 3  # in so many steps a default run is over and somebody looks on: the gap is this at most
+EVERY_STEP = 10  # up to this step, every step gets a frame
+QUIET = 0.03  # share of answers that changed since the last frame; below it, the gap to the next frame grows
+SHORTEST_GAP, LONGEST_GAP = 2, 10  # steps between two frames, after the first ones
+EARLY_STEPS, EARLY_LONGEST_GAP = 100, 3  # up to this step, most of a default run, the gap stays at most this long
+REPLAY_GROWTH = 1.5  # without a live view: ratio of the steps of two successive frames
 
 
 class FrameTaker:
-    """Holds the sample set and the projector of one run.
+    """The sample set and the projector of one run.
 
     Args:
-        run: where frames go; if it holds a sample set and frames already, they are gone on from.
-        images: whose test images are shown.
-        trigger: the real one in the lab, the reconstructed one in the field.
-        target: class that ASR is counted for.
-        last: the last frame's event, if there is one.
+        run: its record, where frames are written. If it has frames already, new ones continue them.
+        images: the image set, whose test images are shown.
+        trigger: of the triggered samples: the real one if it is known, else a reconstructed one.
+        target: the class that ASR is counted for.
+        asr_kind: whether that trigger is the real one.
+        device: of the models.
+        last: the event of the last frame, if there is one.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class FrameTaker:
     def _write_samples(self, images: ImageSet) -> None:
         chosen = self.samples
         self.run.write_samples(chosen.index, chosen.label, chosen.triggered, chosen.twin)
-        # of other people's images none is shipped; but a stranger's model makes no recording, its run stays at home
+        # Runs of shipped victims may become recordings, in which foreign images must not be shipped.
         if images.own or self.spec.weights:
             pixels = chosen.images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
             self.run.write_thumbs(pixels)
@@ -92,40 +94,43 @@ class FrameTaker:
     def due(self, step: PurifyStep) -> bool:
         """Whether this step gets a frame."""
         if step.step <= self.step:
-            return False  # done again after a crash, from the last checkpoint: its frame is there already
+            return False  # repeated after a crash: its frame is there already
         if not self.spec.live:
-            return step.step >= FEW * self.step
+            return step.step >= REPLAY_GROWTH * self.step
         if step.step <= EVERY_STEP:
             return True
         return step.step - self.step >= self.gap
 
-    def look(self, model: Classifier, step: int) -> None:
-        """Looks at the sample set as ``model`` sees it now, and begins to draw the frame; see ``drawn``.
+    def begin(self, model: Classifier, step: int) -> None:
+        """Evaluates the sample set with ``model``, and starts to draw the frame in the background; see ``finished``.
 
-        The frame before must have been fetched.
+        The event of the frame before must have been fetched.
         """
         assert self._drawing is None
-        seen = sampling.view(model, self.samples, self.target)
-        changed = 1.0 if self.answers is None else (seen.answers != self.answers).float().mean().item()
+        view = sampling.view(model, self.samples, self.target)
+        changed = 1.0 if self.answers is None else (view.answers != self.answers).float().mean().item()
         if step > EVERY_STEP:
-            most = WATCHED_GAP if step <= WATCHED else LONGEST_GAP
-            self.gap = min(most, 2 * self.gap) if changed < QUIET else max(SHORTEST_GAP, self.gap // 2)
-        self.answers, self.step = seen.answers, step
-        self._drawing = self._thread.submit(self._draw, seen, seen.features.cpu().numpy(), self.index, step)
+            longest = EARLY_LONGEST_GAP if step <= EARLY_STEPS else LONGEST_GAP
+            self.gap = min(longest, 2 * self.gap) if changed < QUIET else max(SHORTEST_GAP, self.gap // 2)
+        self.answers, self.step = view.answers, step
+        self._drawing = self._thread.submit(self._draw, view, view.features.cpu().numpy(), self.index, step)
         self.index += 1
 
     def retrigger(self, trigger: Callable[[Tensor], Tensor]) -> None:
-        """From now on the triggered samples carry this trigger instead: a cluster that is still there is to be seen."""
+        """Replaces the trigger of the triggered samples, from the next frame on."""
         chosen = self.samples
         images, at = chosen.images.clone(), chosen.triggered.to(chosen.images.device)
         images[at] = trigger(images[chosen.twin[chosen.triggered].to(images.device)])
         self.samples = replace(chosen, images=images)
 
-    def drawn(self, wait: bool = True) -> Frame | None:
-        """The event of the frame that was begun, once: None if there is none, or it is not done and ``wait`` is off.
+    def finished(self, wait: bool = True) -> Frame | None:
+        """The event of the frame that was begun, once.
+
+        Returns:
+            None if no frame was begun, or if it is not drawn yet and ``wait`` is False.
 
         Raises:
-            whatever kept the frame from being drawn or written.
+            Exception: whatever went wrong while the frame was drawn or written.
         """
         drawing = self._drawing
         if drawing is None or not (wait or drawing.done()):
@@ -133,8 +138,8 @@ class FrameTaker:
         self._drawing = None
         return drawing.result()
 
-    def _draw(self, seen: sampling.View, features: np.ndarray, index: int, step: int) -> Frame:
-        near = neighbours_of(features, NEIGHBOURS + 1)  # one more than are counted: the twin is left out
+    def _draw(self, view: sampling.View, features: np.ndarray, index: int, step: int) -> Frame:
+        near = neighbours_of(features, NEIGHBOURS + 1)  # one more than is counted, since the twin is left out
         coords = self.projector.project(features, near)
         chosen = self.samples
         mixed = dissolution(torch.from_numpy(features), chosen.label, chosen.triggered, twins=chosen.twin, near=near)
@@ -142,9 +147,9 @@ class FrameTaker:
         return Frame(
             index=index,
             step=step,
-            file=self.run.write_frame(index, coords, seen.answers, seen.confidence),
-            ba=round(seen.ba, 2),
-            asr=round(seen.asr, 2),
+            file=self.run.write_frame(index, coords, view.answers, view.confidence),
+            ba=round(view.ba, 2),
+            asr=round(view.asr, 2),
             asr_kind=self.asr_kind,
             dissolution=round(mixed, 2),
             trustworthiness=round(trust, 4),

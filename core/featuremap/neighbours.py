@@ -11,11 +11,11 @@ from torch import Tensor
 
 from core.featuremap.projector import tidy
 
-BLOCK = 1 << 23  # numbers held at once: 32 MiB
+BLOCK = 1 << 23  # numbers in a block of the distance matrix: 32 MiB
 
 
 class Neighbours(NamedTuple):
-    """The nearest others of each point: ``distance`` (n, k), ascending; ``index`` int64 (n, k), which they are."""
+    """The k nearest neighbours of each point: ``distance`` (n, k), ascending; ``index`` int64 (n, k)."""
 
     distance: Tensor
     index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
@@ -57,7 +57,7 @@ def nearest(points: Tensor, k: int) -> Neighbours:
         return Neighbours(points.new_zeros(n, 0), torch.zeros(n, 0, dtype=torch.int64, device=points.device))
     points = points - points.mean(dim=0)
     distances, indices = [], []
-    # Few, large operations: each one wakes torch's threads, which is slow where the machine is busy.
+    # few, large operations: each one synchronises torch's threads, which is slow on a busy machine
     for start, block in ranked_distances(points, max(1, BLOCK // max(n, k * d))):
         index = block.topk(k, largest=False).indices
         gap = points[index].sub_(points[start : start + len(block), None])

@@ -1,4 +1,4 @@
-"""PCA whose frames do not flip."""
+"""PCA in frames that do not flip."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from core.featuremap.projector import Projector, turned
 if TYPE_CHECKING:
     from core.featuremap.neighbours import Neighbours
 
-SMALL = 256  # above this many columns only the wanted directions are computed
+FULL_COLUMNS = 256  # up to so many columns all components are computed, above only the first ones
 
 
 class PcaFrames(Projector):
     """Principal components of the current features, fitted afresh at every frame.
 
-    The sign of a component is arbitrary and the order of two with like variance changes easily, so each
-    later frame is turned (rotated, mirrored, shifted, never scaled) inside its plane to lie on the last one.
-    Distances on the map are those of a plain PCA; the axes are the first two or three components only
-    up to that turn. The scale is the features' own: if they shrink, the map shrinks.
+    The sign of a component is arbitrary, and the order of two components of similar variance changes easily. So each
+    later frame is rotated, mirrored and shifted inside its plane to fit the last one; it is not scaled. Distances on
+    the map are those of a plain PCA. The axes are the first components up to that rotation. The scale is that of the
+    features: if they shrink, the map shrinks.
     """
 
-    fewest = 2
+    min_samples = 2
 
     def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray:
         return principal(features, self.dims)
@@ -35,8 +35,8 @@ class PcaFrames(Projector):
 def principal(features: np.ndarray, dims: int) -> np.ndarray:
     """Scores (n, dims) of centred features (n, d) on their first ``dims`` principal components.
 
-    The largest weight of a component is made positive, which fixes its sign. Directions the data do not
-    have (d < dims, constant features) get scores of 0.
+    The sign of a component is fixed by making its largest weight positive. Scores are 0 on components that do not exist
+    (d < dims, constant features).
     """
     table = features.astype(np.float64)
     size = np.abs(table).max(initial=0.0)
@@ -44,7 +44,7 @@ def principal(features: np.ndarray, dims: int) -> np.ndarray:
         return np.zeros((len(table), dims))
     table /= size
     spread = table.T @ table
-    if len(spread) <= SMALL:
+    if len(spread) <= FULL_COLUMNS:
         directions = np.linalg.eigh(spread)[1][:, ::-1][:, :dims]
     else:
         from scipy.sparse.linalg import eigsh

@@ -1,4 +1,4 @@
-"""What every projection has in common: the last frame, checks, and what to do with hardly any data."""
+"""The base of all projections: the last frame, checks of the input, and very small inputs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 if TYPE_CHECKING:
     from core.featuremap.neighbours import Neighbours
 
-LIMIT = 1e15  # squares of features up to here, summed over thousands of columns, fit into float32
+LIMIT = 1e15  # of a feature; sums of squares over thousands of columns then fit into float32
 
 
 class Projector(ABC):
-    """One fixed sample set, projected again and again.
+    """Projects one fixed sample set repeatedly, into frames that do not jump.
 
-    Every frame is a projection of the features it is given; the last frame only decides where the
-    computation starts (UMAP, t-SNE) or which way round the picture is put (PCA).
+    Every frame is a projection of the features given. The last frame only decides where the optimisation starts (UMAP,
+    t-SNE) or how the result is rotated (PCA).
 
     Args:
         dims: 2 or 3.
         seed: fixes every random number.
-        start: coordinates (n, dims) to go on from, or None.
+        start: coordinates (n, dims) that count as the last frame, or None.
     """
 
-    fewest = 2  # samples below this number are laid out without the method
+    min_samples = 2  # with fewer, the coordinates are 0 or those of the last frame
 
     def __init__(self, dims: int, seed: int = 0, start: np.ndarray | None = None) -> None:
         self.dims = dims
@@ -48,17 +48,17 @@ class Projector(ABC):
         Args:
             features: (n, d), the same samples in the same order in every call. Values that are not
                 finite count as the mean of their column.
-            near: the neighbours of ``features``, from ``neighbours_of``, if somebody else needs them too; found here
-                otherwise, where the method needs any.
+            near: the neighbours of ``features``, from ``neighbours_of``, if they are known; computed otherwise, if the
+                method needs them.
 
         Returns:
-            Finite float32 coordinates (n, dims), a copy the caller may keep.
+            Finite float32 coordinates (n, dims), a copy.
         """
         features = tidy(features)
         n = len(features)
         if self._coords is not None and len(self._coords) != n:
             raise ValueError(f"this projector holds {len(self._coords)} points and was given features of {n}")
-        if n < self.fewest:
+        if n < self.min_samples:
             coords = np.zeros((n, self.dims)) if self._coords is None else self._coords
         elif self._coords is None:
             coords = self._first(features, near)
@@ -68,7 +68,7 @@ class Projector(ABC):
         return self._coords.copy()
 
     def warm_up(self) -> None:
-        """Run a first and a second frame on tiny data with a projector of the same kind, to load what they need."""
+        """Makes two frames of tiny data with another projector of this class, to load the libraries they need."""
         other = type(self)(self.dims, self.seed)
         tiny = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
         other.project(tiny)
@@ -82,7 +82,8 @@ class Projector(ABC):
 
 
 def tidy(features: np.ndarray) -> np.ndarray:
-    """float32 copy (n, d) with finite values of at most ``LIMIT``, each column's mean taken away."""
+    """A float32 copy (n, d): columns centred, values clipped to ``LIMIT``, those that are not finite set to the
+    mean."""
     table = np.array(features, dtype=np.float64)
     if table.ndim != 2:
         raise ValueError(f"features must have shape (n, d), not {table.shape}")
@@ -95,10 +96,10 @@ def tidy(features: np.ndarray) -> np.ndarray:
 
 
 def turned(coords: np.ndarray, last: np.ndarray, mirror: bool = False, still: np.ndarray | None = None) -> np.ndarray:
-    """``coords`` rotated and shifted, never scaled, so that they lie on ``last`` as well as they can.
+    """``coords`` rotated and shifted, but not scaled, to fit ``last`` best.
 
-    Orthogonal Procrustes (Schönemann, Psychometrika 1966), fitted twice: to all points (or those marked
-    in ``still``), then to the half of them that lies closest, so that points that travel do not turn the map.
+    Orthogonal Procrustes (Schönemann, Psychometrika 1966), fitted twice: to all points (or to those marked in
+    ``still``), then to the half of them that fits best. So points that move do not turn the map.
 
     Args:
         coords, last: (n, dims).
@@ -115,6 +116,6 @@ def turned(coords: np.ndarray, last: np.ndarray, mirror: bool = False, still: np
             left[:, -1] *= -1
         moved = (coords - here) @ (left @ right) + there
         if share == 1.0:
-            miss = np.linalg.norm(moved - last, axis=1)[chosen]
-            chosen = chosen[np.argsort(miss, kind="stable")[: max(coords.shape[1] + 1, len(chosen) // 2)]]
+            error = np.linalg.norm(moved - last, axis=1)[chosen]
+            chosen = chosen[np.argsort(error, kind="stable")[: max(coords.shape[1] + 1, len(chosen) // 2)]]
     return moved

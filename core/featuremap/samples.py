@@ -1,4 +1,4 @@
-"""The fixed sample set of a run's map: clean test images, and some of them again with the trigger."""
+"""The fixed sample set of a run's map: clean test images, and some of them a second time with the trigger."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from core.data.budget import clean_budget
 from core.data.imageset import ImageSet, as_float
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
-EXAMPLES = 8
+EXAMPLES = 8  # images shown before and after, at most
+CLEAN_SHARE = 0.75  # of the samples
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ def choose(
 
     The classes keep their shares of the test set; no triggered sample is of the target class.
     """
-    count = min(round(0.75 * points), len(images.x_test))
+    count = min(round(CLEAN_SHARE * points), len(images.x_test))
     if count == len(images.x_test):
         clean = torch.arange(count)
     else:
         clean = clean_budget(images.y_test, max(count, images.num_classes), images.num_classes, seed)
     clean = clean[torch.randperm(len(clean), generator=torch.Generator().manual_seed(seed))]
-    away = torch.nonzero(images.y_test[clean] != target).flatten()
-    twins = away[: max(1, len(clean) // 3)]
+    not_target = torch.nonzero(images.y_test[clean] != target).flatten()
+    twins = not_target[: max(1, len(clean) // 3)]
     index = torch.cat([clean, clean[twins]])
     triggered = torch.arange(len(index)) >= len(clean)
     twin = torch.cat([torch.full((len(clean),), -1), twins])
@@ -60,11 +61,11 @@ def choose(
 
 
 def examples(samples: SampleSet) -> Tensor:
-    """Positions of up to eight triggered samples, of as many different classes as there are, (k,)."""
+    """Positions of up to ``EXAMPLES`` triggered samples, from as many classes as possible, (k,)."""
     positions = torch.nonzero(samples.triggered).flatten()
     labels = samples.label[positions]
     order = torch.argsort(labels, stable=True)
-    # rank within the class: 0 for each class's first, so the first of all classes come before any second
+    # the rank within the class: the first samples of all classes come before any second one
     sorted_labels = labels[order]
     starts = torch.searchsorted(sorted_labels, sorted_labels)
     rank = torch.arange(len(order)) - starts
@@ -74,7 +75,10 @@ def examples(samples: SampleSet) -> Tensor:
 
 @dataclass(frozen=True)
 class View:
-    """What a model makes of the sample set: ``features`` (n, d), ``answers`` (n,), ``confidence`` percent (n,)."""
+    """The sample set evaluated by a model.
+
+    ``features`` (n, d); ``answers`` (n,); ``confidence`` of the answers (n,), percent; ``ba`` and ``asr``, percent.
+    """
 
     features: Tensor
     answers: Tensor
@@ -84,8 +88,8 @@ class View:
 
 
 def view(model: Classifier, samples: SampleSet, target: int) -> View:
-    """One look at the sample set, and its figures in percent."""
-    features, logits = look(model, samples.images)
+    """Evaluates the sample set with a model."""
+    features, logits = features_and_logits(model, samples.images)
     confidence, answered = logits.softmax(1).max(1)
     n = samples.clean_count
     label, answered_cpu = samples.label, answered.cpu()

@@ -1,4 +1,4 @@
-"""UMAP whose frames hold still.
+"""UMAP in frames that do not jump.
 
 McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projection", arXiv 1802.03426.
 
@@ -9,18 +9,18 @@ McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projectio
   both ends of an edge drawn). umap-learn takes edge after edge in compiled code; here an epoch is one batch
   of array operations, as in uwot's ``batch = TRUE``, so nothing has to be compiled.
 
-Four things make points hold still without any of them being pinned:
+Four measures keep points in place, although none is fixed:
 
-- A frame starts from the last positions, at their scale, with a small step.
-- Each point's step is its force divided by the stiffness of its own springs (Jacobi's preconditioner), which
-  changes how fast a point moves and not where the forces balance.
-- A point whose neighbours lie unusually far away on the map, because they have changed, takes steps up to six
-  times as long. So images that leave the trigger cluster travel within a frame or two, and the rest stays.
-- Every frame draws the same random numbers. A frame is then a fixed map of the positions, and repeating
-  it on unchanged features settles instead of trembling.
+- A frame starts from the last positions, at their scale, with a small step size.
+- The step of a point is its force divided by the stiffness of its own springs (Jacobi preconditioner). That changes how
+  fast a point moves, and not where its forces are balanced.
+- A point that is unusually far from its neighbours on the map (``displacement``) takes steps up to six times as long.
+  So images that leave the trigger cluster move within a frame or two, and the others stay.
+- Every frame draws the same random numbers. A frame is then a deterministic function of the positions, and repeated
+  frames of unchanged features converge.
 
-No frame is turned or shifted onto the last: tried on a dissolving cluster, that made no difference worth having
-(clean points ended 3.7 % of the diagonal from where they began, against 3.8 %).
+Frames are not aligned with the last one. On a dissolving cluster, alignment made no relevant difference (clean points
+moved by 3.7 % of the diagonal in all, against 3.8 %).
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 NEIGHBOURS = 15  # umap-learn's default; as there, the point itself is counted
 A, B = 1.5769434603, 0.8950608779  # umap-learn's find_ab_params(spread=1.0, min_dist=0.1)
 NEGATIVE_RATE = 5.0
-NEGATIVES = 25  # random others per point and epoch that stand for the rest
-FIRST_EPOCHS, FIRST_STEP = 200, 0.5
-LATER_EPOCHS, LATER_STEP, FREE_STEP = 40, 0.15, 0.9
-STRETCHED, TORN = 1.5, 4.5  # reach to one's neighbours, against the median: free from here, wholly free from there
+NEGATIVES = 25  # random other points, per point and epoch, that the repulsion is estimated on
+FIRST_EPOCHS, FIRST_STEP = 200, 0.5  # of the first frame; step sizes as in ``layout``
+LATER_EPOCHS, LATER_STEP, DISPLACED_STEP = 40, 0.15, 0.9  # of later frames; the last of points of displacement 1
+DISPLACED_FROM, DISPLACED_FULLY = 1.5, 4.5  # distance to the neighbours over the median one: displacement 0 and 1
 MOMENTUM = 0.8
-LONGEST_STEP = 1.0  # of a point in one epoch; a map is some 20 wide
+LONGEST_STEP = 1.0  # of a point in one epoch; a map is about 20 wide
 BOX = 10.0  # the first positions span -10 to 10, as in umap-learn
 
 
 class UmapFrames(Projector):
     """UMAP with 15 neighbours and min_dist 0.1; see the module."""
 
-    fewest = 3
+    min_samples = 3
 
     def _first(self, features: np.ndarray, near: Neighbours | None) -> np.ndarray:
         start = principal(features, self.dims)
@@ -61,7 +61,7 @@ class UmapFrames(Projector):
         return layout(graph_of(features, near), start, FIRST_EPOCHS, FIRST_STEP, FIRST_STEP, self.seed)
 
     def _next(self, features: np.ndarray, last: np.ndarray, near: Neighbours | None) -> np.ndarray:
-        return layout(graph_of(features, near), last, LATER_EPOCHS, LATER_STEP, FREE_STEP, self.seed)
+        return layout(graph_of(features, near), last, LATER_EPOCHS, LATER_STEP, DISPLACED_STEP, self.seed)
 
 
 def graph_of(features: np.ndarray, near: Neighbours | None = None) -> sparse.csr_matrix:
@@ -114,22 +114,22 @@ def _widths(beyond: np.ndarray, target: float) -> np.ndarray:
 
 
 def layout(
-    graph: sparse.csr_matrix, start: np.ndarray, epochs: int, step: float, free_step: float, seed: int
+    graph: sparse.csr_matrix, start: np.ndarray, epochs: int, step: float, displaced_step: float, seed: int
 ) -> np.ndarray:
     """Coordinates (n, dims) after ``epochs`` of descent from ``start``.
 
     Args:
         graph: symmetric (n, n), at least one edge per point, n >= 2.
-        step, free_step: of a point among its neighbours and of one far from them, as a share of the way to where
-            its springs alone would put it; both fall to 0 in a straight line over the epochs.
+        step, displaced_step: step size of a point of displacement 0 and of displacement 1, as a share of the way to the
+            place where its springs alone would move it; both fall linearly to 0 over the epochs.
     """
     n, dims = start.shape
     place = [np.ascontiguousarray(axis, dtype=np.float32) for axis in start.T]
     speed = [np.zeros(n, dtype=np.float32) for _ in range(dims)]
     first, tails, strength = graph.indptr[:-1], graph.indices, graph.data * np.float32(4 * A * B)
     heads = np.repeat(np.arange(n, dtype=np.int32), np.diff(graph.indptr))
-    push = np.add.reduceat(graph.data, first) * np.float32(2 * B * NEGATIVE_RATE / NEGATIVES)
-    steps = np.float32(step) + np.float32(free_step - step) * freedom(graph, start)
+    repulsion_weight = np.add.reduceat(graph.data, first) * np.float32(2 * B * NEGATIVE_RATE / NEGATIVES)
+    steps = np.float32(step) + np.float32(displaced_step - step) * displacement(graph, start)
     random = np.random.default_rng(seed)
     for epoch in range(epochs):
         # Attraction, twice per edge as in umap-learn, which moves both ends: 2 x 2ab d^(2b-2) / (1 + a d^2b).
@@ -145,11 +145,11 @@ def layout(
         force = 1 / ((np.float32(0.001) + square) * (1 + np.float32(A) * _power(square)))
         rate = np.float32(1 - epoch / epochs) * steps / stiffness
         for axis in range(dims):
-            away = np.clip(force * gap[axis], -2 / B, 2 / B).sum(axis=0)
-            speed[axis] = np.float32(MOMENTUM) * speed[axis] + rate * (pull[axis] + push * away)
-        brake = np.minimum(1, np.float32(LONGEST_STEP) / np.sqrt(_square(speed) + np.float32(1e-12)))
+            repulsion = np.clip(force * gap[axis], -2 / B, 2 / B).sum(axis=0)
+            speed[axis] = np.float32(MOMENTUM) * speed[axis] + rate * (pull[axis] + repulsion_weight * repulsion)
+        shrink = np.minimum(1, np.float32(LONGEST_STEP) / np.sqrt(_square(speed) + np.float32(1e-12)))
         for axis in range(dims):
-            speed[axis] *= brake
+            speed[axis] *= shrink
             place[axis] += speed[axis]
     return np.stack(place, axis=1)
 
@@ -172,14 +172,15 @@ def _power(square: np.ndarray) -> np.ndarray:
     return np.exp(np.float32(B) * np.log(square))
 
 
-def freedom(graph: sparse.csr_matrix, place: np.ndarray) -> np.ndarray:
-    """How far each point (n, dims) is from its neighbours on the map: 0 (as usual) to 1 (torn from them), (n,)."""
+def displacement(graph: sparse.csr_matrix, place: np.ndarray) -> np.ndarray:
+    """How displaced each point is, 0-1, (n,): 0 if it is about as near its neighbours on the map as the median
+    point."""
     first = graph.indptr[:-1]
     heads = np.repeat(np.arange(len(place)), np.diff(graph.indptr))
     length = np.linalg.norm(place[graph.indices] - place[heads], axis=1)
     reach = np.add.reduceat(length * graph.data, first) / np.add.reduceat(graph.data, first)
-    usual = max(float(np.median(reach)), 1e-6)
-    return np.clip((reach / usual - STRETCHED) / (TORN - STRETCHED), 0, 1).astype(np.float32)
+    median = max(float(np.median(reach)), 1e-6)
+    return np.clip((reach / median - DISPLACED_FROM) / (DISPLACED_FULLY - DISPLACED_FROM), 0, 1).astype(np.float32)
 
 
 def _square(axes: list[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Which models a fleet has: the checkpoints of a folder, or the rows of a CSV file. Opens no checkpoint.
 
-A missing or closed file of weights is no fault of the list: it is told in that model's own row.
+A file of weights that is missing or cannot be read is reported in its model's row, not as a fault of the list.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NEEDED = ("weights", "images")
 WANTED = ("owner", "use", "exposure")
 ENCODINGS = ("utf-8-sig", "cp932")  # the second: what a Japanese spreadsheet writes
 LARGEST = 64 * 2**20  # bytes of a list: a million rows
-SIGN = "order.json"  # the file that tells a fleet's own folder, which holds no models of others
+SIGN = "order.json"  # marks a fleet's own folder, which is not searched for models
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from core.runs.machine import cores
 from core.runs.record import Run
 
 ENGINES = ("local",)
-LOOK_EVERY = 0.1  # seconds between two looks at the runs
-PATIENCE = 10.0  # seconds in which a worker that was told to stop may stop by itself
+POLL_SECONDS = 0.1  # between two looks at the runs
+PATIENCE = 10.0  # seconds for a worker to stop by itself, before it is killed
 
 
 class Engine(Protocol):
-    """Where a fleet's runs are worked on. A run that ``start`` was given is given back by ``ended``, however it ended.
+    """Carries out a fleet's runs. ``ended`` gives back every run given to ``start``, however it ended.
 
     ``name``: as on the command line. ``workers``: how many runs are worked on at once.
     """
@@ -56,7 +56,7 @@ class Engine(Protocol):
 
 
 class Local:
-    """Worker processes, detached as those of the dashboard, so that a run that has begun is never lost with us.
+    """Worker processes, detached as those of the dashboard, so that runs continue if this process ends.
 
     They are forked from one that has torch loaded (``core.fleet.fork_server``) where the system can do that.
 
@@ -105,7 +105,7 @@ class Local:
     def ended(self) -> list[Run]:
         over = [run for run in self.going if run.status in record.ENDED]
         if not over and self.going:
-            self._sleep(LOOK_EVERY)
+            self._sleep(POLL_SECONDS)
         self.going = [run for run in self.going if run not in over]
         return over
 

@@ -1,8 +1,7 @@
-"""The work of a fleet: every model scanned, those with signs purified if wanted, and its standing kept on disk."""
+"""The work of a fleet: scans every model, purifies those with signs if asked, and keeps its state on disk."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import shutil
 import time
@@ -11,30 +10,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
-from core.events import Finished
-from core.files import sweep, write_atomic
+from core.files import sweep
 from core.fleet import place, seen, step
 from core.fleet.listing import Entry
 from core.fleet.local import Engine
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row, ranked, row
+from core.fleet.run_files import continue_scan, keep_picture
 from core.jobs import process
-from core.report.pictures import trigger_alone
 from core.runs import machine, record
-from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 
-GREY = 0.6  # 0-1, behind a trigger: in a thumbnail both a light and a dark one stand out from it
-TRIES = 2  # of a run whose worker was lost
-WRITE_EVERY = 2.0  # seconds between two notes of the standing, at least
+MAX_TRIES = 2  # of a run whose worker was lost
+WRITE_SECONDS = 2.0  # between two writes of the state, at least
 
 Report = Callable[[str, int, int], None]  # stage, models done, of so many
 
 
 @dataclass
 class Item:
-    """A model on its way: its entry, the keys of its scan and its cure, and what kept it from either."""
+    """A model in work: its entry, the keys of its scan and its purification, and the fault that ended it, if any."""
 
     entry: Entry
     row: Row
@@ -50,7 +46,7 @@ class Fleet:
 
     Args:
         folder: of the fleet. entries: its models. engine: where runs are worked on. hashes: of their files.
-        report: told of every model that is done.
+        report: called for every model that is done.
     """
 
     def __init__(
@@ -71,16 +67,16 @@ class Fleet:
         self._per_scan = step.PURIFY_PER_SCAN
         self._stage = "scan"
         self._total = 0
-        self._worked = 0  # runs that ended in this stage, and not before it
+        self._worked = 0  # runs that ended in this stage
         self._stage_began = self._began
         self._done: set[str] = set()
         self._runs: dict[str, Run] = {}  # by key: those of this start
-        self._waiting: dict[str, list[Item]] = {}  # by key: whose row is told when it ends
+        self._waiting: dict[str, list[Item]] = {}  # by key: the models whose rows depend on the run
         self._tries: dict[str, int] = {}
-        self._faults: dict[str, BadInput] = {}  # by key: of runs that came to no end
+        self._faults: dict[str, BadInput] = {}  # by key: of runs that did not end
         place.runs_of(folder).mkdir(exist_ok=True)
         sweep(folder)
-        for half in place.runs_of(folder).glob(".*"):  # copies and deletions that were cut off
+        for half in place.runs_of(folder).glob(".*"):  # interrupted copies and deletions
             shutil.rmtree(half, ignore_errors=True)
         self._kept = seen.runs_by_key(place.runs_of(folder))
         self._hashes = hashes
@@ -104,8 +100,8 @@ class Fleet:
         self.engine.close()
         self._stage = "done"
         self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
-        for item in self.items:  # with the pace that is known by now
-            self._tell(item)
+        for item in self.items:  # with the pace as it is known now
+            self._update_row(item)
         return self._note(over=True)
 
     # the two stages
@@ -198,7 +194,7 @@ class Fleet:
         run = record.create(spec, place.runs_of(self.folder))
         run.update(**{seen.NOTED: key})
         if scan is not None:
-            go_on_from(scan, run)
+            continue_scan(scan, run)
         return run
 
     def _wait(self, enough: Callable[[], bool]) -> None:
@@ -209,7 +205,7 @@ class Fleet:
     def _ended(self, run: Run) -> None:
         key = str(run.data[seen.NOTED])
         status = run.status
-        if status == "lost" and self._tries.setdefault(key, 1) < TRIES:
+        if status == "lost" and self._tries.setdefault(key, 1) < MAX_TRIES:
             self._tries[key] += 1
             if self._taken_up(run):
                 return
@@ -246,7 +242,7 @@ class Fleet:
         return None
 
     def _unfile(self, run: Run, key: str, fault: BadInput) -> None:
-        """Takes a run away from its key, so that neither this start nor a later one takes its finding for the key's."""
+        """Removes a run from its key, so that its result is not used for other files than those it read."""
         run.update(**{seen.NOTED: None})
         self._runs.pop(key, None)
         for item in self._waiting[key]:
@@ -256,14 +252,14 @@ class Fleet:
                 self._faults[key] = fault
 
     def _over(self, item: Item) -> None:
-        """What is to be done with a model in this stage is done."""
-        self._tell(item)
+        """Notes that a model is done in this stage."""
+        self._update_row(item)
         self._done.add(f"{item.entry.weights}\0{item.entry.images}")
         self._report(self._stage, len(self._done), self._total)
         self._note()
 
-    def _tell(self, item: Item) -> None:
-        """The model's row anew, and the picture of its trigger."""
+    def _update_row(self, item: Item) -> None:
+        """Makes the model's row anew, and the picture of its trigger."""
         scan, cure = (self._runs.get(key) if key else None for key in (item.scan_key, item.cure_key))
         fault = item.fault or self._faults.get(str(item.scan_key))
         lost = self._faults.get(str(item.cure_key))
@@ -295,32 +291,13 @@ class Fleet:
         )
         place.write_standing(self.folder, standing)
         self._hashes.save()
-        self._next_note = self._clock() + max(WRITE_EVERY, 20 * (self._clock() - began))
+        self._next_note = self._clock() + max(WRITE_SECONDS, 20 * (self._clock() - began))
         return standing
 
     def _seconds_left(self) -> float | None:
         """At the pace of the runs that ended in this stage; those that were there already took no time."""
         spent, left = self._clock() - self._stage_began, self._total - len(self._done)
         return round(spent / self._worked * left, 1) if self._worked else None
-
-
-def go_on_from(scan: Run, run: Run) -> None:
-    """Lets a new run begin where a scan of the same model ended: what it measured and found is not done again."""
-    shutil.copyfile(scan.folder / "trigger.npz", run.folder / "trigger.npz")
-    with EventWriter(run.folder / "events.jsonl") as log:
-        for moment, event in scan.events():
-            if not isinstance(event, Finished):
-                log.append(moment, event)
-    run.update(inputs=scan.data.get("inputs") or {}, target=scan.data.get("target"))
-
-
-def keep_picture(run: Run, folder: Path) -> None:
-    """Writes the reconstructed trigger of a run as ``pictures/<run>.png``, once."""
-    path = place.picture_of(folder, run.folder.name)
-    trigger = None if path.exists() else run.triggers("trigger")
-    if trigger is not None:
-        path.parent.mkdir(exist_ok=True)
-        write_atomic(path, base64.b64decode(trigger_alone(trigger, GREY).partition(",")[2]))
 
 
 def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:

@@ -14,8 +14,8 @@ from core.report.markup import Markup, el
 from core.report.page import POLICY
 from core.words import Words
 
-MOST = 14  # models on the sheet: those of the highest risk
-FAULTS = 5  # of those that could not be looked at, told by name
+SHOWN_MODELS = 14  # on the sheet at most, those of the highest risk
+NAMED_FAULTS = 5  # models that could not be scanned, at most, that are named
 FILE = "fleet.html"
 STYLES = (Path(__file__).parents[1] / "report" / "style.css", Path(__file__).with_name("style.css"))
 
@@ -123,7 +123,7 @@ def outlook(rows: Sequence[Row], words: Words) -> list[str]:
 
 def _ranking(rows: Sequence[Row], folder: Path, words: Words) -> Markup:
     judged = [(number, row) for number, row in enumerate(rows, 1) if row.risk is not None]
-    shown = judged[:MOST]
+    shown = judged[:SHOWN_MODELS]
     if not shown:
         return Markup("")
     names = ("rank", "picture", "model", "verdict", "ba", "asr", "risk", "next")
@@ -207,11 +207,11 @@ def _unread(rows: Sequence[Row], words: Words, why: Callable[[Row], str]) -> Mar
     faults = [row for row in rows if row.error]
     if not faults:
         return None
-    told = [el("li", el("b", row.file), " ", why(row)) for row in faults[:FAULTS]]
-    rest = len(faults) - FAULTS
+    entries = [el("li", el("b", row.file), " ", why(row)) for row in faults[:NAMED_FAULTS]]
+    rest = len(faults) - NAMED_FAULTS
     if rest > 0:
-        told.append(el("li", words("fleet.report.rest", count=words.count(rest))))
-    return el("section", el("h2", words("fleet.report.unread")), el("ul", *told, cls="small"))
+        entries.append(el("li", words("fleet.report.rest", count=words.count(rest))))
+    return el("section", el("h2", words("fleet.report.unread")), el("ul", *entries, cls="small"))
 
 
 def _notes(words: Words) -> Markup:

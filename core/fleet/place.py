@@ -74,7 +74,7 @@ class Standing:
 
     @property
     def going(self) -> bool:
-        """Whether somebody is at work on it now."""
+        """Whether a process works on it now."""
         return process.find(dict(self.worker) if self.worker else None) is not None
 
 
@@ -83,7 +83,7 @@ def fleets_folder() -> Path:
 
 
 def default(models: Path | str) -> Path:
-    """Where the fleet of these models is kept unless it is said: by their folder's or file's name."""
+    """The default folder of a fleet, named after the folder or file of its models."""
     stem = paths.absolute(models).name.removesuffix(".csv")
     name = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "models"
     return fleets_folder() / name
@@ -114,7 +114,7 @@ def read_order(folder: Path) -> Order | None:
 
 @contextlib.contextmanager
 def opened(folder: Path, order: Order) -> Iterator[None]:
-    """Makes the folder, or takes it up again; inside, nobody else works on it.
+    """Creates or reopens the folder of a fleet, locked against other processes.
 
     Raises:
         BadInput: ``fleet_not_empty``: there is something else in it; ``fleet_other_order``: it was made of something

@@ -1,4 +1,4 @@
-"""One row for each model of a fleet, from the records of its runs, and their order. No torch, nothing worded."""
+"""The rows of a fleet, one per model, from the records of its runs, and their order. Light: no torch."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def signs(self) -> bool:
-        return self.verdict in step.NEEDS
+        return self.verdict in step.NEEDS_PURIFICATION
 
     @property
     def ended(self) -> bool:
@@ -123,7 +123,7 @@ def row(
 
 def _scanned(result: Mapping[str, Any], exposure: int | None) -> dict[str, Any]:
     verdict, facts = result["verdict"], result.get("evidence") or {}
-    signs = verdict in step.NEEDS
+    signs = verdict in step.NEEDS_PURIFICATION
     caution = not signs and facts.get("fallen_back") is not None
     suspicion = _number(facts.get("suspicion"))
     found = risk.evidence(verdict, 0.0 if suspicion is None else suspicion, caution)

@@ -1,8 +1,8 @@
-"""What was done before: the same weights, images, version and settings are never looked at twice.
+"""A cache of finished runs: the same weights, images, version and settings are never examined twice.
 
-A key says what a run is of: SHA-256 of the weights and of the images, our version, and the order without the places of
-files. Runs note it as ``fleet_key``; a note in the cache says where a finished run of a key lies, so that the next
-fleet takes a copy of it: a fleet's folder is whole by itself.
+The key of a run is made of the SHA-256 of weights and images, the version of Dissolve, and the order without paths.
+Runs record it as ``fleet_key``. A note in the cache has the path of a finished run of a key, and the next fleet copies
+that run, so that its folder is complete by itself.
 """
 
 from __future__ import annotations

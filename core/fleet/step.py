@@ -1,4 +1,4 @@
-"""What to do next with a model, and how many seconds of this machine that takes. Pure.
+"""The next step for a model, and an estimate of its seconds on this machine. Pure functions.
 
 The cost of a purification is told from seconds that were measured: of this very model's scan, times what purification
 and proof took per second of scan in the same fleet; before the first of them, as in the recordings we ship.
@@ -12,7 +12,7 @@ from typing import Literal
 
 Step = Literal["wait", "mend", "purify", "caution", "watch", "rollout", "review", "retrain", "again"]
 STEPS: tuple[Step, ...] = ("purify", "again", "retrain", "review", "caution", "watch", "rollout", "mend", "wait")
-NEEDS = ("strong", "some")  # the verdicts that a purification follows
+NEEDS_PURIFICATION = ("strong", "some")  # verdicts
 # Purification and proof for a second of scan: median of the shipped recordings of MCL, which drew a map besides (4-15).
 PURIFY_PER_SCAN = 9.0
 
@@ -32,7 +32,7 @@ def step(verdict: str | None, cure: str | None, error: bool, cure_error: bool = 
         return {"holds": "rollout", "doubt": "review"}.get(cure, "retrain")  # type: ignore[return-value]
     if verdict is None:
         return "wait"
-    if verdict in NEEDS:
+    if verdict in NEEDS_PURIFICATION:
         return "again" if cure_error else "purify"
     return "caution" if caution else "watch"
 

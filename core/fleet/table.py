@@ -34,12 +34,12 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    told = [
+    records = [
         {"rank": number, "next": row.step, "minutes": minutes(row.step_seconds)}
         | {name: getattr(row, name) for name in COLUMNS if name not in ("rank", "next", "minutes")}
         for number, row in enumerate(rows, 1)
     ]
-    table = pd.DataFrame(told, columns=list(COLUMNS))
+    table = pd.DataFrame(records, columns=list(COLUMNS))
     return table.astype(dict.fromkeys(WHOLE, "Int64"))
 
 

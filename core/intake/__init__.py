@@ -1,1 +1,1 @@
-"""A stranger's files: uploads kept and unpacked, weights recognised in a process of their own."""
+"""Untrusted files: uploads, which are stored and unpacked, and the recognition of weights in a separate process."""

@@ -1,7 +1,7 @@
-"""Before anything expensive: what a stranger's file is, found in a process of its own and kept in a small file.
+"""Inspections: recognise the user's files in a separate process, before a run starts, and store the result in a note.
 
-The dashboard starts an inspection and reads its note; the work, which needs torch, is in ``core.intake.recognition``.
-The note of the same question is found again, after a reload or a restart, by its key.
+The dashboard starts an inspection and reads its note. The work needs torch and is in ``core.intake.recognition``. The
+note of the same question is found by its key, also after a reload or restart.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ FORMAT = 2
 Step = Literal["weights", "unpack", "images", "networks", "scaling"]
 STEPS: tuple[Step, ...] = ("weights", "unpack", "images", "networks", "scaling")
 PICTURES, LOG = "classes.png", "log"
-MOST_KEPT = 40
-MOST_LOOKED_AT = 100_000  # files of a folder, for a key: a second, where reading them takes minutes
+MAX_KEPT = 40  # inspections
+MAX_LISTED = 100_000  # files of a folder that its key depends on; listing them takes a second
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """How an inspection stands.
+    """The state of an inspection.
 
     Attributes:
-        key: names it.
-        spec: what was asked.
+        key: its name.
+        spec: the weights and images that are inspected.
         step: one of ``STEPS``; "" before the first. ``done`` of ``total`` units of it; 0 of 0 where that is not known.
         seconds_left: of that step, estimated; None while unknown.
         ended: nothing more will come. ``failure``: code, message and facts of the error that ended it, or empty.
@@ -73,7 +73,7 @@ def folder_of(key: str) -> Path:
 def key_of(spec: Spec) -> str:
     """The same for the same question about the same files; another one once a file has changed.
 
-    Files go by name, size and time of change. Of a folder with more than ``MOST_LOOKED_AT`` entries only so many are
+    Files go by name, size and time of change. Of a folder with more than ``MAX_LISTED`` entries only so many are
     looked at, all class folders before any picture: beyond that a picture that came, went or was renamed is noticed,
     one that was overwritten in place is not.
     """
@@ -89,7 +89,7 @@ def key_of(spec: Spec) -> str:
 def _inside(folder: str) -> str:
     """A digest of what lies in a folder, as deep as images do: in class folders, within ``train`` and ``test``."""
     seen = hashlib.sha256()
-    left = MOST_LOOKED_AT
+    left = MAX_LISTED
     level = [folder]
     for _ in range(3):
         below: list[str] = []
@@ -114,7 +114,7 @@ def state(key: str | None) -> Inspection | None:
     for _ in range(2):
         if note is None or note.get("ended") or process.find(_worker(key) or note.get("worker")) is not None:
             break
-        before, note = note, _note(key)  # it may have written its last word, and ended, after the note was read
+        before, note = note, _note(key)  # the process may have written its end after the note was read
         if note == before:
             lost = BadInput("inspection_lost", "The process that looked at the files ended before it was done.")
             note = before | {"ended": True, "failure": failure(lost)}
@@ -153,7 +153,7 @@ def _started(spec: Spec) -> str:
     folder = folder_of(key)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # until the worker is known by its own number, this process stands for it
+    # stands for the worker until the worker's identity is written
     write_json(folder / "note.json", {"format": FORMAT, "spec": spec.to_dict(), "worker": process.identity()})
     worker = spawn(python_module("core.intake.recognition", key), folder / LOG)
     if worker is not None:  # else it has ended already
@@ -197,6 +197,6 @@ def _sweep() -> None:
     for folder in folder_of("x").parent.iterdir():
         with contextlib.suppress(OSError):  # cancelled meanwhile
             ages += [(folder.stat().st_mtime, folder)] if folder.is_dir() else []
-    for _, folder in sorted(ages, reverse=True)[MOST_KEPT:]:
+    for _, folder in sorted(ages, reverse=True)[MAX_KEPT:]:
         if process.find(_worker(folder.name)) is None:
             shutil.rmtree(folder, ignore_errors=True)

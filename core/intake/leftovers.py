@@ -1,8 +1,8 @@
-"""Halves of uploads: what a process that was killed while it kept or unpacked something leaves behind, and its removal.
+"""Incomplete uploads that a killed process left behind, and their removal.
 
-Whoever writes in an upload's folder holds that folder's lock, one of the operating system, which goes when its holder
-goes, however that happens. So what is in use is told from what was left behind, and an hour's unpacking is as safe as
-a second's. Two who want to unpack the same archive wait for one another by the same lock.
+A process that writes in an upload's folder holds the lock of that folder, which ends with the process. So unlocked
+incomplete files are leftovers, and locked ones are in use, however long that takes. Two processes that unpack the same
+archive wait for each other by the same lock.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from core import paths
 from core.jobs import lock
 
 LOCK = ".lock"
-ROOM = "given"  # in an upload's folder: where the visitor's file lies, apart from what we write ourselves
-YOUNG = 60.0  # seconds; a folder that has just been made may not have its lock yet
+ROOM = "given"  # subfolder of an upload with the visitor's own file, apart from the program's files
+GRACE_SECONDS = 60.0  # a folder that is younger may not have its lock yet
 
 
 @contextlib.contextmanager
@@ -38,12 +38,12 @@ def held(folder: Path, wait: bool = True) -> Iterator[bool]:
 
 
 def sweep() -> None:
-    """Removes all halves below the folder of uploads that nobody is at work on any more."""
+    """Removes all incomplete uploads that no process works on."""
     for folder in _folders(paths.uploads_folder()):
         with contextlib.suppress(OSError):  # removed meanwhile, or not ours to write in
             if not folder.name.startswith("."):
                 _sweep_upload(folder)
-            elif time.time() - folder.stat().st_mtime > YOUNG:
+            elif time.time() - folder.stat().st_mtime > GRACE_SECONDS:
                 with held(folder, wait=False) as mine:
                     if mine:
                         shutil.rmtree(folder, ignore_errors=True)

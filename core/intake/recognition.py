@@ -1,7 +1,7 @@
-"""The work of an inspection: which network a file of weights belongs to, how it wants its images, what its classes are.
+"""The work of an inspection: recognises the network, the input scaling and the classes of a file of weights.
 
-``python -m core.intake.recognition KEY`` is the process that ``core.intake.inspection.start`` begins. Like everything
-that reads a stranger's files, it executes nothing in them.
+``python -m core.intake.recognition KEY`` is the process that ``core.intake.inspection.start`` begins. Like all readers
+of untrusted files, it executes nothing in them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.compute.memory import ran_out
 from core.data import load
 from core.data.imageset import ImageSet
 from core.data.zipped import unpack
-from core.engine.subject import check_answers, networks, recognise, said_all
+from core.engine.subject import check_answers, is_specified, networks, recognise
 from core.errors import BadInput
 from core.files import write_atomic
 from core.intake import inspection, leftovers, uploads
@@ -32,26 +32,26 @@ from core.models.weights import read_weights
 from core.runs.spec import Spec
 
 Progress = Callable[[Step, int, int], None]
-Told = Callable[[dict[str, Any]], None]
-MOST_PICTURES = 60
+Learnt = Callable[[dict[str, Any]], None]
+MAX_PICTURES = 60  # of classes, in the row
 SIDE = 48  # pixels of a class's picture
-MOST_ROWS = 40  # of the table of what was tried
+MAX_ROWS = 40  # of the table of networks and scalings that were tried
 
 
-def inspect(spec: Spec, progress: Progress, learnt: Told, pictures: Path | None = None) -> None:
-    """Finds out what can be known about a model before it is scanned.
+def inspect(spec: Spec, progress: Progress, learnt: Learnt, pictures: Path | None = None) -> None:
+    """Recognises a model, before it is scanned.
 
     Args:
         spec: weights and images; with a network or a scaling, those are taken and not sought.
         progress: called with (step, done, total); 0 of 0 where a step has no count.
-        learnt: called with what has been found out, as soon as it is: ``found`` about the file; ``images`` (path, name,
+        learnt: called with each result as soon as it is known: ``found`` about the file; ``images`` (path, name,
             sizes, classes, ``counts`` per class, ``left_out`` files of a .zip); ``candidates`` that fit; ``tried``
             (networks and scalings, the best first), ``arch``, ``normalize``, ``accuracy``; ``objection``, a fault, if
             the model answers these images no better than chance.
         pictures: where to put one test image per class, a row of squares of ``SIDE`` pixels.
 
     Raises:
-        BadInput: the files cannot be used; what was told before stands.
+        BadInput: the files cannot be used; results reported before remain valid.
     """
     progress("weights", 0, 0)
     weights = read_weights(str(spec.weights))
@@ -67,7 +67,7 @@ def inspect(spec: Spec, progress: Progress, learnt: Told, pictures: Path | None 
     learnt({"candidates": [_candidate(fit) for fit in fits]})
     progress("scaling", 0, 0)
     choice = recognise(spec, fits, images)
-    learnt(_chosen(choice, images) | {"objection": None if said_all(spec) else _objection(choice, images)})
+    learnt(_chosen(choice, images) | {"objection": None if is_specified(spec) else _objection(choice, images)})
 
 
 def _unpacked(images: str, progress: Progress) -> tuple[str, int]:
@@ -105,7 +105,7 @@ def _row_of_pictures(images: ImageSet) -> bytes:
 
     from PIL import Image
 
-    shown = min(images.num_classes, MOST_PICTURES)
+    shown = min(images.num_classes, MAX_PICTURES)
     row = Image.new("RGB", (SIDE * shown, SIDE))
     for label in range(shown):
         first = int(torch.nonzero(images.y_test == label)[0])
@@ -124,7 +124,7 @@ def _chosen(choice: Choice, images: ImageSet) -> dict[str, Any]:
     found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
     return {
         "arch": choice.candidate.arch, "normalize": choice.inputs.name, "accuracy": choice.tried[0].accuracy,
-        "tried": [_row(tried) for tried in choice.tried[:MOST_ROWS]], "found": [asdict(fact) for fact in found],
+        "tried": [_row(tried) for tried in choice.tried[:MAX_ROWS]], "found": [asdict(fact) for fact in found],
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a visitor gave by the browser: files of weights and archives of images, each in a folder of its own.
+"""Uploads by the browser: files of weights and archives of images, each in a folder of its own.
 
 ======================= ===============================================================================================
 ``upload.json``         kind, name, size and time of what came
@@ -7,8 +7,8 @@
 ``.lock``               held by whoever writes here, see ``core.intake.leftovers``
 ======================= ===============================================================================================
 
-What a stranger calls a file is a label on it and decides nothing: nothing of ours lies in ``given``, and the endings
-are a list of ours.
+The visitor's name of a file is only shown. It decides nothing: no file of the program lies in ``given``, and only
+listed endings are used.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Upload:
 
 
 def keep(kind: Kind, name: str, content: IO[bytes]) -> Upload:
-    """Writes an upload down, whole or not at all; halves that others left are swept first, to make room.
+    """Stores an upload, whole or not at all. Incomplete uploads are removed first, to free space.
 
     Args:
         kind: "weights", in any format, or "images", a ``.zip`` or ``.npz``.

@@ -1,6 +1,6 @@
-"""A lock of the operating system on a file: it goes when its holder goes, however that happens.
+"""File locks of the operating system: a lock ends with the process that holds it, even if that is killed.
 
-So there are no stale locks. (A file that is created to lock, and taken over when stale, lets two takers both win.)
+So there are no stale locks. (With lock files that are taken over when stale, two processes can both take one over.)
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-POLL = 0.02  # seconds between two looks at a lock that somebody holds
+POLL_SECONDS = 0.02  # between two attempts to take a lock
 
 
 @contextlib.contextmanager
 def held(path: Path, patience: float = math.inf) -> Iterator[bool]:
-    """Inside, nobody else holds ``path``, neither another process nor another thread of this one.
+    """Locks ``path`` against other processes and other threads of this one.
 
     Args:
-        path: of the lock's file; made if it is not there.
-        patience: seconds to wait for a holder to let go.
+        path: of the lock's file, which is created if it does not exist.
+        patience: seconds to wait for the lock.
 
     Yields:
-        whether it is ours; False where somebody held it all the time.
+        whether it was locked; False if somebody else held the lock all the time.
 
     Raises:
         OSError: the folder is not there, or nothing may be written in it.
@@ -49,4 +49,4 @@ def _taken(file: int, patience: float) -> bool:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)

@@ -1,7 +1,7 @@
-"""The note of a job: a small file in which a process says who it is, how far it is, and how it ended.
+"""The note of a job: a small file with the identity, the progress and the end of a process.
 
-Any page may read it. The process is known by its number and start time, so that a job whose process is gone reads as
-ended, whatever the note says.
+Any page may read it. The process is identified by its number and start time. A job whose process does not exist any
+more counts as ended, whatever the note has.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from core.jobs import process
 from core.jobs.lock import held
 from core.jobs.spawn import spawn
 
-EVERY = 0.3  # seconds between two notes
-SHORTEST = 1.0  # seconds of a stage that tell its pace
-IDLE = "idle"  # the stage of a process that only waits
-OURS = ("job_failed", "internal")  # faults of ours: raised as they came
+WRITE_SECONDS = 0.3  # between two writes of a note, at least
+PACE_SECONDS = 1.0  # after which the pace of a stage is known
+IDLE = "idle"  # the stage of a process that waits for more work
+OURS = ("job_failed", "internal")  # codes of faults of this program, which are raised unchanged
 Report = Callable[[str, float, float], None]  # stage, done, total
 
 
 @dataclass(frozen=True)
 class Job:
-    """How a job stands.
+    """The state of a job.
 
     Attributes:
-        kind: where its maker tells kinds apart.
-        done, total: units of the stage; 0 of 0 where they are not counted.
-        left: seconds of the stage, or None.
+        kind: set by the caller, if it has jobs of several kinds.
+        done, total: units of the stage; 0 of 0 if they are not counted.
+        left: seconds left of the stage, estimated; None while unknown.
         failure: code, message and facts of a ``BadInput``, or empty.
     """
 
@@ -55,12 +55,12 @@ class Job:
 
 
 def failure(fault: BadInput) -> dict[str, Any]:
-    """A fault as notes keep it."""
+    """A fault as it is stored in a note."""
     return {"code": fault.code, "message": fault.message, "facts": fault.facts}
 
 
 def content(path: Path) -> dict[str, Any] | None:
-    """What stands in a note; None if there is none that can be read."""
+    """The content of a note; None if it does not exist or cannot be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -69,14 +69,14 @@ def content(path: Path) -> dict[str, Any] | None:
 
 
 def read(path: Path) -> Job | None:
-    """How the job of that note stands; None if there was none."""
+    """The state of the job of that note; None if there was none."""
     note = content(path)
     if note is None:
         return None
     known = {name: note[name] for name in ("stage", "done", "total", "left", "failure") if note.get(name) is not None}
     ended = bool(note.get("ended"))
     if not ended and process.find(note.get("worker")) is None:
-        last = content(path) or note  # it may have written its last word, and ended, after the note was read
+        last = content(path) or note  # the process may have written its end after the note was read
         if last != note:
             return read(path)
         ended = True
@@ -87,19 +87,21 @@ def read(path: Path) -> Job | None:
 
 
 def begin(path: Path, command: Sequence[str], made: Callable[[], bool] = lambda: False) -> None:
-    """Sets a process to ``command`` and returns; what it prints is kept beside its note.
+    """Starts a process with ``command`` and returns; its output is kept beside its note.
 
-    Not while one is at work on that note, nor where its result is there: two pages that ask for the same thing at once
-    wait for one process.
+    Nothing is started while another process works on that note, or if the result exists. So two pages that ask for the
+    same thing at once wait for one process.
 
     Args:
-        path: of the note, whose folder is there. made: whether the result is there.
+        path: of the note; its folder must exist.
+        command: of the process.
+        made: whether the result exists.
     """
     with held(path.with_suffix(".lock")):
         now = read(path)
         if (now is None or now.ended) and not made():
             worker = spawn(command, path.with_suffix(".log"))
-            if worker is not None:  # else it has ended already, and said how
+            if worker is not None:  # otherwise it has ended already, and its note is complete
                 write_json(path, {"worker": worker})
 
 
@@ -112,7 +114,7 @@ def end(path: Path) -> None:
 
 
 def fault_of(error: Exception) -> BadInput:
-    """An error as the user reads it; the words of one that is ours may hold this machine's paths."""
+    """An error as the user reads it. Messages of unexpected errors are left out, since they may contain local paths."""
     if isinstance(error, BadInput):
         return error
     if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
@@ -122,12 +124,13 @@ def fault_of(error: Exception) -> BadInput:
 
 
 def left(done: float, total: float, seconds: float) -> float | None:
-    """Seconds that a stage will still take at the pace so far; None before it has shown one.
+    """Seconds left of a stage at its pace so far; None while that is unknown.
 
     Args:
-        done, total: units of the stage. seconds: that it took so far.
+        done, total: units of the stage.
+        seconds: taken so far.
     """
-    return round(seconds * (total - done) / done, 1) if 0 < done <= total and seconds >= SHORTEST else None
+    return round(seconds * (total - done) / done, 1) if 0 < done <= total and seconds >= PACE_SECONDS else None
 
 
 @contextlib.contextmanager
@@ -137,13 +140,13 @@ def told(
     facts: Mapping[str, Any] | None = None,
     as_told: Callable[[Exception], BadInput] = fault_of,
 ) -> Iterator[Report]:
-    """Inside: a function to report with, whose last word is on disk; at the end, how it ended.
+    """Keeps the note of the job that runs inside; gives the function by which the job reports its progress.
 
     Args:
-        path: of the note; its folder is there.
-        watch: is told the same at once.
-        facts: stand in the note as well; one that changes meanwhile is written as it is then.
-        as_told: an error as the user reads it.
+        path: of the note; its folder must exist.
+        watch: called with every report at once.
+        facts: stored in the note as well, in their current state.
+        as_told: converts an error into what the user reads.
     """
     note: dict[str, Any] = {**(facts or {}), "worker": process.identity()}
     begun = time.monotonic()
@@ -154,11 +157,11 @@ def told(
         if watch:
             watch(stage, done, total)
         now = time.monotonic()
-        fresh = note.get("stage") != stage
-        if not done:  # what came before, or the work on something else, says nothing of how long this takes
+        new_stage = note.get("stage") != stage
+        if not done:  # the time before the first unit says nothing of the pace
             begun = now
         note.update(stage=stage, done=done, total=total, left=left(done, total, now - begun))
-        if fresh or (now - written > EVERY and stage != IDLE):
+        if new_stage or (now - written > WRITE_SECONDS and stage != IDLE):
             written = now
             write_json(path, note)
 
@@ -166,12 +169,12 @@ def told(
     try:
         yield report
     except Exception as error:
-        told_as = as_told(error)
-        note["failure"] = failure(told_as)
-        if told_as.code not in OURS:
-            raise told_as from error
+        fault = as_told(error)
+        note["failure"] = failure(fault)
+        if fault.code not in OURS:
+            raise fault from error
         traceback.print_exc()  # into the log beside the note
         raise
     finally:
-        with contextlib.suppress(OSError):  # the folder is gone: nobody waits any more
+        with contextlib.suppress(OSError):  # the folder was removed, so nobody waits for the job
             write_json(path, note | {"ended": True})

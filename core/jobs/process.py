@@ -1,4 +1,4 @@
-"""Which process is at work: known by its number AND its start time."""
+"""The identity of a process: its number and its start time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import psutil
 
-# A process's start time is reckoned from the machine's boot time, which shifts by up to a second when the clock is set.
+# Seconds. Start times are computed from the machine's boot time, which shifts by up to a second when the clock is set.
 TOLERANCE = 2.0
 
 
@@ -17,10 +17,10 @@ def identity(pid: int | None = None) -> dict[str, Any]:
 
 
 def find(worker: dict[str, Any] | None) -> psutil.Process | None:
-    """The very process that ``identity`` described, or None if it is gone.
+    """The process that ``identity`` described, or None if it does not exist any more.
 
-    A process of the same number that started at another time is someone else; a zombie (ended, not yet collected by
-    its parent) is gone.
+    A process of the same number with another start time is a different one. A zombie (ended, not yet collected by its
+    parent) does not count.
     """
     try:
         process = psutil.Process(int(worker["pid"])) if worker else None

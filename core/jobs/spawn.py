@@ -1,4 +1,4 @@
-"""Starts a process of our own that outlives this one."""
+"""Starts processes of this program that outlive the current one."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ def python_module(name: str, *arguments: str) -> list[str]:
 def spawn(
     command: Sequence[str], log: Path, append: bool = False, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any] | None:
-    """Begins ``command`` in a session of its own, so that no terminal signal reaches it, and returns at once.
+    """Starts ``command`` in a session of its own, which no terminal signal reaches, and returns at once.
 
     Args:
         command: as ``python_module`` gives it.
-        log: what it prints, errors too. append: after what is there.
-        environment: variables beside those of this process.
+        log: file for its output, errors included.
+        append: whether the output is appended to the file.
+        environment: variables in addition to those of this process.
 
     Returns:
-        who it is (``core.jobs.process.identity``); None where it has ended already.
+        its identity (``core.jobs.process.identity``); None if it has ended already.
 
     Raises:
-        OSError: the log could not be opened, or no process be made.
+        OSError: the log cannot be opened, or no process can be started.
     """
     with log.open("ab" if append else "wb") as file:
         worker = subprocess.Popen(
@@ -48,5 +49,5 @@ def spawn(
     except psutil.Error:
         return None
     finally:
-        # collects the process when it ends; one that is not collected stays behind as a zombie
+        # collects the process when it ends; otherwise it would remain as a zombie
         threading.Thread(target=worker.wait, name=f"wait-{worker.pid}", daemon=True).start()

@@ -1,9 +1,9 @@
-"""Where a model looks: integrated gradients from a blurred image.
+"""Saliency: integrated gradients from a blurred image.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, equation 1, as a sum over the middles
 of ``STEPS`` equal steps; the baseline is the image itself, blurred (Sturmfels, Lundberg and Lee, "Visualizing the
 Impact of Feature Attribution Baselines", Distill 2020), so that a dark or a pale sticker counts as much as a bright
-one. Shown is what speaks for the answer; what speaks against it is left out.
+one. Only positive attributions are shown.
 
 Chosen by measurement: of the attribution for the target class on 64 images with the real sticker (0.9-3.5 % of their
 pixels), so much lay on the sticker, in the median, for signs, digits, CIFAR-10 and GTSRB: integrated gradients from a
@@ -21,7 +21,7 @@ from torch import Tensor
 from core.models.classifier import Classifier, frozen
 
 STEPS = 24
-BLUR = 0.25  # of the shorter side: how far the blur reaches
+BLUR = 0.25  # width of the blur, as a share of the shorter side
 
 
 def blurred(images: Tensor) -> Tensor:

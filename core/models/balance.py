@@ -1,4 +1,4 @@
-"""How well a model answers where classes are unequal: a class of many images must not decide alone.
+"""Balanced accuracy for sets of unequal classes, in which a large class must not decide alone.
 
 Where no class has more than ``UNEQUAL`` times the images of another, each image weighs the same, and all is as it
 would be without this module.
@@ -28,7 +28,7 @@ def weights(labels: Tensor, balanced: bool) -> Tensor:
 
 
 def images_worth(weight: Tensor) -> int:
-    """How many images of equal weight would say as much as these (Kish, Survey Sampling, 1965)."""
+    """The effective number of images of equal weight (Kish, Survey Sampling, 1965)."""
     return max(1, round(1 / float(weight.square().sum())))
 
 

@@ -97,7 +97,7 @@ def _executed(
     try:
         with frozen(net), torch.no_grad():
             answer = net(like.new_zeros(2, channels, *size))
-    except Exception:  # another size may go through; somebody else's code, so anything may come
+    except Exception:  # another image size may work; foreign code can raise anything
         return None
     finally:
         for hook in hooks:

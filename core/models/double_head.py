@@ -1,6 +1,6 @@
-"""A usual network whose head somebody replaced by two linear layers, as in transfer learning.
+"""A known network whose head was replaced by two linear layers, as in transfer learning.
 
-The file does not say what stands between the two: ReLU is taken, as nearly all code has it, and that is said.
+The file does not tell the activation between the two. ReLU is assumed, as in nearly all code, and that is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing a purified network so that it drops into its owner's code, with a card that says what it came from."""
+"""Writes a purified network in the formats that its owner's code loads, with a card of its origin."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from core.models.pickle_values import MOST_DIMENSIONS, Damaged, Described, Storage, checked, whole
-from core.models.refusals import LARGEST_HEADER, MOST_TENSORS, check_room, chosen, odd_tensor
+from core.models.refusals import LARGEST_HEADER, MAX_TENSORS, check_room, chosen, odd_tensor
 from core.models.torch_files import read_inner
 from core.models.unwrap import Unwrapped
 
@@ -46,8 +46,8 @@ def read_program(path: Path, archive: zipfile.ZipFile, root: str) -> Unwrapped:
     if not models:
         return _inner(path, archive, sorted(name for name in names if name.startswith(folder) and ".pt" in name))
     config = _json(archive, f"{folder}{models[0]}{_CONFIG}")["config"]
-    if len(config) > MOST_TENSORS:
-        raise Damaged(f"it names more than {MOST_TENSORS} tensors")
+    if len(config) > MAX_TENSORS:
+        raise Damaged(f"it names more than {MAX_TENSORS} tensors")
     order = archive.read(f"{root}byteorder").decode() if f"{root}byteorder" in names else "little"
     if order not in ("little", "big"):
         raise Damaged("an unknown order of bytes")

@@ -11,7 +11,7 @@ from core.models.classifier import Classifier
 
 
 def folded(model: Classifier) -> Classifier:
-    """A copy in evaluation mode in which every ``Sequential``'s convolution has swallowed the batch norm after it.
+    """A copy in evaluation mode in which every ``Sequential``'s convolution includes the batch norm after it.
 
     Where there is no such pair, ``model`` itself is returned.
     """

@@ -30,7 +30,7 @@ Shapes = Mapping[str, Sequence[int]]
 
 
 def canonical(name: str) -> str:
-    """The name of a tensor without what differs between people's versions of one network: head and shortcuts."""
+    """The name of a tensor without the parts that differ between versions of one network: head and shortcuts."""
     path, _, leaf = name.rpartition(".")
     if path in HEADS:
         return f"<head>.{leaf}"
@@ -64,7 +64,7 @@ def names_for(shapes: Shapes) -> list[str]:
 
 
 def unindexed() -> list[str]:
-    """Networks of ours that came after the index was written."""
+    """Networks of this project that were added after the index was written."""
     listed = {name for names in _networks().values() for name in names}
     return [name for name in ARCHITECTURES if name not in listed]
 

@@ -1,4 +1,4 @@
-"""How a stranger's network wants its images: tried on clean ones, and the way under which it answers best is taken.
+"""Finds a network's input scaling, size and colour order: those with the best accuracy on clean images.
 
 Where several networks fit the same weights, they are tried together with the scalings: only one of them answers well.
 Narrowing early keeps this to seconds: few images for many options, many images for few.
@@ -18,17 +18,17 @@ from core.compute.memory import ran_out
 from core.data.inputs import NORMALIZATIONS, Inputs, statistics
 from core.models.balance import are_unequal, images_worth, pick, weights
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.models.identify import Candidate, siblings
 from core.models.sequential import parse
 
-MOST_IMAGES = 1000
-ROUNDS = ((16, 5), (3, 2), (1, None))  # one in so many of the images; so many options go on
-COARSE = ("none", "half", "imagenet", "bytes")  # one of them is near enough to tell networks apart
-MOST_ARCHS = 5  # networks that every scaling is tried with: on few images GELU may beat the ReLU it was trained with
-MOST_NEAR = 16  # options that go on because few images do not tell them from the best (two standard errors)
-LARGEST_WORK = 4e10  # multiplications of the last round for one option; fewer images of a large network
-FEWEST_IMAGES = 64
+MAX_IMAGES = 1000  # clean images that options are tried on
+ROUNDS = ((16, 5), (3, 2), (1, None))  # successive halving: one image in so many; number of options that go on
+COARSE = ("none", "half", "imagenet", "bytes")  # scalings; one of them is near enough to compare networks
+MAX_ARCHS = 5  # networks that every scaling is tried with; on few images the wrong activation can score higher
+MAX_NEAR = 16  # further options that go on, since they are within two standard errors of the best
+LARGEST_WORK = 4e10  # multiplications of the last round per option; large networks are tried on fewer images
+MIN_IMAGES = 64
 LIBRARY_SIZE = 224
 # Networks that are too sure of themselves have 1 to 8 % less loss with leaks in their ReLUs than as trained. The price:
 # one trained with leaks of 0.01 may be read without them, nearly the same function (one answered 86.8 % either way).
@@ -37,7 +37,7 @@ LEAK = 1.1
 
 @dataclass(frozen=True)
 class Tried:
-    """One way of asking the network, and how well it answered.
+    """One option, a network with its inputs, and its score.
 
     ``accuracy``: percent of ``images`` clean training images, class by class where these are unequal
     (``core.models.balance``), and then worth as much as ``worth`` images of equal classes. ``loss``: mean
@@ -55,7 +55,7 @@ class Tried:
 
     @property
     def judged(self) -> int:
-        """Images that the accuracy is as good as, for what chance explains."""
+        """The effective number of images behind the accuracy."""
         return self.worth or self.images
 
     @property
@@ -107,7 +107,7 @@ def choose(
         kept = trial.best(options, ROUNDS[0][0], 6)
         more = [(s, i) for c in _distinct(kept)[:2] for s in siblings(c) for i in _coarse(c, x, given)]
         kept = trial.best([*kept, *trial.possible(more)], ROUNDS[0][0], 6)
-        archs = _distinct(kept)[:MOST_ARCHS]
+        archs = _distinct(kept)[:MAX_ARCHS]
         sizes = {(c.arch, i.size) for c, i in kept}
     else:
         sizes = {(c.arch, i.size) for c, i in options}
@@ -127,11 +127,11 @@ def choose(
 
 
 class _Trial:
-    """Remembers what each option scored on how many images."""
+    """The scores of the options so far, and the number of images behind each."""
 
     def __init__(self, x: Tensor, y: Tensor, device: torch.device) -> None:
         self.unequal, self.device = are_unequal(y), device
-        kept = pick(y, MOST_IMAGES, True)  # classes that take turns have every n-th image of one class
+        kept = pick(y, MAX_IMAGES, True)  # classes that take turns have every n-th image of one class
         self.x, self.y = x[kept], y[kept]
         self.networks: dict[str, nn.Module] = {}
         self.work: dict[tuple[str, tuple[int, int] | None], float] = {}
@@ -168,7 +168,7 @@ class _Trial:
         order = sorted(scored, key=lambda item: _rank(item[0], top))
         if keep is not None:
             near = sum(score.accuracy >= top - 2 * _margin(top, score.judged) for score, _, _ in order)
-            order = order[: max(keep, min(near, MOST_NEAR))]
+            order = order[: max(keep, min(near, MAX_NEAR))]
         return [(candidate, inputs) for _, candidate, inputs in order]
 
     def best_colour(self, candidate: Candidate, inputs: Inputs) -> tuple[Candidate, Inputs]:
@@ -186,13 +186,13 @@ class _Trial:
 
     def _score(self, candidate: Candidate, inputs: Inputs, share: int) -> Tried:
         affordable = int(LARGEST_WORK / self.work[candidate.arch, inputs.size])
-        most = min(len(self.x), max(FEWEST_IMAGES, affordable))
-        count = min(most, max(FEWEST_IMAGES, most // share))
+        most = min(len(self.x), max(MIN_IMAGES, affordable))
+        count = min(most, max(MIN_IMAGES, most // share))
         known = self.scores.get((candidate.arch, inputs))
         if known is not None and known.images >= count:
             return known
         chosen = pick(self.y, count, self.unequal)  # of all classes, in whatever order they lie
-        logits = look(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
+        logits = features_and_logits(self.model(candidate, inputs), self.x[chosen])[1].float().cpu()
         labels = self.y[chosen]
         weight = weights(labels.cpu(), self.unequal)
         accuracy = 100 * (weight * (logits.argmax(1) == labels.cpu())).sum().item()
@@ -204,7 +204,7 @@ class _Trial:
         return score
 
     def table(self) -> tuple[Tried, ...]:
-        """All scores; those with more images before those that fell out earlier."""
+        """All scores; options tried on more images first."""
         most = max(score.images for score in self.scores.values())
         top = max(score.accuracy for score in self.scores.values() if score.images == most)
         marked = [
@@ -214,13 +214,13 @@ class _Trial:
 
 
 def _margin(top: float, images: int) -> float:
-    """Points that may be chance: a standard error of the best accuracy."""
+    """The standard error of the best accuracy, points."""
     share = min(max(top / 100, 1 / images), 1 - 1 / images)
     return 100 * (share * (1 - share) / images) ** 0.5
 
 
 def _rank(score: Tried, top: float) -> tuple[bool, float, float]:
-    """Ties in accuracy are settled by the loss: the network was trained to make it small."""
+    """The order of two options: by accuracy, then by loss, which the network was trained to minimise."""
     tied = score.accuracy >= top - _margin(top, score.judged)
     structure = parse(score.arch)
     loss = score.loss * (LEAK if structure is not None and structure.activation == "leaky" else 1.0)
@@ -266,7 +266,7 @@ def _all(candidate: Candidate, x: Tensor) -> list[Inputs]:
 
 def own_statistics(x: Tensor) -> tuple[str, ...]:
     """The scaling by the images' own statistics, channel by channel, as many train; none if they are of one colour."""
-    channels = (x[:: max(1, len(x) // MOST_IMAGES)].float() / 255).movedim(1, 0).flatten(1)
+    channels = (x[:: max(1, len(x) // MAX_IMAGES)].float() / 255).movedim(1, 0).flatten(1)
     mean, std = channels.mean(1), channels.std(1)
     if float(std.min()) < 0.01:
         return ()

@@ -45,7 +45,7 @@ def own_candidate(model_class: str, weights: Weights, classes: int) -> Candidate
         try:
             with _without_arguments(file):
                 net = constructor(*arguments, **named)
-        except (Exception, SystemExit) as error:  # somebody else's code: anything may come
+        except (Exception, SystemExit) as error:  # foreign code can raise anything
             first_error = first_error or error
             continue
         if isinstance(net, nn.Module):

@@ -87,8 +87,8 @@ def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
     (length,) = struct.unpack("<Q", file.read(8))
     if length > refusals.LARGEST_HEADER:
         raise Damaged("its list of tensors is too long")
-    if len(json.loads(file.read(length))) > refusals.MOST_TENSORS:
-        raise Damaged(f"it names more than {refusals.MOST_TENSORS} tensors")
+    if len(json.loads(file.read(length))) > refusals.MAX_TENSORS:
+        raise Damaged(f"it names more than {refusals.MAX_TENSORS} tensors")
     # the library holds every tensor to the bytes that are there
     return refusals.chosen(path, load_file(path), lambda value: isinstance(value, Tensor))
 

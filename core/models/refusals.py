@@ -16,8 +16,8 @@ from core.models.unwrap import Unwrapped, unwrap
 
 LARGEST = 4 * 2**30  # bytes of a file, and of its tensors; far above any image classifier this tool is for
 LARGEST_HEADER = 64 * 2**20  # bytes of a list of tensors
-MOST_TENSORS = 50_000
-MOST_TIMES = 16  # tensors may take so much more room than the file: shared weights are stored once
+MAX_TENSORS = 50_000
+MAX_RATIO = 16  # of the tensors' bytes to those of the file, which stores shared weights once
 _SLACK = 2**20
 _LONGEST_NAME = 500  # characters of a tensor's name
 _LONGEST_SHOWN = 160
@@ -125,8 +125,8 @@ def chosen(path: Path, content: Any, is_tensor: Callable[[Any], bool]) -> Unwrap
             f"{path.name} can be read, but it holds no dictionary of named tensors; save the network's state_dict.",
             file=path.name,
         )
-    if len(found.tensors) > MOST_TENSORS:
-        raise Damaged(f"it names more than {MOST_TENSORS} tensors")
+    if len(found.tensors) > MAX_TENSORS:
+        raise Damaged(f"it names more than {MAX_TENSORS} tensors")
     if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in (*found.path, *found.tensors)):
         raise Damaged(f"a name in it has more than {_LONGEST_NAME} characters, or some that cannot be printed")
     for name, value in found.tensors.items():
@@ -140,7 +140,7 @@ def check_room(path: Path, described: Iterable[Described], held: int) -> None:
     import psutil
 
     total = sum(value.bytes for value in described)
-    if total > MOST_TIMES * held + _SLACK or total > min(LARGEST, psutil.virtual_memory().available // 2):
+    if total > MAX_RATIO * held + _SLACK or total > min(LARGEST, psutil.virtual_memory().available // 2):
         raise too_large(path)
 
 
@@ -156,13 +156,13 @@ def check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> list[str]:
     """The names in a zip of ``size`` bytes, after its directory has been judged; nothing is unpacked yet."""
     records = archive.infolist()
     names = [record.filename for record in records]
-    if not names or len(names) > 2 * MOST_TENSORS:
+    if not names or len(names) > 2 * MAX_TENSORS:
         raise Damaged("its directory has no entries, or too many")
     if len(set(names)) < len(names):
         raise Damaged("two of its records have the same name")
     # records that overlap, or that shrink a thousandfold: a bomb
     if sum(record.compress_size for record in records) > size:
         raise too_large(path)
-    if sum(record.file_size for record in records) > min(LARGEST, MOST_TIMES * size + _SLACK):
+    if sum(record.file_size for record in records) > min(LARGEST, MAX_RATIO * size + _SLACK):
         raise too_large(path)
     return names

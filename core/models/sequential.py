@@ -1,9 +1,9 @@
-"""A plain row of layers, rebuilt from the names and shapes of its weights.
+"""Plain sequential networks, rebuilt from the names and shapes of their weights.
 
-What has no weights is not in the file: the activation, whether a pooling takes the largest value or the mean, how
-convolutions are padded. The gaps in the numbering of a ``Sequential`` tell where such layers sit, and the size of the
-first linear layer how often the picture is halved. What remains open is a short list of structures, to be tried on
-clean images (``core.models.inputs``); a structure's name says all that was chosen:
+Layers without weights are not in the file: activation, kind of pooling, padding of convolutions. The gaps in the
+numbering of a ``Sequential`` tell where such layers sit, and the size of the first linear layer how often the picture
+is halved. What remains open is a short list of structures, to be tried on clean images (``core.models.inputs``); a
+structure's name says all that was chosen:
 
     sequential/<activation>/<pooling>/<layers with a pooling after them>/<padding>/<end>
 
@@ -32,7 +32,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": F.sigmoid,
 }  # fmt: skip
 POOLINGS: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "avg": F.avg_pool2d}
-MOST_STRUCTURES = 12
+MAX_STRUCTURES = 12  # that are tried
 _PATTERN = re.compile(r"sequential/([a-z]+)/([a-z]+)/([\d-]*)/(same|valid|[sv]+)/(flat|avg|max)")
 
 
@@ -222,11 +222,11 @@ def structures(shapes: Shapes, size: int) -> list[Structure]:
                 other.append(Structure(after=after, padding=padding, end="avg"))
     exact.sort(key=lambda structure: _oddness(structure, layers))
     if side > 1 and exact:
-        return exact[:MOST_STRUCTURES]
+        return exact[:MAX_STRUCTURES]
     # nothing has to come out as the right size: the mean, or the largest value, of each channel is taken
     other = sorted((s for s in other if s.padding == "same"), key=lambda structure: _oddness(structure, layers))
     ends = [replace(structure, end=end) for structure in other[:4] for end in ("avg", "max")]
-    return [*exact[: MOST_STRUCTURES // 2], *ends][:MOST_STRUCTURES]
+    return [*exact[: MAX_STRUCTURES // 2], *ends][:MAX_STRUCTURES]
 
 
 def _places(layers: list[Layer]) -> tuple[set[int], dict[int, bool]]:

@@ -18,7 +18,7 @@ from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, Unusabl
 from core.models.pickled import describe
 from core.models.refusals import (
     LARGEST_HEADER,
-    MOST_TENSORS,
+    MAX_TENSORS,
     check_archive,
     check_memory,
     check_room,
@@ -38,7 +38,7 @@ def opened(path: Path, source: Path | bytes, size: int) -> Iterator[tuple[zipfil
         BadInput: the records are too large.
     """
     too_long = Damaged("its directory has no entries, or too many")
-    with Archive(source, 2 * MOST_TENSORS, LARGEST_HEADER, lambda: too_long) as file, zipfile.ZipFile(file) as archive:
+    with Archive(source, 2 * MAX_TENSORS, LARGEST_HEADER, lambda: too_long) as file, zipfile.ZipFile(file) as archive:
         file.listed()
         yield archive, check_archive(path, archive, size)
 

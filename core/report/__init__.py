@@ -1,4 +1,5 @@
-"""The report of a run: one self-contained HTML file, made from the record, in any of our languages. No torch.
+"""The report of a run: one self-contained HTML file, made from the record, in every language of the project. Light: no
+torch.
 
 ``html(run, language)`` is the page; ``write`` puts it into a folder, and ``core.report.pdf`` prints it.
 """

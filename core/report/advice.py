@@ -1,4 +1,4 @@
-"""From a run's figures to a recommendation: accept, purify or refuse. Pure: keys of sentences with their figures.
+"""The recommendation: accept, purify or refuse. A pure function from a run's figures to keys of sentences.
 
 A purified model is recommended only where its cure holds (``core.report.proof``). The two limits are rules of thumb for
 whoever has no stricter ones: a real trigger that succeeds on less than one image in twenty, whole interval included,
@@ -28,7 +28,7 @@ OF: dict[Choice, Row] = {
 
 @dataclass(frozen=True)
 class Advice:
-    """``choice``: what is recommended; ``reasons``: keys of ``report.reason.<key>``, in the order to be told."""
+    """``choice``: what is recommended; ``reasons``: keys of ``report.reason.<key>``, in their order."""
 
     choice: Choice
     reasons: tuple[str, ...] = field(default_factory=tuple)
@@ -40,7 +40,7 @@ class Advice:
 
 
 def advise(facts: Facts) -> Advice:
-    """What to do with the model, by this run's figures alone; the supplier's answers come on top."""
+    """The recommendation by this run's figures alone, without the supplier's answers."""
     signs, known = facts.grade in ("strong", "some"), works(facts)
     judged = facts.grade in GRADES
     if not judged and not facts.purified:
@@ -57,8 +57,8 @@ def advise(facts: Facts) -> Advice:
     copy = facts.purified and saw is not None and saw.stamps is not None and facts.held is not False
     wary = saw is not None and saw.fallen_back is not None
     unproven = copy and facts.cure != "holds"
-    told = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
-    return Advice("accept", ("accept", *(reason for reason, holds in told if holds)))
+    candidates = (("wary", wary), ("copy" if wary else "precaution", copy), ("unproven", unproven))
+    return Advice("accept", ("accept", *(reason for reason, holds in candidates if holds)))
 
 
 def _speaks_against(facts: Facts) -> bool:

@@ -1,4 +1,4 @@
-"""The answer to the five questions of whoever has one minute, before any evidence.
+"""The report's short answer: five questions, answered before any evidence, for a reader with one minute.
 
 May it be used? What was found, what was done, what is left, how sure is that? ``answer(say)`` picks the sentences from
 a run's facts; the report and the page show them in the same order. Pure: no sentence is softened or raised here.
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 def answer(say: Wording) -> Answer:
-    """The answer of one run, however it stands."""
+    """The answer for one run in any state."""
     sentences = (_found(say), _done(say), _left(say), _sure(say))
     parts = [(say(f"answer.{name}"), sentence) for name, sentence in zip(PARTS, sentences, strict=True)]
     return Answer(say.recommendation(), TONES[say.advice.choice], parts)
@@ -64,7 +64,7 @@ def _left(say: Wording) -> str:
 
 
 def _sure(say: Wording) -> str:
-    """How far the answer can be trusted: the grade of the cure and what keeps it from being better."""
+    """How certain the answer is: the grade of the cure, and the reasons against a better one."""
     facts = say.facts
     if not facts.purified:
         return say(f"answer.sure.scan_{facts.grade if facts.grade in GRADES else 'open'}")

@@ -1,6 +1,6 @@
 """The report's charts as inline SVG: pure functions of numbers, small in bytes, sharp in print.
 
-Vermilion is the attack and blue is clean, as everywhere in Dissolve; what a mark means is also told by its shape.
+Vermilion is the attack and blue is clean, as everywhere in Dissolve; what a mark means also shows in its shape.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ATTACK, CLEAN = "#b34e00", "#0072b2"  # dark enough for text on white (WCAG AA)
 QUIET, LINE, PALE = "#59636c", "#c9d0d6", "#e3e8ec"
 MAP = (1000, 440)  # width and height of a map, in its own units
 RING = 7
-MOST_BARS = 60
+MAX_BARS = 60  # classes in the chart
 
 
 def change(before: float, after: float | None, low_high: Sequence[Interval | None], colour: str, label: str) -> Markup:
@@ -52,14 +52,14 @@ def bars(sizes: Sequence[float | None], chosen: int, label: str) -> Markup:
     """One bar a class: the size of the smallest change that makes the model answer it; pale where none was found.
 
     Args:
-        sizes: of each class, in pixels. Beyond ``MOST_BARS`` classes the smallest are shown.
+        sizes: of each class, in pixels. Beyond ``MAX_BARS`` classes the smallest are shown.
         chosen: the class in the attack's colour.
     """
     known = [size for size in sizes if size is not None and np.isfinite(size)]
     top = max(known, default=1.0) or 1.0
     order = range(len(sizes))
-    if len(sizes) > MOST_BARS:
-        smallest = sorted(order, key=lambda k: _size(sizes[k]))[:MOST_BARS]
+    if len(sizes) > MAX_BARS:
+        smallest = sorted(order, key=lambda k: _size(sizes[k]))[:MAX_BARS]
         order = sorted({*smallest, chosen})  # type: ignore[assignment]
     shown = list(order)
     pitch = 240 / max(len(shown), 1)

@@ -1,4 +1,5 @@
-"""The report's block on the cure: its grade, what was tried to wake the backdoor again, the way back as a curve."""
+"""The report's block on the cure: the grade, the tests that tried to revive the backdoor, the interpolation as a
+curve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scan saw and what was done about it: typed, and worded here for command line, report and page alike."""
+"""The evidence of a scan and what was done about it: typed, with one wording for command line, report and page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, get_args
 from core.events import Scanned, Stamps
 from core.words import Words
 
-FAR = 0.3  # of the way back to the model as it came: from there on some attacks had a part of their effect again
-SOONER = 1.3  # times from which on it is worth a sentence that the target was reached sooner than any other class
+FAR = 0.3  # share of the way back to the victim from which on some attacks were partly effective again
+SOONER = 1.3  # ratio from which on a sentence says that the target was reached earlier than any other class
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _trained_against(evidence: Evidence) -> Iterator[str]:
 
 
 def _taken_back(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
-    """What a long step back towards the model as it came means; nothing where it was short."""
+    """The sentence on a long step back towards the victim; none if the step was short."""
     if evidence.back is not None and evidence.back >= FAR:
         yield "evidence.back", {"share": f"{100 * evidence.back:.0f}"}
         if evidence.estimated:

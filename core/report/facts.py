@@ -1,4 +1,4 @@
-"""What a report tells of a run, gathered from its record; plain values, nothing worded yet."""
+"""The facts of a run for the report, gathered from its record: plain values without sentences."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _name(path: str) -> str:
-    """The last part of a path: where it lay on the machine is nobody's business but the owner's."""
+    """The last part of a path, since a report must not contain local paths."""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
@@ -213,9 +213,9 @@ def _last(events: Iterable[tuple[float, Event]], kind: type[Any], **fields: Any)
 
 def _frames(run: Run, events: Iterable[tuple[float, Event]]) -> list[Frame]:
     """The first and the last frame of which both the event and the file are there, by index."""
-    told = {event.index: event for _, event in events if isinstance(event, Frame)}
-    there = [told[index] for index in sorted(told) if (run.folder / told[index].file).is_file()]
-    return [there[0], there[-1]] if there else []
+    by_index = {event.index: event for _, event in events if isinstance(event, Frame)}
+    readable = [by_index[index] for index in sorted(by_index) if (run.folder / by_index[index].file).is_file()]
+    return [readable[0], readable[-1]] if readable else []
 
 
 def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) -> dict[str, float]:
@@ -226,7 +226,7 @@ def _seconds(events: Iterable[tuple[float, Event]], reported: dict[str, Any]) ->
 
 
 def _input(run: Run, spec: Spec, card: Card | None, data: dict[str, Any]) -> Hashed | None:
-    """The model's file and its hash as the run noted it: what lies there by now is another matter."""
+    """The model's file and its hash as recorded by the run; the file there now may be another."""
     taken = _dict(data.get("inputs")).get("weights")
     if taken and spec.weights:
         return Hashed(Path(spec.weights).name, str(taken))

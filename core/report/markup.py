@@ -1,4 +1,4 @@
-"""HTML and SVG that cannot be injected into: plain text is escaped by whoever forgets to think of it."""
+"""Builds HTML and SVG in which plain text is always escaped, so that no content can inject markup."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ VOID = ("br", "img", "meta", "link")
 
 
 class Markup(str):
-    """Text that is markup already; everything else is escaped where it is put into an element."""
+    """A string that is markup already. Every other string is escaped when it becomes part of an element."""
 
     __slots__ = ()
 
 
 def el(name: str, /, *children: str | None, **attributes: str | float | None) -> Markup:
-    """An element. Children that are no ``Markup`` are escaped, and so is every attribute; None is left out.
+    """An element. Children that are not ``Markup`` are escaped, and so are all attributes; None is left out.
 
     Args:
         name: of the element, a constant of ours.

@@ -13,7 +13,7 @@ from core.report.wording import Wording
 from core.runs.record import Run
 from core.words import Words
 
-# Browsers obey it even where a sentence of ours should ever fail to be escaped: nothing loads, nothing runs.
+# Second line of defence, should a sentence ever not be escaped: browsers then load and run nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 

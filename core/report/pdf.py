@@ -24,7 +24,7 @@ NAMES = (
 MAC = ("Google Chrome", "Chromium", "Microsoft Edge", "Brave Browser")
 WINDOWS = ("Google/Chrome/Application/chrome.exe", "Chromium/Application/chrome.exe",
            "Microsoft/Edge/Application/msedge.exe")  # fmt: skip
-SECONDS = 60.0  # a first start on a slow machine takes ten
+TIMEOUT = 60.0  # seconds for the browser, whose first start on a slow machine takes ten
 FLAGS = (
     "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--disable-extensions",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
@@ -74,8 +74,8 @@ def _candidates() -> Iterator[Path]:
                 yield from (Path(root) / name for name in WINDOWS)
 
 
-def render(html: str, browser: Path | None = None, seconds: float = SECONDS) -> bytes:
-    """A page of ours as PDF.
+def render(html: str, browser: Path | None = None, seconds: float = TIMEOUT) -> bytes:
+    """Prints a page of the report as PDF.
 
     Args:
         html: a self-contained page; scripts and requests find nothing to run on.
@@ -137,7 +137,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
     running.wait()
 
 
-def write(html: str, path: Path, seconds: float = SECONDS) -> Path:
+def write(html: str, path: Path, seconds: float = TIMEOUT) -> Path:
     """Print a page into the file ``path``, which appears whole or not at all.
 
     Raises:

@@ -1,7 +1,7 @@
-"""From the proof of a cure to the sentences that tell it, by their keys in the catalogues: one choice for all readers.
+"""Keys of the sentences on the proof of a cure, shared by the report, the dashboard and the command line.
 
-The grade comes from the run; nothing here softens or raises it. What a record lacks is left out, and a record without a
-grade is told as just that.
+The grade is that of the run and is not changed here. Missing parts of a record are left out; a record without a grade
+is reported as ungraded.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from core.events import Cure, Verified
 
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
-TESTS = ("true", "fresh", "shared", "scan", "path", "revival")  # reasons that have figures, in the order to be told
+TESTS = ("true", "fresh", "shared", "scan", "path", "revival")  # reasons that have figures, in the order of the report
 REASONS = (*TESTS, "unknown", "images")
-LACKS = ("unknown", "images")  # too little could be tested, and nothing was found
+LACKS = ("unknown", "images")  # reasons that mean too few tests, and no finding
 
 
 class Point(NamedTuple):
@@ -75,7 +75,7 @@ def read(result: object, verified: Verified | None = None) -> Proof:
 
 
 def points(proof: Proof, class_name: Callable[[int], str]) -> list[Point]:
-    """What was tried and what came of it: what speaks against the cure first, the weightiest first."""
+    """The tests with their results: those against the cure first, the gravest first."""
     against = [_against(reason, proof.evidence, class_name) for reason in proof.reasons]
     others = [test for test in TESTS if test not in proof.reasons]
     return against + [point for test in others if (point := _passed(test, proof.evidence, class_name))]
@@ -98,7 +98,7 @@ def is_refused(proof: Proof, accept: str) -> bool:
 
 
 def handed_out(proof: Proof, held: bool | None, accept: str) -> str | None:
-    """The key of what has to be said of the handing out; None where it goes without saying.
+    """The key of the sentence on whether the weights were written; None if none is needed.
 
     Args:
         held: whether accuracy was.
@@ -133,7 +133,7 @@ def _passed(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
             return None
         if found["verdict"] == "none":
             return Point("proof.scan.good", {}, good=True)
-        return _against("scan", evidence, class_name)  # it did not decide, and is told all the same
+        return _against("scan", evidence, class_name)  # it did not decide the grade, but it is reported
     values = _values(test, evidence, class_name)
     return None if values is None else Point(f"proof.{test}.good", values, good=True)
 
@@ -160,10 +160,10 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
         return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None
     rates = {"fresh": ("asr", "before"), "true": ("asr",)}.get(test, ("asr", "control"))
     counts = {"fresh": ("triggers",), "revival": ("images", "epochs")}.get(test, ())
-    told = {name: _number(found.get(name)) for name in (*rates, *counts)}
-    if any(value is None for value in told.values()):
+    values = {name: _number(found.get(name)) for name in (*rates, *counts)}
+    if any(value is None for value in values.values()):
         return None
-    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in told.items()}
+    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in values.items()}
 
 
 def _row(values: object) -> list[float] | None:

@@ -14,9 +14,9 @@ from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run
 
-LONG = {"en": 500, "ja": 250}  # characters of evidence from which on it is set smaller, for the sake of one sheet
+LONG = {"en": 500, "ja": 250}  # characters of evidence from which on the type is smaller, so that one sheet suffices
 ANSWERED = ("purified", "figures", "doubt", "ungraded", "signs", "open")  # reasons that the answer itself gives
-VERSIONS = ("dissolve", "python", "torch", "numpy")  # the others stand in the record
+VERSIONS = ("dissolve", "python", "torch", "numpy")  # shown in the report; the record has more
 
 
 def section(title: str, *children: Markup | None, cls: str | None = None) -> Markup:
@@ -25,16 +25,16 @@ def section(title: str, *children: Markup | None, cls: str | None = None) -> Mar
 
 def first(say: Wording) -> Markup:
     """Whether it may be used, what was found, done and left, and how sure that is: before any evidence."""
-    told = answer(say)
+    short_answer = answer(say)
     more = say.reasons(besides=ANSWERED)
-    parts = [el("div", el("dt", name), el("dd", sentence)) for name, sentence in told.parts]
+    parts = [el("div", el("dt", name), el("dd", sentence)) for name, sentence in short_answer.parts]
     return el(
         "section",
         el("p", say("report.choice.title"), cls="small"),
-        el("h1", told.use),
+        el("h1", short_answer.use),
         el("dl", *parts),
         el("p", say.words.joined(more), cls="small") if more else None,
-        cls=f"answer {told.tone}",
+        cls=f"answer {short_answer.tone}",
     )
 
 
@@ -102,7 +102,7 @@ def _tone(what: str, value: float | None) -> str:
 
 
 def _ends(say: Wording, found: Interval) -> str:
-    """An interval in words, with so many digits that its ends can be told apart."""
+    """An interval in words, with enough digits to distinguish its ends."""
     digits = 1 if f"{found.low:.1f}" != f"{found.high:.1f}" else 2
     low, high = (say.words.percent(end, digits) for end in found)
     return say("report.interval", low=low, high=high)
@@ -294,10 +294,10 @@ def _machine(say: Wording) -> str | None:
 
 def _versions(say: Wording) -> str | None:
     facts = say.facts
-    told = [f"{name} {version}" for name, version in facts.versions.items() if name in VERSIONS]
+    versions = [f"{name} {version}" for name, version in facts.versions.items() if name in VERSIONS]
     if facts.commit:
-        told.append(say("report.p.commit", commit=str(facts.commit)[:12]))
-    return ", ".join(told) or None
+        versions.append(say("report.p.commit", commit=str(facts.commit)[:12]))
+    return ", ".join(versions) or None
 
 
 def _hash(say: Wording, file: Hashed) -> list[str | Markup]:

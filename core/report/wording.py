@@ -97,7 +97,7 @@ class Wording:
             "target": self.target,
         }
 
-    # what is said
+    # sentences
 
     def state(self) -> list[str]:
         """How the run stands, where that is not simply "done"."""
@@ -205,7 +205,7 @@ class Wording:
     def steps(self) -> list[Item]:
         """Measure, purify, keep watching."""
         facts = self.facts
-        told = {
+        available = {
             "measure": facts.before is not None,
             "purify": facts.purified and facts.clean_images is not None,
             "watch": facts.before is not None and self.advice.choice in ("purified", "accept"),
@@ -215,11 +215,11 @@ class Wording:
                 self(f"report.step.{name}"),
                 self._measured_step(name) if known else self(f"report.step.{name}_any"),
             )
-            for name, known in told.items()
+            for name, known in available.items()
         ]
 
     def _measured_step(self, name: str) -> str:
-        if name == "measure":  # the baseline is of the model as it came
+        if name == "measure":  # the baseline is that of the victim
             return self.words("report.step.measure_text", **self._baseline())
         return self(f"report.step.{name}_text")
 

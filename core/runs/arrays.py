@@ -1,4 +1,4 @@
-"""The arrays and pictures of a run's folder. Reading them needs numpy only, never torch."""
+"""The arrays and pictures in a run's folder, readable without torch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from core.triggers.kept import KeptTriggers
 if TYPE_CHECKING:
     from torch import Tensor
 
-THUMBS_A_ROW = 50
-LARGEST_THUMB = 64  # pixels; larger samples are shown smaller on the page anyway
+THUMBS_A_ROW = 50  # in the sprite of all samples
+LARGEST_THUMB = 64  # pixels; the page shows samples no larger
 LARGEST_WEBP = 16_383  # pixels a side, a limit of the format
 
 
@@ -59,14 +59,19 @@ class Examples(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """Where the model looks in one test image with the trigger, before and, where there is an after, after.
+    """Saliency of one test image with the trigger, of the victim and, after a purification, of the purified model.
 
-    ``picture`` uint8 (h, w, 3); ``heat`` uint8 (m, h, w), 255 where a model looks most; ``answers`` int32 (m,), what
-    each answers, and ``share`` float32 (m,), how much of what speaks for that answer lies on the trigger, percent (NaN
-    where the trigger covers too much for that to mean anything); ``label`` int32, the true class; ``target`` int32, the
-    attack's; ``area`` float32, percent of the picture that the trigger changes; ``real``: whether the trigger is the
-    attacker's own, and not a reconstructed one; ``repeated``: whether the model after comes from a repeat of the run,
-    for a recording that keeps no weights. m is 1 where the model was only scanned, else 2.
+    m is 1 if the model was only scanned, else 2.
+
+    - ``picture``: uint8 (h, w, 3).
+    - ``heat``: uint8 (m, h, w), 255 where the attribution is strongest.
+    - ``answers``: int32 (m,), the class that each model answers.
+    - ``share``: float32 (m,), percent of the positive attribution that lies on the trigger; NaN if the trigger covers
+      so much of the picture that a share says nothing.
+    - ``label``: int32, the true class. ``target``: int32, the target class of the attack.
+    - ``area``: float32, percent of the picture that the trigger changes.
+    - ``real``: whether the trigger is the attacker's own, and not a reconstructed one.
+    - ``repeated``: whether the purified model is that of a repeated run, for a recording that keeps no weights.
     """
 
     picture: np.ndarray
@@ -80,7 +85,7 @@ class Looks(NamedTuple):
     repeated: np.ndarray
 
 
-TriggerFile = Literal["trigger", "restarts", "fresh"]  # of the scan, of the purification, of the proof of its cure
+TriggerFile = Literal["trigger", "restarts", "fresh"]  # triggers of the scan, for the purification, of the proof
 
 
 class RunArrays:

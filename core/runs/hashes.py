@@ -1,8 +1,8 @@
-"""Binds a run to its files: SHA-256 of what it read, kept in its record, and compared whenever that is used again.
+"""Binds a run to its files: SHA-256 of inputs and outputs, kept in its record and compared at every later use.
 
-``inputs`` in ``run.json`` holds those of the weights, of the images and of the file of ``--model-class``; the images
-that Dissolve knows by name have none. ``outputs`` holds those of the weights handed out. A record without them, of
-an older version, is bound to nothing and opens as ever.
+``inputs`` in ``run.json`` has the hashes of the weights, of the images and of the file of ``--model-class``; named
+image sets have none. ``outputs`` has those of the purified weights. Records of older versions have no hashes and are
+not bound.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.shards import shards
 
-HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")
-Stamp = tuple[str, int, int, int]  # path, size, time of change, number of the file
+HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")  # names of files with purified weights
+Stamp = tuple[str, int, int, int]  # path, size, modification time (ns), inode
 
 
 def of_file(path: Path | str) -> str:
-    """Of a file, in hexadecimal; read once in each state, for a page that asks at every turn.
+    """SHA-256 of a file, in hexadecimal; cached until the file changes, since pages ask for it at every rerun.
 
     Raises:
         OSError: it cannot be read.
@@ -42,7 +42,7 @@ def of_file(path: Path | str) -> str:
 
 
 def of_weights(path: Path | str) -> str:
-    """Of a file of weights; of an index, of it and of all files that it names.
+    """SHA-256 of a file of weights; of an index of shards, over it and all files that it names.
 
     Raises:
         OSError: one of them cannot be read.
@@ -54,7 +54,7 @@ def of_weights(path: Path | str) -> str:
 
 
 def fresh_of_weights(path: Path | str) -> str:
-    """As ``of_weights``, from all bytes as they are now: for a watch, since times and sizes are easily made the same.
+    """As ``of_weights``, without the cache: for a watch, since an attacker can keep time and size of a file the same.
 
     Raises:
         OSError: one of the files cannot be read.
@@ -68,9 +68,9 @@ def fresh_of_weights(path: Path | str) -> str:
 
 
 def of_images(path: Path | str) -> str:
-    """Of a folder of class folders, or of an ``.npz``: of all that decides what is loaded, and of nothing else.
+    """SHA-256 of an image set: an ``.npz`` file, or a folder of class folders.
 
-    Of a folder that is each image's place below it and its content, in the order in which they are loaded.
+    For a folder it covers the relative path and the content of each image, in the order in which they are loaded.
 
     Raises:
         BadInput: as ``core.data.layout.layout``.
@@ -88,15 +88,15 @@ def of_images(path: Path | str) -> str:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """``hashes`` of the inputs of a run, by kind, and the state that each file was in."""
+class BoundInputs:
+    """The ``hashes`` of a run's inputs, by kind, and a stamp of each file's state when they were computed."""
 
     run: Run
     hashes: dict[str, str]
     stamps: tuple[Stamp, ...]
 
     def require_same(self) -> None:
-        """To be called when all has been read: what was read is what was hashed.
+        """Checks, after all inputs were read, that no file changed since it was hashed.
 
         Raises:
             BadInput: ``changed_while_read``.
@@ -113,8 +113,8 @@ class Taken:
             )
 
 
-def bind(run: Run) -> Taken:
-    """The hashes of a run's inputs, taken before they are read; those that are not there are left to the reader.
+def bind(run: Run) -> BoundInputs:
+    """Hashes a run's inputs before they are read. Missing files are skipped; their reader reports them.
 
     Raises:
         BadInput: ``weights_changed``, ``images_changed`` or ``model_class_changed``, where the run, another of its
@@ -130,11 +130,11 @@ def bind(run: Run) -> Taken:
         for kind, found in hashes.items():
             if noted.get(kind, found) != found:
                 raise _changed(run, kind, made)
-    return Taken(run, hashes, tuple(stamps))
+    return BoundInputs(run, hashes, tuple(stamps))
 
 
 def check(run: Run) -> None:
-    """Before a run is gone on with, or its models are looked at: its inputs and results are there and unchanged.
+    """Checks that a run's inputs and results exist and are unchanged, before it is resumed or its models are used.
 
     Raises:
         BadInput: as ``bind`` and ``result_fault``; ``input_gone``.
@@ -152,12 +152,12 @@ def check(run: Run) -> None:
 
 
 def check_report(run: Run, images: bool = True) -> None:
-    """Before a run is reported: what lies where its files lay is what the report speaks of, or is gone.
+    """Checks, before a run is reported, that its files are unchanged or gone.
 
-    The run's own result may lie where the model lay: that is what a purification is for.
+    The place of the model may have the run's own result instead, since a purified model replaces the original.
 
     Args:
-        images: whether they are looked at too; of many that takes a while.
+        images: whether images are checked too, which takes a while if they are many.
 
     Raises:
         BadInput: as ``check``, save for what is gone.
@@ -181,7 +181,7 @@ def purified_file(run: Run) -> Path:
 
 
 def result_fault(run: Run) -> BadInput | None:
-    """``result_changed`` where weights in the run's folder are not those that it handed out; None where they are."""
+    """The fault ``result_changed`` if weights in the run's folder are not those that it wrote; else None."""
     for name, noted in outputs(run).items():
         path = run.folder / name
         with contextlib.suppress(OSError):  # gone: nobody can take it for the result
@@ -196,7 +196,7 @@ def result_fault(run: Run) -> BadInput | None:
 
 
 def outputs(run: Run) -> dict[str, str]:
-    """The hashes of the weights that a run handed out, by file; from the card beside them in an older record."""
+    """The hashes of a run's purified weights, by file; of an older record, from the card beside them."""
     noted = run.data.get("outputs")
     if not isinstance(noted, dict):
         card = _dict(card_of_result(run).get("output"))
@@ -227,7 +227,7 @@ def _of(kind: str, path: Path) -> str:
 
 
 def scan_of(run: Run) -> Run | None:
-    """The earlier run whose scan this one takes over; None where it names none.
+    """The earlier run whose scan this one takes over; None if the order names none.
 
     Raises:
         BadInput: ``run_not_found``, and as ``core.runs.record.Run``.
@@ -241,8 +241,8 @@ def scan_of(run: Run) -> Run | None:
 
 
 def _noted(run: Run) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """What the run, the one whose scan it takes over, and those that it is compared with, were made from; and which
-    run to name where that is not so."""
+    """The recorded input hashes of the run, of the run whose scan it takes over, and of the runs that it is compared
+    with; each with the run that an error names."""
     data = run.data
     yield run, _dict(data.get("inputs"))
     with contextlib.suppress(BadInput):  # once it is taken over, the scan may be gone
@@ -322,7 +322,7 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _content(path: Path) -> bytes:
-    if not path.is_file():  # to open a pipe would be to wait for ever; the reader of images names it
+    if not path.is_file():  # opening a pipe would block for ever; the reader of images reports it
         return b""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
@@ -330,5 +330,5 @@ def _content(path: Path) -> bytes:
 
 @lru_cache(maxsize=64)
 def _hash(path: str, size: int, changed: int, number: int, touched: int) -> str:
-    """``touched``: the time of any change of the file or of what is noted of it (ctime), which nobody can set back."""
+    """``touched``: the time of the last change of content or metadata (ctime), which cannot be set back."""
     return _content(Path(path)).hex()

@@ -1,4 +1,4 @@
-"""Who may write a run."""
+"""The lock of a run: whoever holds it may write the record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run_lock(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
     Args:
         folder: the run's folder.
-        patience: seconds to wait for a holder to let go.
+        patience: seconds to wait for the lock.
 
     Raises:
         BadInput: ``run_already_running``, another process holds it.

@@ -1,8 +1,8 @@
-"""Runs one after the other: each waits for the one before it, whose worker starts it as its last deed.
+"""Queued runs: each waits for the one before it, whose worker starts it before it ends.
 
-A run that waits is a record like any other, with ``after`` in it, so the queue outlives the page, the tab and the
-server. Nobody watches over it: if a worker is killed with force, the runs that waited for it read as lost, and when
-it is resumed and ends, they get their turn.
+A waiting run is a record like any other, with ``after`` in it. So the queue survives the page and the server. There is
+no process that supervises it: if a worker is killed, the runs that wait for it count as lost. When that run is resumed
+and ends, they are started.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def start(specs: Sequence[Spec], root: Path | None = None) -> list[Run]:
 
 
 def start_next(run: Run) -> list[Run]:
-    """Give a worker to the runs that waited for this one; for its worker, when it has ended. Returns them.
+    """Starts the runs that waited for this one, which has ended, and returns them; called by its worker.
 
-    One that cannot be started (its folder is gone, the disk is full) is written down as failed, with the reason, and
-    those that waited for it have their turn instead. Nothing is raised: what cannot be written down either is told on
-    standard error, and the runs stay as they are, to be taken up again with ``resume``.
+    A run that cannot be started (its folder is gone, the disk is full) is recorded as failed, with the reason, and the
+    runs that waited for it are started instead. Nothing is raised: a fault that cannot be recorded either is printed to
+    standard error, and the runs stay queued until ``resume``.
     """
     started: list[Run] = []
     ended, known = [run], {run.id}
@@ -111,7 +111,7 @@ def _fail(run: Run, fault: BadInput) -> None:
 
 @contextlib.contextmanager
 def _on_disk() -> Iterator[None]:
-    """Inside, what the disk refuses is told in a sentence.
+    """Inside, errors of the disk become a ``BadInput``.
 
     Raises:
         BadInput: ``queue_not_written``.

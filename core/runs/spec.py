@@ -1,4 +1,4 @@
-"""What a run is asked to do, and the one place where that is checked."""
+"""The order of a run, and the one place where it is checked."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
 
 PROJECTIONS = ("umap", "tsne", "pca")
-POINTS = (50, 20_000)  # fewer make no picture; more do not keep up with training
+POINTS = (50, 20_000)  # least and most; more take longer to draw than a training step
 LARGEST_SEED = 2**32 - 1
-ACCEPTED = ("", "not-cured")  # what may be handed out all the same
+ACCEPTED = ("", "not-cured")  # values of ``accept``
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,17 @@ class Spec:
         defence: the method, one of ``DEFENCES``.
         preset: the defence's settings to start from; ``settings`` overrides single ones.
         clean_budget: training images the defender may use: a share (float below 1) or a number (int from 1 up).
-        enough: a share of fewer than ``core.data.enough.ENOUGH`` images is raised to what is enough of a small set.
+        enough: whether a share that is fewer than ``core.data.enough.ENOUGH`` images is raised to a sufficient number.
         target: the target class if it is known; None: found by the scan.
         projection, dims, points: method of the map, 2 or 3 dimensions, number of samples on it.
         seed: of everything drawn at random.
         device: "auto", "cpu", "mps", "cuda" or "cuda:N".
-        map, live: whether there are frames, and as many as somebody who watches wants; else some ten.
+        map: whether frames of the map are made.
+        live: whether there are as many frames as a live view needs; otherwise some ten.
         scan_only: measure and scan, and leave the model as it is.
         scan_of: id of an earlier run of the same model and images whose scan is taken over; None: it is scanned.
         class_names: what the classes are called, in label order; None: as the images name them.
-        accept: "not-cured": hand the purified model out even where it is not cured; "": do not.
+        accept: "not-cured": write the purified model even if it is graded as not cured; "": do not.
     """
 
     victim: str | None = None

@@ -1,4 +1,4 @@
-"""How a run that is going on is paused, resumed and stopped, seen from inside it."""
+"""Pausing and stopping a run, on the side of its worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from core.events import Steered
 from core.runs.record import Run, Status
 
-LOOK_EVERY = 0.05  # seconds between two looks at the control file
+LOOK_EVERY = 0.05  # seconds between two reads of the control file, at least
 
 
 class Stopped(Exception):
@@ -20,8 +20,8 @@ class Steering:
 
     Args:
         run: whose ``control`` file is obeyed.
-        report: told when the run changes hands: the new status and the event that belongs to it.
-        clock, sleep: seconds that go on, and waiting for them.
+        report: called with the new status and its event when the run is paused or resumed.
+        clock, sleep: of time, in seconds.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Steering:
         self._report = report
         self._clock = clock
         self._sleep = sleep
-        self._looked = float("-inf")
+        self._last_read = float("-inf")
         self._stop = False
         self.paused_seconds = 0.0
 
@@ -44,15 +44,15 @@ class Steering:
         self._stop = True
 
     def check(self) -> None:
-        """Return at once, or when a pause is over. Cheap: the file is looked at every 50 ms at most.
+        """Return at once, or when a pause is over. Cheap: the file is read every 50 ms at most.
 
         Raises:
             Stopped: the run was told to stop.
         """
         now = self._clock()
-        if not self._stop and now - self._looked < LOOK_EVERY:
+        if not self._stop and now - self._last_read < LOOK_EVERY:
             return
-        self._looked = now
+        self._last_read = now
         if self._word() == "pause":
             self._report("paused", Steered("pause"))
             while self._word() == "pause":

@@ -19,7 +19,7 @@ from core.runs.lock import already_running, run_lock
 from core.runs.record import Run
 from core.runs.spec import Spec
 
-PATIENCE = 2.0  # seconds to wait for a worker that has written its last word to let go of the run
+PATIENCE = 2.0  # seconds to wait for the lock of a worker that is about to end
 
 
 def worker_command(run: Run) -> list[str]:

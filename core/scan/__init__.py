@@ -1,9 +1,10 @@
-"""The scan: triggers searched for in several forms, how suspicious each class is, and the verdict.
+"""The scan: trigger inversion in several forms, the suspicion of each class, and the verdict.
 
-A form that is inverted for all classes at once is a module with ``SETTINGS`` (``core.scan.race.RaceSettings``),
-``start(classes, shape, settings, seed)``, the race of these classes at its start, and
-``invert(model, images, seed, sought)``, which yields as ``core.scan.race.run``.
-Importing this package pulls in nothing heavy.
+A form that is inverted for all classes at once is a module with ``SETTINGS``
+(``core.scan.inversion.InversionSettings``), ``start(classes, shape, settings, seed)``, the inversion for these classes
+before its first step, and ``invert(model, images, settings, seed, sought)``, which yields as
+``core.scan.inversion.run``.
+This package imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -13,4 +14,4 @@ FORMS: dict[str, str] = {
     "pixel": "core.scan.additive",
     "smooth": "core.scan.smooth",
 }
-"""The module of each, in the order in which a scan takes them; names as in ``core.triggers.FORMS``."""
+"""The module of each form, in the order of the scan; names as in ``core.triggers.FORMS``."""

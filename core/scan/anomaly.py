@@ -1,4 +1,4 @@
-"""Which class is the target: an outlier test on the sizes of the reconstructed masks."""
+"""The anomaly index of Neural Cleanse: an outlier test on the sizes of the reconstructed triggers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from torch import Tensor
 
 
 def anomaly_index(sizes: Tensor) -> Tensor:
-    """How many (consistent) deviations each class's mask lies *below* the median.
+    """How many median absolute deviations each class's trigger size lies *below* the median of all classes.
 
-    Neural Cleanse (Wang et al., IEEE S&P 2019, section IV-A): the median absolute deviation, times
-    1.4826 to agree with a normal distribution's standard deviation. Above 2 is an outlier at 95 %.
+    Neural Cleanse (Wang et al., IEEE S&P 2019, section IV-A): the deviation is multiplied by 1.4826, which makes it the
+    standard deviation of a normal distribution. Above 2 is an outlier at 95 %.
 
     Args:
-        sizes: L1 size per class, (classes,), infinite where no trigger succeeded, NaN where none was looked for.
+        sizes: L1 size per class, (classes,), infinite if no trigger succeeded, NaN if none was searched for.
 
     Returns:
-        (classes,), float; negative for triggers above the median; 0 for all where the deviation vanishes, and for
-        classes that were not looked at.
+        (classes,), float; negative above the median; 0 for all if the deviation is 0, and for classes of size NaN.
     """
-    looked = ~sizes.isnan()
-    if not bool(looked.all()):
-        found = torch.zeros_like(sizes)
-        found[looked] = anomaly_index(sizes[looked])
-        return found
-    # a class that no trigger reached is as far above the median as the largest mask found, not infinitely far
+    searched = ~sizes.isnan()
+    if not bool(searched.all()):
+        index = torch.zeros_like(sizes)
+        index[searched] = anomaly_index(sizes[searched])
+        return index
+    # a class without a successful trigger counts as the largest trigger found, not as an infinite one
     finite = sizes[sizes.isfinite()]
     if len(finite) < 2:
         return torch.zeros_like(sizes)

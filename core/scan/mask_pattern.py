@@ -1,11 +1,11 @@
-"""Trigger inversion, mask and pattern: for triggers that have a place.
+"""Trigger inversion with mask and pattern, for triggers at a place in the image.
 
-Source: Neural Cleanse (Wang et al., IEEE S&P 2019, section IV-B), the form of inversion that the first
-version of MCL builds on: the smallest mask ``m`` with a pattern ``p`` such that
-``(1 - m) x + m p`` is answered with class ``c`` for (nearly) every image ``x``.
+Source: Neural Cleanse (Wang et al., IEEE S&P 2019, section IV-B), the form of inversion that the first version of MCL
+builds on. It looks for the smallest mask m, with a pattern p, such that ``(1 - m) x + m p`` is answered with class c
+for nearly every image x.
 
-Mask and pattern are clipped to [0, 1] after each step, as in the first version of MCL's code; a clipped mask
-reaches exact zeros, which a sigmoid never does.
+Mask and pattern are clipped to [0, 1] after each step, as in the first version of MCL's code. A clipped mask reaches
+exact zeros, which a sigmoid never does.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.scan.race import Inverted, Race, RaceSettings, run
+from core.scan.inversion import Inversion, InversionSettings, Inverted, run
 from core.scan.sought import Sought
 from core.triggers.masked import put
 
-SETTINGS = RaceSettings()
-START = 0.2  # opacity of every mask at first; its pattern is random colours
+SETTINGS = InversionSettings()
+START = 0.2  # initial opacity of the masks; the patterns start from random colours
 
 
-class MaskPattern(Race):
+class MaskPattern(Inversion):
     """Parts: masks (count, 1, h, w) and patterns (count, 3, h, w), both in [0, 1]."""
 
     form = "mask"
@@ -47,18 +47,18 @@ class MaskPattern(Race):
 def invert(
     model: Classifier,
     images: Tensor,
-    settings: RaceSettings = SETTINGS,
+    settings: InversionSettings = SETTINGS,
     seed: int = 0,
     sought: Sought | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs a trigger for every class; arguments and yields as ``core.scan.race.run``."""
+    """Reconstructs a trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
     classes = torch.arange(model.num_classes, device=model.mean.device)
-    race = start(classes, (images.shape[-2], images.shape[-1]), settings, seed)
-    yield from run(race, model, images, seed + 1, sought)
+    inversion = start(classes, (images.shape[-2], images.shape[-1]), settings, seed)
+    yield from run(inversion, model, images, seed + 1, sought)
 
 
-def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> MaskPattern:
-    """The race of these classes at its start; one may be among them more than once."""
+def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> MaskPattern:
+    """The inversion for these classes before its first step; a class may occur more than once."""
     generator = torch.Generator().manual_seed(seed)
     mask = torch.full((len(classes), 1, *shape), START, device=classes.device)
     pattern = torch.rand(len(classes), 3, *shape, generator=generator).to(classes.device)

@@ -1,4 +1,4 @@
-"""The scan: one form of inversion after the other over all classes, and the class that looks most like a target."""
+"""The scan: inverts triggers in up to three forms for all classes, and finds the most suspicious class."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from core.models.classifier import Classifier
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from core.scan.sought import Sought
 from core.scan.thresholds import (
-    AGAINST,
+    DECISIVE_GAP,
+    DECISIVE_SIZE,
     EARLY_DEVIATIONS,
-    LEAST_CLASSES,
-    MOST_LEAD,
-    NEARLY_AS_CLEAR,
-    SETTLING_GAP,
-    SETTLING_SIZE,
+    MAX_COUNTER_EVIDENCE,
+    MAX_LEAD,
+    MIN_CLASSES,
+    SECOND_FORM_GAP,
     WORKING_RATE,
 )
 from core.triggers.reconstructed import Reconstructed
 
+MAX_GAP = 10.0  # a larger gap says no more
+OUTLIER_SCALE = 1.4826  # makes a median absolute deviation the standard deviation of a normal distribution
+MIN_LOSS = 1e-3  # nats; below, losses count as equal
+
 
 @dataclass(frozen=True)
 class Scan:
-    """What the forms found.
+    """The result of a scan.
 
     Attributes:
-        forms: one ``Inverted`` each, as many as it took, in the order of ``core.runs.arrays.FORMS``.
-        suspicion: (classes,), see ``suspicion``.
-        target: the most suspicious class.
+        forms: one ``Inverted`` for each form that was tried, in the order of ``core.triggers.kept.FORMS``.
+        suspicion: octaves, (classes,); see the function ``suspicion``.
+        target: the class that is judged; the most suspicious one unless ``of`` chose another.
     """
 
     forms: tuple[Inverted, ...]
@@ -43,140 +47,139 @@ class Scan:
     target: int
 
     def of(self, target: int) -> Scan:
-        """What the same forms say of another class, for example of one that the user knows to be the target."""
+        """The same scan with another target, for example one that the user gave."""
         return replace(self, target=target)
 
     def index(self, form: Inverted) -> float:
-        """The anomaly index of the target in one form."""
+        """The anomaly index of the target in a form."""
         return float(anomaly_index(form.sizes)[self.target])
 
     def gap(self, form: Inverted) -> float:
-        """How many times larger than the target's the smallest trigger of any other class is; 0 where it has none.
+        """The smallest trigger of all other classes divided by the target's, at most ``MAX_GAP``.
 
-        Where no other class was reached, the whole picture stands for their triggers; 10 at most.
+        0 if the target has no successful trigger. If no other class has one, their size is that of the whole image.
         """
         sizes = form.sizes.clone()
         own = float(sizes[self.target])
         sizes[self.target] = math.inf
         other = float(sizes.nan_to_num(math.inf, math.inf).min())
         other = other if math.isfinite(other) else _pixels(form)
-        return min(10.0, other / max(own, 1.0)) if math.isfinite(own) else 0.0
+        return min(MAX_GAP, other / max(own, 1.0)) if math.isfinite(own) else 0.0
 
     @property
     def lead(self) -> float:
-        """How much sooner the target was reached than any other class, octaves, summed over the forms."""
+        """How much earlier the target was reached than any other class, octaves, summed over the forms."""
         return float(sum(lead(form)[self.target] for form in self.forms))
 
     @property
-    def sooner(self) -> float:
-        """How many times sooner than any other class the target was reached, in the form that shows it best; or 1."""
+    def lead_ratio(self) -> float:
+        """The largest lead in any form as a ratio: how many times earlier the target was reached; 1 without a lead."""
         return float(2 ** max(lead(form)[self.target] for form in self.forms))
 
     @property
     def main(self) -> Inverted:
-        """The form in which the target stands out most."""
+        """The form in which the target has the largest gap."""
         return max(self.forms, key=self.gap)
 
     @property
-    def settled(self) -> bool:
-        """Whether the target stands out so far that further forms would add nothing but time.
+    def decisive(self) -> bool:
+        """Whether the target stands out so clearly that further forms are not needed.
 
-        A large trigger says little, however hard the other classes are to reach.
+        The trigger must be small too: a large one says little, however hard the other classes are to reach.
         """
         form = self.main
-        return self.gap(form) >= SETTLING_GAP and float(form.sizes[self.target]) <= SETTLING_SIZE * _pixels(form)
+        return self.gap(form) >= DECISIVE_GAP and float(form.sizes[self.target]) <= DECISIVE_SIZE * _pixels(form)
 
     @property
     def works(self) -> bool:
-        """Whether any form turned enough images to the target."""
+        """Whether the target's trigger works in any form: it reaches ``WORKING_RATE``."""
         return any(float(form.attack_rates[self.target]) >= WORKING_RATE for form in self.forms)
 
     def triggers(self) -> list[Reconstructed]:
-        """The reconstructed triggers of the target, the main form first.
+        """The reconstructed triggers of the target that a purification should train against, the main form first.
 
-        Only such as work, in the forms in which the target stands out: any network has some trigger for any class, and
-        training against one that is nothing special costs BA and takes room from those that are.
+        A form counts if its trigger works and its gap is near that of the main form. Any network has some trigger for
+        any class in any form, and training against an ordinary one costs BA. Without a working trigger, the main
+        form's.
         """
         ordered = sorted(self.forms, key=lambda form: form is not self.main)
-        others = [form for form in ordered[1:] if self.gap(form) >= NEARLY_AS_CLEAR * self.gap(self.main)]
+        others = [form for form in ordered[1:] if self.gap(form) >= SECOND_FORM_GAP * self.gap(self.main)]
         working = [form for form in (ordered[0], *others) if form.attack_rates[self.target] >= WORKING_RATE]
         return [form.trigger(self.target) for form in working or ordered[:1]]
 
 
 def _pixels(form: Inverted) -> float:
-    """Of a picture: no trigger needs to be larger."""
+    """Pixels of an image: no trigger needs to be larger."""
     return float(math.prod(form.patterns.shape[-2:]))
 
 
 def lead(form: Inverted) -> Tensor:
-    """How much sooner a class was reached than any other, octaves of the early cross-entropy, (classes,).
+    """How much earlier a class was reached than any other: octaves of the early cross-entropy, (classes,).
 
-    A trigger that is spread over the picture need not be small, but whatever points its way works at once. Above 0 for
-    one class at most, and only if that lies far below the median.
+    A trigger that is spread over the image need not be small, but the inversion reaches its class within a few steps.
+    At most one class has a lead above 0, and only if its loss lies far below the median.
     """
-    found = torch.zeros_like(form.sizes)
-    if form.early is None or len(form.early) < LEAST_CLASSES:
-        return found
-    levels = form.early.clamp(min=1e-3).log2()
+    leads = torch.zeros_like(form.sizes)
+    if form.early_loss is None or len(form.early_loss) < MIN_CLASSES:
+        return leads
+    levels = form.early_loss.clamp(min=MIN_LOSS).log2()
     median = levels.quantile(0.5)
-    deviation = 1.4826 * (levels - median).abs().quantile(0.5)
+    deviation = OUTLIER_SCALE * (levels - median).abs().quantile(0.5)
     (first, second), (top, _) = levels.topk(2, largest=False)
     if median - first >= EARLY_DEVIATIONS * deviation:
-        found[top] = (second - first).clamp(max=MOST_LEAD)
-    return found
+        leads[top] = (second - first).clamp(max=MAX_LEAD)
+    return leads
 
 
 def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
-    """How small a class's triggers are beside those of the others, and how much sooner they work, (classes,).
+    """The suspicion of each class, octaves, (classes,): how small its triggers are, and how early they worked.
 
-    In octaves, summed over the forms.
-
-    A backdoor shows in the forms that suit it: a patch leaves no small smooth trigger, a blend no small mask. So a form
-    in which a class is nothing special counts little against it.
+    The sum over the forms of log2(median size / size) and the lead. A backdoor shows only in the forms that suit it: a
+    patch has no small smooth trigger, a blend no small mask. So a form can lower the suspicion only a little.
     """
     total = torch.zeros_like(forms[0].sizes)
     for form in forms:
         finite = form.sizes[form.sizes.isfinite()]
         if len(finite) == 0:
             continue
-        # a class that no trigger reached, or that was out before the race, is no more suspect than the largest found
+        # a class without a successful trigger, or that left in the prescreen, counts as the largest trigger found
         largest = finite.max() if len(finite) > 1 else finite.new_tensor(_pixels(form))
         sizes = torch.where(form.sizes.isfinite(), form.sizes, largest).clamp(min=1.0)
-        ran = sizes[~form.sizes.isnan()]
-        total += (ran.median() / sizes).log2().clamp(min=AGAINST) + lead(form)
+        searched = sizes[~form.sizes.isnan()]
+        total += (searched.median() / sizes).log2().clamp(min=MAX_COUNTER_EVIDENCE) + lead(form)
     return total
 
 
 def scan(
     model: Classifier, images: Tensor, seed: int = 0, sought: Sought | None = None
 ) -> Iterator[tuple[int, int, Scan | None]]:
-    """Inverts one form after the other for all classes, until one class stands out beyond doubt.
+    """Inverts one form after the other for all classes, until a form is decisive.
 
     Args:
         model: the suspect; not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: of what is drawn at random; the same on a CPU gives the same result.
-        sought: is kept up to date, for whoever wants to see how far each class is.
+        sought: is updated after every step with the progress of each class.
 
     Yields:
-        percent done, summed over the forms, of how many, and the result with the last one (None before).
+        percent done and percent in all, both summed over the forms, and the result: None until the last.
     """
-    ways = [loaded(place).invert(model, images, seed=seed, sought=sought) for place in FORMS.values()]
+    inversions = [loaded(module).invert(model, images, seed=seed, sought=sought) for module in FORMS.values()]
     forms: list[Inverted] = []
-    for number, way in enumerate(ways):
-        for done, total, found in way:
-            # every step takes about as long; the forms differ a little in how many they take
+    for number, inversion in enumerate(inversions):
+        for done, total, found in inversion:
+            # the forms differ in their number of steps, so progress is counted in percent of a form
             share = round(100 * (number + done / total))
             if found is None:
-                yield share, 100 * len(ways), None
+                yield share, 100 * len(inversions), None
             else:
                 forms.append(found)
-        if _of(tuple(forms)).settled:
+        if _combined(tuple(forms)).decisive:
             break
     all_forms = tuple(forms)
-    yield 100 * len(ways), 100 * len(ways), _of(all_forms)
+    yield 100 * len(inversions), 100 * len(inversions), _combined(all_forms)
 
 
-def _of(forms: tuple[Inverted, ...]) -> Scan:
+def _combined(forms: tuple[Inverted, ...]) -> Scan:
     score = suspicion(forms)
     return Scan(forms, score, int(score.argmax()))

@@ -1,7 +1,8 @@
-"""The additive inversion (``core.scan.additive``) on a coarse grid, upsampled to the picture. This form is ours.
+"""The additive inversion on a coarse grid, upsampled to the images.
 
-Blends and warps are smooth; a grid finds them with far smaller triggers than those of honest classes, where pixel by
-pixel the two can hardly be told apart.
+This form is not from a paper: a and b of ``core.scan.additive`` are defined on a coarse grid and the difference is
+upsampled. Blends and warps are smooth. On the grid their triggers are far smaller than those of honest classes; pixel
+by pixel the two hardly differ (NOTES.md beside this file).
 """
 
 from __future__ import annotations
@@ -15,29 +16,35 @@ from torch import Tensor
 from core.models.classifier import Classifier
 from core.scan import additive
 from core.scan.additive import SETTINGS, Additive
-from core.scan.race import Inverted, RaceSettings, run
+from core.scan.inversion import InversionSettings, Inverted, run
 from core.scan.sought import Sought
 
-CELLS = 8  # grid points a side, on 32 px images: triggers coarser than four pixels
+GRID_CELLS = 8  # grid points along a side of 32 pixels: one per four pixels
+MIN_GRID_CELLS = 4
 
 
 class Smooth(Additive):
-    """Parts: as ``Additive``, (count, 3, cells, cells)."""
+    """Form "smooth". Parts: a and b on a grid, each (count, 3, cells, cells)."""
 
     form = "smooth"
 
 
 def invert(
-    model: Classifier, images: Tensor, settings: RaceSettings = SETTINGS, seed: int = 0, sought: Sought | None = None
+    model: Classifier,
+    images: Tensor,
+    settings: InversionSettings = SETTINGS,
+    seed: int = 0,
+    sought: Sought | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs a smooth trigger for every class; arguments and yields as ``core.scan.race.run``."""
+    """Reconstructs a smooth trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
     yield from run(start(classes, shape, settings, seed), model, images, seed + 1, sought)
 
 
-def start(classes: Tensor, shape: tuple[int, int], settings: RaceSettings, seed: int) -> Smooth:
-    """The race of these classes at its start; one may be among them more than once."""
-    grid = (max(4, shape[0] * CELLS // 32), max(4, shape[1] * CELLS // 32))
-    # a variable stands for many pixels and its size for as many: the weight is shared out among them
-    settings = replace(settings, size_weight=settings.size_weight * grid[0] * grid[1] / (shape[0] * shape[1]))
+def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> Smooth:
+    """The inversion for these classes before its first step; a class may occur more than once."""
+    h, w = shape
+    grid = (max(MIN_GRID_CELLS, h * GRID_CELLS // 32), max(MIN_GRID_CELLS, w * GRID_CELLS // 32))
+    # a variable counts for many pixels in the size, so its weight is divided by their number
+    settings = replace(settings, size_weight=settings.size_weight * grid[0] * grid[1] / (h * w))
     return Smooth(classes, additive.parts(classes, grid, seed), settings, shape)

@@ -1,4 +1,4 @@
-"""How far the trigger inversion has come, class by class: for the eye of whoever waits for it."""
+"""The progress of the trigger inversion for each class, shown on a page while a scan runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from core.events import Searched
 
 
 class Sought:
-    """Brought up to date by every race (``core.scan.race``), and read between its steps.
+    """Updated by every inversion (``core.scan.inversion``), and read between its steps.
 
-    It keeps tensors where they are, so that a step never waits for a GPU; ``event`` brings them over.
+    The tensors stay on their device, so that a step never waits for a GPU; ``event`` copies them to the CPU.
+
+    Attributes:
+        form: of the current inversion; empty before its first step. number: of that form, from 1.
+        rates: smoothed attack rate of each class, 0-1, (classes,).
+        sizes: L1 size of the smallest successful trigger of each class, pixels, infinite without one, (classes,).
     """
 
     def __init__(self) -> None:
@@ -19,24 +24,24 @@ class Sought:
         self.rates = self.sizes = torch.zeros(0)
 
     def begin(self, classes: int, device: torch.device) -> None:
-        """Another form starts from nothing."""
+        """Resets the progress, for the inversion of the next form."""
         self.form, self.number = "", self.number + 1
         self.rates = torch.zeros(classes, device=device)
         self.sizes = torch.full((classes,), torch.inf, device=device)
 
     def note(self, form: str, classes: Tensor, rates: Tensor, sizes: Tensor) -> None:
-        """What a step has come to; classes that are out of the race keep what they had.
+        """Notes the progress after a step. Classes that have left the inversion keep their last values.
 
         Args:
-            classes: those in the race, (count,), int64.
-            rates: share of images, 0-1, smoothed over some steps, that each one's trigger turns, (count,).
-            sizes: L1 size of each one's smallest successful trigger, pixels, infinite where there is none, (count,).
+            classes: those still in the inversion, int64, (count,).
+            rates: attack rate of each, smoothed over the last batches, 0-1, (count,).
+            sizes: L1 size of the smallest successful trigger of each, pixels, infinite without one, (count,).
         """
         self.form = form
         self.rates[classes], self.sizes[classes] = rates, sizes
 
     def event(self) -> Searched | None:
-        """As it is told; None before the first step of a form."""
+        """The progress as an event; None before the first step of a form."""
         if not self.form:
             return None
         found = self.sizes.isfinite().tolist()

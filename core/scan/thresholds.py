@@ -1,36 +1,39 @@
-"""Every threshold that a scan decides by, and where it comes from. NOTES.md beside this file has the tables.
+"""All thresholds of the scan and of its verdict, each with the models it was calibrated on.
 
-An *octave* is a factor of two: suspicion counts how many octaves a class's triggers lie below the median class, and
-ahead of it in time. A *gap* is how many times larger the smallest trigger of any other class is.
+Units: *suspicion* counts octaves (factors of two). It is how many octaves the size of a class's trigger lies below the
+median class, summed over the forms, plus how many octaves earlier the class was reached. A *gap* is a ratio: the
+smallest trigger of all other classes, divided by that of the class. "Victims" are models with a known backdoor.
+NOTES.md beside this file has the tables.
 """
 
-# How strong the signs are: suspicion in octaves, and the gap, or how many times sooner the class was reached, in the
-# form that shows it best. Set between nine clean networks (at most 2.7 octaves at a gap of 1.6; without normalisation
-# layers 3.0 at 1.29) and victims of patches, blends, sparse pixels and warps (from 3.2 at 1.3 on).
+# Verdict: (suspicion in octaves, ratio). The ratio is the gap, or how many times earlier the class was reached, in the
+# form with the larger value. Calibrated on nine clean networks (suspicion up to 2.7 at a gap of 1.6; without
+# normalisation layers 3.0 at 1.29) and on victims of patches, blends, sparse pixels and warps (from 3.2 at 1.3 on).
 STRONG = (3.5, 1.8)
 SOME = (2.8, 1.3)
-HINT = (2.0, 1.3)  # no sign, but a purification goes by what was found
+HINT = (2.0, 1.3)  # no sign of a backdoor, but the purification still trains against the trigger, as a doubtful one
 
-# When one form is enough, and no other is tried: on shipped victims such triggers take 0.1 to 1.8 % of the picture.
-SETTLING_GAP = 3.0
-SETTLING_SIZE = 0.1  # share of the picture, at most
+# One form is decisive, and no other is tried. On the shipped victims, decisive triggers cover 0.1 to 1.8 % of the
+# image.
+DECISIVE_GAP = 3.0
+DECISIVE_SIZE = 0.1  # share of the image, at most
 
-# What a form's trigger counts for.
-WORKING_RATE = 0.5  # share of images that a trigger has to turn
-NEARLY_AS_CLEAR = 0.6  # of the clearest form's gap: such forms are trained against beside it
-AGAINST = -0.5  # octaves: the most that a form may speak against a class which another finds easy to reach
-EARLY_DEVIATIONS = 3.0  # below the median, from which on a class counts as reached early (the anomaly index's unit)
-MOST_LEAD = 3.0  # octaves that being reached early may add
+# Evidence of one form.
+WORKING_RATE = 0.5  # share of the images that a trigger must change to its class for the trigger to work
+SECOND_FORM_GAP = 0.6  # share of the main form's gap from which on another form's trigger is trained against too
+MAX_COUNTER_EVIDENCE = -0.5  # octaves: a form that shows nothing lowers the suspicion by no more than this
+EARLY_DEVIATIONS = 3.0  # deviations below the median (as in the anomaly index) from which on a class is reached early
+MAX_LEAD = 3.0  # octaves that being reached early adds at most
 
-LEAST_CLASSES = 4  # with fewer there is nothing to compare with
+MIN_CLASSES = 4  # with fewer classes there is no distribution to compare with
 
-# Random warps (``warped``): share of the images they turn that go to one class, and how many times any other's.
-# Clean networks: 42 % at most, 2.6 times; victims of warps: 67 % and more, 4.8 times.
+# Random warps (``warped``): share of the changed images that go to one class, and the ratio to the next class.
+# Calibrated on eight clean networks (at most 42 %, ratio 2.6) and three victims of warps (at least 67 %, ratio 4.8).
 WARPED_SHARE = 0.55
-WARPED_TIMES = 3.0
-LEAST_WARPED = 50  # images that warps turn; of fewer, the shares are chance
+WARPED_RATIO = 3.0
+MIN_WARPED_IMAGES = 50  # images changed by warps; with fewer, the shares are chance
 
-# Unlearning (``unlearned``): share of the wrong answers that name one class, mean of the copies. Clean networks: 63 %
-# at most, but one victim fell back on an honest class with 89 %, so this names a class to be wary of and is no sign.
-FALLEN_BACK_SHARE = 0.7
-LEAST_IMAGES = 200  # clean ones; of fewer, the wrong answers are too few to count
+# Unlearning (``unlearned``): share of the wrong answers that name one class, mean over the copies. Calibrated on six
+# clean networks (at most 63 %). One victim fell back on an honest class with 89 %: the class is a suspect, not a sign.
+FALLBACK_SHARE = 0.7
+MIN_UNLEARNING_IMAGES = 200  # clean images; with fewer, there are too few wrong answers to count

@@ -1,13 +1,13 @@
-"""What a network falls back on once it has unlearnt clean images: a clue to the target that needs no trigger.
+"""The fallback class: the class that a network answers after it has unlearnt clean images. It needs no trigger.
 
-Source: Reconstructive Neuron Pruning (Li et al., ICML 2023, arXiv 2305.14876), whose first step makes a copy of the
-network maximise its loss on a few clean images. The rule that clean images taught is gone after 8 to 50 steps; the
-backdoor, of which none of them speaks, mostly stays. The copy then tends to give the target for images without any
-trigger, so the class that most of its wrong answers name is often where a backdoor leads, also one whose trigger is too
-large for an inversion that looks for small ones.
+Source: Reconstructive Neuron Pruning (Li et al., ICML 2023, arXiv 2305.14876). Its first step maximises the loss of a
+copy of the network on a few clean images. After 8 to 50 steps the copy has lost its accuracy on clean images. The
+backdoor mostly remains, since no clean image contradicts it. The copy then tends to answer the target for images
+without a trigger. So the most frequent wrong answer is often the target, even if its trigger is too large for an
+inversion.
 
-An honest network falls back on some class, too, less clearly, and some attacks leave no such trace (figures are in
-NOTES.md beside this file). So this names a class to be wary of where the inversion sees no sign; it is none by itself.
+An honest network has a fallback class too, less clearly, and some attacks leave no such trace (figures in NOTES.md
+beside this file). So the fallback class is a suspect if the inversion shows no sign. It is not a sign of a backdoor.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from torch import Tensor
 from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.scan.thresholds import FALLEN_BACK_SHARE, LEAST_CLASSES, LEAST_IMAGES
+from core.scan.thresholds import FALLBACK_SHARE, MIN_CLASSES, MIN_UNLEARNING_IMAGES
 from core.training.loop import PurifyStep, Training
 
-ROUNDS = 3  # copies, each with an order of images of its own
-MOST = 60  # steps of a copy; one that still answers half of the images rightly says nothing
-HALF = 0.5  # of the images that the network answered rightly before: so far a copy goes
-WATCHED = 256  # clean images that its answers are counted on
-STEEPEST = 5.0  # norm of a step's gradient: the loss has no bound upwards
+COPIES = 3  # each with its own order of images
+MAX_STEPS = 60  # of a copy; a copy that has not unlearnt by then does not count
+REMAINING_ACCURACY = 0.5  # a copy is done when its accuracy falls to this share of the network's
+COUNTED_IMAGES = 256  # clean images on which accuracy and wrong answers are counted
+MAX_GRADIENT_NORM = 5.0  # the loss that is maximised has no upper bound
 
 
 @dataclass(frozen=True)
 class UnlearningSettings:
-    """Steps of SGD that maximise the cross-entropy; rate, momentum and batch are those of RNP's code."""
+    """SGD that maximises the cross-entropy; learning rate, momentum and batch are those of RNP's code."""
 
     clean: float = 1.0
     lr: float = 0.01
@@ -45,13 +45,13 @@ class UnlearningSettings:
 
 
 class Unlearning(Training):
-    """A copy of the network that unlearns clean images; arguments as of ``Training``."""
+    """A copy of the network that unlearns clean images; arguments as for ``Training``."""
 
     settings: UnlearningSettings
 
     @property
     def total(self) -> int:
-        return MOST
+        return MAX_STEPS
 
     def learning_rate(self, step: int) -> float:
         return self.settings.lr
@@ -61,14 +61,14 @@ class Unlearning(Training):
         return {"clean": -F.cross_entropy(self.model(batch), self.y[chosen])}
 
     def _descend(self, lr: float) -> None:
-        torch.nn.utils.clip_grad_norm_(self.model.net.parameters(), STEEPEST)
+        torch.nn.utils.clip_grad_norm_(self.model.net.parameters(), MAX_GRADIENT_NORM)
         super()._descend(lr)
 
 
-def fallen_back(
+def fallback_shares(
     model: Classifier, images: Tensor, labels: Tensor, seed: int = 0
 ) -> Iterator[tuple[int, int, Tensor | None]]:
-    """Lets ``ROUNDS`` copies unlearn, each until it has lost half of its accuracy.
+    """The share of each class in the wrong answers of copies that have unlearnt half of their accuracy.
 
     Args:
         model: the suspect; not changed.
@@ -77,29 +77,28 @@ def fallen_back(
         seed: of the order of the images; the same on a CPU gives the same shares.
 
     Yields:
-        steps done, steps in all at most, and with the last one (None before) the share of the wrong answers that name
-        each class, 0-1, (classes,), averaged over the copies; a copy that unlearnt too little, or whose loss grew
-        beyond all numbers, counts as zeros.
+        steps done, steps in all at most, and the shares: None until the last step, then 0-1, (classes,), the mean over
+        the copies. A copy that unlearnt too little, or whose loss became infinite, counts as zeros.
     """
-    watched = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:WATCHED]
-    x, y = images[watched], labels[watched].to(model.mean.device)
-    enough = HALF * float((answers(model, x) == y).float().mean())
+    counted = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COUNTED_IMAGES]
+    x, y = images[counted], labels[counted].to(model.mean.device)
+    unlearnt = REMAINING_ACCURACY * float((answers(model, x) == y).float().mean())
     shares = torch.zeros(model.num_classes, device=model.mean.device)
-    for number in range(ROUNDS):
+    for number in range(COPIES):
         copy = Unlearning(model, images, labels, UnlearningSettings(), seed + number)
         for step in _until_it_diverges(copy):
-            yield MOST * number + step.step, MOST * ROUNDS, None
-            found = answers(copy.model, x)
-            if float((found == y).float().mean()) <= enough:
-                wrong = found[found != y].bincount(minlength=model.num_classes)
-                shares += wrong / wrong.sum().clamp(min=1) / ROUNDS
+            yield MAX_STEPS * number + step.step, MAX_STEPS * COPIES, None
+            predicted = answers(copy.model, x)
+            if float((predicted == y).float().mean()) <= unlearnt:
+                wrong = predicted[predicted != y].bincount(minlength=model.num_classes)
+                shares += wrong / wrong.sum().clamp(min=1) / COPIES
                 break
-        del copy  # a GPU should not have to hold two
-    yield MOST * ROUNDS, MOST * ROUNDS, shares.cpu()
+        del copy  # before the next is made: a GPU need not hold two
+    yield MAX_STEPS * COPIES, MAX_STEPS * COPIES, shares.cpu()
 
 
 def _until_it_diverges(copy: Unlearning) -> Iterator[PurifyStep]:
-    """The steps of a copy; a loss that is made as large as can be may grow beyond all numbers, and that is no fault."""
+    """The steps of a copy. A loss that is maximised may become infinite, which ends the copy without an error."""
     try:
         yield from copy.steps()
     except BadInput as error:
@@ -107,12 +106,12 @@ def _until_it_diverges(copy: Unlearning) -> Iterator[PurifyStep]:
             raise
 
 
-def asked(model: Classifier, images: Tensor) -> bool:
-    """Whether there are classes and images enough for the answer to mean something."""
-    return model.num_classes >= LEAST_CLASSES and len(images) >= LEAST_IMAGES
+def can_unlearn(model: Classifier, images: Tensor) -> bool:
+    """Whether there are enough classes and images for a meaningful result."""
+    return model.num_classes >= MIN_CLASSES and len(images) >= MIN_UNLEARNING_IMAGES
 
 
-def clear(shares: Tensor) -> int | None:
-    """The class that ``fallen_back`` names, if it does so clearly."""
+def dominant_class(shares: Tensor) -> int | None:
+    """The class with the largest share, if that reaches the threshold."""
     top = int(shares.argmax())
-    return top if float(shares[top]) >= FALLEN_BACK_SHARE else None
+    return top if float(shares[top]) >= FALLBACK_SHARE else None

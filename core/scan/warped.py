@@ -1,11 +1,11 @@
-"""What random warps turn clean images to: one class, where a backdoor answers to warps.
+"""Detection of backdoors whose trigger is a warp, by random warps of clean images.
 
-A warp (WaNet, Nguyen and Tran, ICLR 2021, arXiv 2102.10369) adds nothing to a picture, so an inversion that looks for
-something small to add finds a poor copy of it at best. But a model that was taught one warp mostly answers to others
-like it as well: of the images that random warps turn from the model's answer, most go to the target. An honest model
-loses as many images to warps, but to many classes (figures are in NOTES.md beside this file).
+A warp (WaNet, Nguyen and Tran, ICLR 2021, arXiv 2102.10369) adds nothing to an image. An inversion looks for a small
+addition, and at best finds a poor copy of the warp. But a model that was trained on one warp mostly responds to similar
+ones too: most of the images whose class changes under random warps go to the target. An honest model changes as many
+images, but to many classes (figures in NOTES.md beside this file).
 
-Of the other kinds of stamps none tells as much: noise and waves turn the images of honest networks to one class, too.
+No other kind of stamps distinguishes as well: noise and waves change the images of honest models to one class, too.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.scan.thresholds import LEAST_CLASSES, LEAST_WARPED, WARPED_SHARE, WARPED_TIMES
+from core.scan.thresholds import MIN_CLASSES, MIN_WARPED_IMAGES, WARPED_RATIO, WARPED_SHARE
 from core.triggers.reconstructed import Reconstructed
-from core.triggers.stamps import WARP, shifts, turned
+from core.triggers.stamps import WARP_SHIFT, flip_counts, random_fields
 
-WATCHED = 1000  # clean images
-TRIED, ROUNDS = 24, 3  # warps a round; those of a later round lie around the best so far
-AROUND = 0.6  # how much of another warp is in them
-SEEN = 200  # clean images that they are tried on
+DETECTION_IMAGES = 1000  # clean images that are warped to detect
+SEARCH_IMAGES = 200  # clean images that each warp of the search is tried on
+WARPS_PER_ROUND, ROUNDS = 24, 3  # of the search; from the second round on, warps near the best one are tried
+PERTURBATION = 0.6  # strength of the random warp that is added to the best one
 
 
-def warped(model: Classifier, images: Tensor, seed: int = 0) -> tuple[int, float] | None:
-    """The class that random warps lead to, and the share of the images they turn that go there, 0-1; or None.
+def warp_target(model: Classifier, images: Tensor, seed: int = 0) -> tuple[int, float] | None:
+    """The class that random warps change images to, and its share of the changed images, 0-1.
 
     Args:
         model: the suspect; not changed.
@@ -36,20 +36,20 @@ def warped(model: Classifier, images: Tensor, seed: int = 0) -> tuple[int, float
         seed: of the warps; the same on a CPU gives the same answer.
 
     Returns:
-        None where no class is clear, and where classes or turned images are too few to tell.
+        None if no class stands out, or if there are too few classes or changed images.
     """
-    if model.num_classes < LEAST_CLASSES:
+    if model.num_classes < MIN_CLASSES:
         return None
-    (counts,) = turned(model, images[:WATCHED], ["warp"], seed)
-    every, (first, second) = float(counts.sum()), counts.topk(2).values.tolist()
-    clear = every >= LEAST_WARPED and first >= max(WARPED_SHARE * every, WARPED_TIMES * second)
-    return (int(counts.argmax()), first / every) if clear else None
+    (counts,) = flip_counts(model, images[:DETECTION_IMAGES], ["warp"], seed)
+    changed, (first, second) = float(counts.sum()), counts.topk(2).values.tolist()
+    stands_out = changed >= MIN_WARPED_IMAGES and first >= max(WARPED_SHARE * changed, WARPED_RATIO * second)
+    return (int(counts.argmax()), first / changed) if stands_out else None
 
 
-def nearest(
+def search_warp(
     model: Classifier, images: Tensor, target: int, seed: int = 0
 ) -> Iterator[tuple[int, int, Reconstructed | None]]:
-    """Looks for the warp that leads most images to a class: the nearest to a trigger that can be had.
+    """Random search for the warp that changes most images to a class, as a substitute for a reconstructed trigger.
 
     Args:
         model: the suspect; not changed.
@@ -58,27 +58,27 @@ def nearest(
         seed: of the warps.
 
     Yields:
-        warps tried, warps in all, and with the last one (None before) the best.
+        warps tried, warps in all, and the best warp: None until the last.
     """
     generator = torch.Generator().manual_seed(seed)
     size = (int(images.shape[-2]), int(images.shape[-1]))
-    x = images[:SEEN]
+    x = images[:SEARCH_IMAGES]
     x = x[answers(model, x).cpu() != target]
-    best, most = shifts(1, size, generator)[0], -1.0
+    best, best_rate = random_fields(1, size, generator)[0], -1.0
     for number in range(ROUNDS):
-        fields = shifts(TRIED, size, generator)
+        fields = random_fields(WARPS_PER_ROUND, size, generator)
         if number:
-            fields = best + AROUND * fields
-            longest = fields.abs().mean((1, 2, 3), keepdim=True)
-            fields = fields * (WARP[1] / longest).clamp(max=1)
+            fields = best + PERTURBATION * fields
+            mean_shift = fields.abs().mean((1, 2, 3), keepdim=True)
+            fields = fields * (WARP_SHIFT[1] / mean_shift).clamp(max=1)
         for tried, field in enumerate(fields):
             trigger = _as_trigger(field, target)
             rate = float((answers(model, x, trigger) == target).float().mean()) if len(x) else 0.0
-            if rate > most:
-                best, most = field, rate
-            yield number * TRIED + tried + 1, ROUNDS * TRIED, None
-    yield ROUNDS * TRIED, ROUNDS * TRIED, _as_trigger(best, target)
+            if rate > best_rate:
+                best, best_rate = field, rate
+            yield number * WARPS_PER_ROUND + tried + 1, ROUNDS * WARPS_PER_ROUND, None
+    yield ROUNDS * WARPS_PER_ROUND, ROUNDS * WARPS_PER_ROUND, _as_trigger(best, target)
 
 
-def _as_trigger(shift: Tensor, target: int) -> Reconstructed:
-    return Reconstructed("warp", torch.cat([shift, torch.zeros_like(shift[:1])]), None, target)
+def _as_trigger(field: Tensor, target: int) -> Reconstructed:
+    return Reconstructed("warp", torch.cat([field, torch.zeros_like(field[:1])]), None, target)

@@ -1,4 +1,4 @@
-"""How far a model's confidence is from its accuracy.
+"""Calibration: the distance of a model's confidence from its accuracy.
 
 Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 2: the expected
 calibration error over 15 bins of equal width.

@@ -1,4 +1,4 @@
-"""How far a cure holds when the clean images are not clean: some wrongly labelled, or some of the attacker's own.
+"""Purification with contaminated clean images: some have wrong labels, or some carry the trigger.
 
 Each contamination is a purification of its own, with the run's settings and its clean images, of which some were
 changed; the test images stay as they are. It needs a shipped victim, whose trigger is known.
@@ -72,7 +72,7 @@ def contaminated(
 
 
 def purify(run: Run, contamination: Contamination, tick: Callable[[float], None]) -> dict[str, Any]:
-    """What comes of the run's purification with contamination among its clean images.
+    """The result of the run's purification with contamination among its clean images.
 
     Returns:
         ``kind``, ``share``, ``images`` (clean ones, all told), ``ba_before``, ``ba_after``, ``asr_before``,

@@ -28,11 +28,12 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as v2
 
 from core.data.imageset import as_float
+from core.stress.blurs import blurred, smeared
 from core.stress.settings import STRENGTHS
-from core.triggers.warping import bent
+from core.triggers.warping import warp
 
 Level = tuple[float, ...]
-SMALL, LARGE = 32, 224  # pixels a side, for which strengths are published
+SMALL, LARGE = 32, 224  # pixels a side for which strengths are published
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Corruption:
 
 
 def corrupt(images: Tensor, name: str, strength: int, seed: int = 0) -> Tensor:
-    """The images as a corruption leaves them; the same images, seed and number of them give the same pictures.
+    """Corrupted images; the same images in the same number, with the same seed, give the same result.
 
     Args:
         images: (n, c, h, w), c 1 or 3, uint8 or float in [0, 1]; 8 to about 500 pixels a side. On the CPU.
@@ -78,7 +79,7 @@ def corrupt(images: Tensor, name: str, strength: int, seed: int = 0) -> Tensor:
     return made.mul(255).round().to(torch.uint8) if images.dtype == torch.uint8 else made
 
 
-# ---- noise: of the sensor and of the wire
+# ---- noise, of the sensor or of the transmission
 
 
 def gaussian_noise(x: Tensor, sigma: float) -> Tensor:
@@ -100,13 +101,13 @@ def impulse_noise(x: Tensor, share: float) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
-    return _blurred(x, sigma * min(x.shape[-2:]))
+    return blurred(x, sigma * min(x.shape[-2:]))
 
 
 def motion_blur(x: Tensor, radius: float, sigma: float) -> Tensor:
     """Along a line at an angle of its own for each picture, up to 45 degrees from level."""
     angles = (torch.rand(len(x)) - 0.5) * math.pi / 2
-    return _trailed(x, angles, radius, sigma)
+    return smeared(x, angles, radius, sigma)
 
 
 def zoom_blur(x: Tensor, most: float) -> Tensor:
@@ -135,7 +136,7 @@ def snow(
     layer = mean + deviation * torch.randn(n, 1, math.ceil(h / size), math.ceil(w / size))
     layer = F.interpolate(layer, (h, w), mode="bilinear", align_corners=False)
     layer = torch.where(layer < least, 0.0, layer.clamp(0, 1))
-    layer = _trailed(layer, (0.25 + 0.5 * torch.rand(n)) * math.pi, radius, sigma)
+    layer = smeared(layer, (0.25 + 0.5 * torch.rand(n)) * math.pi, radius, sigma)
     grey = x.mean(1, keepdim=True)
     white = keep * x + (1 - keep) * torch.maximum(x, grey * 1.5 + 0.5)
     return white + layer + layer.rot90(2, (-2, -1))
@@ -149,7 +150,7 @@ def rain(x: Tensor, drops: float, length: float, opacity: float) -> Tensor:
     n, _, h, w = x.shape
     layer = (torch.rand(n, 1, h, w) < drops).float()
     angles = math.pi / 2 + (torch.rand(n) - 0.5) * math.pi * 2 / 9
-    layer = (_trailed(layer, angles, length, length) * max(2.0, length * min(h, w))).clamp(0, 1) * opacity
+    layer = (smeared(layer, angles, length, length) * max(2.0, length * min(h, w))).clamp(0, 1) * opacity
     dimmed = x * (1 - 0.3 * opacity)
     return dimmed + layer * (0.85 - dimmed).clamp(min=0)
 
@@ -175,7 +176,7 @@ def brightness(x: Tensor, amount: float) -> Tensor:
     return torch.where(value > 0, x * brighter / value.clamp(min=1e-6), brighter)
 
 
-# ---- digital: between the lens and the network
+# ---- digital
 
 
 def contrast(x: Tensor, factor: float) -> Tensor:
@@ -204,8 +205,8 @@ def elastic(x: Tensor, amount: float, sigma: float, slant: float) -> Tensor:
     moved = (2 * torch.rand(n, 3, 2) - 1) * slant * side
     affine = torch.linalg.solve(corners.expand(n, 3, 3), moved)  # (n, 3, 2): what x, y and 1 add to the shift
     shift = torch.einsum("khw,nkc->nchw", torch.stack([xs, ys, torch.ones(h, w)]), affine)
-    noise = _blurred(2 * torch.rand(n, 2, h, w) - 1, sigma * side) * amount * side
-    return bent(x, shift + noise)
+    noise = blurred(2 * torch.rand(n, 2, h, w) - 1, sigma * side) * amount * side
+    return warp(x, shift + noise)
 
 
 def dead_pixels(x: Tensor, share: float, columns: float) -> Tensor:
@@ -217,34 +218,7 @@ def dead_pixels(x: Tensor, share: float, columns: float) -> Tensor:
     return torch.where(single | column, white.to(x), x)
 
 
-# ---- shared
-
-
-def _blurred(x: Tensor, sigma: float) -> Tensor:
-    """``sigma`` in pixels; as wide as three of them, or as mirrored borders go."""
-    most = 2 * min(x.shape[-2:]) - 1
-    size = min(2 * math.ceil(3 * sigma) + 1, most)
-    for kernel in ([size, 1], [1, size]):  # across, then down: torchvision would go over the whole square at once
-        x = v2.gaussian_blur(x, kernel_size=kernel, sigma=[max(sigma, 1e-3)] * 2)
-    return x
-
-
-def _trailed(x: Tensor, angles: Tensor, radius: float, sigma: float) -> Tensor:
-    """The mean of each picture (n, c, h, w) moved along a line at its angle (n,), weighed by a normal distribution.
-
-    ``radius``: length of the line, and ``sigma``, as shares of the smaller side.
-    """
-    n, _, h, w = x.shape
-    side = min(h, w)
-    steps = 2 * max(1, math.ceil(radius * side / 2)) + 1  # the middle one stands still
-    places = (torch.arange(steps) / (steps - 1) - 0.5) * radius * side
-    weights = torch.exp(-0.5 * (places / max(sigma * side, 1e-3)) ** 2)
-    weights /= weights.sum()
-    line = torch.stack([angles.cos(), angles.sin()], 1)[:, :, None, None]
-    total = torch.zeros_like(x)
-    for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
-        total += weight * bent(x, (line * place).expand(n, 2, h, w))
-    return total
+# ---- the catalogue
 
 
 def _each(*values: float) -> tuple[Level, ...]:

@@ -1,4 +1,4 @@
-"""What the two models answer on one set of images, side by side."""
+"""Measures the victim and the purified model side by side on one set of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from core.compute.intervals import wilson
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.stress.calibration import calibration_error
 from core.stress.corruptions import corrupt
 from core.stress.paired import Paired
@@ -20,8 +20,8 @@ from core.stress.pgd import survivors
 
 Trigger = Callable[[Tensor], Tensor]
 WHENS = ("before", "after")
-PIXELS = 512 * 32 * 32  # looked at in one go; the seed of a corruption is that of its piece, so this belongs to it
-Tick = Callable[[float], None]  # is told the share that is done, 0-1
+PIXELS = 512 * 32 * 32  # of a batch; corruptions are seeded by batch, so a change here changes their figures
+Tick = Callable[[float], None]  # called with the share that is done, 0-1
 
 
 class Answers(NamedTuple):
@@ -48,18 +48,18 @@ def pieces(images: Tensor) -> list[slice]:
 def answered(
     models: tuple[Classifier, ...], images: Tensor, make: Callable[[Tensor, int], Tensor] | None = None
 ) -> list[Answers]:
-    """What each model answers to the images as ``make`` (piece, number of the piece) leaves them."""
+    """Each model's answers to the images, changed by ``make`` (batch, number of the batch)."""
     seen: list[list[Tensor]] = [[] for _ in models]
     for number, part in enumerate(pieces(images)):
         x = as_float(images[part])
         x = make(x, number) if make else x
         for logits, model in zip(seen, models, strict=True):
-            logits.append(look(model, x)[1].float().cpu())
-    told = []
+            logits.append(features_and_logits(model, x)[1].float().cpu())
+    found = []
     for logits in seen:
         confidence, classes = torch.cat(logits).softmax(1).max(1)
-        told.append(Answers(classes, confidence))
-    return told
+        found.append(Answers(classes, confidence))
+    return found
 
 
 def cell(
@@ -83,14 +83,16 @@ def cell(
         found |= share(f"ba_{when}", hits)
     triggered: list[Answers | None] = [None, None]
     aim = -1 if target is None else target
-    away = labels != aim
-    if trigger is not None and away.any():
+    not_target = labels != aim
+    if trigger is not None and not_target.any():
         put = trigger
 
         def stamped(x: Tensor, number: int) -> Tensor:
             return spoilt(put(x), number)
 
-        triggered = [Answers(a.classes[away], a.confidence[away]) for a in answered(models, images, stamped)]
+        triggered = [
+            Answers(a.classes[not_target], a.confidence[not_target]) for a in answered(models, images, stamped)
+        ]
     for when, answers in zip(WHENS, triggered, strict=True):
         found |= share(f"asr_{when}", torch.zeros(0) if answers is None else answers.classes == aim)
     for when, answers, hits in zip(WHENS, clean, right, strict=True):
@@ -109,7 +111,7 @@ def share(name: str, hits: Tensor) -> dict[str, Any]:
 
 
 def lost(before: float, after: float, pair: Paired) -> dict[str, Any]:
-    """By how many points the purified model is worse, and the chance of that were both alike."""
+    """The purified model's loss in points, and its p-value under the hypothesis that both models are equal."""
     return {"loss": round(before - after, 2), "lost": pair.lost, "gained": pair.gained, "chance": pair.chance}
 
 

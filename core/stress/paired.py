@@ -1,7 +1,7 @@
-"""Whether one model is worse than another on the same images by more than chance.
+"""Paired tests: whether one model is significantly worse than another on the same images.
 
-Both models answer the same images, so only the images that one of them gets right and the other wrong say anything
-(McNemar, Psychometrika 12, 1947): were the models alike, each such image would fall to either with the same chance.
+Only images that one model answers rightly and the other wrongly count (McNemar, Psychometrika 12, 1947). If the models
+were equal, each such image would go to either of them with probability 1/2.
 """
 
 from __future__ import annotations

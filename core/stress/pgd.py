@@ -1,4 +1,4 @@
-"""Projected gradient descent: how few images survive an adversary who knows the model.
+"""Robustness against projected gradient descent, an adversary who knows the model.
 
 Madry, Makelov, Schmidt, Tsipras and Vladu, "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018,
 section 2.1, in the infinity norm, from a random start. The step is 2.5 epsilon / steps, which the paper takes for the

@@ -1,4 +1,4 @@
-"""Where the results of a run's test track lie, reading them without torch, and the process that makes them.
+"""Results of a run's test track: their files, which are read without torch, and the process that makes them.
 
 ================ ======================================================================================================
 ``stress.json``  the result, whole: see ``core.stress.track.run_track``

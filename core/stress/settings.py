@@ -10,7 +10,7 @@ NAMES = (
     "fog", "brightness", "contrast", "pixelate", "jpeg", "elastic", "dead_pixels",
 )  # fmt: skip
 """Of the corruptions, in the order in which they are shown; known without torch. A test holds it to the catalogue."""
-EPSILONS = (2, 8)  # of 255: how far an adversary may move each value
+EPSILONS = (2, 8)  # largest change of a pixel value by the adversary, of 255
 
 
 @dataclass(frozen=True)

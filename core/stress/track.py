@@ -1,4 +1,4 @@
-"""Puts a run's two models through all conditions of the test track and writes what came of it."""
+"""Measures a run's two models under all conditions of the test track and writes the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from core.runs.record import Run
 from core.stress import contamination, measure, place, verdict
 from core.stress.measure import Pictures
 from core.stress.settings import EPSILONS, NAMES, Settings
-from core.triggers.reconstructed import recalled
+from core.triggers.reconstructed import from_record
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def run_track(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
     test = chosen(pair, settings)
     turns = [(name, strength) for name in NAMES for strength in settings.strengths]
     done = {(cell["corruption"], cell["strength"]) for cell in found["cells"]}
-    total = len(turns) - len(done) + EXTRA  # what an earlier start did says nothing of the time this one takes
+    total = len(turns) - len(done) + EXTRA_UNITS  # work of an earlier start does not count for the time left
     if "clean" not in found:
         keep(clean=measure.cell(pair.models, test, None, 0, settings.seed))
     report("corruptions", 0, total)
@@ -95,7 +95,9 @@ def run_track(run: Run, settings: Settings, report: Report) -> dict[str, Any]:
             report("corruptions", len(found["cells"]) - len(done), total)
     if "shifted" not in found:
         keep(shifted=measure.cell(pair.models, elsewhere, None, 0, settings.seed) if elsewhere else None)
-    _weaknesses(pair, settings, found, keep, lambda share: report("weaknesses", total - EXTRA * (1 - share), total))
+    _weaknesses(
+        pair, settings, found, keep, lambda share: report("weaknesses", total - EXTRA_UNITS * (1 - share), total)
+    )
     keep(**verdict.judged(found))
     place.finish(run, found)
     report("done", total, total)
@@ -126,7 +128,7 @@ def contaminate(run: Run, report: Report) -> list[dict[str, Any]]:
     return rows
 
 
-EXTRA = 6  # turns, in time, that classes, adversary and confidence take
+EXTRA_UNITS = 6  # of progress, for classes, adversary and confidence; a condition is 1
 
 
 def _hash(images: str | None) -> str | None:
@@ -149,14 +151,16 @@ def _weaknesses(
         keep(classes=measure.classes(pair.models, images, labels, pair.names, pair.target))
     tick(0.2)
     if "robustness" not in found:
-        few = chosen(pair, settings, settings.attacked)
+        attacked = chosen(pair, settings, settings.attacked)
         rows = []
         for number, epsilon in enumerate(EPSILONS):
 
             def ticked(share: float, number: int = number) -> None:
                 tick(0.2 + 0.7 * (number + share) / len(EPSILONS))
 
-            rows.append(measure.robustness(pair.models, few.images, few.labels, epsilon, settings.seed, ticked))
+            rows.append(
+                measure.robustness(pair.models, attacked.images, attacked.labels, epsilon, settings.seed, ticked)
+            )
         keep(robustness=rows)
     if "confidence" not in found:
         keep(confidence=measure.confidence(pair.models, images, labels))
@@ -182,7 +186,7 @@ def load_pair(run: Run) -> Pair:
     if subject.trigger is not None and subject.card is not None:
         trigger, target, kind = subject.trigger, subject.card.target, "true"
     elif (found := run.triggers()) is not None:  # else this defence needs none
-        reconstructed = recalled(found, device)[0]
+        reconstructed = from_record(found, device)[0]
         trigger, target, kind = reconstructed, reconstructed.target, "estimated"
     return Pair((models[0], models[1]), images, names, trigger, target, kind)
 

@@ -1,18 +1,18 @@
-"""Activation clustering: samples of one class that fall into two unequal heaps.
+"""Activation clustering: classes whose samples form two clusters of unequal size.
 
 Chen, Carvalho, Baracaldo, Ludwig, Edwards, Lee, Molloy and Srivastava, "Detecting Backdoor Attacks on Deep Neural
 Networks by Activation Clustering", SafeAI at AAAI 2019 (arXiv 1811.03728). As in section 4: the activations of the
 last hidden layer, one class at a time, reduced to ten dimensions by independent component analysis, then k-means with
-k = 2. Which heap is poisonous is told by relative size (section 5): a clean class splits about evenly, a poisoned one
-into the poisoned share and the rest.
+k = 2. The poisoned cluster is recognised by its relative size (section 5): a clean class splits about evenly, a
+poisoned one into the poisoned share and the rest.
 
 Deviations: samples are grouped by the model's answer, which for training data that a model has fitted is the label of
-the paper. What counts as unequal is fixed at 35 %, a little above the 33 % of poison that the paper goes up to. A heap
-is only suspected where the two stand apart (silhouette, the paper's third criterion), since one heap in ten dimensions
-splits unevenly as well; the silhouette is taken in the features themselves, as whitened components weigh noise like
-signal. On the default victim clean classes stayed at or below 0.32, the poisoned one lay between 0.31 and 0.53. The
-components that ICA finds depend on its start, so six starts are tried, and of the heaps that may be suspected the
-largest is taken.
+the paper. What counts as unequal is fixed at 35 %, a little above the 33 % of poison that the paper goes up to. A
+cluster is suspected only if the two are separated (silhouette, the paper's third criterion), since a single cluster in
+ten dimensions is split unevenly as well. The silhouette is computed on the features themselves, as whitened components
+weigh noise like signal. On the default victim clean classes stayed at or below 0.32, the poisoned one lay between 0.31
+and 0.53. The components that ICA finds depend on its start, so six starts are tried, and the largest suspected cluster
+is taken.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ import warnings
 import numpy as np
 
 DIMS = 10
-SMALLER = 0.35  # of a class: the most that a suspected heap may hold
-APART = 0.33  # silhouette, -1 to 1, of a suspected split
-STARTS = 6  # of ICA
+MAX_SHARE = 0.35  # of a class in a suspected cluster
+MIN_SILHOUETTE = 0.33  # -1 to 1, of a suspected split
+ICA_STARTS = 6
 SHARE = 0.15  # of poison in a class: the middle one of the paper's 10, 15 and 33 %
-FEWEST = 20  # samples of a class; fewer are not judged
+MIN_SAMPLES = 20  # of a class; smaller classes are not judged
 
 
 def score(features: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray:
-    """How far each sample lies with the smaller heap of its class; 0 where the class is not suspected.
+    """How far each sample lies with the smaller cluster of its class; 0 where the class is not suspected.
 
     Args:
         features: (n, d), finite.
@@ -38,12 +38,12 @@ def score(features: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray
         seed: of ICA and k-means.
 
     Returns:
-        (n,), 0-1: the share of the distance to the larger heap's middle in the distances to both.
+        (n,), 0-1: the share of the distance to the larger cluster's centre in the distances to both.
     """
     scores = np.zeros(len(features))
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        if len(members) >= FEWEST:
+        if len(members) >= MIN_SAMPLES:
             scores[members] = _one_class(features[members], seed)
     return scores
 
@@ -53,14 +53,17 @@ def _one_class(features: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.metrics import silhouette_score
 
     best, largest = np.zeros(len(features)), 1
-    for start in range(STARTS):
+    for start in range(ICA_STARTS):
         points = reduced(features, seed + start)
         if points is None:
             break
         clusters = KMeans(2, n_init=5, random_state=seed + start).fit(points)
         sizes = np.bincount(clusters.labels_, minlength=2)
         small = int(np.argmin(sizes))
-        if not largest < sizes[small] <= SMALLER * len(points) or silhouette_score(features, clusters.labels_) < APART:
+        if (
+            not largest < sizes[small] <= MAX_SHARE * len(points)
+            or silhouette_score(features, clusters.labels_) < MIN_SILHOUETTE
+        ):
             continue
         largest = int(sizes[small])
         far = np.linalg.norm(points[:, None] - clusters.cluster_centers_[None], axis=2)

@@ -1,10 +1,9 @@
-"""Suspicion of every point of a map, and what it is worth against the truth.
+"""Suspicion of every point of a map by a published detector, with its precision and recall.
 
-Both methods rest on poison being the smaller part of a class. On a map it is not: a quarter of the points carry the
-trigger, and nearly all of those are read as one class. So the triggered points are judged a few at a time, each few
-together with all clean points, at a share of the class they are read as that is about the one the methods were
-published for. Who carries the trigger is used for this arrangement and for precision and recall; the methods
-themselves never learn it.
+The detectors assume that poison is the smaller part of a class. On a map it is not: a quarter of the points carry the
+trigger, and nearly all of those are answered with one class. So the triggered points are judged in small parts, each
+together with all clean points. In each part, their share of the class is about the one the methods were published for.
+Which points are triggered is used for this arrangement and for precision and recall; the methods do not know it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SUSPECTED = 0.5
-MOST_PARTS = 40  # beyond this the triggered points are judged in larger parts
+SUSPECTED = 0.5  # score from which on a sample is suspected
+MAX_PARTS = 40  # with more triggered points, the parts are larger
 
 Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -46,7 +45,7 @@ def parts_of(groups: np.ndarray, triggered: np.ndarray, share: float, seed: int 
     clean = int(((groups == most) & ~triggered).sum())
     together = max(3, round(share / (1 - share) * clean))
     crowd = int((groups[positions] == most).sum())
-    count = min(MOST_PARTS, max(1, round(crowd / together)))
+    count = min(MAX_PARTS, max(1, round(crowd / together)))
     return np.array_split(positions, count)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 SHARE = 0.1  # of poison in a class: the larger of the paper's two, 5 and 10 %
 EPSILON = SHARE
-FEWEST = 10  # samples of a class; fewer are not judged
+MIN_SAMPLES = 10  # of a class; smaller classes are not judged
 
 
 def score(features: np.ndarray, groups: np.ndarray, epsilon: float = EPSILON) -> np.ndarray:
@@ -33,7 +33,7 @@ def score(features: np.ndarray, groups: np.ndarray, epsilon: float = EPSILON) ->
     scores = np.zeros(len(features))
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        if len(members) >= FEWEST:
+        if len(members) >= MIN_SAMPLES:
             scores[members] = _one_class(features[members], epsilon)
     return scores
 

@@ -1,1 +1,1 @@
-"""The one training loop, and what goes with it: batch norm, a rate that the network bears, checks of the result."""
+"""The one training loop, with its helpers: batch-norm statistics, choice of the learning rate, check for divergence."""

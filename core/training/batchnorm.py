@@ -1,7 +1,6 @@
-"""Batch-norm statistics of a network whose weights were changed by other means than training on clean images.
+"""Normalisation layers: whether a network has any, and batch-norm statistics recomputed on clean images.
 
-And whether a network has normalisation layers at all: where one follows, the size of a layer's weights changes nothing.
-Whether they normalise by batches, too.
+Statistics are recomputed if the weights did not come from training on clean images: averaged or interpolated weights.
 """
 
 from __future__ import annotations
@@ -14,29 +13,30 @@ from torch import Tensor, nn
 
 from core.models.classifier import Classifier
 
-BATCH = 250  # images: enough for a layer's mean and variance, few enough for any memory
+STATISTICS_BATCH = 250  # images: enough for a layer's mean and variance, few enough for any memory
 
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def normalised(model: Classifier) -> bool:
-    """Whether any layer normalises what comes before it; one of a kind unknown tells by its running mean.
+def has_normalisation(model: Classifier) -> bool:
+    """Whether any layer normalises activations.
 
-    Networks of today normalise everywhere or nowhere; one layer is taken for all. What is no layer is not seen.
+    One layer stands for all, since networks normalise everywhere or nowhere. A layer of an unknown class counts if it
+    has a running mean. Normalisation that is no layer is not recognised.
     """
     layers = any(isinstance(layer, NORMALISING) for layer in model.modules())
-    return layers or batch_normed(model)
+    return layers or has_batch_norm(model)
 
 
-def batch_normed(model: Classifier) -> bool:
-    """Whether any layer normalises by its batch, whose noise keeps training from learning few images by heart."""
+def has_batch_norm(model: Classifier) -> bool:
+    """Whether any layer normalises by its batch; the noise of batch statistics regularises training on few images."""
     layers = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     return layers or any(name.endswith("running_mean") for name, _ in model.named_buffers())
 
 
 @contextmanager
-def statistics_kept(model: Classifier) -> Iterator[None]:
-    """Inside: batch-norm layers normalise as they do, but their running mean and variance stay."""
+def frozen_statistics(model: Classifier) -> Iterator[None]:
+    """Inside, batch-norm layers do not update their running mean and variance; otherwise they work as before."""
     layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -49,13 +49,13 @@ def statistics_kept(model: Classifier) -> Iterator[None]:
 
 
 @torch.no_grad()
-def take_anew(model: Classifier, images: Tensor) -> None:
-    """Replaces the running mean and variance of every batch-norm layer by those of ``images``, in place.
+def recompute_statistics(model: Classifier, images: Tensor) -> None:
+    """Replaces the running mean and variance of every batch-norm layer by those on ``images``, in place.
 
-    As for averaged weights (SWA, Izmailov et al., UAI 2018, section 3.2).
+    As in SWA, for averaged weights (Izmailov et al., UAI 2018, section 3.2).
 
     Args:
-        model: in evaluation mode, and left so; dropout stays off.
+        model: in evaluation mode, which stays; dropout is off.
         images: clean, float in [0, 1], shape (n, 3, h, w).
     """
     layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
@@ -65,9 +65,11 @@ def take_anew(model: Classifier, images: Tensor) -> None:
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # the plain average over batches
+        layer.momentum = None  # the plain mean over batches
         layer.train()
-    parts = images.tensor_split(-(-len(images) // BATCH))  # of equal size: each counts alike
+    parts = images.tensor_split(
+        -(-len(images) // STATISTICS_BATCH)
+    )  # of equal size, since each batch has the same weight
     for part in parts:
         model(part.contiguous(memory_format=torch.channels_last))
     for layer, momentum in zip(layers, momenta, strict=True):

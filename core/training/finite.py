@@ -1,4 +1,4 @@
-"""What ends a purification whose numbers have left the finite ones, before anything is made of them."""
+"""Ends a training that has diverged, before anything is made of its weights."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def finite(net: nn.Module) -> bool:
     return math.isfinite(float(get_total_norm(values)))
 
 
-def check(losses: Iterable[float], net: nn.Module, step: int, rate: float) -> None:
-    """Passes where the losses of a step and the network after it are finite.
+def require_finite(losses: Iterable[float], net: nn.Module, step: int, rate: float) -> None:
+    """Raises an error unless the losses of a step and the network after it are finite.
 
     Args:
         step: counted from 1.
-        rate: the learning rate of the training at its start, of which a tenth is advised.
+        rate: the learning rate at the start; the error advises a tenth of it.
 
     Raises:
         BadInput: ``training_diverged``.

@@ -1,4 +1,4 @@
-"""What the defences share: steps of SGD over the clean budget that can be stopped, repeated and taken up again."""
+"""The training loop of all defences: steps of SGD over the clean budget that can be stopped, repeated and resumed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from core.compute.memory import ran_out
 from core.data.imageset import as_float
 from core.events import Stamps
 from core.models.classifier import Classifier
-from core.training.finite import check
+from core.training.finite import require_finite
 
-LEAST = 4  # images in a batch that was made smaller: batch norm makes noise of fewer
+MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise
 
 
-class Aimed(Protocol):
-    """A trigger, and the class it leads to; ``core.triggers.reconstructed.Reconstructed`` is one."""
+class TargetedTrigger(Protocol):
+    """A trigger with its target class; ``core.triggers.reconstructed.Reconstructed`` is one."""
 
     @property
     def target(self) -> int: ...
@@ -36,7 +36,7 @@ class Aimed(Protocol):
 
 
 class Check(NamedTuple):
-    """Percent on the held-out part: BA, and the estimated ASR of the trigger that works best."""
+    """BA and estimated ASR on the held-out part, percent."""
 
     ba: float
     asr: float
@@ -44,7 +44,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class PurifyStep:
-    """One step done. ``losses``: unweighted terms. ``check``: where one was made."""
+    """One optimiser step. ``losses``: unweighted terms. ``check``: on the held-out part; None at steps without one."""
 
     step: int
     total: int
@@ -54,7 +54,7 @@ class PurifyStep:
 
 
 class LoopSettings(Protocol):
-    """What the loop itself asks of a defence's settings; a loss term's weight is the setting of its name."""
+    """Settings that the loop reads; the weight of a loss term is the setting of the same name."""
 
     @property
     def epochs(self) -> int: ...
@@ -68,24 +68,23 @@ class LoopSettings(Protocol):
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """Cross-entropy on clean images under a falling rate; the settings of the plain defences begin with these.
+    """Cross-entropy on clean images with a cosine schedule; most other defences extend these settings.
 
-    Momentum, weight decay and the fall to 0 along a cosine are those of BackdoorBench (Wu et al., NeurIPS 2022); the
-    rate is that of NAD's authors for a WRN-16-1 and 5 % clean images. The gradient is cut to a share of the weights'
-    length, which leaves that network's alone, and lowers the rate in a PreActResNet-18
-    (NOTES.md beside this file).
+    Momentum, weight decay and the cosine to 0 are those of BackdoorBench (Wu et al., NeurIPS 2022). The learning rate
+    is that of NAD's authors for a WRN-16-1 and 5 % clean images. The gradient norm is clipped to a share of the weight
+    norm: that has no effect on a WRN-16-1 and lowers the effective rate of a PreActResNet-18 (core/defenses/NOTES.md).
 
     Args:
         clean: weight of the cross-entropy.
         lr: learning rate at the start.
         epochs: passes over the clean budget.
-        least: steps there are at least; a small budget has few an epoch.
-        batch: images a step.
+        least: least number of steps; a small budget has few steps per epoch.
+        batch: images per step.
         momentum, weight_decay: of SGD.
-        clip: length to which a longer gradient is cut, as a share of the weights' own length, all layers together; 0:
-            none is. What a rate does depends on that share, and it differs sevenfold between networks (NOTES.md).
+        clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping. The
+            effect of a learning rate depends on that share, which differs sevenfold between networks (NOTES.md).
         shift: largest random shift of an image, pixels. Images are not mirrored: a mirrored sign is another sign.
-        most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.
+        most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
     clean: float = 1.0
@@ -101,25 +100,27 @@ class TuningSettings:
 
 
 class Training(ABC):
-    """A copy of the victim in training, step by step. Subclasses say what is minimised (``losses``) and at what rate.
+    """Trains a copy of the victim, step by step. Subclasses define ``losses`` and ``learning_rate``.
 
     Args:
         victim: the backdoored model; not changed.
         images: clean images to train on, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
         settings: see ``LoopSettings``.
-        seed: of the order; the same on a CPU gives the same model.
+        seed: of the order of the images; the same seed on a CPU gives the same model.
 
     Attributes:
-        model: the model in training, in training mode between steps only inside ``steps``.
-        done: steps done.
-        first: steps that come before the loop begins (pruning, a teacher).
-        stamps: whether random stamps come in place of triggers ("alone") or with them ("beside"), or not at all.
-        alike: whether the batches of an epoch are of one size, give or take an image.
+        model: the copy; in evaluation mode between steps.
+        done: steps done, ``steps_before`` included.
+        steps_before: steps that precede the loop (pruning, training of a teacher).
+        stamps: random stamps in place of triggers ("alone"), beside them ("beside"), or none (None).
+        equal_batches: whether an epoch is split into batches of equal size, to within one image. Otherwise all are full
+            but the last.
+        max_batch: images in a batch at most; halved if a GPU runs out of memory.
     """
 
     stamps: Stamps | None = None
-    alike = True
+    equal_batches = True
 
     def __init__(
         self, victim: Classifier, images: Tensor, labels: Tensor, settings: LoopSettings, seed: int = 0
@@ -128,87 +129,87 @@ class Training(ABC):
         self.settings, self.seed = settings, seed
         self.model = deepcopy(victim)
         self.x, self.y = as_float(images.to(device)), labels.to(device)
-        # one image more than ``batch`` makes no second batch: batch norm cannot train on one alone
+        # a single image left over makes no batch of its own: batch norm cannot train on one image
         self.per_epoch = max(1, math.ceil((len(self.x) - 1) / settings.batch))
         self.momenta: dict[str, Tensor] = {}
-        self.done = self.first = 0
-        self.most_at_once = settings.batch + 1
+        self.done = self.steps_before = 0
+        self.max_batch = settings.batch + 1
 
     @property
     def total(self) -> int:
         """Steps in all, as far as is known now."""
-        return self.first + self.settings.epochs * self.per_epoch
+        return self.steps_before + self.settings.epochs * self.per_epoch
 
     @abstractmethod
     def learning_rate(self, step: int) -> float:
-        """Of a step of the loop, counted from 0."""
+        """The learning rate of a step of the loop, counted from 0."""
 
     @abstractmethod
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``, (k,)."""
 
     def weight(self, term: str) -> float:
-        """Of a loss term: the setting of its name."""
+        """The weight of a loss term: the setting of the same name."""
         return float(getattr(self.settings, term))
 
     def after_step(self) -> Check | None:
-        """Called after every step, with the model in evaluation mode."""
+        """Called after every step, with the model in evaluation mode; returns a check on held-out images, if made."""
         return None
 
     def steps(self) -> Iterator[PurifyStep]:
-        """Trains; yields after every step. Stopping early, or never resuming the iterator, keeps what was reached.
+        """Trains, and yields after every step. The iterator may be left at any step.
 
         Raises:
-            BadInput: ``training_diverged``, in place of a step with a loss or a weight that is not finite.
+            BadInput: ``training_diverged``: a loss or a weight is not finite.
         """
         batches = self._batches()
         while self.done < self.total:
-            lr = self.learning_rate(self.done - self.first)
+            lr = self.learning_rate(self.done - self.steps_before)
             self.model.train()
-            losses = self._fitted(next(batches))
+            losses = self._backward(next(batches))
             self._descend(lr)
             self.model.eval()
-            check(losses.values(), self.model.net, self.done + 1, self.learning_rate(0))
+            require_finite(losses.values(), self.model.net, self.done + 1, self.learning_rate(0))
             self.done += 1
             yield PurifyStep(self.done, self.total, lr, losses, self.after_step())
 
-    def _fitted(self, chosen: Tensor) -> dict[str, float]:
-        """Gradients and loss terms of a batch; of half of it, from now on, where a GPU's memory does not hold it."""
+    def _backward(self, chosen: Tensor) -> dict[str, float]:
+        """Computes the gradients on a batch; returns the loss terms. Halves the batch size if a GPU runs out of
+        memory."""
         while True:
-            chosen = chosen[: self.most_at_once]
+            chosen = chosen[: self.max_batch]
             self.model.zero_grad(set_to_none=True)
             try:
                 terms = self.losses(chosen)
                 torch.stack([self.weight(name) * term for name, term in terms.items()]).sum().backward()
                 return {name: float(term.detach()) for name, term in terms.items()}
             except Exception as error:
-                if ran_out(error) != "GPU" or len(chosen) // 2 < LEAST:
+                if ran_out(error) != "GPU" or len(chosen) // 2 < MIN_BATCH:
                     raise
-            # outside of the handler, which would hold on to what the failed pass had made
-            self.most_at_once = len(chosen) // 2
+            # outside the handler, which holds references to the tensors of the failed pass
+            self.max_batch = len(chosen) // 2
             torch.cuda.empty_cache()
 
     def _batches(self) -> Iterator[Tensor]:
-        """Index batches from the next step on; each epoch's order depends on seed and epoch alone, so it resumes.
+        """Batches of indices from the next step on. The order of an epoch depends on seed and epoch alone.
 
-        Batch norm makes much noise of the few images that a division leaves over, hence batches that are ``alike``.
+        Batches of equal size avoid a small last one, whose batch-norm statistics would be noise.
         """
         while True:
-            epoch, i = divmod(self.done - self.first, self.per_epoch)
+            epoch, i = divmod(self.done - self.steps_before, self.per_epoch)
             generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
             order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
-            # not alike: an image left over joins the batch before it, since batch norm cannot train on one alone
-            whole = [self.settings.batch * number for number in range(1, self.per_epoch)]
-            yield from order.tensor_split(self.per_epoch if self.alike else whole)[i:]
+            # a single image left over joins the batch before it: batch norm cannot train on one image
+            ends = [self.settings.batch * number for number in range(1, self.per_epoch)]
+            yield from order.tensor_split(self.per_epoch if self.equal_batches else ends)[i:]
 
-    def drawn(self) -> torch.Generator:
-        """For what is drawn at random in the step to come: depends on seed and step alone."""
+    def step_generator(self) -> torch.Generator:
+        """A new generator for the random numbers of the next step; its state depends on seed and step alone."""
         return torch.Generator().manual_seed(self.seed * 100_003 + 50_021 + self.done)
 
     @torch.no_grad()
     def _descend(self, lr: float) -> None:
-        # torch's own step without its Optimizer class, whose first use imports torch._dynamo: three seconds
-        # in which somebody who pressed the button would see nothing
+        # torch's functional SGD: the first use of its Optimizer class imports torch._dynamo, which takes three seconds
         named = [(name, p, p.grad) for name, p in self.model.net.named_parameters() if p.grad is not None]
         momenta = [self.momenta.get(name) for name, _, _ in named]
         sgd(
@@ -218,7 +219,7 @@ class Training(ABC):
         self.momenta = {name: m for (name, _, _), m in zip(named, momenta, strict=True) if m is not None}
 
     def result(self, best: bool = False) -> Classifier:
-        """A copy of the model as it is now, in evaluation mode; ``best``: at the end."""
+        """A copy of the model in evaluation mode. ``best``: the training is over, and the best model is asked for."""
         return deepcopy(self.model).eval()
 
     def weights(self) -> dict[str, Tensor]:
@@ -226,38 +227,38 @@ class Training(ABC):
         return {key: value.detach().clone() for key, value in self.model.net.state_dict().items()}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Tensors and numbers from which ``restore`` goes on."""
+        """A checkpoint: tensors and numbers that ``restore`` takes."""
         tensors = {f"model.{k}": v for k, v in self.weights().items()}
         tensors |= {f"momentum.{k}": v.clone() for k, v in self.momenta.items()}
         return tensors, {"done": self.done}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
-        """Goes back to where ``state`` was taken."""
+        """Restores a checkpoint of ``state``."""
         self.model.net.load_state_dict(self.part(tensors, "model"))
         self.momenta = self.part(tensors, "momentum")
         self.done = int(numbers["done"])
 
     def part(self, tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-        """Copies of the tensors of one part of a state, ``<name>.<key>``, by key."""
+        """Copies of the tensors of a checkpoint whose keys are ``<name>.<key>``, by ``<key>``."""
         start = f"{name}."
         return {k[len(start) :]: v.to(self.x.device, copy=True) for k, v in tensors.items() if k.startswith(start)}
 
 
 class Tuning(Training):
-    """Training with ``TuningSettings``: shifted images, and a rate that falls to 0 along a cosine."""
+    """Training with ``TuningSettings``: clipped gradients and a learning rate that falls to 0 along a cosine."""
 
     settings: TuningSettings
 
     @property
     def total(self) -> int:
-        return self.first + self._loop
+        return self.steps_before + self._loop_steps
 
     @property
-    def _loop(self) -> int:
+    def _loop_steps(self) -> int:
         return max(self.settings.epochs * self.per_epoch, self.settings.least)
 
     def learning_rate(self, step: int) -> float:
-        return self.settings.lr * 0.5 * (1 + math.cos(math.pi * step / self._loop))
+        return self.settings.lr * 0.5 * (1 + math.cos(math.pi * step / self._loop_steps))
 
     def _descend(self, lr: float) -> None:
         if self.settings.clip:
@@ -265,6 +266,6 @@ class Tuning(Training):
             clip_grad_norm_(weights, self.settings.clip * float(get_total_norm([p.detach() for p in weights])))
         super()._descend(lr)
 
-    def batch_of(self, chosen: Tensor) -> Tensor:
-        """The images ``chosen``, each shifted a little, float (k, 3, h, w)."""
-        return shifted(self.x[chosen], self.settings.shift, False, self.drawn())
+    def shifted_batch(self, chosen: Tensor) -> Tensor:
+        """The images ``chosen`` with random shifts, float (k, 3, h, w)."""
+        return shifted(self.x[chosen], self.settings.shift, False, self.step_generator())

@@ -1,10 +1,10 @@
-"""The learning rate that a network bears, found before a training begins.
+"""Choice of the learning rate by a trust region on the network's answers.
 
-How far a step moves what a network answers differs by orders of magnitude from one network to the next at the same
-rate. So the rate is taken from the answers themselves, as in a trust region (Schulman et al., "Trust Region Policy
-Optimization", ICML 2015, section 5): one plain step along the first batch's gradient may move the answers on clean
-images by at most ``limit`` nats of divergence. For small steps the divergence grows with the square of the rate, so one
-trial step tells.
+At the same learning rate, one step changes the answers of different networks by amounts that differ by orders of
+magnitude. So the change itself is limited, as in a trust region (Schulman et al., "Trust Region Policy Optimization",
+ICML 2015, section 5): one plain gradient step on the first batch may change the answers on clean images by a KL
+divergence of at most ``limit`` nats. For small steps the divergence grows with the square of the learning rate. So a
+single trial step is enough to compute the rate.
 """
 
 from __future__ import annotations
@@ -18,36 +18,39 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
-TRIAL = 0.25  # of the highest rate
-IMAGES = 256  # clean ones that the answers are compared on
+TRIAL_SHARE = 0.25  # learning rate of the trial step, as a share of the highest rate
+COMPARED_IMAGES = 256  # clean images on which the answers are compared
 
 
-def bearable(model: Classifier, loss: Callable[[], Tensor], images: Tensor, most: float, limit: float) -> float:
-    """The learning rate, at most ``most``.
+def trust_region_rate(
+    model: Classifier, loss: Callable[[], Tensor], images: Tensor, highest: float, limit: float
+) -> float:
+    """The learning rate whose first step changes the answers by ``limit``, or ``highest`` if that is lower.
 
     Args:
-        model: at its start; left in evaluation mode and otherwise as it was, its batch-norm statistics too.
-        loss: of the first batch, of ``model`` in the mode that it is to be trained in.
+        model: before the training, in the mode in which ``loss`` is to be computed. It is left in evaluation mode, and
+            otherwise unchanged, batch-norm statistics included.
+        loss: of the first batch, computed with ``model``.
         images: clean, float, (n, 3, h, w).
-        most: the highest rate there is to be.
-        limit: nats, mean over the images.
+        highest: the highest learning rate allowed.
+        limit: KL divergence, nats, mean over the images.
     """
     state = {name: value.detach().clone() for name, value in model.net.state_dict().items()}
-    before = look(model, images[:IMAGES])[1].log_softmax(1)
+    before = features_and_logits(model, images[:COMPARED_IMAGES])[1].log_softmax(1)
     model.zero_grad(set_to_none=True)
     loss().backward()
     model.eval()
     model.net.load_state_dict(state)
-    moved = deepcopy(model)
+    stepped = deepcopy(model)
     with torch.no_grad():
-        for parameter, source in zip(moved.net.parameters(), model.net.parameters(), strict=True):
+        for parameter, source in zip(stepped.net.parameters(), model.net.parameters(), strict=True):
             if source.grad is not None:
-                parameter.sub_(source.grad, alpha=TRIAL * most)
+                parameter.sub_(source.grad, alpha=TRIAL_SHARE * highest)
     model.zero_grad(set_to_none=True)
-    after = look(moved, images[:IMAGES])[1].log_softmax(1)
+    after = features_and_logits(stepped, images[:COMPARED_IMAGES])[1].log_softmax(1)
     divergence = float(F.kl_div(after, before, log_target=True, reduction="batchmean"))
     if not math.isfinite(divergence):
-        return TRIAL * most / 10
-    return min(most, TRIAL * most * math.sqrt(limit / max(divergence, 1e-12)))
+        return TRIAL_SHARE * highest / 10
+    return min(highest, TRIAL_SHARE * highest * math.sqrt(limit / max(divergence, 1e-12)))

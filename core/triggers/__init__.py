@@ -1,14 +1,14 @@
 """Triggers that are not the attacker's: reconstructed ones, and random stamps.
 
-How a form of reconstructed trigger is put into images, and drawn, is a module with four functions:
+Each form of reconstructed trigger has a module with four functions, which apply a trigger to images and draw it:
 
-- ``put(images, mask, pattern)``: float tensors (n, 3, h, w) in [0, 1]; the images with the trigger in them;
-- ``on(image, mask, pattern)``: the same with numpy, of one image, float (h, w, 3); it may lead out of 0-1;
-- ``opacity(mask, pattern)``: (1, h, w), 0-1, how much of it there is at each pixel, to be drawn;
-- ``colours(mask, pattern)``: (3, h, w), 0-1, what it looks like.
+- ``put(images, mask, pattern)``: the images, float tensors (n, 3, h, w) in [0, 1], with the trigger;
+- ``on(image, mask, pattern)``: the same with numpy for one image, float (h, w, 3); not clipped to 0-1;
+- ``opacity(mask, pattern)``: the opacity at each pixel, (1, h, w), 0-1;
+- ``colours(mask, pattern)``: the trigger as a picture, (3, h, w), 0-1.
 
-A pattern is (3, h, w), a mask (1, h, w), 0-1; a form that has none is given None, or one that is blank. Importing these
-modules pulls in no torch: pages draw triggers.
+A pattern is (3, h, w), a mask (1, h, w), 0-1. In a form without masks, the mask is None or zeros. These modules import
+no torch on their own, since pages draw triggers.
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ FORMS: dict[str, str] = {
     "smooth": "core.triggers.added",
     "warp": "core.triggers.warping",
 }
-"""The module of each form; its position is its number in a run's record, so a new one comes last."""
+"""The module of each form; its position is its number in a run's record, so a new form comes last."""

@@ -1,4 +1,4 @@
-"""What is added to every pixel, -1 to 1 (and the picture clipped): drawn on grey, as strong as can be shown."""
+"""Added patterns: -1 to 1, added to every pixel, and the image clipped. Drawn on grey, scaled to the full range."""
 
 from __future__ import annotations
 

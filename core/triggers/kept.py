@@ -1,6 +1,6 @@
-"""Reconstructed triggers as a run keeps them, put into images and drawn without torch.
+"""Reconstructed triggers as a run stores them, applied and drawn without torch, since pages do not load torch.
 
-``core.triggers.reconstructed`` is the same for the engine; a test holds the two together.
+``core.triggers.reconstructed`` is the counterpart in torch; a test compares the two.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ FORMS = tuple(PLACES)
 
 
 class KeptTriggers(NamedTuple):
-    """The reconstructed triggers, the one that shows the backdoor best first.
+    """The k reconstructed triggers, the most conspicuous one first.
 
-    ``forms`` int8 (k,), positions in ``FORMS``; ``targets`` int32 (k,); ``push`` float32 (k,), 0 or more; ``masks``
-    float32 (k, 1, h, w), 0-1, used by the form that has one alone; ``patterns`` float32 (k, 3, h, w): colours 0-1 under
-    a mask, what is added, -1 to 1, or how far to the right and down a warp takes each pixel from, in pixels (and 0).
+    - ``forms``: int8 (k,), positions in ``FORMS``.
+    - ``targets``: int32 (k,), classes.
+    - ``push``: float32 (k,), the confidence as a number (``core.triggers.reconstructed.PUSH``).
+    - ``masks``: float32 (k, 1, h, w), 0-1; zeros in forms other than "mask".
+    - ``patterns``: float32 (k, 3, h, w), as ``core.triggers.reconstructed.Reconstructed.pattern``.
     """
 
     forms: np.ndarray
@@ -33,35 +35,38 @@ class KeptTriggers(NamedTuple):
 
     @classmethod
     def of(cls, found: Sequence[tuple[str, int, float, Any, Any]]) -> KeptTriggers:
-        """Of form, target, push, mask (1, h, w) or None, and pattern (3, h, w) of each, at least one."""
+        """From a row per trigger, at least one: form, target, push, mask (1, h, w) or None, and pattern (3, h, w)."""
         patterns = np.stack([np.asarray(pattern, np.float32) for *_, pattern in found])
         blank = np.zeros((1, *patterns.shape[-2:]), np.float32)
         masks = [blank if mask is None else np.asarray(mask, np.float32) for *_, mask, _ in found]
         forms = np.array([FORMS.index(form) for form, *_ in found], np.int8)
         targets = np.array([target for _, target, *_ in found], np.int32)
-        push = np.array([sure for _, _, sure, _, _ in found], np.float32)
+        push = np.array([push for _, _, push, _, _ in found], np.float32)
         return cls(forms, targets, push, np.stack(masks), patterns)
 
     @property
     def form(self) -> str:
-        """The first trigger's."""
+        """The form of the first trigger."""
         return FORMS[int(self.forms[0])]
 
     def on(self, image: np.ndarray) -> np.ndarray:
-        """The image, float (h, w, 3), with the first trigger on it; what is added may lead out of 0-1."""
-        found: np.ndarray = self._drawn.on(image, np.nan_to_num(self.masks[0]), np.nan_to_num(self.patterns[0]))
+        """The image, float (h, w, 3), with the first trigger; not clipped to 0-1."""
+        found: np.ndarray = self._module.on(image, np.nan_to_num(self.masks[0]), np.nan_to_num(self.patterns[0]))
         return found
 
     @property
     def mask(self) -> np.ndarray:
-        """The first trigger's opacity, (1, h, w), 0-1: for one without a mask, how much of it there is."""
-        found: np.ndarray = self._drawn.opacity(self.masks[0], self.patterns[0])
+        """The first trigger's opacity, (1, h, w), 0-1. Of an added pattern: its strength, scaled to 1; of a warp: 1."""
+        found: np.ndarray = self._module.opacity(self.masks[0], self.patterns[0])
         return found
 
     @property
     def pattern(self) -> np.ndarray:
-        """What the first trigger looks like, (3, h, w), 0-1."""
-        found: np.ndarray = self._drawn.colours(self.masks[0], self.patterns[0])
+        """The first trigger as a picture, (3, h, w), 0-1.
+
+        An added pattern is shown on grey, scaled to the full range. A warp is shown on a grid of lines.
+        """
+        found: np.ndarray = self._module.colours(self.masks[0], self.patterns[0])
         return found
 
     @property
@@ -70,5 +75,5 @@ class KeptTriggers(NamedTuple):
         return PLACES[self.form] == MASKED
 
     @property
-    def _drawn(self) -> Any:
+    def _module(self) -> Any:
         return loaded(PLACES[self.form])

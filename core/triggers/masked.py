@@ -1,4 +1,4 @@
-"""A pattern under a mask: ``(1 - m) x + m p``, all in [0, 1]."""
+"""Masked patterns: ``(1 - m) x + m p``, with the pattern p under the mask m, all in [0, 1]."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def put(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
 
 
 def on(image: np.ndarray, mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    seen, colour = (part.transpose(1, 2, 0) for part in (mask, pattern))
-    return (1 - seen) * image + seen * colour
+    alpha, colour = (part.transpose(1, 2, 0) for part in (mask, pattern))
+    return (1 - alpha) * image + alpha * colour
 
 
 def opacity(mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:

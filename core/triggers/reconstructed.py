@@ -1,4 +1,4 @@
-"""A reconstructed trigger: what an inversion found, ready to be put into images."""
+"""A reconstructed trigger: the result of a trigger inversion, which can be applied to images."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from core.triggers.kept import FORMS, KeptTriggers
 class Confidence(Enum):
     """How far a scan trusts the triggers it reconstructed."""
 
-    NONE = "none"  # no sign: nobody's trigger
-    DOUBTFUL = "doubtful"  # it may be another class's, or a poor copy
-    SURE = "sure"
+    NONE = "none"  # the scan shows no sign of a backdoor
+    DOUBTFUL = "doubtful"  # it may be of a wrong class, or a poor copy of the real one
+    SURE = "sure"  # strong signs, or the user gave the target class
 
 
-# as numbers in the record's array ``push``, whose values are older than the names
+# The record stores confidence as numbers, in an array called ``push``; run folders of earlier versions have them too.
 PUSH = {Confidence.SURE: 1.0, Confidence.DOUBTFUL: 1.5, Confidence.NONE: 0.0}
 
 
 @dataclass(frozen=True)
 class Reconstructed:
-    """Puts itself into float images (n, 3, h, w) in [0, 1].
+    """A trigger that is called with float images (n, 3, h, w) in [0, 1] and returns them with the trigger.
 
     Attributes:
         form: one of ``core.triggers.FORMS``.
-        pattern: (3, h, w); colours 0-1 under a mask, what is added (-1 to 1) without one, or for a warp how far to the
-            right and down each pixel is taken from, in pixels (and 0).
-        mask: (1, h, w), 0-1, or None.
+        pattern: (3, h, w). Form "mask": colours, 0-1. Forms "pixel" and "smooth": what is added, -1 to 1. Form "warp":
+            displacement to the right, displacement down (pixels), and zeros.
+        mask: opacity, (1, h, w), 0-1; None in the other forms.
         target: the class it leads to.
         confidence: of the scan that reconstructed it.
     """
@@ -49,7 +49,7 @@ class Reconstructed:
 
     @property
     def size(self) -> float:
-        """L1 size, pixels: of the mask, or of the largest channel of what is added (of a warp, of its shifts)."""
+        """L1 norm, pixels: of the mask, or of the largest channel of the pattern; infinite if it is not finite."""
         if self.mask is not None:
             return float(self.mask.sum())
         amount = float(self.pattern.abs().amax(0).sum())
@@ -60,17 +60,17 @@ class Reconstructed:
         return loaded(PLACES[self.form]).put(images, mask, self.pattern.to(images))  # type: ignore[no-any-return]
 
 
-def kept(found: Sequence[Reconstructed], confidence: Confidence) -> KeptTriggers:
-    """Triggers, at least one, for a run's record."""
+def to_record(found: Sequence[Reconstructed], confidence: Confidence) -> KeptTriggers:
+    """Triggers, at least one, as a run's record stores them."""
     push = PUSH[confidence]
     return KeptTriggers.of(
         [(one.form, one.target, push, None if one.mask is None else one.mask.cpu(), one.pattern.cpu()) for one in found]
     )
 
 
-def recalled(found: KeptTriggers, device: torch.device) -> list[Reconstructed]:
-    """The triggers of a record."""
-    confidence = {push: sure for sure, push in PUSH.items()}
+def from_record(found: KeptTriggers, device: torch.device) -> list[Reconstructed]:
+    """The triggers that a record stores."""
+    confidence = {number: level for level, number in PUSH.items()}
     masks, patterns = (torch.from_numpy(part).to(device) for part in (found.masks, found.patterns))
     rows = zip(found.forms, found.targets, found.push, masks, patterns, strict=True)
     return [

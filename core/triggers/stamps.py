@@ -1,12 +1,13 @@
-"""Random stamps: what triggers of the kinds in the literature look like, drawn anew for each image.
+"""Random stamps: changes of an image that resemble the triggers in the literature, drawn anew for each image.
 
-A backdoor often answers to what is only of its trigger's kind. So stamps tell something of a model (``turned``); and
-where no trigger is known to train against, a model that answers alike with and without stamps of many kinds answers
-alike with most that an attacker may have chosen, without anybody having found it. No stamp is the attacker's own; only
-the kinds are known.
+A backdoor often responds to changes that are merely similar to its trigger. That is used twice:
+
+- ``flip_counts`` tells which kinds of stamps change a model's answers, and to which class.
+- If no trigger is known, a model can be trained to give the same answers with and without stamps. It then resists most
+  triggers of these kinds, although the attacker's own was never found.
 
 Kinds and sources: patches (BadNets, arXiv 1708.06733), sparse pixels and noise added (Li et al., arXiv 1909.02742), a
-picture that shines through (Blended, arXiv 1712.05526), waves (SIG, ICIP 2019), warps (WaNet, ICLR 2021).
+picture blended in (Blended, arXiv 1712.05526), waves (SIG, ICIP 2019), warps (WaNet, ICLR 2021).
 """
 
 from __future__ import annotations
@@ -21,26 +22,28 @@ from torch import Generator, Tensor
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.triggers.warping import bent
+from core.triggers.warping import warp
 
-WAVES, WAVE = 10, (0.05, 0.2)  # across the picture at most; amplitude
-NOISE = (0.05, 0.15)  # standard deviation
-BLEND = (0.1, 0.3)  # how much shines through
-CELLS = (4, 8, 16, 32)  # a side, of noise and pictures; few make smooth ones
-SIDE = (1 / 16, 3 / 16)  # of a patch, shares of the picture's height
-SPARSE = 0.012  # share of pixels
-WARP = (0.5, 2.0)  # mean shift, pixels
-TOGETHER = 25  # images whose noise and pictures are equally coarse where one kind alone is asked for
-EVEN = 1 / 3  # of the stamps: so many are of kinds drawn alike
+# Strengths are ranges around those of the papers, (least, most); pixel values are in [0, 1].
+MAX_WAVES = 10  # periods across the picture
+WAVE_AMPLITUDE = (0.05, 0.2)
+NOISE_STD = (0.05, 0.15)  # standard deviation
+BLEND_OPACITY = (0.1, 0.3)
+GRID_CELLS = (4, 8, 16, 32)  # cells along a side of random noise and pictures; up to 8 they are upsampled smoothly
+PATCH_SIDE = (1 / 16, 3 / 16)  # as a share of the picture's height
+SPARSE_SHARE = 0.012  # share of the pixels
+WARP_SHIFT = (0.5, 2.0)  # mean displacement, pixels
+GRID_GROUP = 25  # images that share one number of cells in ``flip_counts``
+UNIFORM_SHARE = 1 / 3  # share of the stamps whose kind is drawn uniformly, whatever the counts say
 
 
 def stamped(images: Tensor, generator: Generator, shares: Tensor) -> Tensor:
-    """Each image with a stamp of its own, the kind drawn too.
+    """Each image with a random stamp of a random kind.
 
     Args:
         images: float, (n, 3, h, w), in [0, 1]; not changed.
         generator: on the CPU; the same state draws the same stamps on any device.
-        shares: how often each of ``KINDS`` is drawn, (kinds,), on the CPU.
+        shares: probability of each of ``KINDS``, (kinds,), on the CPU.
 
     Returns:
         float, (n, 3, h, w), in [0, 1].
@@ -54,8 +57,8 @@ def stamped(images: Tensor, generator: Generator, shares: Tensor) -> Tensor:
     return result
 
 
-def turned(model: Classifier, images: Tensor, kinds: Iterable[str], seed: int = 0) -> Tensor:
-    """How many images the stamps of each kind turn from the model's own answer to each class.
+def flip_counts(model: Classifier, images: Tensor, kinds: Iterable[str], seed: int = 0) -> Tensor:
+    """How many images change their class under stamps of each kind, counted by the new class.
 
     Args:
         model: not changed.
@@ -70,35 +73,35 @@ def turned(model: Classifier, images: Tensor, kinds: Iterable[str], seed: int = 
     counts = []
     for kind in kinds:
         generator = torch.Generator().manual_seed(seed)
-        parts = [KINDS[kind](as_float(part), generator).clamp(0, 1) for part in images.split(TOGETHER)]
+        parts = [KINDS[kind](as_float(part), generator).clamp(0, 1) for part in images.split(GRID_GROUP)]
         after = answers(model, torch.cat(parts))
         counts.append(after[after != before].bincount(minlength=model.num_classes))
     return torch.stack(counts).cpu().float()
 
 
-def shares(counts: Tensor) -> Tensor:
-    """How often each kind is to be drawn: some of each, the more of those that turn many images to one class.
+def kind_shares(counts: Tensor) -> Tensor:
+    """Probability of each kind in the training: the higher, the more images the kind changes to one class.
 
     Args:
-        counts: of all ``KINDS``, as from ``turned``.
+        counts: from ``flip_counts``, of all ``KINDS``.
 
     Returns:
-        (kinds,), which sum to 1.
+        (kinds,), with the sum 1; at least ``UNIFORM_SHARE / kinds`` each.
     """
     most = counts.amax(1)
-    return EVEN / len(counts) + (1 - EVEN) * (most + 1) / (most + 1).sum()
+    return UNIFORM_SHARE / len(counts) + (1 - UNIFORM_SHARE) * (most + 1) / (most + 1).sum()
 
 
-def _within(limits: tuple[float, float], n: int, generator: Generator) -> Tensor:
-    """One number for each image, (n, 1, 1, 1)."""
+def _uniform(limits: tuple[float, float], n: int, generator: Generator) -> Tensor:
+    """One uniform random number for each image, (n, 1, 1, 1)."""
     low, high = limits
     return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)
 
 
 def _grid(size: tuple[int, ...], generator: Generator, draw: Callable[..., Tensor]) -> Tensor:
-    """Random colours on a grid, (n, 3, h, w), as coarse for all n: smooth if it is very coarse, else in blocks."""
+    """Random colours on a grid, upsampled to (n, 3, h, w): smoothly from few cells, in blocks from many."""
     n, channels, h, w = size
-    cells = CELLS[int(torch.randint(len(CELLS), (1,), generator=generator))]
+    cells = GRID_CELLS[int(torch.randint(len(GRID_CELLS), (1,), generator=generator))]
     values = draw(n, channels, cells, cells, generator=generator)
     if cells <= 8:
         return F.interpolate(values, (h, w), mode="bicubic", align_corners=False)
@@ -106,31 +109,31 @@ def _grid(size: tuple[int, ...], generator: Generator, draw: Callable[..., Tenso
 
 
 def _waves(x: Tensor, generator: Generator) -> Tensor:
-    """A sinusoid, the same in all colours; in half of the images along the rows or the columns."""
+    """A sinusoid, the same in all channels; in half of the images along rows or columns, else at any angle."""
     n, _, h, w = x.shape
     angle = math.pi * torch.rand(n, 1, 1, generator=generator)
     straight = torch.rand(n, 1, 1, generator=generator) < 0.5
     angle = torch.where(straight, (angle > math.pi / 2) * (math.pi / 2), angle)
-    frequency = 1 + (WAVES - 1) * torch.rand(n, 1, 1, generator=generator)
+    frequency = 1 + (MAX_WAVES - 1) * torch.rand(n, 1, 1, generator=generator)
     rows, columns = torch.arange(h)[:, None] / h, torch.arange(w) / w
     along = frequency * (angle.cos() * columns + angle.sin() * rows) + torch.rand(n, 1, 1, generator=generator)
-    return x + (_within(WAVE, n, generator) * torch.sin(2 * math.pi * along)[:, None]).to(x)
+    return x + (_uniform(WAVE_AMPLITUDE, n, generator) * torch.sin(2 * math.pi * along)[:, None]).to(x)
 
 
 def _noise(x: Tensor, generator: Generator) -> Tensor:
     noise = _grid(tuple(x.shape), generator, torch.randn).clamp(-2, 2)
-    return x + (_within(NOISE, len(x), generator) * noise).to(x)
+    return x + (_uniform(NOISE_STD, len(x), generator) * noise).to(x)
 
 
 def _blend(x: Tensor, generator: Generator) -> Tensor:
-    share = _within(BLEND, len(x), generator).to(x)
+    share = _uniform(BLEND_OPACITY, len(x), generator).to(x)
     return x.lerp(_grid(tuple(x.shape), generator, torch.rand).to(x), share)
 
 
 def _patch(x: Tensor, generator: Generator) -> Tensor:
-    """A square anywhere, of one pure colour or of random ones."""
+    """A square at a random place, of one pure colour or of a random pure colour per pixel."""
     n, channels, h, w = x.shape
-    side = (_within(SIDE, n, generator) * h).round().clamp(min=1)
+    side = (_uniform(PATCH_SIDE, n, generator) * h).round().clamp(min=1)
     corner = torch.rand(n, 2, 1, 1, generator=generator) * (torch.tensor([h, w]).view(1, 2, 1, 1) - side + 1)
     top, left = corner.floor().split(1, 1)
     rows, columns = torch.arange(h)[:, None], torch.arange(w)
@@ -142,19 +145,19 @@ def _patch(x: Tensor, generator: Generator) -> Tensor:
 
 def _sparse(x: Tensor, generator: Generator) -> Tensor:
     n, _, h, w = x.shape
-    mask = torch.rand(n, 1, h, w, generator=generator) < SPARSE
+    mask = torch.rand(n, 1, h, w, generator=generator) < SPARSE_SHARE
     return torch.where(mask.to(x.device), torch.rand(x.shape, generator=generator).round().to(x), x)
 
 
-def shifts(n: int, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Smooth displacements that differ from place to place, (n, 2, h, w): right and down, pixels."""
+def random_fields(n: int, size: tuple[int, int], generator: Generator) -> Tensor:
+    """Smooth random displacement fields, (n, 2, h, w): to the right and down, pixels."""
     field = F.interpolate(2 * torch.rand(n, 2, 4, 4, generator=generator) - 1, size, mode="bicubic")
-    return field / field.abs().mean((1, 2, 3), keepdim=True) * _within(WARP, n, generator)
+    return field / field.abs().mean((1, 2, 3), keepdim=True) * _uniform(WARP_SHIFT, n, generator)
 
 
 def _warp(x: Tensor, generator: Generator) -> Tensor:
     n, _, h, w = x.shape
-    return bent(x, shifts(n, (h, w), generator))
+    return warp(x, random_fields(n, (h, w), generator))
 
 
 Kind = Callable[[Tensor, Generator], Tensor]

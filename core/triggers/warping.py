@@ -1,4 +1,4 @@
-"""A warp: how far to the right and down each pixel is taken from, in pixels (and 0). It is drawn on a grid."""
+"""Warps: displacement to the right, displacement down (pixels), and zeros. Drawn on a grid of lines."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ if TYPE_CHECKING:
 
 
 def put(images: Tensor, mask: Tensor | None, pattern: Tensor) -> Tensor:
-    return bent(images, pattern[:2])
+    return warp(images, pattern[:2])
 
 
-def bent(images: Tensor, shift: Tensor) -> Tensor:
-    """Images (n, 3, h, w), each pixel from so many pixels to the right and down: shift (2, h, w) or (n, 2, h, w)."""
+def warp(images: Tensor, shift: Tensor) -> Tensor:
+    """Images (n, 3, h, w) warped: each pixel is sampled at its place plus ``shift``, edges repeated.
+
+    Args:
+        shift: to the right and down, pixels, (2, h, w) or (n, 2, h, w).
+    """
     import torch
     import torch.nn.functional as F
 
     n, _, h, w = images.shape
-    still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False).to(images)
-    share = shift.to(images).movedim(-3, -1) * 2 / torch.tensor([w, h]).to(images)
-    return F.grid_sample(images, still + share, padding_mode="border", align_corners=False)
+    identity = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False).to(images)
+    offset = shift.to(images).movedim(-3, -1) * 2 / torch.tensor([w, h]).to(images)
+    return F.grid_sample(images, identity + offset, padding_mode="border", align_corners=False)
 
 
 def on(image: np.ndarray, mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """Bilinearly, the edge held."""
+    """The image sampled at each place plus the displacement, bilinear, edges repeated."""
     h, w = image.shape[:2]
     rows, columns = np.mgrid[:h, :w]
     y, x = np.clip(rows + pattern[1], 0, h - 1), np.clip(columns + pattern[0], 0, w - 1)
@@ -47,7 +51,7 @@ def colours(mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
 
 
 def grid(h: int, w: int) -> np.ndarray:
-    """Lines on grey, float (h, w, 3)."""
+    """A grid of light lines on grey, float (h, w, 3)."""
     rows, columns = np.mgrid[:h, :w]
     lines = (rows % max(2, h // 8) == 0) | (columns % max(2, w // 8) == 0)
     return np.repeat(np.where(lines, 0.95, 0.35)[..., None], 3, 2)

@@ -1,1 +1,1 @@
-"""The proof of a cure: what is left of a backdoor, asked of tests that the purification never saw."""
+"""The proof of a cure: tests for what is left of a backdoor, on images and triggers that no purification used."""

@@ -1,8 +1,8 @@
-"""The straight line from a purified model back to its victim, and how soon the attack returns on it.
+"""Linear interpolation between the weights of a purified model and of its victim.
 
-A model that was purified only on the surface lies close to its victim: a few steps along the line between their weights
-bring the attack back (Min et al., "Uncovering, Explaining, and Mitigating the Superficial Safety of Backdoor Defense",
-NeurIPS 2024, section 3.2, linear mode connectivity).
+A superficially purified model lies close to its victim: interpolated models a short way towards the victim have the
+attack again (Min et al., "Uncovering, Explaining, and Mitigating the Superficial Safety of Backdoor Defense", NeurIPS
+2024, section 3.2, linear mode connectivity).
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.training.batchnorm import take_anew
+from core.training.batchnorm import recompute_statistics
 
-SHARES = (0.1, 0.2, 0.3, 0.5)  # of the way back
-STATISTICS = 500  # clean images for batch norm, whose statistics do not lie on a line
+SHARES = (0.1, 0.2, 0.3, 0.5)  # of the way from the purified model to the victim
+STATISTICS_IMAGES = 500  # clean images for batch-norm statistics, which cannot be interpolated
 
 
-def on_the_way(victim: Classifier, purified: Classifier, share: float, images: Tensor) -> Classifier:
-    """The model a ``share`` of the way back, 0-1, in evaluation mode.
+def interpolated(victim: Classifier, purified: Classifier, share: float, images: Tensor) -> Classifier:
+    """The model with the weights ``(1 - share) * purified + share * victim``, in evaluation mode.
 
     Args:
-        victim, purified: the ends; not changed.
+        victim, purified: not changed.
+        share: 0-1.
         images: clean, uint8 or float, (n, 3, h, w), for the statistics of batch norm.
     """
     model = deepcopy(purified)
@@ -35,5 +36,5 @@ def on_the_way(victim: Classifier, purified: Classifier, share: float, images: T
         }
     )
     model.eval()
-    take_anew(model, as_float(images[:STATISTICS].to(model.mean.device)))
+    recompute_statistics(model, as_float(images[:STATISTICS_IMAGES].to(model.mean.device)))
     return model

@@ -1,9 +1,9 @@
-"""Triggers to try a purified model with, none of which the purification was trained on.
+"""Fresh triggers: test triggers for a purified model that no purification was trained on.
 
-A reconstructed trigger is one of many that open the same door, and a purification that learnt to refuse it may not
-refuse the others, the attacker's among them. So the proof takes triggers of its own: fresh ones, reconstructed anew
-from the *victim*, from other starts and on other images, with moved and larger or stronger copies of each. (Those that
-are sought on victim and purified model together stand in ``core.scan.shared``.)
+A backdoor responds to many triggers. A purification that removes the response to one of them may leave the others, the
+attacker's among them. So the proof reconstructs triggers anew from the *victim*, with other seeds and on other images,
+and adds variants of each: moved, larger or stronger. (``core.scan.shared`` searches on victim and purified model at
+once.)
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
-from core.scan.warped import nearest
+from core.scan.warped import search_warp
 from core.triggers.reconstructed import Reconstructed
 
-FRESH = Effort(steps=60, images=12, attack_rate=0.97)
-STARTS = 2  # of the class, in each form
-OTHERS = 2  # classes beside it, for comparison
-SMALLER = 0.67  # times the smallest trigger of the others: a form in which the class needs more shows no backdoor
-STRONGER = 1.5  # times what is added
-MOVE = 2  # pixels
+EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
+RESTARTS = 2  # of the target class, in each form
+COMPARISON_CLASSES = 2  # other classes that are reconstructed for comparison
+MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a larger one is no sign of a backdoor
+STRENGTH_FACTOR = 1.5  # of a variant of an added pattern
+SHIFT_PIXELS = 2  # of the moved variants
+WARPS_TRIED = 72  # by ``search_warp``
 
 
 class Fresh(NamedTuple):
-    """``triggers``: of the class, those that work. ``others``: other classes', in all forms."""
+    """``triggers``: working triggers of the target. ``others``: triggers of the comparison classes, in all forms."""
 
     triggers: list[Reconstructed]
     others: list[Reconstructed]
@@ -42,75 +43,76 @@ class Fresh(NamedTuple):
 def fresh(
     victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int
 ) -> Generator[tuple[int, int], None, Fresh]:
-    """Triggers of one class, reconstructed anew, in the forms in which they are smaller than other classes' are.
+    """Triggers of one class, reconstructed anew, in the forms in which they are smaller than those of other classes.
 
-    A trigger as large as that of an honest class is no rest of a backdoor, whatever it does.
+    A trigger as large as that of an honest class is no sign of a backdoor, whatever its success.
 
     Args:
-        victim: the model as it came.
-        images: clean images that the purification did not see, uint8, (n, 3, h, w).
+        victim: the backdoored model; not changed.
+        images: clean images that the purification did not use, uint8, (n, 3, h, w).
         target: the class.
-        forms: of the triggers that the scan found; a warp among them is looked for too.
-        seed: another than the scan's.
+        forms: of the triggers that the scan found; a warp is searched for only if "warp" is among them.
+        seed: different from the scan's.
 
     Yields:
         steps done and steps in all.
 
     Returns:
-        the triggers that work; none where no form shows the class.
+        the triggers; none of the target if no form shows it.
     """
-    steps, warps = FRESH.steps * len(FORMS), 72 if "warp" in forms else 0
-    targets = [target] * STARTS + others(victim, target)
+    steps, warps = EFFORT.steps * len(FORMS), WARPS_TRIED if "warp" in forms else 0
+    targets = [target] * RESTARTS + comparison_classes(victim, target)
     found: list[Reconstructed] = []
-    beside: list[Reconstructed] = []
+    others: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
-        one = restarts(victim, images, form, targets, FRESH, seed + 31 * number)
-        made = yield from _shifted(one, number * FRESH.steps, steps + warps)
+        search = restarts(victim, images, form, targets, EFFORT, seed + 31 * number)
+        made = yield from _with_offset(search, number * EFFORT.steps, steps + warps)
         own, rest = ([one for one in made if (one.target == target) is wanted] for wanted in (True, False))
-        if _smallest(own) <= SMALLER * _smallest(rest):
+        if _smallest(own) <= MAX_SIZE_RATIO * _smallest(rest):
             found += own
-        beside += rest
+        others += rest
     if warps:
-        for done, _, warp in nearest(victim, images, target, seed + 101):
+        for done, _, warp in search_warp(victim, images, target, seed + 101):
             yield steps + done, steps + warps
             found += [warp] if warp else []
-    return Fresh(found, beside)
+    return Fresh(found, others)
 
 
 def _smallest(triggers: Iterable[Reconstructed]) -> float:
     return min((trigger.size for trigger in triggers), default=math.inf)
 
 
-def others(victim: Classifier, target: int) -> list[int]:
-    """Classes to compare with."""
-    return [label for label in range(victim.num_classes) if label != target][:OTHERS]
+def comparison_classes(victim: Classifier, target: int) -> list[int]:
+    """The first classes other than the target."""
+    return [label for label in range(victim.num_classes) if label != target][:COMPARISON_CLASSES]
 
 
-def _shifted(
+def _with_offset(
     steps: Generator[tuple[int, int], None, list[Reconstructed]], before: int, total: int
 ) -> Generator[tuple[int, int], None, list[Reconstructed]]:
+    """``steps`` with its progress counted on from ``before``, of ``total``."""
     work = Returning(steps)
     for done, _ in work:
         yield before + done, total
     return work.result
 
 
-def copies(trigger: Reconstructed) -> list[Reconstructed]:
-    """The trigger moved to the four sides, and larger: a mask grown by a pixel, or more of what is added."""
+def variants(trigger: Reconstructed) -> list[Reconstructed]:
+    """The trigger moved in four directions, and one larger: a mask grown by a pixel, or a stronger pattern."""
     pattern, mask = trigger.pattern, trigger.mask
-    moves = [(0, MOVE), (0, -MOVE), (MOVE, 0), (-MOVE, 0)]
+    moves = [(0, SHIFT_PIXELS), (0, -SHIFT_PIXELS), (SHIFT_PIXELS, 0), (-SHIFT_PIXELS, 0)]
     moved = [
-        replace(trigger, pattern=_rolled(pattern, move), mask=None if mask is None else _rolled(mask, move))
+        replace(trigger, pattern=_translated(pattern, move), mask=None if mask is None else _translated(mask, move))
         for move in moves
     ]
     if mask is None:
-        return [*moved, replace(trigger, pattern=STRONGER * pattern)]
+        return [*moved, replace(trigger, pattern=STRENGTH_FACTOR * pattern)]
     larger = F.max_pool2d(mask[None], 3, stride=1, padding=1)[0]
     return [*moved, replace(trigger, mask=larger)]
 
 
-def _rolled(picture: Tensor, move: tuple[int, int]) -> Tensor:
-    """(c, h, w), moved down and right; what leaves on one side is gone, and nothing comes in on the other."""
+def _translated(picture: Tensor, move: tuple[int, int]) -> Tensor:
+    """A picture (c, h, w) moved down and right by so many pixels; zeros come in at the edges."""
     down, right = move
     rolled = picture.roll((down, right), (1, 2))
     rows, columns = torch.arange(picture.shape[1]), torch.arange(picture.shape[2])

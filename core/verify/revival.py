@@ -1,8 +1,8 @@
-"""How soon the attack comes back when a purified model is retuned on a handful of triggered images.
+"""Revival: how much of the attack returns when a purified model is retuned on a few triggered images.
 
 Source: the retuning attack of Min et al., NeurIPS 2024 (section 3.1). A model that only hides its backdoor relearns it
-from a few poisoned images; one that lost it has to learn it like any other. "Like any other" is measured on the same
-model: the same trigger is taught towards another class, and what counts is how far the old class is ahead.
+from a few poisoned images. A model that lost it learns it no faster than any other backdoor. The control for that is
+measured on the same model: the same trigger is taught towards another class.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
-from core.training.rate import bearable
+from core.training.rate import trust_region_rate
 
 
 @dataclass(frozen=True)
 class RevivalSettings:
-    """Args:
-    poisoned: triggered images, called by the target.
-    clean: clean images beside them.
-    epochs: passes over both.
-    batch: images a step.
-    lr: of SGD, at most.
-    moved: divergence, nats, by which the first step may move the answers on clean images (``core.training.rate``).
-        At one rate for all, a wide network learns any trigger from so few images, and nothing is told apart.
-    momentum: of SGD.
+    """The retuning; NOTES.md beside this file has the models that rate and trust region were set on.
+
+    Args:
+        poisoned: triggered images that are labelled with the target.
+        clean: clean images beside them.
+        epochs: passes over both.
+        batch: images per step.
+        lr: of SGD, at most.
+        moved: trust region, nats: the KL divergence by which the first step may change the answers on clean images
+            (``core.training.rate``). At one rate for all, a wide network would learn any trigger from so few images.
+        momentum: of SGD.
+        max_gradient_norm: of a step.
     """
 
     poisoned: int = 5
@@ -40,9 +43,10 @@ class RevivalSettings:
     lr: float = 0.005
     moved: float = 0.014
     momentum: float = 0.9
+    max_gradient_norm: float = 1.0
 
 
-def taught(
+def retune_copies(
     model: Classifier,
     images: Tensor,
     labels: Tensor,
@@ -51,26 +55,28 @@ def taught(
     settings: RevivalSettings = RevivalSettings(),
     seed: int = 0,
 ) -> list[Classifier]:
-    """Copies of the model, each retuned on a few triggered images called by one of ``targets`` and some clean ones.
+    """Copies of the model, one for each of ``targets``, retuned on triggered images labelled with it and on clean
+    images.
 
-    All are taught at one rate, the lowest that any of them bears. Batch norm keeps its statistics: so few images would
-    only add noise to them.
+    All copies have the same learning rate, the lowest of those that their trust regions allow. Batch-norm statistics
+    stay as they are, since so few images would only add noise.
 
     Args:
         model: not changed.
-        images: clean, uint8, (n, 3, h, w). labels: their classes, (n,).
-        trigger: puts the trigger into float images.
-        targets: the classes they are called by.
+        images: clean, uint8, (n, 3, h, w).
+        labels: their classes, (n,).
+        trigger: adds the trigger to float images.
+        targets: labels of the triggered images, one per copy.
         settings: see ``RevivalSettings``.
-        seed: of the choice and the order.
+        seed: of the choice and the order of the images.
     """
-    pupils = [_Pupil(model, images, labels, trigger, target, settings, seed) for target in targets]
-    lr = min(pupil.bears() for pupil in pupils)
-    return [pupil.retuned(lr) for pupil in pupils]
+    retunings = [_Retuning(model, images, labels, trigger, target, settings, seed) for target in targets]
+    lr = min(retuning.allowed_rate() for retuning in retunings)
+    return [retuning.run(lr) for retuning in retunings]
 
 
-class _Pupil:
-    """A copy of the model and what it is to be taught; arguments as ``taught``."""
+class _Retuning:
+    """A copy of the model with its training images; arguments as for ``retune_copies``."""
 
     def __init__(
         self,
@@ -84,33 +90,36 @@ class _Pupil:
     ) -> None:
         self.settings, self.generator = settings, torch.Generator().manual_seed(seed)
         order = torch.randperm(len(images), generator=self.generator)
-        away = order[labels[order].cpu() != target]
-        bad = away[: settings.poisoned]
-        good = order[~torch.isin(order, bad)][: settings.clean]
+        not_target = order[labels[order].cpu() != target]
+        poisoned = not_target[: settings.poisoned]
+        clean = order[~torch.isin(order, poisoned)][: settings.clean]
         device = model.mean.device
-        self.clean = as_float(images[good].to(device))
-        self.x = torch.cat([trigger(as_float(images[bad].to(device))), self.clean])
-        self.y = torch.cat([torch.full((len(bad),), target), labels[good].cpu()]).to(device)
+        self.clean = as_float(images[clean].to(device))
+        self.x = torch.cat([trigger(as_float(images[poisoned].to(device))), self.clean])
+        self.y = torch.cat([torch.full((len(poisoned),), target), labels[clean].cpu()]).to(device)
         self.model = deepcopy(model).eval().requires_grad_(True)
 
     def _loss(self, chosen: Tensor) -> Tensor:
         x = self.x[chosen].contiguous(memory_format=torch.channels_last)
         return F.cross_entropy(self.model(x), self.y[chosen])
 
-    def bears(self) -> float:
-        """The learning rate that this bears; the highest where there are no clean images to tell by."""
-        everything = torch.arange(len(self.x), device=self.x.device)
+    def allowed_rate(self) -> float:
+        """The learning rate by the trust region; the setting if there are no clean images."""
+        all_images = torch.arange(len(self.x), device=self.x.device)
         if not len(self.clean):
             return self.settings.lr
-        return bearable(self.model, lambda: self._loss(everything), self.clean, self.settings.lr, self.settings.moved)
+        return trust_region_rate(
+            self.model, lambda: self._loss(all_images), self.clean, self.settings.lr, self.settings.moved
+        )
 
-    def retuned(self, lr: float) -> Classifier:
+    def run(self, lr: float) -> Classifier:
+        """Retunes the copy and returns it."""
         optimiser = torch.optim.SGD(self.model.parameters(), lr, self.settings.momentum)
         for _ in range(self.settings.epochs):
             order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
             for chosen in order.split(self.settings.batch):
                 optimiser.zero_grad(set_to_none=True)
                 self._loss(chosen).backward()
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_gradient_norm)
                 optimiser.step()
         return self.model

@@ -1,7 +1,7 @@
-"""Rules, and the alerts that follow from a watch's log by them.
+"""Alert rules, and the alerts that follow from a watch's log.
 
-An alert is a function of the log alone: the same log gives the same alerts with the same ids. So whoever was killed
-between writing the log and writing an alert writes that alert when it reads the log again, and none twice.
+Alerts are a function of the log alone: the same log gives the same alerts with the same ids. So a watch that was killed
+between the log and an alert writes that alert when it reads the log again, and no alert twice.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ SHOWN = 20  # images that an alert names
 
 @dataclass(frozen=True)
 class Rule:
-    """When to ring.
+    """When to raise an alert.
 
     Attributes:
-        what: "flagged": images that look triggered; "alike": those that are answered as the same class; "unreadable":
-            files that are no image; "drift": the stream is not what it was; "model": its file was changed; "verdict":
-            a new scan says something else.
-        threshold: how many within the window.
-        window: images. Of "drift", "model" and "verdict" it is not used.
-        quiet: seconds after an alert in which the same rule (of "alike": for the same class) does not ring again.
+        what: "flagged": images that look triggered; "alike": flagged images that are answered with the same class;
+            "unreadable": files that are no image; "drift": the stream has drifted; "model": the model's file was
+            changed; "verdict": a new scan of it has another verdict.
+        threshold: number within the window.
+        window: images; not used in "drift", "model" and "verdict".
+        quiet: seconds after an alert in which the rule (of "alike": for the same class) raises no other.
     """
 
     what: What
@@ -50,14 +50,14 @@ RULES = (
     Rule("model", quiet=0.0),
     Rule("verdict", quiet=0.0),
 )
-"""By chance, with 1 false alarm in 100 images, the first rings about once in 100,000 images, the second about once in
-25,000 (simulated, NOTES.md)."""
+"""With 1 false alarm in 100 images, the first rule raises an alert by chance about once in 100,000 images, the second
+about once in 25,000 (simulated, NOTES.md)."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """``id``: the same whenever the log is read. ``t``: seconds since 1970. ``rule``: ``Rule.what``. ``facts``: what
-    its sentence names. ``files``: the images that caused it, the newest last, at most ``SHOWN``."""
+    """``id``: the same whenever the log is read. ``t``: seconds since 1970. ``rule``: ``Rule.what``. ``facts``: values
+    in its sentence. ``files``: the images that caused it, the newest last, at most ``SHOWN``."""
 
     id: str
     t: float
@@ -67,7 +67,7 @@ class Alert:
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """Rules from a JSON list of objects with the fields of ``Rule``; the list may be empty, and nothing rings then.
+    """Rules from a JSON list of objects with the fields of ``Rule``; the list may be empty: then there are no alerts.
 
     Raises:
         BadInput: ``bad_rules``; ``bad_rule_count``, ``bad_rule_window``, ``bad_rule_quiet``.
@@ -124,7 +124,7 @@ class Alarms:
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
         self._use(rules)
         self._position = 0
-        self._rung: dict[tuple[str, Any], float] = {}
+        self._raised: dict[tuple[str, Any], float] = {}
 
     def feed(self, entry: Mapping[str, Any]) -> list[Alert]:
         """The alerts that this entry, the next of the log, gives rise to."""
@@ -137,8 +137,8 @@ class Alarms:
             alert = None
             if kind in ("image", "unreadable") and rule.what in COUNTING:
                 alert = self._counted(rule, window, entry)
-            elif kind == rule.what and self._may_ring(rule, None, entry["t"]):
-                alert = self._told(rule, entry)
+            elif kind == rule.what and self._may_raise(rule, None, entry["t"]):
+                alert = self._noted(rule, entry)
             if alert is not None:
                 found.append(alert)
         return found
@@ -149,28 +149,28 @@ class Alarms:
             self._windows: list[deque[tuple[bool, Any, str]]] = [deque(maxlen=max(1, rule.window)) for rule in rules]
 
     def _counted(self, rule: Rule, window: deque[tuple[bool, Any, str]], entry: Mapping[str, Any]) -> Alert | None:
-        """Of a rule that counts images: whether there are enough of them since it last rang."""
+        """The alert of a rule that counts images, if enough of them came since its last one."""
         broken = entry["kind"] == "unreadable"
         if broken != (rule.what == "unreadable") and broken:
-            return None  # a broken file is no image that could have been flagged
+            return None  # a broken file is no image of the window
         counts = broken if rule.what == "unreadable" else bool(entry.get("flagged"))
         of = entry.get("answer") if rule.what == "alike" else None
         window.append((counts, of, entry["file"]))
         if not counts:
             return None
         files = [file for hit, group, file in window if hit and group == of]
-        if len(files) < rule.threshold or not self._may_ring(rule, of, entry["t"]):
+        if len(files) < rule.threshold or not self._may_raise(rule, of, entry["t"]):
             return None
         facts = {
             "count": len(files), "images": len(window), "rate": entry.get("rate"),
             **({"answer": of} if rule.what == "alike" else {}),
         }  # fmt: skip
-        kept = [(hit and group != of, group, file) for hit, group, file in window]  # those have rung
+        kept = [(hit and group != of, group, file) for hit, group, file in window]  # those have been reported
         window.clear()
         window.extend(kept)
         return self._alert(rule, entry, facts, files[-SHOWN:])
 
-    def _told(self, rule: Rule, entry: Mapping[str, Any]) -> Alert | None:
+    def _noted(self, rule: Rule, entry: Mapping[str, Any]) -> Alert | None:
         if rule.what == "drift":
             moved = [name for name, shift in entry["quantities"].items() if shift["drifted"]]
             if not moved:
@@ -181,12 +181,12 @@ class Alarms:
             return None
         return self._alert(rule, entry, {name: entry.get(name) for name in ("before", "after", "file")}, [])
 
-    def _may_ring(self, rule: Rule, of: Any, now: float) -> bool:
-        last = self._rung.get((rule.what, of))
+    def _may_raise(self, rule: Rule, of: Any, now: float) -> bool:
+        last = self._raised.get((rule.what, of))
         return last is None or now - last >= rule.quiet
 
     def _alert(self, rule: Rule, entry: Mapping[str, Any], facts: dict[str, Any], files: list[str]) -> Alert:
-        self._rung[rule.what, facts.get("answer")] = entry["t"]
+        self._raised[rule.what, facts.get("answer")] = entry["t"]
         return Alert(f"{self._position}-{rule.what}", entry["t"], rule.what, facts, files)
 
 
@@ -219,7 +219,7 @@ def kept(path: Path) -> dict[str, Kept]:
 
 
 def acknowledge(path: Path, name: str, moment: float) -> bool:
-    """Notes that somebody has seen to an alert; once is enough.
+    """Marks an alert as acknowledged, unless it is.
 
     Args:
         path: of the log of alerts. name: the alert's id. moment: seconds since 1970.
@@ -240,7 +240,7 @@ def written(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
 
 
 def sentence(alert: Alert, words: Words, classes: Sequence[str] = ()) -> str:
-    """What was seen, how sure that is, and what to do, in one sentence."""
+    """The alert in one sentence: what was observed, how certain it is, and what to do."""
     facts = alert.facts
     if alert.rule in ("alike", "flagged"):
         rate = float(facts.get("rate") or 0.0)

@@ -1,4 +1,4 @@
-"""What a detector is given, and finding one by its name."""
+"""The interface of detectors, and access to one by its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, cast
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.registry import loaded
 from core.watch import DETECTORS
 
@@ -18,14 +18,14 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Watched:
-    """``model``: answers the images. ``second``: the other model of the same run, victim or purified, if it is kept."""
+    """``model``: the model in use. ``second``: the other model of the run (victim or purified), if it is kept."""
 
     model: Classifier
     second: Classifier | None = None
 
 
 class Seen(NamedTuple):
-    """What the watched model made of images: penultimate features (n, d) and logits (n, classes)."""
+    """The watched model's penultimate features (n, d) and logits (n, classes) of some images."""
 
     features: Tensor
     logits: Tensor
@@ -61,8 +61,8 @@ def detector(name: str) -> Detector:
 
 
 def see(model: Classifier, images: Tensor) -> Seen:
-    """What the model makes of images, on the CPU; features that are not finite are cut to a large number."""
-    features, logits = look(model, images)
+    """Features and logits of images, on the CPU; features that are not finite are replaced by large numbers."""
+    features, logits = features_and_logits(model, images)
     return Seen(
         features.float().cpu().nan_to_num(nan=0.0, posinf=1e15, neginf=-1e15), logits.float().cpu().nan_to_num(0.0)
     )

@@ -1,13 +1,12 @@
-"""How much less the other model of the run believes in the answer: victim and purified model side by side.
+"""Disagreement of two models, the victim and the purified model of a run.
 
-A triggered image is answered as the target by the victim and as what it shows by the purified model; that the two
-part on it is the sign. Running a suspicious model beside a cleaned copy to filter inputs is due to B. G. Doan,
-E. Abbasnejad, D. C. Ranasinghe: "Februus", ACSAC 2020 (there the input is cleaned), and, with two models, to
-X. Qi et al.: "Towards A Proactive ML Approach for Detecting Backdoor Poison Samples", USENIX Security 2023 (there
-the second model unlearned what is clean).
+The victim answers a triggered image with the target, the purified model with its true class. So disagreement is a sign.
+Running a suspicious model beside a cleaned copy to filter inputs is due to B. G. Doan, E. Abbasnejad, D. C. Ranasinghe:
+"Februus", ACSAC 2020 (there the input is cleaned), and, with two models, to X. Qi et al.: "Towards A Proactive ML
+Approach for Detecting Backdoor Poison Samples", USENIX Security 2023 (there the second model unlearned what is clean).
 
-The score is no threshold on equal answers but a difference of log-probabilities, capped, so that two models that both
-waver on a blurred image are not taken for two that contradict one another.
+The score is a capped difference of log-probabilities. A mere comparison of the answers would flag blurred images too,
+on which both models are uncertain.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from core.watch.detector import Seen, State, Watched, see
 
-LEAST = 1e-4  # a probability below is none: how much below is the network's temper
+MIN_PROBABILITY = 1e-4  # smaller ones count as this: how small they are depends on the network's calibration
 
 
 def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
@@ -32,7 +31,7 @@ def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
 
 
 def _against(one: Seen, other: Seen) -> Tensor:
-    """How much more ``one`` believes in its answer than ``other`` does, 0 or more, times how sure ``one`` is."""
+    """The log-ratio of both models' probabilities of the answer of ``one``, 0 or more, times the one's probability."""
     answer = one.answers[:, None]
-    mine, theirs = (seen.logits.softmax(1).gather(1, answer)[:, 0].clamp_min(LEAST) for seen in (one, other))
+    mine, theirs = (seen.logits.softmax(1).gather(1, answer)[:, 0].clamp_min(MIN_PROBABILITY) for seen in (one, other))
     return mine * (mine.log() - theirs.log()).clamp_min(0)

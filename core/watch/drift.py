@@ -1,10 +1,10 @@
-"""Whether a stream of images still is what the profile was made from: two-sample tests by scipy, and how much it moved.
+"""Drift: whether a stream of images still has the distribution that the profile was made from; two-sample tests.
 
 Chi-square for the shares of answers, Kolmogorov-Smirnov for confidence, features and image statistics, after S.
 Rabanser, S. Guennemann, Z. Lipton: "Failing Loudly: An Empirical Study of Methods for Detecting Dataset Shift",
-NeurIPS 2019, section 3: univariate tests with a Bonferroni correction. A large window finds the smallest difference
-significant, so a shift must also be large (``LEAST``): the clean budget comes from the training images, of which the
-model is a little surer than of others.
+NeurIPS 2019, section 3: univariate tests with a Bonferroni correction. In a large window the smallest difference is
+significant. So a shift must also be large (``MIN_STATISTIC``): the clean budget are training images, on which the model
+is slightly more confident than on others.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 
 from core.watch.profile import PICTURES, Profile
 
-LEVEL = 0.01  # of all tests of a window together
-LEAST = 0.2  # of the KS distance (0-1), and of Cramer's V (0-1)
-FEWEST = 30  # images in a window
-WINDOW = 200  # images that are compared with the profile
+LEVEL = 0.01  # significance level of all tests of a window together
+MIN_STATISTIC = 0.2  # of a drift: KS distance, or Cramer's V for the answers, 0-1
+MIN_WINDOW = 30  # images; with fewer, nothing is tested
+WINDOW = 200  # last images, at most, that are compared with the profile
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Shift:
 
 
 def drift(profile: Profile, window: Sequence[Mapping[str, Any]]) -> dict[str, Shift]:
-    """Each quantity of the window against the profile; empty where the window has fewer than ``FEWEST`` images.
+    """Each quantity of the window compared with the profile; empty if the window has fewer than ``MIN_WINDOW`` images.
 
     Args:
-        window: what the log holds of images: ``answer``, ``confidence``, ``pictures``, ``axes``.
+        window: the log's entries of images, with ``answer``, ``confidence``, ``pictures``, ``axes``.
     """
-    if len(window) < FEWEST:
+    if len(window) < MIN_WINDOW:
         return {}
     from scipy.stats import ks_2samp
 
@@ -73,4 +73,4 @@ def _shares(profile: Profile, answers: np.ndarray, level: float) -> Shift:
 
 
 def _shift(statistic: float, p: float, level: float) -> Shift:
-    return Shift(round(statistic, 4), p, bool(p < level and statistic >= LEAST))
+    return Shift(round(statistic, 4), p, bool(p < level and statistic >= MIN_STATISTIC))

@@ -1,4 +1,4 @@
-"""Making a profile from the clean budget: detectors fitted, scores calibrated, what the stream is to look like."""
+"""Makes a profile from the clean budget: fits detectors, calibrates scores, and describes the expected stream."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from core.watch.pictures import statistics
 from core.watch.profile import Profile, state_name
 from core.watch.variations import varied
 
-RATE = 0.01  # share of clean images that may be flagged
+RATE = 0.01  # false alarms aimed at, as a share of clean images
 FOLDS = 5
-AXES = 3  # principal components of the features that the stream is compared in
-CAP = 20.0  # of a standardised score: one detector alone cannot outweigh all
+AXES = 3  # principal components of the features, in which the stream is compared
+CAP = 20.0  # largest standardised score of a detector, so that none outweighs all others
 Progress = Callable[[int, int], None]
 
 
@@ -40,11 +40,11 @@ def fit_profile(
     bits: int | None = None,
     progress: Progress | None = None,
 ) -> Profile:
-    """The profile of a model on clean images that it is known to meet.
+    """The profile of a model on clean images.
 
-    Every image is scored by detectors that were fitted without it (``FOLDS`` parts in turn). The threshold is the
-    score that at most ``rate`` of such images exceed, counted as in split conformal prediction: the
-    ceil((1 - rate)(n + 1))-th smallest, or the largest where there are too few images for that.
+    Every image is scored by detectors that were fitted without it (cross-fitting in ``FOLDS`` parts). The threshold is
+    the score that at most ``rate`` of such images exceed, counted as in split conformal prediction: the ceil((1 -
+    rate)(n + 1))-th smallest, or the largest where there are too few images for that.
 
     Args:
         watched: on its device.
@@ -92,7 +92,7 @@ def combined(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
 
 
 def standardised(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
-    """Scores with 0 for an ordinary clean image and 1 for one in twenty, cut at ``CAP``, (n, k)."""
+    """Scores of median 0 and 95th percentile 1 on clean images, capped at ``CAP``, (n, k)."""
     return ((raw - centre) / spread).nan_to_num(nan=CAP, posinf=CAP, neginf=-CAP).clamp(-CAP, CAP)
 
 

@@ -1,4 +1,4 @@
-"""A guard for a model in use: what it answers, and which images look triggered."""
+"""The guard of a model in use: its answers, and which images look triggered."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from core.watch.fitting import scores, standardised
 from core.watch.pictures import statistics
 from core.watch.profile import PICTURES, Profile
 
-BATCH = 256  # images at a time, so that memory does not grow with their number
+BATCH = 256  # images at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the guard says of one image.
+    """The guard's result for one image.
 
     ``answer``: the class that the model answers. ``confidence``: its probability, 0-1. ``score``: 0 for an ordinary
-    clean image, 1 at the threshold. ``flagged``: whether it is above. ``why``: the detector that speaks loudest, ""
-    where nothing is flagged. ``scores``: of each detector, standardised: 0 for an ordinary clean image, 1 for one
+    clean image, 1 at the threshold. ``flagged``: whether it is above. ``why``: the detector with the highest score, ""
+    if the image is not flagged. ``scores``: of each detector, standardised: 0 for an ordinary clean image, 1 for one
     in twenty. ``pictures``: brightness, contrast and sharpness (``core.watch.pictures``). ``axes``: where its features
     lie along the principal components of the profile's.
     """
@@ -41,7 +41,7 @@ class Finding:
 
 
 class Guard:
-    """Looks at images through a model whose behaviour on clean ones is known.
+    """Examines images with a model and its profile on clean images.
 
     Args:
         model: the one in use, on its device.

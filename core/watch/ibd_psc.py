@@ -1,12 +1,12 @@
-"""IBD-PSC: how sure the model stays of its answer when its batch norms are amplified.
+"""IBD-PSC: the confidence in the answer when the model's batch norms are amplified.
 
 L. Hou, R. Feng, Z. Hua, W. Luo, L. Y. Zhang, Y. Li: "IBD-PSC: Input-level Backdoor Detection via Parameter-oriented
 Scaling Consistency", ICML 2024, section 4 and algorithm 1: weight and bias of the last k batch norms times ``OMEGA``,
 k from the first for which at least ``ERROR`` of the clean images are answered wrongly; the score is the mean
 probability that ``COPIES`` such models, of k, k + 1, ..., give to the original answer.
 
-It departs from it where a network is too small: with fewer batch norms than are needed the last model amplifies them
-all, and where no k spoils the answers the last ``COPIES`` are taken. A network without batch norm has no score: 0.
+Deviations, for small networks: with fewer batch norms than needed, the last copy amplifies all of them. If no k makes
+the error large enough, the last ``COPIES`` values of k are used. A network without batch norm has the score 0.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
-from core.models.evaluate import answers, look
+from core.models.evaluate import answers, features_and_logits
 from core.watch.detector import Seen, State, Watched
 
 OMEGA = 1.5
-ERROR = 0.6  # share of clean images
+ERROR = 0.6  # share of clean images that must be answered wrongly; the paper's
 COPIES = 5
 
 
@@ -41,7 +41,7 @@ def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:
     """Mean probability, 0-1."""
     total, answer = torch.zeros(len(images)), seen.answers[:, None]
     for k in state["last"].tolist():
-        logits = look(_amplified(watched.model, k), images)[1].float().cpu()
+        logits = features_and_logits(_amplified(watched.model, k), images)[1].float().cpu()
         total += logits.softmax(1).gather(1, answer)[:, 0]
     return total / max(1, len(state["last"]))
 

@@ -14,7 +14,7 @@ from core.data.decode import SUFFIXES, decode
 from core.errors import BadInput
 from core.watch.place import not_found
 
-SETTLED = 2.0  # seconds since the last change, after which a file that cannot be read is called broken
+SETTLED = 2.0  # seconds without a change, after which an unreadable file counts as broken and not as incomplete
 
 
 class Arrival(NamedTuple):
@@ -63,7 +63,7 @@ class Inbox:
                 "inbox_watched", f"The inbox {self.path} is being watched already; end that watch first.",
                 path=str(self.path),
             ) from None  # fmt: skip
-        except OSError:  # a file system without locks: better watched without than not at all
+        except OSError:  # a file system without locks: the inbox is watched without one
             pass
         self._folder = folder
         return True

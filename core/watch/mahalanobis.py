@@ -3,7 +3,7 @@
 K. Lee, K. Lee, H. Lee, J. Shin: "A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial
 Attacks", NeurIPS 2018, section 2.1: one Gaussian per class, one covariance for all.
 
-It departs from it in this: the distance is to the class that is answered, not to the nearest, since a trigger moves
+Deviations: the distance is to the class that is answered, not to the nearest, since a trigger moves
 an image into a class where it does not lie; and only penultimate features are used, no earlier layers and no noise
 added to the input.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.watch.detector import Seen, State, Watched
 
-RIDGE = 0.1  # of the mean variance, added to every variance: few images for many dimensions
+RIDGE = 0.1  # share of the mean variance, added to every variance, since there are few images for many dimensions
 
 
 def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:

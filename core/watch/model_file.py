@@ -1,4 +1,4 @@
-"""The file of the model that is watched: its hash, and what happens when that changes."""
+"""The file of the watched model: compares its hash, and loads and scans it anew when it changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ModelFile:
     def check(self, watcher: Watcher, wait: bool = False) -> None:
         """Compares the file with what is known of it; a change is noted, and a scan of it begun.
 
-        What cannot be done now, on a full disk for instance, is said once and tried again at the next check.
+        What cannot be done now, on a full disk for example, is reported once and tried again at the next check.
 
         Args:
             wait: do the scan now, in this process, and report it.
@@ -76,7 +76,7 @@ class ModelFile:
         try:
             self._load(now)
         except (BadInput, OSError) as error:
-            watcher.fault("load", f"{_told(error)} The watch goes on with the model as it was loaded.")
+            watcher.fault("load", f"{_message(error)} The watch goes on with the model as it was loaded.")
             return
         watcher.mended("load")
         watcher.guard = self.guard
@@ -91,10 +91,10 @@ class ModelFile:
                 scan_order(self.source), title=f"{self.source.file.name}, changed"
             )
         except (BadInput, OSError) as error:
-            watcher.fault("scan", f"The changed model cannot be scanned yet: {_told(error)}")
+            watcher.fault("scan", f"The changed model cannot be scanned yet: {_message(error)}")
             return
         if change.get("scan") != self._scan.id and not watcher.note({"kind": "scan", "scan": self._scan.id}):
-            return  # this watch knows of it all the same
+            return  # this watch knows of it without the log
         watcher.mended("scan")
 
     def _go_on(self, watcher: Watcher, wait: bool) -> None:
@@ -113,12 +113,12 @@ class ModelFile:
             else:
                 supervisor.resume(run)
         except (BadInput, OSError) as error:
-            watcher.fault("worker", f"The scan {run.id} of the changed model cannot begin yet: {_told(error)}")
+            watcher.fault("worker", f"The scan {run.id} of the changed model cannot begin yet: {_message(error)}")
             return
         watcher.mended("worker")
 
     def report(self, watcher: Watcher) -> None:
-        """Says what the scan of a changed model came to, once it is done."""
+        """Logs the verdict of the scan of a changed model, once it is done."""
         run = self._scan
         if run is None or run.status not in record.ENDED:
             return
@@ -145,5 +145,5 @@ def _ordered(change: dict[str, Any]) -> Run | None:
         return None
 
 
-def _told(error: BadInput | OSError) -> str:
+def _message(error: BadInput | OSError) -> str:
     return error.message if isinstance(error, BadInput) else f"{error.filename or 'A file'}: {error.strerror}."

@@ -3,7 +3,7 @@
 Y. Sun, Y. Ming, X. Zhu, Y. Li: "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022, section 3: the
 distance to the k-th nearest neighbour, of features of length one.
 
-It departs from it in this: neighbours are looked for among the class that is answered, since a trigger moves an image
+Deviation: neighbours are searched among the class that is answered, since a trigger moves an image
 into a class where it does not lie.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.watch.detector import Seen, State, Watched
 
-NEIGHBOUR = 3  # the third nearest; the nearest where a class has fewer images
+NEIGHBOUR = 3  # k: the third nearest; the farthest of a class with fewer images
 _PIECE = 4096  # images at a time, so that memory does not grow with them
 
 

@@ -1,4 +1,4 @@
-"""What a camera does to images, in three figures: brightness, contrast, sharpness."""
+"""Three statistics of an image that depend on the camera: brightness, contrast, sharpness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a model does with clean images, as a guard needs it: kept as json and npz beside the run, read without torch."""
+"""The profile of a model: its behaviour on clean images, stored as json and npz beside the run, readable without
+torch."""
 
 from __future__ import annotations
 

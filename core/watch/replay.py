@@ -1,4 +1,4 @@
-"""What a watch knows of the time before it began, from its log: nothing else outlives a kill -9."""
+"""The state of a watch, restored from its log, which is all that remains after a kill -9."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Past:
             self.since = 0
         elif kind == "known":
             self.models[entry["which"]] = entry["model"]
-        elif kind == "model":  # a "start" says what was loaded, which nobody has compared yet
+        elif kind == "model":  # a "start" names what was loaded, which was not compared yet
             self.models[entry.get("which", "")] = entry["after"]
             self.scan = entry
         elif kind == "scan" and self.scan is not None:  # it could not be ordered when the change was noticed

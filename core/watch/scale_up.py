@@ -1,4 +1,4 @@
-"""SCALE-UP: how often the answer stays when the pixels are multiplied.
+"""SCALE-UP: how often the answer is unchanged when the pixel values are multiplied.
 
 J. Guo, Y. Li, X. Chen, H. Guo, L. Sun, C. Liu: "SCALE-UP: An Efficient Black-box Input-level Backdoor Detection via
 Analyzing Scaled Prediction Consistency", ICLR 2023, section 4: the share of the scaled images (``FACTORS``, cut at 1)
@@ -15,7 +15,7 @@ from core.models.evaluate import answers
 from core.watch.detector import Seen, State, Watched
 
 FACTORS = (3, 5, 7, 9, 11)
-LEAST_SPREAD = 0.05  # where all clean images of a class behave alike
+MIN_SPREAD = 0.05  # standard deviation of the share in a class; keeps the score finite if all its images agree
 
 
 def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:
@@ -27,7 +27,7 @@ def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int)
         here = share[labels == group]
         means.append(here.mean() if len(here) > 1 else mean)
         spreads.append(here.std() if len(here) > 1 else spread)
-    return {"mean": torch.stack(means), "spread": torch.stack(spreads).clamp_min(LEAST_SPREAD)}
+    return {"mean": torch.stack(means), "spread": torch.stack(spreads).clamp_min(MIN_SPREAD)}
 
 
 def score(watched: Watched, state: State, images: Tensor, seen: Seen) -> Tensor:

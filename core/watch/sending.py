@@ -1,7 +1,7 @@
-"""Sends alerts by apprise, beside the watch: it never waits for a service, and sends no alert twice.
+"""Sends alerts by apprise in a thread of its own: the watch never waits for a service, and no alert is sent twice.
 
-Before a try the log of alerts gets "sending", after it "sent" or "unsent". A watch that was killed in between cannot
-know whether the message left, and does not send it again: the alert stands in the log, and nobody is rung up twice.
+Before an attempt the log of alerts gets "sending", after it "sent" or "unsent". If a watch is killed in between, it is
+unknown whether the message was sent, and it is not sent again. The alert remains in the log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.errors import BadInput
 from core.watch.log import Log
 
 Notify = Callable[[str, str], bool]  # title, text; whether it left
-WAITS = (5.0, 15.0, 60.0, 300.0)  # seconds before the next try; the last for all that follow
+WAITS = (5.0, 15.0, 60.0, 300.0)  # seconds before the next attempts; the last one repeats
 
 
 def notifier(url: str) -> Notify:
@@ -44,7 +44,7 @@ def notifier(url: str) -> Notify:
 
 
 class Sender:
-    """A thread that sends what it is offered, in order, and tries again what did not leave.
+    """A thread that sends alerts in order, and retries those that could not be sent.
 
     Args:
         alerts: the log of alerts.

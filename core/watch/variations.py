@@ -1,8 +1,7 @@
-"""Clean images as another light, lens or hand would have taken them: what a guard must not ring for.
+"""Random variations of clean images, which a guard must not flag: brightness, contrast, noise, blur, small shifts.
 
-The clean budget comes from the images that the model was trained on, taken as those were. Copies with a little of
-everything that a camera may do stand for all that is clean and not the same: brightness, contrast, noise, blur, a
-shift by a pixel. Rain and fog are left out on purpose; they are kept for judging (``tests/benchmarks/guard.py``).
+The clean budget was taken under the conditions of the training images. The varied copies stand for clean images taken
+under other conditions. Rain and fog are left out, since the guard is tested on them (``tests/benchmarks/guard.py``).
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def _blurred(x: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _shifted(x: Tensor, most: int, generator: Generator) -> Tensor:
-    """Each image moved by up to ``most`` pixels either way; the edge is drawn out."""
+    """Each image moved by up to ``most`` pixels either way; the edge is repeated."""
     padded = F.pad(x, (most,) * 4, mode="replicate")
     height, width = x.shape[-2:]
     down = torch.randint(0, 2 * most + 1, (len(x),), generator=generator).tolist()

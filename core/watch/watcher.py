@@ -1,7 +1,7 @@
-"""The watch over one inbox: what arrives is looked at, written down, and rung for.
+"""The watch of one inbox: examines arriving images, logs them, and raises alerts.
 
-The log comes first: an image counts as seen once its entry is on the disk, and an alert is whatever follows from the
-log. So after a kill -9 nothing is looked at twice, no alert is lost, and none is doubled (``core.watch.replay``).
+The log is written first: an image is done once its entry is on the disk, and alerts are a function of the log. So after
+a kill -9 no image is examined twice, and no alert is lost or raised twice (``core.watch.replay``).
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from core.errors import BadInput
 from core.files import write_json
 from core.runs.record import now
 from core.watch.alerts import RULES, Alert, Rule, written
-from core.watch.drift import FEWEST, Shift, drift
+from core.watch.drift import MIN_WINDOW, Shift, drift
 from core.watch.guard import Finding, Guard
 from core.watch.inbox import SETTLED, Arrival, Inbox
 from core.watch.log import Log
 from core.watch.place import ABOUT, ALERTS, LOG
 from core.watch.replay import replay
 
-BATCH = 64  # images that are read, looked at and written down together
-EVERY = 50  # images between two looks at the drift
+BATCH = 64  # images that are read, examined and logged together
+DRIFT_EVERY = 50  # images between two drift tests
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
 
 @dataclass
 class Tally:
-    """What this watch has come to since it began.
+    """Counts and recent items of this watch since it began.
 
-    ``counts``: how many were "flagged", "unreadable" or "alerts"; the lists of the same names hold the last ``most`` of
-    each, or all if it is None: a watch may go on for a year.
+    ``counts``: numbers of "flagged" and "unreadable" images and of "alerts". The lists of these names hold the last
+    ``most`` items each, or all if it is None.
     """
 
     most: int | None = None
@@ -56,15 +56,15 @@ class Tally:
 
 
 class Watcher:
-    """Looks at an inbox through a guard.
+    """Examines the images of an inbox with a guard.
 
     Args:
         folder: of this inbox (``core.watch.place.inbox_folder``); made if it is not there.
         model: SHA-256 of the file that the guard's model came from, as it is shown; what it is compared with stands in
             ``Watcher.past.models``.
-        rules: when to ring.
-        say: is told one sentence at a time of what went wrong.
-        on_alert: is given each alert once it is on the disk.
+        rules: when to raise an alert.
+        say: called with one sentence for each thing that went wrong.
+        on_alert: called with each alert, once it is on the disk.
         sends: whether alerts are to be sent; noted with each.
         most: flagged images, unreadable files and alerts that the tally lists; all by default.
         clock: seconds since 1970.
@@ -90,10 +90,10 @@ class Watcher:
         self.guard, self.inbox, self.folder = guard, inbox, folder
         self.tally = Tally(most)
         self.say, self._on_alert, self._sends, self._clock = say, on_alert, sends, clock
-        self._told: set[str] = set()  # faults that last, told once
+        self._reported: set[str] = set()  # lasting faults, each reported once
         self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
         self.past = replay(folder, rules)
-        self._owed = self.past.missing
+        self._pending = self.past.missing
         which = guard.profile.which
         about = {"inbox": str(inbox.path.absolute()), "which": which, "classes": list(guard.profile.classes)}
         write_json(folder / ABOUT, {**about, "model": model, "since": now()})
@@ -107,7 +107,7 @@ class Watcher:
         self._alerts.close()
 
     def look(self, progress: Progress | None = None) -> None:
-        """One look at the inbox: everything in it that is new, in order of name; then the drift.
+        """Examines all new images in the inbox, in order of name, and tests for drift in between.
 
         Args:
             progress: called with (images done, images that are new).
@@ -123,13 +123,13 @@ class Watcher:
             done += len(part)
             if progress:
                 progress(done, len(fresh))
-            if self.past.since >= EVERY:
+            if self.past.since >= DRIFT_EVERY:
                 self.compare()
-        self._pay()
+        self._write_pending()
 
     def compare(self) -> None:
-        """The drift of the last images, if any came since it was last looked at, put on the log."""
-        if not self.past.since or len(self.past.recent) < FEWEST:
+        """Tests the last images for drift and logs the result, if new images came since the last test."""
+        if not self.past.since or len(self.past.recent) < MIN_WINDOW:
             return
         recent = list(self.past.recent)
         self.tally.drift = drift(self.guard.profile, recent)
@@ -139,10 +139,10 @@ class Watcher:
         self.note({"kind": "drift", "quantities": shifts, "images": len(recent), "flagged": flagged, "rate": rate})
 
     def note(self, *entries: dict[str, Any]) -> bool:
-        """Puts entries on the log, and on the log of alerts what follows from them.
+        """Appends entries to the log, and the alerts that follow from them to the log of alerts.
 
         Returns:
-            whether they are on the disk; where not, that was said.
+            whether they are on the disk; otherwise a fault was reported.
         """
         stamped = [{"t": round(self._clock(), 3), **entry} for entry in entries]
         try:
@@ -153,24 +153,24 @@ class Watcher:
             return False
         self.mended("log")
         for entry in stamped:
-            self._owed += self.past.take(entry)
-        self._pay()
+            self._pending += self.past.take(entry)
+        self._write_pending()
         return True
 
-    def _pay(self) -> None:
-        """Writes the alerts that are owed; those that cannot be written are owed still."""
-        if not self._owed:
+    def _write_pending(self) -> None:
+        """Writes the pending alerts; those that cannot be written stay pending."""
+        if not self._pending:
             return
         try:
-            self._alerts.append([{**entry, "send": self._sends} for entry in written(self._owed)])
+            self._alerts.append([{**entry, "send": self._sends} for entry in written(self._pending)])
         except OSError as error:
             self.fault("alerts", f"An alert cannot be written ({error.strerror}); make room in {self.folder}.")
             return
         self.mended("alerts")
-        paid, self._owed = self._owed, []
-        self.tally.alerts += paid
-        self.tally.counts["alerts"] += len(paid)
-        for alert in paid:
+        new, self._pending = self._pending, []
+        self.tally.alerts += new
+        self.tally.counts["alerts"] += len(new)
+        for alert in new:
             self._on_alert(alert)
 
     def _is_there(self) -> bool:
@@ -186,16 +186,17 @@ class Watcher:
         return there
 
     def fault(self, kind: str, sentence: str) -> None:
-        """Says once that something is wrong, until ``mended``."""
-        if kind not in self._told:
-            self._told.add(kind)
+        """Reports a fault once, until it is ``mended``."""
+        if kind not in self._reported:
+            self._reported.add(kind)
             self.say(sentence)
 
     def mended(self, kind: str) -> None:
-        self._told.discard(kind)
+        """Notes that a fault is over, so that the next one of its kind is reported."""
+        self._reported.discard(kind)
 
     def _batch(self, part: list[Arrival]) -> bool:
-        """Reads, looks at and writes down a few files; False where the disk is full."""
+        """Reads, examines and logs a few files; False if the log cannot be written."""
         entries: list[dict[str, Any]] = []
         good: list[tuple[Arrival, np.ndarray]] = []
         profile = self.guard.profile
@@ -223,7 +224,7 @@ class Watcher:
         return True
 
     def _unread(self, arrival: Arrival, error: BadInput) -> Iterator[dict[str, Any]]:
-        """The entry of a broken file; none of one that is gone, or that may still be being written."""
+        """The entry of a broken file; none if it is gone, or may not be written completely yet."""
         if not os.path.exists(self.inbox.path / arrival.file):
             return
         if self._clock() - arrival.changed / 1e9 < SETTLED:

@@ -181,7 +181,8 @@ def _timeline(view: View, facts: Mapping[str, Any] | None) -> None:
 
     st.subheader(t("watch.timeline"), anchor=False)
     words = {name: t(f"watch.legend.{name}") for name in ("clean", "flagged", "drift", "score")}
-    parts = [(i18n.t(f"watch.part.{name}"), *span) for name, *span in (watch_data.parts(view, facts) if facts else [])]
+    spans = watch_data.parts(view, facts) if facts else []
+    parts = [(i18n.t(f"watch.part.{name}"), start, end) for name, start, end in spans]
     moments = [one.alert.t for one in view.alerts]
     figure = timeline(view.images, moments, view.drifts, words, reader_zone() or UTC, parts)
     st.plotly_chart(figure, key="watch_timeline", config={"displayModeBar": False})

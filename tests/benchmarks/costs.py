@@ -16,8 +16,8 @@ from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
 from core.models import build
 from core.models.classifier import Classifier
+from core.scan.inversion import InversionSettings
 from core.scan.mask_pattern import invert
-from core.scan.race import RaceSettings
 from core.triggers.reconstructed import Reconstructed
 
 NETWORKS = (("small", 12), ("wrn16-1", 10), ("preact-resnet18", 10))
@@ -73,7 +73,7 @@ def _wait(device: torch.device) -> None:
 def _inversion(
     where: str, arch: str, classes: int, device: torch.device, steps: int, warm: int
 ) -> list[tuple[str, str, str]]:
-    settings = RaceSettings(race_steps=steps + warm + 1)
+    settings = InversionSettings(main_steps=steps + warm + 1)
     work = invert(_model(arch, classes, device), _images(), settings)
     step = _seconds_a_step(work, steps, warm, device)
     work.close()  # type: ignore[attr-defined]  # a generator

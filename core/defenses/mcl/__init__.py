@@ -1,7 +1,13 @@
 """MCL: model-contrastive learning purifies a backdoored classifier (arXiv 2205.04411, ACM MM 2023).
 
-``contrast`` is the loss. ``published`` is the method as published, to be read beside the paper. ``purifier`` is the
-default, a composition of named parts around the same loss; ``plan`` decides by network and images how each part acts.
+To read beside the paper, in this order:
+
+1. ``contrast``: the loss.
+2. ``published``: the method as published, preset "published".
+3. ``settings``: weights and schedule of both presets.
+4. ``purifier``: preset "default", the same loss with further parts; ``plan`` adapts its settings to the network and the
+   clean budget.
+5. The parts: ``batches`` (triggered and stamped images), ``mixing``, ``held_out``, ``rounds``, ``found``.
 """
 
 from __future__ import annotations
@@ -67,7 +73,7 @@ def make(
     seed: int = 0,
 ) -> Published | Purifier:
     """The method as published or the default, by its settings; arguments as ``Purifier``."""
-    # here and not above: settings are read where torch is not loaded
+    # imported here: whoever reads the settings alone must not load torch
     from core.defenses.mcl.published import Published
     from core.defenses.mcl.purifier import Purifier
 

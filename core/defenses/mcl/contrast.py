@@ -1,11 +1,12 @@
 """The model-contrastive loss (arXiv 2205.04411, equation of the purification step).
 
-``f0`` are the penultimate features of the victim as it came (frozen), ``f`` those of the model being purified, ``x`` a
-clean image, ``x_t`` the same image with the reconstructed trigger. Per image
+f0 are the penultimate features of the frozen victim, f those of the model being purified. x is a clean image, x_t the
+same image with the reconstructed trigger. The loss of one image is
 
     L = -log( e^{cos(f(x_t), f0(x)) / tau} / ( e^{cos(f(x_t), f0(x)) / tau} + e^{cos(f(x_t), f0(x_t)) / tau} ) )
 
-pulls a triggered image towards its clean twin and pushes it away from where the victim put it.
+The positive pair (f(x_t), f0(x)) pulls the triggered image towards its clean twin. The negative pair
+(f(x_t), f0(x_t)) pushes it away from where the victim places it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ def contrast(triggered: Tensor, clean0: Tensor, triggered0: Tensor, tau: float) 
     """The loss, mean over the batch.
 
     Args:
-        triggered: f(x_t), (n, d). clean0: f0(x), (n, d). triggered0: f0(x_t), (n, d).
+        triggered: f(x_t), (n, d).
+        clean0: f0(x), (n, d).
+        triggered0: f0(x_t), (n, d).
         tau: temperature, above 0.
     """
     positive = F.cosine_similarity(triggered, clean0) / tau

@@ -1,10 +1,14 @@
-"""Triggered images that were found, in a training set say, as examples beside those with reconstructed triggers.
+"""Found images: training images that are known to carry the attacker's own trigger.
 
-Such an image carries the attacker's own trigger. What it lacks is its clean twin, and its true label: what is known is
-that the target is not it. So the published loss keeps its negative, f0 of the image as the victim sees it, and takes as
-positive the mean f0 of the clean images of the class that the model, as it is now, sees in the image once the target is
-taken out of its answers. As the backdoor goes, that class becomes the true one. The same class is the label of the
-cross-entropy, with the margin against the target. The paper knows no such images (arXiv 2205.04411 reconstructs all).
+The data room finds such images. They are trained on beside the images with reconstructed triggers. A found image x_t
+has no clean twin x, and its true label is unknown. Known is only that the true label is not the target. So the two loss
+terms replace what is missing by a *guess*: the class that the current model answers if the target is left out.
+
+- Contrast: the negative is f0(x_t), as published. The positive is the mean f0 of the clean images of the guessed class.
+- Cross-entropy: the label is the guessed class, with the margin against the target.
+
+While the backdoor fades, the guess becomes the true class. The paper (arXiv 2205.04411) has no such images; all its
+triggered images carry a reconstructed trigger.
 """
 
 from __future__ import annotations
@@ -18,37 +22,39 @@ from torch import Generator, Tensor
 from core.data.imageset import as_float
 from core.defenses.mcl.contrast import contrast
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 
 
 class FoundImages:
-    """Images of the target's label that carry the trigger; a few that do not do little harm.
+    """Images that are labelled with the target and carry the trigger; a few false ones among them do little harm.
 
     Args:
-        images: uint8 or float (n, 3, h, w); may be none.
-        victim: as it came. target: the class they are called.
-        clean0: f0 of the clean images, (k, d). labels: of these, (k,).
+        images: uint8 or float (n, 3, h, w); n may be 0.
+        victim: the backdoored model.
+        target: the class that the images are labelled with.
+        clean0: f0 of the clean images, (k, d).
+        labels: classes of the clean images, (k,).
     """
 
     def __init__(self, images: Tensor, victim: Classifier, target: int, clean0: Tensor, labels: Tensor) -> None:
         self.target = target
         self.images = as_float(images.to(clean0.device))
-        self.features0 = look(victim, self.images)[0] if len(images) else clean0[:0]
+        self.features0 = features_and_logits(victim, self.images)[0] if len(images) else clean0[:0]
         member = F.one_hot(labels, victim.num_classes).to(clean0)
-        # a class without clean images has no mean, and pulls to the mean of all
         count = member.sum(0)[:, None]
-        self.means = torch.where(count > 0, member.T @ clean0 / count.clamp(min=1), clean0.mean(0))
+        # a class without clean images gets the mean over all clean images
+        self.class_means0 = torch.where(count > 0, member.T @ clean0 / count.clamp(min=1), clean0.mean(0))
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def drawn(self, count: int, generator: Generator) -> Tensor:
-        """Positions of at most ``count`` of them."""
+    def draw(self, count: int, generator: Generator) -> Tensor:
+        """Positions of at most ``count`` found images, drawn without replacement, (n,)."""
         count = min(count, len(self))
         return torch.randperm(len(self), generator=generator)[:count].to(self.images.device)
 
-    def looks_like(self, logits: Tensor) -> Tensor:
-        """The class, (n,), that each image is seen as once the target is taken out of its logits (n, classes)."""
+    def guess(self, logits: Tensor) -> Tensor:
+        """The class other than the target with the largest logit, (n,), from logits (n, classes)."""
         others = logits.detach().clone()
         others[:, self.target] = -math.inf
         return others.argmax(1)
@@ -56,12 +62,15 @@ class FoundImages:
     def losses(
         self, chosen: Tensor, features: Tensor, logits: Tensor, tau: float, margin: float
     ) -> tuple[Tensor, Tensor]:
-        """Contrast and cross-entropy of the images ``chosen`` (n,), as the model in training sees them.
+        """Contrastive loss and cross-entropy of the found images at the positions ``chosen`` (n,), means over them.
 
         Args:
-            features: f of them, (n, d). logits: (n, classes). tau: temperature. margin: against the target.
+            features: f of them, (n, d).
+            logits: of the model being purified, (n, classes).
+            tau: temperature of the contrast.
+            margin: added to the target's logit.
         """
-        guess = self.looks_like(logits)
-        ahead = margin * F.one_hot(torch.full_like(guess, self.target), logits.shape[1])
-        apart = contrast(features, self.means[guess], self.features0[chosen], tau)
-        return apart, F.cross_entropy(logits + ahead, guess)
+        guessed = self.guess(logits)
+        margins = margin * F.one_hot(torch.full_like(guessed, self.target), logits.shape[1])
+        contrastive = contrast(features, self.class_means0[guessed], self.features0[chosen], tau)
+        return contrastive, F.cross_entropy(logits + margins, guessed)

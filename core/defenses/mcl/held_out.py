@@ -1,4 +1,4 @@
-"""The held-out part of the clean budget: it sees the attack go, and chooses the state that is kept."""
+"""The held-out part of the clean budget: estimates BA and ASR during training, and selects the weights to return."""
 
 from __future__ import annotations
 
@@ -12,48 +12,54 @@ from core.data.imageset import as_float
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.training.loop import Aimed, Check
+from core.training.loop import Check, TargetedTrigger
+
+ASR_PENALTY = 2.0  # points of score lost per point of ASR above ``gone``
 
 
 class HeldOut:
-    """Images that the training does not see.
+    """Clean images that the training does not use.
 
     Args:
-        images, labels: (n, 3, h, w) and (n,); may be none, and then nothing is ever looked at.
+        images, labels: (n, 3, h, w) and (n,). With n = 0 there is nothing to check on.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
+
+    Attributes:
+        best_score: the highest score so far, percent; minus infinity before the first.
+        standard_error: of the victim's BA on these images, percentage points.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, gone: float) -> None:
         self.images, self.labels, self.gone = images, labels, gone
-        self.best, self.error = -math.inf, 0.0
+        self.best_score, self.standard_error = -math.inf, 0.0
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def check(self, model: Classifier, triggers: Sequence[Aimed]) -> Check:
-        """BA, and the ASR of the triggers, of which each image carries one, in turn; percent."""
+    def check(self, model: Classifier, triggers: Sequence[TargetedTrigger]) -> Check:
+        """BA and estimated ASR of the model, percent. Each image carries one of the triggers, in turn."""
 
-        def turned(images: Tensor) -> Tensor:
-            return torch.cat([trigger(images[one :: len(triggers)]) for one, trigger in enumerate(triggers)])
+        def with_triggers(images: Tensor) -> Tensor:
+            return torch.cat([trigger(images[k :: len(triggers)]) for k, trigger in enumerate(triggers)])
 
-        labels = torch.cat([self.labels[one :: len(triggers)] for one in range(len(triggers))])
-        attacked = answers(model, turned(as_float(self.images)))
+        labels = torch.cat([self.labels[k :: len(triggers)] for k in range(len(triggers))])
+        attacked = answers(model, with_triggers(as_float(self.images)))
         asr = attack_success_rate(attacked, labels, triggers[0].target)
         return Check(benign_accuracy(answers(model, self.images), self.labels), asr)
 
-    def measure(self, victim: Classifier) -> None:
-        """Notes the standard error of the victim's BA here, percentage points."""
+    def measure_error(self, victim: Classifier) -> None:
+        """Sets the standard error of the victim's BA on these images."""
         share = benign_accuracy(answers(victim, self.images), self.labels) / 100
-        self.error = 100 * math.sqrt(max(share * (1 - share), 0.01) / len(self.images))
+        self.standard_error = 100 * math.sqrt(max(share * (1 - share), 0.01) / len(self.images))
 
-    def better(self, check: Check) -> bool:
-        """Whether a later state is to be kept instead of the best so far.
+    def prefers(self, check: Check) -> bool:
+        """Whether the weights of this check replace the ones selected so far.
 
-        The part is small, so a later state gives way to an earlier one only if it is worse by more than chance
-        explains: one standard error of the victim's BA.
+        The score is BA less a penalty for ASR above ``gone``. Later weights are preferred, since more of the annealing
+        is done. The held-out part is small, so a score lower by up to one standard error counts as chance.
         """
-        score = check.ba - 2 * max(0.0, check.asr - self.gone)
-        if score < self.best - self.error:
+        score = check.ba - ASR_PENALTY * max(0.0, check.asr - self.gone)
+        if score < self.best_score - self.standard_error:
             return False
-        self.best = max(score, self.best)
+        self.best_score = max(score, self.best_score)
         return True

@@ -1,11 +1,16 @@
-"""What the default of MCL does with this network and these images: one place, one pure function.
+"""How the default of MCL adapts its settings to the network, the clean budget and the triggers: one pure function.
 
-Three things decide. *How many clean images a class there are*: few labels are soon learnt by heart, so the labels
-weigh less, the victim's own answers more, and the annealing takes longer. *What normalises*: where layers normalise,
-the size of their weights changes nothing, and a rate that is too high harms little; where nothing does, it harms, and
-without batch norm labels are learnt by heart sooner. *How far the triggers are trusted* (``Confidence``): one in doubt
-may be another class's or a poor copy, so the margin is wider and random stamps come beside it; where there is none,
-stamps stand alone.
+Three inputs decide:
+
+- *Scarcity of clean images* (clean images per class). A network soon overfits few labels. So the weight of the labels
+  falls, the weight of the victim's own answers rises, and annealing takes longer.
+- *Normalisation layers.* A layer that is normalised does not change with the scale of its weights, so a learning rate
+  that is too high does little harm. Without normalisation it does harm. Without batch norm, whose noise regularises,
+  labels are overfitted sooner.
+- *Confidence in the triggers.* A doubtful trigger may belong to another class or be a poor copy. So the margin is
+  wider, and random stamps are trained on as well. Without any trusted trigger, stamps alone are trained on.
+
+The constants were chosen by hand on CIFAR-10 and road-sign victims; the trials are in tests/benchmarks/MCL_LOG.md.
 """
 
 from __future__ import annotations
@@ -16,25 +21,31 @@ from typing import Literal
 from core.defenses.mcl.settings import MCLSettings
 from core.triggers.reconstructed import Confidence
 
-PLENTY = 100  # clean images a class from which on their labels say enough
-FEW_CLEAN, FEW_KEEP = 0.1, 2.0  # times their weights these terms have where there are next to no images
-FEW_ANNEAL = 1.0  # how much longer the annealing is there, times its steps
-UNBATCHED = 0.5  # without batch norm: as if images were at least so few
-PLAIN_RATE = 0.1  # of the learning rate, where no layer normalises
-WIDER = 1.5  # the margin against a trigger in doubt
-STAMPS_KEEP = 0.25  # of the weight of the victim's answers beside stamps: what is not known may be among them
-LONGER_STAMPS = 1.5  # the annealing, where stamps are trained against
+AMPLE_PER_CLASS = 100  # clean images per class from which on scarcity is 0
+SCARCITY_WITHOUT_BATCH_NORM = 0.5  # scarcity is at least this where no layer normalises by batches
+SCARCE_CLEAN_FACTOR = 0.1  # factor on the weight of ``clean`` at scarcity 1
+SCARCE_KEEP_FACTOR = 2.0  # factor on the weight of ``keep`` at scarcity 1
+SCARCE_EXTRA_ANNEAL = 1.0  # annealing steps added at scarcity 1, as a share of the setting
+LR_FACTOR_WITHOUT_NORMALISATION = 0.1
+DOUBTFUL_MARGIN_FACTOR = 1.5
+STAMPS_KEEP_FACTOR = 0.25  # factor on the weight of ``keep``: an unknown trigger may resemble a clean or mixed image
+STAMPS_ANNEAL_FACTOR = 1.5  # least factor on the annealing steps where stamps are trained on
 
 Normalisation = Literal["batch", "other", "none"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What comes of the settings.
+    """The settings as they are used; the fields have the names and units of ``MCLSettings``.
 
     Attributes:
-        lr: learning rate. anneal: steps. clean, keep: weights. mixed: share of clean images that come mixed, 0-1.
-        margin: against the targets of triggers. triggers, stamps: whether triggered or stamped images are trained on.
+        lr: learning rate, at most.
+        anneal: steps.
+        clean, keep: loss weights.
+        mixed: share of the clean images that are mixed in pairs, 0-1.
+        margin: logits, against the target of the triggers.
+        triggers: whether images with reconstructed triggers are trained on.
+        stamps: whether images with random stamps are trained on.
     """
 
     lr: float
@@ -48,36 +59,39 @@ class Plan:
 
 
 def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, confidence: Confidence) -> Plan:
-    """The plan for a purification.
+    """The settings adapted to one purification.
 
     Args:
         settings: of the user.
-        per_class: clean images a class, on average.
-        normalisation: of the network: by batches, otherwise, or none.
-        confidence: in the triggers.
+        per_class: clean images per class, on average.
+        normalisation: "batch": by batch norm; "other": by other layers; "none": no layer normalises.
+        confidence: in the reconstructed triggers.
     """
-    few = 1 - min(1.0, per_class / PLENTY)
+    scarcity = 1 - min(1.0, per_class / AMPLE_PER_CLASS)
     if normalisation != "batch":
-        few = max(few, UNBATCHED)
+        scarcity = max(scarcity, SCARCITY_WITHOUT_BATCH_NORM)
     stamps = settings.stamps > 0 and confidence is not Confidence.SURE
-    longer = max(1 + FEW_ANNEAL * few, LONGER_STAMPS if stamps else 1.0)
+    anneal_factor = max(1 + SCARCE_EXTRA_ANNEAL * scarcity, STAMPS_ANNEAL_FACTOR if stamps else 1.0)
     if normalisation == "other":
-        longer = 1 + FEW_ANNEAL
+        anneal_factor = 1 + SCARCE_EXTRA_ANNEAL
     return Plan(
-        lr=settings.lr * (PLAIN_RATE if normalisation == "none" else 1.0),
-        anneal=round(settings.anneal * longer),
-        clean=settings.clean * (1 + (FEW_CLEAN - 1) * few),
-        keep=settings.keep * (1 + (FEW_KEEP - 1) * few) * (STAMPS_KEEP if stamps else 1.0),
-        mixed=_mixed(settings, few, confidence if stamps else Confidence.SURE),
-        margin=settings.margin * (WIDER if confidence is Confidence.DOUBTFUL else 1.0),
+        lr=settings.lr * (LR_FACTOR_WITHOUT_NORMALISATION if normalisation == "none" else 1.0),
+        anneal=round(settings.anneal * anneal_factor),
+        clean=settings.clean * (1 + (SCARCE_CLEAN_FACTOR - 1) * scarcity),
+        keep=settings.keep * (1 + (SCARCE_KEEP_FACTOR - 1) * scarcity) * (STAMPS_KEEP_FACTOR if stamps else 1.0),
+        mixed=_mixed_share(settings, scarcity, confidence if stamps else Confidence.SURE),
+        margin=settings.margin * (DOUBTFUL_MARGIN_FACTOR if confidence is Confidence.DOUBTFUL else 1.0),
         triggers=confidence is not Confidence.NONE or not stamps,
         stamps=stamps,
     )
 
 
-def _mixed(settings: MCLSettings, few: float, confidence: Confidence) -> float:
-    """Mixed images look like triggers of some kind, and what the victim answers to them is kept: so there are none
-    beside a trigger in doubt, and only as many as images are missing where none is known."""
+def _mixed_share(settings: MCLSettings, scarcity: float, confidence: Confidence) -> float:
+    """Share of the clean images that are mixed in pairs, 0-1.
+
+    A mixed image can look like a trigger, and the victim's answer to it is kept. So nothing is mixed if the trigger is
+    doubtful. If no trigger is known, the share is the scarcity and no more.
+    """
     if settings.mixed == 0 or confidence is Confidence.DOUBTFUL:
         return 0.0
-    return few if confidence is Confidence.NONE else max(settings.mixed, few)
+    return scarcity if confidence is Confidence.NONE else max(settings.mixed, scarcity)

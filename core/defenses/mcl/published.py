@@ -1,11 +1,11 @@
 """MCL as published: model-contrastive learning alone (arXiv 2205.04411; ACM MM 2023, DOI 10.1145/3581783.3612415).
 
-A batch holds triggered images and nothing else. So there is no clean cross-entropy, the last linear layer gets no
-gradient, and batch-norm statistics move on triggered images only; the result is the model after the last step. That is
-what the authors' code does, schedule included (learning rates 0.1, 0.01 and 0.001 from epochs 0, 1 and 10; on GTSRB
-0.01, 0.001 and 0.0001 from epochs 0, 2 and 10).
+As in the authors' code, a batch holds triggered images only. It follows that there is no cross-entropy on clean images,
+that the last linear layer gets no gradient, and that batch-norm statistics are updated on triggered images only. The
+result is the model after the last step. The schedule is theirs too: learning rates 0.1, 0.01 and 0.001 from epochs 0, 1
+and 10; on GTSRB 0.01, 0.001 and 0.0001 from epochs 0, 2 and 10.
 
-Deviation: the trigger and its class are those that our scan finds; the authors' code is given the class.
+Deviation: trigger and target class come from the scan of this project; the authors' code is given the class.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.settings import PublishedSettings
 from core.models.classifier import Classifier
-from core.models.evaluate import look
-from core.training.loop import Aimed, Training
+from core.models.evaluate import features_and_logits
+from core.training.loop import TargetedTrigger, Training
 
 
 class Published(Training):
@@ -30,14 +30,14 @@ class Published(Training):
     """
 
     settings: PublishedSettings
-    alike = False  # the authors' batches are full but for the last
+    equal_batches = False  # as in the authors' code: all batches are full but the last
 
     def __init__(
         self,
         victim: Classifier,
         images: Tensor,
         labels: Tensor,
-        triggers: Sequence[Aimed],
+        triggers: Sequence[TargetedTrigger],
         settings: PublishedSettings,
         seed: int = 0,
     ) -> None:
@@ -45,8 +45,8 @@ class Published(Training):
             raise ValueError("MCL needs at least one reconstructed trigger")
         super().__init__(victim, images, labels, settings, seed)
         self.trigger = triggers[0]
-        self.clean0 = look(victim, self.x)[0]
-        self.triggered0 = look(victim, self.x, self.trigger)[0]
+        self.clean0 = features_and_logits(victim, self.x)[0]
+        self.triggered0 = features_and_logits(victim, self.x, self.trigger)[0]
 
     def learning_rate(self, step: int) -> float:
         epoch = step // self.per_epoch

@@ -1,21 +1,27 @@
-"""MCL's default: the contrast, and what makes it hold on networks it was not tuned on.
+"""MCL's default: the published contrast with further parts that make it hold on networks it was not tuned on.
 
-Named parts, each of which a setting switches off (``core.defenses.mcl.settings``; NOTES.md says what each is worth):
+A step trains on one batch of the clean budget, which contains each image clean and with a trigger. The loss is a
+weighted sum of
 
-- *contrast*: the published loss against several reconstructed triggers, each from several starts;
-- *supervised*: the clean labels of triggered images, with a margin against the target;
-- *clean*: the labels of clean images;
-- *keep*: the victim's own answers on clean images and on mixed pairs of them, which hold benign accuracy. On an image
-  that is not of a target class the target's share is taken out of those answers: so they hold no part of the backdoor;
-- *found*: images with the real trigger, where somebody found some, beside those with reconstructed ones;
-- *stamps*: random stamps in place of triggers, or beside them, where the scan shows none to trust;
-- *rounds*: once the attack seems gone, the triggers that still work on victim and model together are reconstructed, and
-  trained against as well;
+- *contrast*: the published loss, against all reconstructed triggers (each form, several restarts);
+- *supervised*: cross-entropy of the triggered images with their true labels, with a margin against the target;
+- *clean*: cross-entropy of the clean images with their labels;
+- *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. The target's share is
+  taken out of the answers to images of other classes, so that these answers carry no backdoor.
+
+Further parts:
+
+- *found images* (``core.defenses.mcl.found``): images with the real trigger, if a filter of the data room found some;
+- *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of untrusted ones;
+- *rounds* (``core.defenses.mcl.rounds``): as soon as the attack seems gone, triggers that still work are reconstructed
+  on victim and model together, and trained against as well;
 - *average*: the result is a running average of the weights.
 
-The rate stays up until the held-out part of the clean budget says that the attack is gone, and no round finds more;
-then it is annealed to zero along a cosine while BA mends. Batch-norm statistics of a result are taken anew on clean
-images: in training they see triggered ones, and averaged weights have none of their own.
+The learning rate stays up until the held-out part of the clean budget shows that the attack is gone and no round finds
+another trigger. Then it is annealed to zero along a cosine, in which BA recovers. The batch-norm statistics of a result
+are recomputed on clean images, since the training's include triggered images and averaged weights have none.
+
+A setting switches each part off (``core.defenses.mcl.settings``). NOTES.md beside this file has what each is worth.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.defenses.mcl.batches import Attacked, joined, with_stamps, with_triggers, without_target
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.found import FoundImages
 from core.defenses.mcl.held_out import HeldOut
@@ -37,19 +44,21 @@ from core.defenses.mcl.plan import Normalisation, plan
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
 from core.models.classifier import Classifier
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.models.fold import folded
-from core.training.batchnorm import batch_normed, normalised, take_anew
+from core.training.batchnorm import has_batch_norm, has_normalisation, recompute_statistics
 from core.training.loop import Check, Training
-from core.training.rate import bearable
+from core.training.rate import trust_region_rate
 from core.triggers.reconstructed import Reconstructed
-from core.triggers.stamps import KINDS, shares, stamped, turned
+from core.triggers.stamps import KINDS, flip_counts, kind_shares
 
-LEAST_STEPS = 40  # before the annealing, if the attack does not go
-STAMPED_STEPS = 80  # before the annealing, where no trigger says when the attack goes
-FIRST = 64  # images whose gradient the learning rate is found with
-LOOK, RESULT = 256, 4000  # clean images that batch-norm statistics are taken from: for a look, for the result
-WATCHED = 500  # clean images that show which kinds of stamps turn them
+MIN_STEPS = 40  # before the annealing, where the attack does not go
+STAMPED_STEPS = 80  # before the annealing, where no trigger can tell whether the attack is gone
+WARM_UP_STEPS = 5  # in which the learning rate rises
+LR_IMAGES = 64  # clean images of the first batch, whose gradient sets the learning rate
+CHECK_STATISTICS, RESULT_STATISTICS = 256, 4000  # clean images for batch-norm statistics: at a check, at the end
+STAMP_IMAGES = 500  # clean images on which each kind of stamps is tried
+NO_SCORE = -1e9  # in a checkpoint, for minus infinity
 
 
 class Purifier(Training):
@@ -59,11 +68,20 @@ class Purifier(Training):
         victim: the backdoored model; not changed.
         images: clean budget, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
-        triggers: the reconstructed triggers, at least one; each triggered image carries one of them.
+        triggers: reconstructed triggers of one target class, at least one. Each triggered image carries one of them.
         settings: see ``MCLSettings``.
-        seed: of the order; the same on a CPU gives the same model.
-        found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them;
-            they are trained on beside the others (``core.defenses.mcl.found``).
+        seed: of everything random; the same seed on a CPU gives the same model.
+        found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them.
+
+    Attributes:
+        plan: the settings, adapted to network, budget and triggers.
+        triggers: those of the scan, then those of the rounds; ``scanned_triggers`` is the number of the former.
+        clean0, logits0: f0(x) and the victim's logits of the clean images.
+        peak_lr: the highest learning rate.
+        annealing_from: the step from which the learning rate falls; None while the attack is not gone.
+        annealing_at_latest: the step from which it falls even if the attack is not gone.
+        rounds: rounds made.
+        averaged, best_averaged: running average of the weights, now and at the best check.
 
     Raises:
         ValueError: no trigger.
@@ -84,217 +102,205 @@ class Purifier(Training):
         if not triggers:
             raise ValueError("MCL needs at least one reconstructed trigger")
         self.victim, self.triggers = folded(victim), list(triggers)
-        self.target, self.given = triggers[0].target, len(triggers)
+        self.target, self.scanned_triggers = triggers[0].target, len(triggers)
         confidence = triggers[0].confidence
         self.plan = plan(settings, len(images) / victim.num_classes, normalisation(victim), confidence)
         if self.plan.stamps:
             self.stamps = "beside" if self.plan.triggers else "alone"
-            self.kinds = shares(turned(victim, images[:WATCHED], KINDS, seed))
+            self.stamp_shares = kind_shares(flip_counts(victim, images[:STAMP_IMAGES], KINDS, seed))
         device = victim.mean.device
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        held = self._held(labels[order], settings)
-        self.held = HeldOut(images[order[:held]].to(device), labels[order[:held]].to(device), settings.gone)
-        super().__init__(victim, images[order[held:]], labels[order[held:]], settings, seed)
-        self.clean0, self.logits0 = look(victim, self.x)
-        real = images[:0] if found is None else found
-        self.found = FoundImages(real, victim, self.target, self.clean0, self.y)
-        self.labels = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
-        self.longest = STAMPED_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, LEAST_STEPS)
+        held_count = self._held_out_count(labels[order], settings)
+        self.held_out = HeldOut(
+            images[order[:held_count]].to(device), labels[order[:held_count]].to(device), settings.gone
+        )
+        super().__init__(victim, images[order[held_count:]], labels[order[held_count:]], settings, seed)
+        self.clean0, self.logits0 = features_and_logits(victim, self.x)
+        self.found = FoundImages(images[:0] if found is None else found, victim, self.target, self.clean0, self.y)
+        self.one_hot = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
+        self.annealing_at_latest = (
+            STAMPED_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, MIN_STEPS)
+        )
         self.annealing_from: int | None = None
         self.rounds = 0
         self.averaged = self.weights()
-        self.best = self.weights()
-        if held:
-            self.held.measure(victim)
-        first = torch.arange(min(FIRST, len(self.x)), device=device)
+        self.best_averaged = self.weights()
+        if held_count:
+            self.held_out.measure_error(victim)
+        first = torch.arange(min(LR_IMAGES, len(self.x)), device=device)
         self.model.train()
-        self.rate = bearable(self.model, lambda: self._loss(first), self.x, self.plan.lr, settings.moved)
+        self.peak_lr = trust_region_rate(
+            self.model, lambda: self._weighted_loss(first), self.x, self.plan.lr, settings.moved
+        )
 
-    def _held(self, labels: Tensor, settings: MCLSettings) -> int:
-        """How many images are held out: none where no trigger says whether the attack has gone."""
+    def _held_out_count(self, labels: Tensor, settings: MCLSettings) -> int:
+        """How many images are held out; 0 where no trigger is trusted, since then they cannot show the attack go."""
         if self.plan.stamps:
             return 0
-        held = min(round(settings.holdout * len(labels)), len(labels) - 1)
-        # images of the target class alone, in a tiny budget, say nothing about the attack
-        return 0 if bool((labels[:held] == self.target).all()) else held
+        count = min(round(settings.holdout * len(labels)), len(labels) - 1)
+        # a tiny held-out part may be all of the target class, on which ASR is not defined
+        return 0 if bool((labels[:count] == self.target).all()) else count
 
     @property
     def total(self) -> int:
         """Steps in all, as far as is known now; falls once the attack is gone and the annealing begins."""
-        return (self.longest if self.annealing_from is None else self.annealing_from) + self.plan.anneal
+        begins = self.annealing_at_latest if self.annealing_from is None else self.annealing_from
+        return begins + self.plan.anneal
 
     def learning_rate(self, step: int) -> float:
-        """Of a step, counted from 0."""
-        warm = min(1.0, (step + 1) / 5)
+        """Of a step, counted from 0: a short warm-up, the peak, then a cosine to 0."""
+        warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
         annealed = max(0, step - (self.total - self.plan.anneal)) / self.plan.anneal
-        return self.rate * warm * 0.5 * (1 + math.cos(math.pi * annealed))
+        return self.peak_lr * warm_up * 0.5 * (1 + math.cos(math.pi * annealed))
 
     def weight(self, term: str) -> float:
-        return {"clean": self.plan.clean, "keep": self.plan.keep}.get(term) or super().weight(term)
+        planned = {"clean": self.plan.clean, "keep": self.plan.keep}  # the other weights are those of the settings
+        return planned[term] if term in planned else super().weight(term)
 
     # the loss
 
-    def _loss(self, chosen: Tensor) -> Tensor:
+    def _weighted_loss(self, chosen: Tensor) -> Tensor:
         return torch.stack([self.weight(name) * term for name, term in self.losses(chosen).items()]).sum()
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
-        kinds = ([self._triggered(chosen)] if self.plan.triggers else []) + (
-            [self._stamped(chosen)] if self.plan.stamps else []
-        )
-        x_t, triggered0, ahead = (torch.cat(part) for part in zip(*kinds, strict=True))
-        # one pass for all: batch norm has to see clean images among the triggered ones
-        x, labels, answers0 = self._clean(chosen)
-        real = self.found.drawn(len(chosen), self.drawn())
-        batch = torch.cat([x_t, x, self.found.images[real]]).contiguous(memory_format=torch.channels_last)
-        features, logits = self.model.features_and_logits(batch)
-        n, many = len(x_t), len(kinds)  # each kind counts in full
-        ends = (n, n + len(x))
-        clean0 = self.clean0[chosen].repeat(many, 1)
-        terms = {"contrast": many * contrast(features[:n], clean0, triggered0, self.settings.tau)}
+        attacked, kinds = self._attacked(chosen)
+        x, labels, log_answers0 = self._clean(chosen)
+        found = self.found.draw(len(chosen), self.step_generator())
+        # one pass for all images: batch norm has to see clean ones among the triggered ones
+        batch = torch.cat([attacked.images, x, self.found.images[found]])
+        features, logits = self.model.features_and_logits(batch.contiguous(memory_format=torch.channels_last))
+        of_attacked = slice(len(attacked.images))
+        of_clean = slice(len(attacked.images), len(attacked.images) + len(x))
+        of_found = slice(len(attacked.images) + len(x), None)
+
+        clean0 = self.clean0[chosen].repeat(kinds, 1)
+        # times the number of kinds: triggers and stamps each weigh as much as they would alone
+        terms = {"contrast": kinds * contrast(features[of_attacked], clean0, attacked.features0, self.settings.tau)}
         if self.settings.supervised > 0:
-            terms["supervised"] = many * F.cross_entropy(logits[:n] + ahead, self.y[chosen].repeat(many))
+            against = logits[of_attacked] + attacked.margins
+            terms["supervised"] = kinds * F.cross_entropy(against, self.y[chosen].repeat(kinds))
         if self.settings.clean > 0:
-            terms["clean"] = F.cross_entropy(logits[slice(*ends)], labels)
+            terms["clean"] = F.cross_entropy(logits[of_clean], labels)
         if self.settings.keep > 0:
-            kept = logits[slice(*ends)].log_softmax(1)
-            terms["keep"] = F.kl_div(kept, answers0, log_target=True, reduction="batchmean")
-        if len(real):
-            rest = features[ends[1] :], logits[ends[1] :]
-            apart, own = self.found.losses(real, *rest, self.settings.tau, self.plan.margin)
-            terms["contrast"] = terms["contrast"] + apart
+            log_answers = logits[of_clean].log_softmax(1)
+            terms["keep"] = F.kl_div(log_answers, log_answers0, log_target=True, reduction="batchmean")
+        if len(found):
+            contrastive, supervised = self.found.losses(
+                found, features[of_found], logits[of_found], self.settings.tau, self.plan.margin
+            )
+            terms["contrast"] = terms["contrast"] + contrastive
             if "supervised" in terms:
-                terms["supervised"] = terms["supervised"] + own
+                terms["supervised"] = terms["supervised"] + supervised
         return terms
 
+    def _attacked(self, chosen: Tensor) -> tuple[Attacked, int]:
+        """The images with triggers, with stamps, or once with each; and how many of these two kinds there are."""
+        kinds, x, y = [], self.x[chosen], self.y[chosen]
+        if self.plan.triggers:
+            generator = self.step_generator()
+            kinds.append(with_triggers(self.victim, self.triggers, x, y, self.plan.margin, generator))
+        if self.plan.stamps:
+            generator = self.step_generator()
+            kinds.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
+        return joined(kinds), len(kinds)
+
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Clean images, a share of them mixed; labels (k, classes); and the victim's answers, log-probabilities."""
-        x, labels, logits0 = self.x[chosen], self.labels[chosen], self.logits0[chosen]
+        """Clean images, the first of them mixed; class shares (k, classes); the victim's log-probabilities."""
+        x, labels, logits0 = self.x[chosen], self.one_hot[chosen], self.logits0[chosen]
         pairs = round(self.plan.mixed * len(chosen))
         if pairs:
-            x_m, labels_m = mixed(x[:pairs], labels[:pairs], self.x, self.labels, self.drawn())
-            parts = (x_m, x), (labels_m, labels), (look(self.victim, x_m)[1], logits0)
-            x, labels, logits0 = (torch.cat([first, rest[pairs:]]) for first, rest in parts)
-        return x, labels, self._without_targets(logits0, labels).log_softmax(1)
-
-    def _without_targets(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The victim's logits (k, classes), the target not ahead of all others on an image that is not of it."""
-        if not self.plan.triggers:
-            return logits
-        logits, others = logits.clone(), logits.clone()
-        others[:, self.target] = -math.inf
-        away = labels[:, self.target] == 0
-        logits[away, self.target] = torch.minimum(logits[away, self.target], others[away].amax(1))
-        return logits
-
-    def _triggered(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each image with one of the triggers, f0 of it, and what its target is ahead by in the cross-entropy.
-
-        Which one depends on seed and step alone.
-        """
-        x = self.x[chosen]
-        which = torch.randint(len(self.triggers), (len(x),), generator=self.drawn()).to(x.device)
-        x_t = torch.empty_like(x)
-        for number in which.unique().tolist():
-            x_t[which == number] = self.triggers[number](x[which == number])
-        return (
-            x_t,
-            look(self.victim, x_t)[0],
-            self._ahead(torch.full_like(which, self.target), chosen, self.plan.margin),
-        )
-
-    def _stamped(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same with random stamps: ahead is the class that the victim gives the image instead of its own."""
-        x_t = stamped(self.x[chosen], self.drawn(), self.kinds)
-        features0, logits0 = look(self.victim, x_t)
-        return x_t, features0, self._ahead(logits0.argmax(1), chosen, self.settings.stamps)
-
-    def _ahead(self, classes: Tensor, chosen: Tensor, margin: float) -> Tensor:
-        """(k, classes): ``margin`` at ``classes`` (k,), but 0 where that is the image's own class."""
-        return F.one_hot(classes, self.model.num_classes) * (margin * (classes != self.y[chosen]))[:, None]
+            x_m, labels_m = mixed(x[:pairs], labels[:pairs], self.x, self.one_hot, self.step_generator())
+            parts = (x_m, x), (labels_m, labels), (features_and_logits(self.victim, x_m)[1], logits0)
+            x, labels, logits0 = (torch.cat([mixture, rest[pairs:]]) for mixture, rest in parts)
+        if self.plan.triggers:
+            logits0 = without_target(logits0, labels, self.target)
+        return x, labels, logits0.log_softmax(1)
 
     # the schedule
 
-    def _next_round(self) -> None:
-        """Begins the annealing, or, where triggers are found that still work, goes on against these as well."""
+    def _attack_is_gone(self) -> None:
+        """Starts a round if one is left; begins the annealing unless the round finds triggers that still work."""
         if self.rounds < self.settings.rounds:
             self.rounds += 1
-            found = still_working(self.victim, self.result(), self.x, self.triggers, self.seed + 1000 * self.rounds)
-            self.triggers += found
-            if found:
+            seed = self.seed + 1000 * self.rounds
+            new = still_working(self.victim, self.result(), self.x, self.triggers, seed)
+            self.triggers += new
+            if new:
                 return
-        self.annealing_from = min(self.done, self.longest)
+        self.annealing_from = min(self.done, self.annealing_at_latest)
 
     def after_step(self) -> Check | None:
         self._average()
-        if not len(self.held) or (self.done % self.settings.check_every and self.done != self.total):
+        if not len(self.held_out) or (self.done % self.settings.check_every and self.done != self.total):
             return None
         if self.annealing_from is None:
-            check = self.held.check(self.result(), self.triggers)
+            check = self.held_out.check(self.result(), self.triggers)
             if check.asr <= self.settings.gone:
-                self._next_round()
+                self._attack_is_gone()
             return check
         if 2 * (self.done - self.annealing_from) < self.plan.anneal:
-            return None  # the attack has just gone: the reconstructed triggers fail before the real one does
-        check = self.held.check(self._with_statistics(self.averaged, LOOK), self.triggers)
-        if self.held.better(check):
-            self.best = {key: value.clone() for key, value in self.averaged.items()}
+            return None  # not in the first half: reconstructed triggers fail earlier than the real one does
+        check = self.held_out.check(self._with_statistics(self.averaged, CHECK_STATISTICS), self.triggers)
+        if self.held_out.prefers(check):
+            self.best_averaged = {key: value.clone() for key, value in self.averaged.items()}
         return check
 
     def _average(self) -> None:
-        decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # short memory at first
+        decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # a short memory in the first steps
         for key, value in self.model.net.state_dict().items():
-            kept = self.averaged[key]
+            average = self.averaged[key]
             if value.is_floating_point() and self.settings.average > 0:
-                kept.lerp_(value, 1 - decay)
+                average.lerp_(value, 1 - decay)
             else:
-                kept.copy_(value)
+                average.copy_(value)
 
-    def _with_statistics(self, weights: dict[str, Tensor], clean: int) -> Classifier:
-        """The model with these weights and batch-norm statistics of so many clean images."""
+    def _with_statistics(self, weights: dict[str, Tensor], count: int) -> Classifier:
+        """The model with these weights, and batch-norm statistics of ``count`` clean images."""
         model = deepcopy(self.model)
         model.net.load_state_dict(weights)
         model.eval()
-        take_anew(model, self.x[:clean])
+        recompute_statistics(model, self.x[:count])
         return model
 
     def result(self, best: bool = False) -> Classifier:
-        """A copy of the purified model: the running average now, or, at the end, the best of those checked."""
+        """A copy of the purified model: the running average now or, with ``best``, the best that was checked."""
         if not best:
-            return self._with_statistics(self.averaged, LOOK)
-        return self._with_statistics(self.best if math.isfinite(self.held.best) else self.averaged, RESULT)
+            return self._with_statistics(self.averaged, CHECK_STATISTICS)
+        checked = math.isfinite(self.held_out.best_score)
+        return self._with_statistics(self.best_averaged if checked else self.averaged, RESULT_STATISTICS)
 
     # resuming
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
         tensors |= {f"averaged.{k}": v.clone() for k, v in self.averaged.items()}
-        tensors |= {f"best.{k}": v.clone() for k, v in self.best.items()}
-        for number, found in enumerate(self.triggers[self.given :]):
-            tensors[f"round.{found.form}.{number}.pattern"] = found.pattern
-            if found.mask is not None:
-                tensors[f"round.{found.form}.{number}.mask"] = found.mask
-        best = self.held.best if math.isfinite(self.held.best) else -1e9
+        tensors |= {f"best.{k}": v.clone() for k, v in self.best_averaged.items()}
+        for number, trigger in enumerate(self.triggers[self.scanned_triggers :]):
+            tensors[f"round.{trigger.form}.{number}.pattern"] = trigger.pattern
+            if trigger.mask is not None:
+                tensors[f"round.{trigger.form}.{number}.mask"] = trigger.mask
+        best = self.held_out.best_score if math.isfinite(self.held_out.best_score) else NO_SCORE
         annealing = -1 if self.annealing_from is None else self.annealing_from
         return tensors, numbers | {"best_score": best, "annealing_from": annealing, "rounds": self.rounds}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.averaged, self.best = self.part(tensors, "averaged"), self.part(tensors, "best")
-        found = self.part(tensors, "round")
-        names = sorted({name.rpartition(".")[0] for name in found}, key=lambda name: int(name.partition(".")[2]))
-        self.triggers[self.given :] = [
+        self.averaged, self.best_averaged = self.part(tensors, "averaged"), self.part(tensors, "best")
+        of_rounds = self.part(tensors, "round")  # keys "<form>.<number>.pattern" and "<form>.<number>.mask"
+        names = sorted({key.rpartition(".")[0] for key in of_rounds}, key=lambda name: int(name.partition(".")[2]))
+        self.triggers[self.scanned_triggers :] = [
             replace(
-                self.triggers[0], form=name.partition(".")[0], pattern=found[f"{name}.pattern"],
-                mask=found.get(f"{name}.mask"),
+                self.triggers[0], form=name.partition(".")[0], pattern=of_rounds[f"{name}.pattern"],
+                mask=of_rounds.get(f"{name}.mask"),
             )
             for name in names
         ]  # fmt: skip
         self.rounds = int(numbers["rounds"])
         self.annealing_from = None if numbers["annealing_from"] < 0 else int(numbers["annealing_from"])
-        self.held.best = -math.inf if numbers["best_score"] <= -1e9 else numbers["best_score"]
+        self.held_out.best_score = -math.inf if numbers["best_score"] <= NO_SCORE else numbers["best_score"]
 
 
 def normalisation(model: Classifier) -> Normalisation:
-    """How the network's layers normalise; one layer is taken for all."""
-    return "batch" if batch_normed(model) else "other" if normalised(model) else "none"
+    """How the network's layers normalise; one layer stands for all."""
+    return "batch" if has_batch_norm(model) else "other" if has_normalisation(model) else "none"

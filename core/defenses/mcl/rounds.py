@@ -1,4 +1,4 @@
-"""A round: the triggers that still work on the model as it is, reconstructed on victim and model together."""
+"""A round: triggers that work on the victim and still work on the current model, reconstructed on both together."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from core.scan.shared import shared
 from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
-STARTS = 2  # of each form
-LARGER = 2.0  # times the triggers of that form, at most: for a larger one any class of an honest network will do
+STARTS_PER_FORM = 2
+MAX_SIZE_RATIO = 2.0  # times the largest given trigger of the form: honest classes too have triggers that are larger
 
 
 def still_working(
     victim: Classifier, model: Classifier, images: Tensor, triggers: Sequence[Reconstructed], seed: int
 ) -> list[Reconstructed]:
-    """Triggers like the given ones that work on the victim and still on the model; none where the attack is gone.
+    """Triggers in the forms of the given ones that work on both models; empty if the attack is gone.
 
     Args:
-        victim: as it came. model: as it is now; neither is changed.
+        victim: the backdoored model; not changed.
+        model: the model being purified; not changed.
         images: clean, float or uint8, (n, 3, h, w).
-        triggers: of the training so far, of one class.
-        seed: the same on a CPU gives the same triggers.
+        triggers: the triggers trained against so far, all of one target class.
+        seed: the same seed on a CPU gives the same triggers.
     """
     found: list[Reconstructed] = []
     for form in dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS):
-        most = LARGER * max(trigger.size for trigger in triggers if trigger.form == form)
-        steps = shared(victim, model, images, form, [triggers[0].target] * STARTS, EFFORT, seed)
-        found += [replace(one, confidence=triggers[0].confidence) for one in returned(steps) if one.size <= most]
+        max_size = MAX_SIZE_RATIO * max(trigger.size for trigger in triggers if trigger.form == form)
+        search = shared(victim, model, images, form, [triggers[0].target] * STARTS_PER_FORM, EFFORT, seed)
+        found += [replace(new, confidence=triggers[0].confidence) for new in returned(search) if new.size <= max_size]
     return found

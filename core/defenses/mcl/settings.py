@@ -8,36 +8,38 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class MCLSettings:
-    """What each part of the default weighs and how long it acts; a weight of 0 switches a part off.
+    """Loss weights and schedule of the default; a weight of 0 switches a part off.
 
-    ``core.defenses.mcl.plan`` says what becomes of them with this network and these images.
+    ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the triggers.
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl.contrast``).
-        clean: weight of the cross-entropy of x with its label.
-        supervised: weight of the cross-entropy of x_t with the label of x.
-        keep: weight of the divergence of the answers on clean and mixed images from the victim's (distillation).
-        mixed: share, 0-1, of the clean images that come mixed in pairs (``core.defenses.mcl.mixing``), at least.
-        margin: added to the target's logit in the cross-entropy of x_t, so that a triggered image has to stay clear of
-            the target and not only just outside (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
-        stamps: the same for random stamps (``core.triggers.stamps``), which act where the scan shows no trigger to
-            trust.
-        tau: temperature of the contrast.
+        clean: weight of the cross-entropy of clean images x with their labels.
+        supervised: weight of the cross-entropy of triggered images x_t with the labels of x.
+        keep: weight of the KL divergence of the model's answers on clean and mixed images from the victim's answers
+            (distillation).
+        mixed: least share, 0-1, of the clean images that are mixed in pairs (``core.defenses.mcl.mixing``).
+        margin: logits, added to the target's logit in the cross-entropy of x_t. A triggered image then has to be
+            classified correctly by a margin (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
+        stamps: the margin for random stamps (``core.triggers.stamps``), logits. Stamps are used if the scan found no
+            trusted trigger; 0: never.
+        tau: temperature of the contrastive loss.
         lr: learning rate, at most.
-        moved: divergence, nats, by which the first step may move the answers on clean images: where it would move them
-            further, the rate is lower (``core.training.rate``).
-        batch: clean images a step; as many triggered ones go with them.
+        moved: trust region, nats: the KL divergence by which the first step may change the answers on clean images. The
+            learning rate is lowered until it does not change them more (``core.training.rate``).
+        batch: clean images per step; as many triggered ones are added.
         momentum, weight_decay: of SGD.
-        epochs: passes over the clean budget before the annealing begins, at most.
-        anneal: steps in which the rate falls from ``lr`` to 0, once the attack is gone; the run ends with them.
-        average: decay per step of the running average of the weights that becomes the result; 0 for none.
-        holdout: share of the clean budget kept apart to guard BA and to see the attack go.
-        check_every: steps between two looks at the held-out part.
+        epochs: passes over the clean budget before the annealing, at most.
+        anneal: steps of the annealing, in which the learning rate falls from its peak to 0. It begins as soon as the
+            attack is gone, and the run ends with it.
+        average: decay per step of the running average of the weights, 0-1; 0: no average.
+        holdout: share of the clean budget that is held out from training, 0-1, to estimate BA and ASR.
+        check_every: steps between two checks on the held-out part.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
-        restarts: how many more times each trigger is reconstructed, from other starts (``core.scan.restarts``).
-        rounds: how often, at most, the triggers that still work on the model as it is are reconstructed once the
-            attack seems gone, and trained against as well.
-        most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.
+        restarts: further reconstructions of each trigger, from other random starts (``core.scan.restarts``).
+        rounds: rounds at most (``core.defenses.mcl.rounds``): when the attack seems gone, triggers that still work on
+            the current model are reconstructed and trained against.
+        most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
     contrast: float = 1.0
@@ -71,11 +73,12 @@ class PublishedSettings:
     Args:
         contrast: weight of the loss.
         tau: its temperature.
-        lr: learning rates, one for each entry of ``lr_epochs``. lr_epochs: epochs from which they hold.
+        lr: learning rates, one for each entry of ``lr_epochs``.
+        lr_epochs: the epoch from which each rate is used, counted from 0.
         epochs: passes over the clean budget.
-        batch: images a step.
+        batch: images per step.
         momentum, weight_decay: of SGD.
-        most_drop: BA, percentage points, that may be lost before nothing is handed out; 0: no guard.
+        most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
     restarts: ClassVar[int] = 0  # one trigger is used

@@ -1,4 +1,4 @@
-"""From an ONNX graph to the network that computes it, node by node, with the shapes worked out on the way."""
+"""Builds the network that computes an ONNX graph, node by node, with shape inference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.models.onnx.head import Head, find_head, needed
 from core.models.onnx.layers import Layers
 from core.models.onnx.net import GraphNet, Step
 from core.models.onnx.operators import Unread
-from core.models.onnx.trace import IMAGES
+from core.models.onnx.trace import TRACED_IMAGES
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Built:
     head: Head
 
 
-def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int = IMAGES) -> Built:
+def build(graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int = TRACED_IMAGES) -> Built:
     """The network of a graph.
 
     Args:
         channels, size: of the images to work the shapes out for. last_channel: whether the graph has them last.
-        images: how many the shapes are worked out for; other than ``IMAGES``, the graph's own number.
+        images: batch size of shape inference; other than ``TRACED_IMAGES``, the graph's own batch size.
 
     Raises:
         BadInput: ``onnx_operator``, ``onnx_broken``, ``onnx_no_head``, ``onnx_output``, ``onnx_shared_tensor``,
@@ -79,7 +79,7 @@ class _Builder(Layers):
         return Built(net.eval(), self.claims, shape[1], head)
 
     def _known(self) -> dict[str, bool]:
-        """Names of tensors that no image has a part in."""
+        """Names of tensors that do not depend on the images."""
         known = dict.fromkeys(self.graph.constants, True)
         for node in self.graph.nodes:
             if all(name in known for name in node.inputs if name):
@@ -99,7 +99,7 @@ class _Builder(Layers):
 
 
 def _forgetting(steps: list[Step], kept: str) -> tuple[Step, ...]:
-    """The steps, each with the tensors that can be let go of after it."""
+    """The steps, each with the tensors that are not needed after it."""
     last: dict[str, int] = {}
     for at, step in enumerate(steps):
         for name in (*step.outputs, *(t.what for t in step.inputs if t.kind in ("tensor", "numbers"))):

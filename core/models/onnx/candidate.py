@@ -1,4 +1,4 @@
-"""The network of an ONNX file as a candidate for the images: tried on noise, and its tensors by the file's names."""
+"""The network of an ONNX file as a ``Candidate``: tried on noise, with its tensors under the file's names."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _fixed(built: Built) -> tuple[int, int] | None:
 
 
 def _first_that_fits(graph: Graph, size: tuple[int, int]) -> tuple[Built, int]:
-    """The network, and the channels of its input: where the graph leaves them free, the first that go through."""
+    """The network and the channels of its input; if the graph leaves them free, the first number that works."""
     _, *dims = graph.input_dims
     last_channel = _last_channel(graph)
     given = dims[2] if last_channel else dims[0]
@@ -96,7 +96,7 @@ def _first_that_fits(graph: Graph, size: tuple[int, int]) -> tuple[Built, int]:
 
 
 def _own_batch(graph: Graph, size: tuple[int, int], last_channel: bool) -> None:
-    """Refuses a graph that its own number of images goes through, and no other."""
+    """Refuses a graph that works with its own batch size only."""
     batch, *dims = graph.input_dims
     channels, height, width = (dims[2], *dims[:2]) if last_channel else dims
     if not batch or batch > _LARGEST_SIDE:
@@ -121,7 +121,8 @@ def _last_channel(graph: Graph) -> bool:
 
 
 def _check_batch(graph: Graph, built: Built, channels: int, size: tuple[int, int]) -> None:
-    """Runs two images of noise, together and apart: what a graph does to one must not depend on the other."""
+    """Refuses a graph whose result for an image depends on the other images of the batch; tried on two images of
+    noise."""
     height, width = (fixed or side for fixed, side in zip(built.net.size, size, strict=True))
     noise = torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(0))
     try:

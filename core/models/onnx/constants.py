@@ -1,4 +1,4 @@
-"""Tensors of a graph that are known before any image is: the file's own, in the shape the network wants them."""
+"""Constants of a graph: tensors of the file, in the shapes that the network needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.models.refusals import not_finite
 from core.models.rewrites import TakenApart
 
 View = tuple[str, tuple[int, ...], tuple[int, ...]]  # "permute": order, (); "reshape": shape before, shape after
-MASKED = -99.0  # what attention adds where nothing is to be seen: no weight
+MASKED = -99.0  # additive attention mask; not a trained weight
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Constant:
     views: tuple[View, ...] = ()
 
     def viewed(self, value: Tensor, kind: str, order: tuple[int, ...] = ()) -> Constant:
-        """The same numbers as ``value``, which a ``Transpose`` or a reshaping has made of them."""
+        """The constant after a ``Transpose`` or a reshaping, with the resulting ``value``."""
         view: View = (kind, order, ()) if kind == "permute" else (kind, tuple(self.value.shape), tuple(value.shape))
         return replace(self, value=value, views=(*self.views, view) if self.source else ())
 
@@ -37,7 +37,7 @@ class Constant:
 
 
 def constant(tensor: Tensor, source: str = "") -> Constant:
-    """In the type that the network computes with."""
+    """A constant in the number type that the network computes with."""
     if tensor.is_floating_point():
         return Constant(tensor.float(), source)
     return Constant(tensor if tensor.dtype == torch.bool else tensor.long(), source)
@@ -45,7 +45,7 @@ def constant(tensor: Tensor, source: str = "") -> Constant:
 
 @dataclass(frozen=True)
 class Turned(TakenApart):
-    """A weight that the network has turned or reshaped; see ``core.models.rewrites.TakenApart``."""
+    """A weight that the network has transposed or reshaped; see ``core.models.rewrites.TakenApart``."""
 
     views: tuple[View, ...] = ()
 
@@ -65,7 +65,7 @@ class Turned(TakenApart):
 
 @dataclass
 class Claims:
-    """Which tensors of the file the network holds, as what; each once, however many nodes take it.
+    """The tensors of the file that the network holds, each once, even if several nodes use it.
 
     ``names``: the tensor of the file, by the key in the network's state_dict.
     """
@@ -82,12 +82,12 @@ class Claims:
         return self._claimed(given, key, "buffer")
 
     def frozen(self, given: Constant) -> Tensor:
-        """A tensor that stays as it is; in whatever shapes it is taken."""
+        """A tensor that is not trained, in any shape."""
         self.freeze(given)
         return given.value.contiguous().clone()
 
     def freeze(self, given: Constant) -> None:
-        """Keeps a tensor from being trained, since something else was worked out from it."""
+        """Excludes a tensor from training, since another one was computed from it."""
         if given.source and given.value.is_floating_point():
             role, _, _ = self.taken.setdefault(given.source, ("frozen", (), given.value))
             if role != "frozen":
@@ -110,7 +110,7 @@ class Claims:
 
 
 def is_weight(given: Constant) -> bool:
-    """Whether an operator's tensor is one that was trained: no single number, no mask, not worked out."""
+    """Whether an operator's tensor is a trained weight: not a single number, a mask, or a computed tensor."""
     value = given.value
     learnt = bool(given.source) and not given.views and value.is_floating_point() and value.numel() > 1
     return learnt and float(value.min()) > MASKED
@@ -119,5 +119,5 @@ def is_weight(given: Constant) -> bool:
 def turned(
     names: Mapping[str, str], views: Mapping[str, tuple[View, ...]], file: Mapping[str, Tensor]
 ) -> dict[str, Turned]:
-    """By the name in the file, of those that the network has turned."""
+    """The transposed or reshaped weights, by their names in the file."""
     return {source: Turned("turned", {source: file[source]}, views[key]) for key, source in names.items() if views[key]}

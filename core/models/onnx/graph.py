@@ -1,4 +1,4 @@
-"""An ONNX file as nodes and tensors, every one of them judged; nothing is computed yet.
+"""Reads an ONNX file into nodes and tensors, all of them checked; computes nothing.
 
 ``onnx.load`` opens files that the model names, and its checker and shape inference are C++ that a hostile file may
 crash: neither is used. The bytes are counted (``wire``), parsed by Protocol Buffers, and judged here.
@@ -16,7 +16,7 @@ from torch import Tensor
 from core.models.onnx import refusals, wire
 from core.models.onnx.tensors import read_tensor, write_tensor
 from core.models.pickle_values import Damaged
-from core.models.refusals import MOST_TENSORS
+from core.models.refusals import MAX_TENSORS
 
 Attribute = int | float | str | list[int] | list[float] | list[str] | Tensor
 OPSETS = (7, 25)
@@ -56,7 +56,7 @@ class Graph:
     output: str
 
     def written(self, tensors: Mapping[str, Tensor]) -> bytes:
-        """The file with these tensors in the place of its own of the same names; all else stays as it is."""
+        """The file with these tensors in place of its own of the same names, otherwise unchanged."""
         model = type(self.model)()
         model.CopyFrom(self.model)
         for name, proto in _protos(model.graph):
@@ -84,7 +84,7 @@ def read_graph(path: Path, content: bytes) -> Graph:
         raise Damaged("it is no ONNX model") from error
     graph = model.graph
     opset = _opset(path, model)
-    if len(graph.node) > MOST_NODES or len(graph.initializer) > MOST_TENSORS:
+    if len(graph.node) > MOST_NODES or len(graph.initializer) > MAX_TENSORS:
         raise Damaged("it has more nodes or tensors than any image classifier")
     if len(graph.sparse_initializer):
         from core.models.refusals import odd_tensor
@@ -121,7 +121,7 @@ def _constant_tensor(node: Any) -> Any:
 
 
 def _protos(graph: Any) -> Iterator[tuple[str, Any]]:
-    """All tensors of the graph that a node can take, by name."""
+    """All tensors of the graph that a node can use, by name."""
     for proto in graph.initializer:
         yield proto.name, proto
     for node in graph.node:
@@ -165,7 +165,7 @@ def _value(path: Path, op: str, attribute: Any) -> Attribute:
 
 
 def _connected(path: Path, nodes: tuple[Node, ...], known: set[str], outputs: list[str]) -> None:
-    """Every node takes what was made before it, and nothing is made twice: ONNX demands both, and so no circle."""
+    """Checks that every node uses results of earlier nodes only, and none is defined twice; so there is no cycle."""
     made = {name for node in nodes for name in node.outputs}
     for node in nodes:
         for name in node.inputs:

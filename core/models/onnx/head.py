@@ -1,4 +1,4 @@
-"""Where a graph's logits come from: the last linear layer, or 1 x 1 convolution, before the answers."""
+"""Finds the layer that gives a graph's logits: the last linear layer, or 1 x 1 convolution, before the output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Head:
 
 
 def find_head(graph: Graph, constant: Mapping[str, object]) -> Head:
-    """Goes back from the first output.
+    """Searches backwards from the first output.
 
     Args:
         constant: names of tensors that are known without an image.
@@ -58,7 +58,7 @@ def find_head(graph: Graph, constant: Mapping[str, object]) -> Head:
 
 
 def needed(graph: Graph, wanted: str) -> list[Node]:
-    """The nodes that a tensor is made by, in order."""
+    """The nodes that a tensor depends on, in order."""
     names, nodes = {wanted}, []
     for node in reversed(graph.nodes):
         if names.intersection(node.outputs):

@@ -74,7 +74,7 @@ class Layers(Tracing):
     def _convolution_as_head(
         self, node: Node, x: Tensor, weight: Constant, bias: Constant | None, a: Attributes, head: Head
     ) -> None:
-        """A 1 x 1 convolution and a mean change places, and so the convolution is a linear layer."""
+        """Exchanges a 1 x 1 convolution with the mean after it, so that the convolution becomes a linear layer."""
         plain = weight.value.shape[2:] == (1, 1) and a.get("group", 1) == 1 and not any(a.get("pads") or [])
         plain = plain and all(step == 1 for step in a.get("strides") or []) and "Add" not in head.after
         if not plain or not (set(head.after) & set(POOLINGS) or x.shape[2:] == (1, 1)):
@@ -112,7 +112,7 @@ class Layers(Tracing):
         self._add_layer(node, module, Taken("tensor", node.inputs[0]), x)
 
     def _bias(self, node: Node, given: list[Any]) -> bool:
-        """Whether the node adds the bias to a linear layer that has none yet."""
+        """Adds the node's tensor as bias to a linear layer that has none; whether that was possible."""
         at = next((at for at, name in enumerate(node.inputs) if name in self.bare), None)
         if at is None or len(given) != 2 or self.takers.get(node.inputs[at]) != 1:
             return False

@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.onnx.operators import OPERATORS, Attributes, padded, same_padding
+from core.models.onnx.operators import OPERATORS, Attributes
+from core.models.onnx.pooling import padded, same_padding
 
 HEAD = "_head_path"  # as core.models.classifier.find_head looks it up
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step takes: ``kind`` "tensor" or "numbers" made by a step called ``what``; "list", the numbers
+    """An input of a step: ``kind`` "tensor" or "numbers" made by a step called ``what``; "list", the numbers
     themselves; "held", a tensor of the network; "none"."""
 
     kind: str
@@ -26,7 +27,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Step:
-    """One operator, or one layer if ``layer`` is its number. ``done``: tensors that nothing after it takes."""
+    """One operator, or one layer if ``layer`` is its number. ``done``: tensors that no later step uses."""
 
     op: str
     attributes: Attributes
@@ -87,7 +88,7 @@ class GraphNet(nn.Module):
 
 
 def attributes_for(step: Step, images: int) -> Attributes:
-    """With the number of images, where the graph was made for a fixed one."""
+    """Attributes with the current batch size, if the graph was made for a fixed one."""
     return step.attributes | {"given": images} if step.attributes.get("batch") else step.attributes
 
 
@@ -126,7 +127,7 @@ def linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
 
 
 def batch_norm(parts: list[Tensor], flat: bool, eps: float, momentum: float) -> nn.Module:
-    """``parts``: scale, bias, mean and variance. ``momentum``: of ONNX, the share of what was there before."""
+    """``parts``: scale, bias, mean and variance. ``momentum``: as ONNX defines it, the share of the old value."""
     module = (nn.BatchNorm1d if flat else nn.BatchNorm2d)(len(parts[0]), eps, 1 - momentum)
     module.weight, module.bias = parts[:2]  # type: ignore[assignment]
     module.running_mean, module.running_var = parts[2:]

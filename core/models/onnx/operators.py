@@ -1,13 +1,12 @@
-"""What each operator of ONNX computes, in torch, with the meaning it has in the file's version (opset).
+"""The operators of ONNX in torch, each as the file's version (opset) defines it.
 
-``OPERATORS[name]`` takes the attributes (with ``opset`` among them) and the inputs. Those at the positions
-``Operator.values`` come as plain lists of numbers, since shapes depend on them; all others as tensors; None where one
-is left out. (ONNX, "Operator Schemas".)
+``OPERATORS[name]`` takes the attributes (with ``opset`` among them) and the inputs. Inputs at the positions
+``Operator.values`` are plain lists of numbers, since shapes depend on them. All others are tensors; None if one is left
+out. (ONNX, "Operator Schemas".) ``pooling`` and ``shaping`` register further operators.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +21,13 @@ Attributes = dict[str, Any]
 
 
 class Unread(Exception):
-    """The operator is used in a way that is not computed."""
+    """The operator is used in a way that is not supported."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """``run``: computes it. ``values``: positions of the inputs that it needs as numbers. ``most``: how many inputs."""
+    """``run``: computes it. ``values``: positions of inputs that must be numbers. ``most``: number of inputs at
+    most."""
 
     run: Callable[[Attributes, Inputs], Any]
     values: tuple[int, ...] = ()
@@ -38,6 +38,8 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def operator(*names: str, values: tuple[int, ...] = (), most: int = 1) -> Callable[..., Any]:
+    """Registers a function as the operators of these names; arguments as the fields of ``Operator``."""
+
     def register(run: Callable[[Attributes, Inputs], Any]) -> Callable[[Attributes, Inputs], Any]:
         OPERATORS.update(dict.fromkeys(names, Operator(run, values, most)))
         return run
@@ -45,21 +47,21 @@ def operator(*names: str, values: tuple[int, ...] = (), most: int = 1) -> Callab
     return register
 
 
-def _of_one(**functions: Callable[[Tensor], Tensor]) -> None:
+def _register_unary(**functions: Callable[[Tensor], Tensor]) -> None:
     for name, function in functions.items():
-        OPERATORS[name] = Operator(partial(_apply_to_one, function))
+        OPERATORS[name] = Operator(partial(_apply_unary, function))
 
 
-def _of_two(**functions: Callable[[Tensor, Tensor], Tensor]) -> None:
+def _register_binary(**functions: Callable[[Tensor, Tensor], Tensor]) -> None:
     for name, function in functions.items():
-        OPERATORS[name] = Operator(partial(_apply_to_two, function), most=2)
+        OPERATORS[name] = Operator(partial(_apply_binary, function), most=2)
 
 
-def _apply_to_one(function: Callable[[Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
+def _apply_unary(function: Callable[[Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
     return function(x[0])
 
 
-def _apply_to_two(function: Callable[[Tensor, Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
+def _apply_binary(function: Callable[[Tensor, Tensor], Tensor], a: Attributes, x: Inputs) -> Tensor:
     return function(*together(x[:2]))
 
 
@@ -73,13 +75,13 @@ def _division(a: Tensor, b: Tensor) -> Tensor:
     return a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
 
-_of_one(
+_register_unary(
     Relu=F.relu, Sigmoid=torch.sigmoid, Tanh=torch.tanh, HardSwish=F.hardswish, Softplus=F.softplus, Erf=torch.erf,
     Exp=torch.exp, Log=torch.log, Sqrt=torch.sqrt, Reciprocal=torch.reciprocal, Neg=torch.neg, Abs=torch.abs,
     Floor=torch.floor, Ceil=torch.ceil, Round=torch.round, Sign=torch.sign, Mish=F.mish, Softsign=F.softsign,
     Identity=lambda x: x, Not=torch.logical_not, Sin=torch.sin, Cos=torch.cos,
 )  # fmt: skip
-_of_two(
+_register_binary(
     Add=torch.add, Sub=torch.sub, Mul=torch.mul, Div=_division, Equal=torch.eq, Less=torch.lt, Greater=torch.gt,
     LessOrEqual=torch.le, GreaterOrEqual=torch.ge, And=torch.logical_and, Or=torch.logical_or, Pow=torch.pow,
     MatMul=torch.matmul,
@@ -250,63 +252,3 @@ def _layer_norm(a: Attributes, x: Inputs) -> Tensor:
 def _global_pool(a: Attributes, x: Inputs) -> Tensor:
     axes = list(range(2, x[0].dim()))
     return x[0].mean(axes, keepdim=True) if a["op"] == "GlobalAveragePool" else torch.amax(x[0], axes, keepdim=True)
-
-
-def same_padding(a: Attributes, size: tuple[int, ...], kernel: list[int]) -> list[int]:
-    """The pads of a window that slides over height and width: top, left, bottom, right."""
-    auto = a.get("auto_pad", "NOTSET")
-    if auto == "NOTSET":
-        pads = a.get("pads") or [0, 0, 0, 0]
-    elif auto == "VALID":
-        pads = [0, 0, 0, 0]
-    elif auto in ("SAME_UPPER", "SAME_LOWER"):
-        strides, dilations = a.get("strides") or [1, 1], a.get("dilations") or [1, 1]
-        begin, end = [], []
-        for side, window, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
-            total = max(0, (math.ceil(side / stride) - 1) * stride + (window - 1) * dilation + 1 - side)
-            small, large = total // 2, total - total // 2
-            begin.append(small if auto == "SAME_UPPER" else large)
-            end.append(large if auto == "SAME_UPPER" else small)
-        pads = [*begin, *end]
-    else:
-        raise Unread
-    if len(pads) != 4 or min(pads) < 0:
-        raise Unread
-    return pads
-
-
-def padded(x: Tensor, pads: list[int], value: float = 0.0) -> Tensor:
-    top, left, bottom, right = pads
-    return F.pad(x, (left, right, top, bottom), value=value) if any(pads) else x
-
-
-def _window(a: Attributes, x: Tensor) -> tuple[list[int], list[int], list[int]]:
-    """Kernel, strides and pads of a pooling."""
-    kernel = a.get("kernel_shape")
-    if x.dim() != 4 or not kernel or len(kernel) != 2:
-        raise Unread
-    return kernel, a.get("strides") or [1, 1], same_padding(a, tuple(x.shape[2:]), kernel)
-
-
-@operator("MaxPool")
-def _max_pool(a: Attributes, x: Inputs) -> Tensor:
-    kernel, strides, pads = _window(a, x[0])
-    ceil, dilations = bool(a.get("ceil_mode", 0)), a.get("dilations") or [1, 1]
-    if pads[:2] == pads[2:] and all(2 * pad <= side for pad, side in zip(pads, kernel, strict=False)):
-        return F.max_pool2d(x[0], kernel, strides, pads[:2], dilations, ceil)
-    return F.max_pool2d(padded(x[0], pads, -math.inf), kernel, strides, 0, dilations, ceil)
-
-
-@operator("AveragePool")
-def _average_pool(a: Attributes, x: Inputs) -> Tensor:
-    kernel, strides, pads = _window(a, x[0])
-    ceil, counted = bool(a.get("ceil_mode", 0)), bool(a.get("count_include_pad", 0))
-    if any(side != 1 for side in a.get("dilations") or [1, 1]):
-        raise Unread
-    if pads[:2] == pads[2:] and all(2 * pad <= side for pad, side in zip(pads, kernel, strict=False)):
-        return F.avg_pool2d(x[0], kernel, strides, pads[:2], ceil, counted)
-    mean = F.avg_pool2d(padded(x[0], pads), kernel, strides, 0, ceil)
-    if counted:
-        return mean
-    within = padded(torch.ones_like(x[0][:1, :1]), pads)  # what share of each window is picture
-    return mean / F.avg_pool2d(within, kernel, strides, 0, ceil)

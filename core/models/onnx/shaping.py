@@ -1,4 +1,4 @@
-"""The operators of ONNX that move numbers about and compute nothing; see ``operators``."""
+"""The operators of ONNX that change shape or order of numbers only; see ``operators``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_NUMBERS = 2**27  # of one tensor
 
 
 def bounded(shape: list[int] | torch.Size) -> list[int]:
-    """``shape``, if a tensor of it may be made."""
+    """``shape``, if a tensor of it is not too large."""
     total = 1
     for side in shape:
         total *= side

@@ -26,7 +26,7 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 def read_tensor(path: Path, proto: Any, name: str) -> Tensor:
-    """The numbers of a ``TensorProto``, in the type of the file; as many as its shape asks for, and not one more.
+    """The numbers of a ``TensorProto``, in the type of the file; exactly as many as its shape has.
 
     Raises:
         BadInput: ``onnx_external``, ``weights_odd_tensor`` (texts, complex or packed numbers).
@@ -50,7 +50,7 @@ def read_tensor(path: Path, proto: Any, name: str) -> Tensor:
 
 
 def _numbers(proto: Any, width: str, field: str) -> np.ndarray:
-    """All numbers in a row, in the machine's order of bytes, in memory of their own."""
+    """All numbers in a row, in native byte order, in memory of their own."""
     kind = np.dtype(width)
     if proto.HasField("raw_data"):
         if len(proto.raw_data) % kind.itemsize:

@@ -1,4 +1,4 @@
-"""Working out the shapes of a graph, operator by operator, before anything of that size is made.
+"""Shape inference of a graph, operator by operator, before a tensor of that size is allocated.
 
 Shapes are worked out without memory (torch's device "meta"). What depends on shapes alone is small, lies on the CPU,
 and is worked out for real.
@@ -13,24 +13,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.onnx import shaping  # noqa: F401 (registers its operators)
+from core.models.onnx import pooling, shaping  # noqa: F401 (they register their operators)
 from core.models.onnx.constants import Claims, Constant, constant, is_weight
 from core.models.onnx.graph import Graph, Node
 from core.models.onnx.net import Step, Taken, attributes_for
 from core.models.onnx.operators import OPERATORS, Attributes, Unread
 from core.models.refusals import too_large
 
-IMAGES = 1009  # that the shapes are worked out for; a prime, so that the axis that counts them is seen by its size
+TRACED_IMAGES = 1009  # batch size of shape inference; a prime, so that the batch axis is recognised by its size
 MOST_NUMBERS = 2**27  # of a tensor for one image
 MOST_WORK = 1e12  # multiplications for one
 MOST_SMALL = 2**16  # numbers of a tensor that shapes depend on
-MOST_FOLDED = 2**24  # numbers of all tensors that are worked out beforehand
+MOST_FOLDED = 2**24  # numbers of all tensors that are computed in advance
 _RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Flatten")
 
 
 @dataclass(frozen=True)
 class Small:
-    """A tensor on the CPU that depends on shapes alone; ``value``: for ``IMAGES`` images."""
+    """A tensor on the CPU that depends on shapes alone; ``value``: for ``TRACED_IMAGES`` images."""
 
     value: Tensor
 
@@ -39,7 +39,7 @@ Value = Constant | Small | Tensor  # the last on "meta": what depends on the ima
 
 
 class Tracing:
-    """What is known of each tensor while a graph is gone through, and the steps so far."""
+    """The state of shape inference: what is known of each tensor, and the steps so far."""
 
     def __init__(self, graph: Graph, channels: int, size: tuple[int, int], last_channel: bool, images: int) -> None:
         self.graph, self.last_channel, self.images = graph, last_channel, images
@@ -80,7 +80,7 @@ class Tracing:
         """Of a graph for a fixed number of images: at which axis of a target, or of the parts, more are to go."""
         batch = self.graph.input_dims[0]
         counted = [_axis(value) for value in values if isinstance(value, Tensor)]
-        if not batch or self.images != IMAGES or not any(axis is not None for axis in counted):
+        if not batch or self.images != TRACED_IMAGES or not any(axis is not None for axis in counted):
             return {}
         if op == "Concat":
             return {"batch": batch, "counted": next(axis for axis in counted if axis is not None)}
@@ -158,11 +158,11 @@ class Tracing:
         return tensor.to("meta") if meta else tensor
 
     def _judge(self, made: Tensor) -> None:
-        if made.numel() > IMAGES * MOST_NUMBERS or self.work > IMAGES * MOST_WORK:
+        if made.numel() > TRACED_IMAGES * MOST_NUMBERS or self.work > TRACED_IMAGES * MOST_WORK:
             raise too_large(self.graph.path)
 
     def _fold(self, node: Node, a: Attributes, values: list[Any]) -> None:
-        """A node that no image has a part in is worked out once."""
+        """Computes a node that does not depend on the images, once."""
         first: Any = values[0] if values else None
         if node.op == "Identity" or (
             node.op == "Cast" and first.value.is_floating_point() and a.get("to") in (1, 10, 11, 16)
@@ -196,8 +196,8 @@ class Tracing:
 
 
 def _axis(value: Tensor) -> int | None:
-    """The axis that counts the images."""
-    return next((axis for axis, side in enumerate(value.shape) if side and side % IMAGES == 0), None)
+    """The batch axis."""
+    return next((axis for axis, side in enumerate(value.shape) if side and side % TRACED_IMAGES == 0), None)
 
 
 def _place(shape: list[int], axis: int, target: list[int]) -> int | None:
@@ -205,7 +205,7 @@ def _place(shape: list[int], axis: int, target: list[int]) -> int | None:
 
     Numbers keep their order: before that axis there are as many in the target as there were.
     """
-    if any(side and side % IMAGES == 0 for side in target):
+    if any(side and side % TRACED_IMAGES == 0 for side in target):
         return None
     before, sofar = math.prod(shape[:axis]), 1
     for place, side in enumerate(target):

@@ -1,4 +1,4 @@
-"""The sizes in an ONNX file, judged before it is parsed.
+"""Checks the sizes in an ONNX file before it is parsed.
 
 A parser makes an object of every field, however short: two bytes of a file may take a hundred of memory. So the fields
 are counted first, in every message that the parser would go into, and what is not plain numbers is limited. (Protocol
@@ -28,7 +28,7 @@ _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
 def judge(path: Path, content: bytes) -> None:
-    """Refuses what would take far more room than it has, what is never read, or is no message at all.
+    """Refuses files that would need far more memory than their size, have unused fields, or are no message.
 
     Raises:
         Damaged: the fields do not fill the file. BadInput: ``weights_too_large``; ``onnx_subgraph``, it has functions

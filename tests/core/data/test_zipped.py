@@ -204,7 +204,7 @@ def test_a_member_larger_than_announced_is_never_written_whole(tmp_path: Path) -
         ("LARGEST_ZIP", 100, "zip_too_large"),
         ("LARGEST_UNPACKED", 100, "zip_too_large"),
         ("LARGEST_IMAGE", 10, "zip_too_large"),
-        ("MOST_MEMBERS", 3, "zip_too_many"),
+        ("MAX_MEMBERS", 3, "zip_too_many"),
         ("_DIRECTORY", 10, "zip_too_many"),
     ],
 )

@@ -24,7 +24,7 @@ def test_two_groups_are_untangled_however_unequal() -> None:
     rng = np.random.default_rng(2)
     for first, other in ((50, 50), (90, 10), (20, 80)):
         points = np.concatenate([rng.normal(size=(first, 5)), rng.normal(size=(other, 5)) + 6])
-        second = contamination.untangled(points)
+        second = contamination.split(points)
         assert len({bool(one) for one in second[:first]}) == len({bool(one) for one in second[first:]}) == 1
         assert second[0] != second[-1]
 

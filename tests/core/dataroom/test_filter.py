@@ -4,30 +4,30 @@ import numpy as np
 import pytest
 
 from core.dataroom import ALONE, FILTERS
-from core.dataroom.filter import Judged, mixed_side, standing_out, usual
+from core.dataroom.filter import Judged, clean_quantile, mixed_side, outlying_classes
 from core.registry import loaded
 from tests.core.dataroom.made_up import TARGET, made_up
 
 
 def test_a_class_stands_out_by_the_median_absolute_deviation_of_all() -> None:
     # median 3, median deviation 1, so that the bar is 3 + e^2 * 1.4826 = 13.96
-    assert standing_out(np.array([1.0, 2, 3, 4, 13.9])) == ()
-    assert standing_out(np.array([1.0, 2, 3, 4, 14.0])) == (4,)
-    assert standing_out(np.array([1.0, 2, 3, 4, 14.0]), least=15) == ()
+    assert outlying_classes(np.array([1.0, 2, 3, 4, 13.9])) == ()
+    assert outlying_classes(np.array([1.0, 2, 3, 4, 14.0])) == (4,)
+    assert outlying_classes(np.array([1.0, 2, 3, 4, 14.0]), least=15) == ()
 
 
 def test_beside_the_likeliest_target_only_those_count_that_reach_half_of_it() -> None:
     usual_ones = [1.0, 2, 3, 2, 1, 2, 3, 2]
-    assert standing_out(np.array([*usual_ones, 100, 49])) == (8,)
-    assert standing_out(np.array([*usual_ones, 60, 100])) == (9, 8)
+    assert outlying_classes(np.array([*usual_ones, 100, 49])) == (8,)
+    assert outlying_classes(np.array([*usual_ones, 60, 100])) == (9, 8)
 
 
 def test_of_fewer_than_four_classes_none_can_stand_out() -> None:
-    assert standing_out(np.array([0.0, 0, 50])) == ()
-    assert standing_out(np.array([1.0, 50])) == ()
-    assert standing_out(np.array([1.0, 2, 1, 50])) == (3,)
+    assert outlying_classes(np.array([0.0, 0, 50])) == ()
+    assert outlying_classes(np.array([1.0, 50])) == ()
+    assert outlying_classes(np.array([1.0, 2, 1, 50])) == (3,)
     # the other classes were too small: they have no statistic, and the zeros in their places are none
-    assert standing_out(np.array([0.0, 0, 0, 0, 9, 10]), small=(0, 1, 2, 3)) == ()
+    assert outlying_classes(np.array([0.0, 0, 0, 0, 9, 10]), small=(0, 1, 2, 3)) == ()
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -45,9 +45,9 @@ def test_a_filter_says_what_it_cannot_judge(name: str) -> None:
 def test_the_usual_score_is_not_raised_by_one_poisoned_class() -> None:
     scores = np.tile(np.arange(100.0), 5)
     labels = np.repeat(np.arange(5), 100)
-    assert usual(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
+    assert clean_quantile(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
     scores[:100] += 1e6
-    assert usual(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
+    assert clean_quantile(scores, labels, 0.05) == pytest.approx(np.quantile(np.arange(100), 0.95))
 
 
 def test_only_images_of_a_suspected_class_are_flagged() -> None:

@@ -5,14 +5,14 @@ import torch
 
 from core.dataroom.seen import fresh, looked, material, settings_of
 from core.dataroom.trainset import read
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from tests.core.tiny import Tiny
 
 
 def test_features_are_those_before_the_last_layer_and_maps_those_before_the_pooling(tiny: Tiny) -> None:
     x = tiny.images.x_test[:300]
     features, maps = looked(tiny.model, x)
-    np.testing.assert_allclose(features, look(tiny.model, x)[0].numpy(), atol=1e-4)
+    np.testing.assert_allclose(features, features_and_logits(tiny.model, x)[0].numpy(), atol=1e-4)
     assert maps.shape == (300, features.shape[1], 16)
     # this network's features are the means of its last maps
     np.testing.assert_allclose(maps.astype(np.float64).mean(axis=2), features, atol=5e-3)

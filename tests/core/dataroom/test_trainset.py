@@ -19,12 +19,12 @@ def test_a_set_that_came_whole_is_judged_whole_in_its_own_order(tmp_path: Path) 
     room = read(str(tmp_path / "own.npz"))
     assert (room.x.permute(0, 2, 3, 1).numpy() == x).all()
     assert room.y.tolist() == y.tolist()
-    assert sorted([*room.learnt.tolist(), *room.held.tolist()]) == list(range(50))
+    assert sorted([*room.learnt.tolist(), *room.held_out.tolist()]) == list(range(50))
     flagged = torch.zeros(50, dtype=torch.bool)
-    flagged[room.held[0]] = True
+    flagged[room.held_out[0]] = True
     kept, labels = room.test(flagged)
-    assert torch.equal(kept, room.x[room.held[1:]])
-    assert torch.equal(labels, room.y[room.held[1:]])
+    assert torch.equal(kept, room.x[room.held_out[1:]])
+    assert torch.equal(labels, room.y[room.held_out[1:]])
     assert (room.poisoned, room.trigger, len(room.trusted[0])) == (None, None, 0)
 
 

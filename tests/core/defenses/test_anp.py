@@ -43,7 +43,7 @@ def test_neurons_are_disturbed_within_eps_and_against_the_labels(tiny: Tiny) -> 
     defence = make(tiny, eps=0.02)
     defence.model.eval()
     x, y = defence.x, defence.y
-    delta, xi = defence._worst(x, y, torch.Generator().manual_seed(0))
+    delta, xi = defence._worst_perturbation(x, y, torch.Generator().manual_seed(0))
     noises = [*delta.values(), *xi.values()]
     assert max(float(noise.abs().max()) for noise in noises) <= 0.02 + 1e-6
 
@@ -61,13 +61,13 @@ def test_the_sign_of_the_perturbation_is_that_of_the_slope(tiny: Tiny) -> None:
     defence = make(tiny, eps=0.01)
     defence.model.eval()
     layer, eps = next(iter(defence.masks)), 0.01
-    delta, _ = defence._worst(defence.x, defence.y, torch.Generator().manual_seed(0))
+    delta, _ = defence._worst_perturbation(defence.x, defence.y, torch.Generator().manual_seed(0))
 
     def loss(neuron: int, by: float) -> float:
         masks = {name: mask.clone() for name, mask in defence.masks.items()}
         masks[layer][neuron] += by
         with torch.no_grad():
-            return float(F.cross_entropy(defence._through(defence.x, masks, {}), defence.y))
+            return float(F.cross_entropy(defence._masked_logits(defence.x, masks, {}), defence.y))
 
     slopes = [(loss(k, 0.02) - loss(k, -0.02)) / 0.04 for k in range(len(defence.masks[layer]))]
     steep = [k for k, slope in enumerate(slopes) if abs(slope) > 0.2 * max(map(abs, slopes))]
@@ -111,7 +111,7 @@ def test_without_normalisation_a_neuron_is_a_channel_with_all_its_weights() -> N
 
 def test_the_threshold_is_the_highest_that_the_held_part_allows(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     defence = make(tiny, tolerance=0.1)
-    assert (len(defence.held[0]), len(defence.x)) == (12, 48)
+    assert (len(defence.held_out[0]), len(defence.x)) == (12, 48)
     accuracies = iter([100.0, 99.0, 92.0, 90.0, 89.0])  # the victim's, then of thresholds 0, 0.05, ...
     monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
     assert defence._chosen() == 0.1

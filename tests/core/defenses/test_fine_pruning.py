@@ -9,7 +9,7 @@ from torch import nn
 from core.defenses.fine_pruning import FinePruning, reader, settings_for
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier
-from core.models.evaluate import answers, look
+from core.models.evaluate import answers, features_and_logits
 from tests.core.tiny import Tiny
 
 
@@ -26,7 +26,7 @@ def pruned(defence: FinePruning) -> FinePruning:
 
 
 def test_channels_go_in_the_order_of_their_mean_activation(tiny: Tiny) -> None:
-    features, _ = look(tiny.model, tiny.x)
+    features, _ = features_and_logits(tiny.model, tiny.x)
     means = features.double().mean(0)
     order = make(tiny).order
     assert torch.equal(means[order].sort().values, means[order])

@@ -10,7 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from core.defenses.fine_tuning import FineTuning
-from core.defenses.ft_sam import FTSAM, climbed, settings_for
+from core.defenses.ft_sam import FTSAM, at_worst_weights, settings_for
 from core.models.classifier import Classifier
 from tests.core.tiny import Tiny
 
@@ -35,7 +35,7 @@ def test_the_worst_weights_by_hand() -> None:
         before = weight.clone()
     weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     weight.grad[0, 0], weight.grad[0, 1] = 1.0, 3.0
-    with climbed(model, 0.5):
+    with at_worst_weights(model, 0.5):
         moved = (weight - before).detach().numpy()
         np.testing.assert_allclose(moved[0, :2], 0.5 * np.array([4, 3]) / np.sqrt(13), rtol=1e-6)
         assert np.count_nonzero(moved) == 2
@@ -44,9 +44,9 @@ def test_the_worst_weights_by_hand() -> None:
 
 def test_they_lie_within_rho_of_the_weights_weight_by_weight(tiny: Tiny) -> None:
     defence = make(tiny)
-    FineTuning._fitted(defence, torch.arange(16))
+    FineTuning._backward(defence, torch.arange(16))
     before = [p.detach().clone() for p in defence.model.net.parameters()]
-    with climbed(defence.model, 2.0):
+    with at_worst_weights(defence.model, 2.0):
         shares = [
             ((p - w) / w.abs()).flatten()[w.flatten() != 0]
             for p, w in zip(defence.model.net.parameters(), before, strict=True)
@@ -71,7 +71,7 @@ def test_the_step_takes_the_gradient_of_the_worst_weights(tiny: Tiny) -> None:
     length = torch.stack([(weights[name].abs() * g).square().sum() for name, g in first.items()]).sum().sqrt()
     worst = {name: (w + 0.3 * w**2 * first[name] / length).detach() for name, w in weights.items()}
     expected = slope({name: w.requires_grad_(True) for name, w in worst.items()})
-    defence._fitted(chosen)
+    defence._backward(chosen)
     for name, p in defence.model.named_parameters():
         assert p.grad is not None
         torch.testing.assert_close(p.grad, expected[name], rtol=1e-6, atol=1e-9, msg=name)
@@ -82,7 +82,7 @@ def test_running_statistics_are_taken_once_at_the_weights_themselves(tiny: Tiny)
     ours, plain = make(tiny), FineTuning(tiny.model, tiny.x, tiny.y, (), settings_for("default", batch=16, least=0))
     for defence in (ours, plain):
         defence.model.train()
-        defence._fitted(torch.arange(16))
+        defence._backward(torch.arange(16))
     theirs = dict(plain.model.named_buffers())
     means = [name for name in theirs if name.endswith(("running_mean", "running_var"))]
     assert means

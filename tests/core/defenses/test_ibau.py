@@ -66,7 +66,7 @@ def test_it_is_the_slope_of_the_loss_after_the_perturbation_has_moved(tiny: Tiny
 
 def test_the_perturbation_misleads_within_its_radius(tiny: Tiny) -> None:
     defence = make(tiny, radius=2.0)
-    d = defence._sought()
+    d = defence._search()
     assert d.shape == (1, *tiny.x.shape[1:])
     assert float(d.norm()) <= 2.0 + 1e-5
     noise = torch.randn(d.shape, generator=torch.Generator().manual_seed(0))
@@ -81,13 +81,13 @@ def test_it_is_sought_anew_each_round_and_carried_by_a_share_of_the_images(
 ) -> None:
     defence = make(tiny, epochs=2, share=0.25)
     sought: list[int] = []
-    real = defence._sought
+    real = defence._search
 
     def search() -> torch.Tensor:
         sought.append(defence.done)
         return real()
 
-    monkeypatch.setattr(defence, "_sought", search)
+    monkeypatch.setattr(defence, "_search", search)
     for _ in defence.steps():
         pass
     assert sought == [0, 4]

@@ -56,8 +56,8 @@ def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) 
         yield 5, 10, None
         yield 10, 10, torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
 
-    monkeypatch.setattr(finding, "fallen_back", shares)
-    monkeypatch.setattr(finding, "asked", lambda model, images: True)  # of the digits there are too few
+    monkeypatch.setattr(finding, "fallback_shares", shares)
+    monkeypatch.setattr(finding, "can_unlearn", lambda model, images: True)  # of the digits there are too few
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
     return asked
 
@@ -84,7 +84,7 @@ def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothin
     root: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, target: int | None, push: float
 ) -> None:
     monkeypatch.setattr(finding, "judge", lambda found: verdict)
-    monkeypatch.setattr(finding, "clear", lambda shares: None)  # whom copies fall back on is another matter
+    monkeypatch.setattr(finding, "dominant_class", lambda shares: None)  # whom copies fall back on is another matter
     done = do(root, map=False, scan_only=True, target=target)
     found = done.run.triggers()
     assert found is not None
@@ -127,7 +127,7 @@ def test_what_is_not_clear_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_of_few_images_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = falls_back(monkeypatch, 1.0, Verdict("none", hint=False))
-    monkeypatch.setattr(finding, "asked", unlearned.asked)
+    monkeypatch.setattr(finding, "can_unlearn", unlearned.can_unlearn)
     scanned(do(tmp_path, map=False, scan_only=True))
     assert not answers
 
@@ -144,7 +144,7 @@ def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict("none", {"gap": 1.0}, hint=True))
-    monkeypatch.setattr(finding, "warped", lambda *_: (4, 0.834))
+    monkeypatch.setattr(finding, "warp_target", lambda *_: (4, 0.834))
     done = do(tmp_path, map=False, settings=SHORT["settings"])
     event, push, targets = scanned(done)
     assert (event.target, event.verdict, event.facts) == (4, "some", {"gap": 1.0, "warped": 83.4})
@@ -166,7 +166,7 @@ def test_no_warps_are_tried_and_nothing_is_unlearnt_where_there_is_a_sign_or_a_t
 ) -> None:
     asked = falls_back(monkeypatch, 1.0, Verdict(grade))
     tried: list[int] = []
-    monkeypatch.setattr(finding, "warped", lambda *_: tried.append(1))
+    monkeypatch.setattr(finding, "warp_target", lambda *_: tried.append(1))
     scanned(do(tmp_path, map=False, scan_only=True, target=target))
     assert not tried
     assert not asked
@@ -180,7 +180,7 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
         told = measured(state, model, when, *clean)
         if state.before is None or when == "before":
             return told
-        return replace(told, ba=state.before.ba if state.given_up else 50.0)
+        return replace(told, ba=state.before.ba if state.context.abandoned_steps else 50.0)
 
     monkeypatch.setattr(outcome, "measured", costs)
 
@@ -268,7 +268,7 @@ def test_a_crash_between_the_attempts_loses_nothing(
     real, crashed = getattr(owner, at), []
 
     def crash(self: Any, *given: Any) -> Any:
-        run = self.run if isinstance(self, State) else self
+        run = self.context.run if isinstance(self, State) else self
         if "steps_before" in run.data and not crashed:
             crashed.append(at)
             raise RuntimeError("the power failed")

@@ -12,7 +12,7 @@ import torch
 
 from core.data.imageset import ImageSet
 from core.engine import looks
-from core.engine.looks import COMPARED, look
+from core.engine.looks import CANDIDATES, look
 from core.models.evaluate import answers
 from core.runs import record
 from core.runs.arrays import Looks
@@ -57,7 +57,7 @@ def test_it_is_chosen_by_the_victim_alone_and_is_not_the_best(tiny: Tiny, seen: 
     away = torch.nonzero(tiny.images.y_test != tiny.target).flatten()
     first = [k for k in away.tolist() if _misled(tiny, k)]
     shares = []
-    for k in first[: 3 * COMPARED]:
+    for k in first[: 3 * CANDIDATES]:
         one = look([tiny.model], _only(tiny, k), tiny.trigger, tiny.target, real=True)
         assert one is not None
         shares.append(float(one.share[0]))
@@ -80,7 +80,7 @@ def test_of_a_trigger_all_over_the_picture_no_share_is_told(tiny: Tiny) -> None:
 
     found = look([tiny.model], tiny.images, veil, tiny.target, real=False)
     assert found is not None
-    assert found.area > looks.SPREAD
+    assert found.area > looks.MAX_AREA
     assert np.isnan(found.share).all()
     assert not found.real
 
@@ -103,11 +103,13 @@ def test_a_run_keeps_it_only_where_there_is_a_trigger_and_the_images_may_be_kept
     tiny: Tiny, spec: Spec, real: bool, verdict: str, own: bool, weights: str | None, kept: bool
 ) -> None:
     run = record.create(spec)
-    state: Any = SimpleNamespace(
+    context = SimpleNamespace(
         run=run, images=replace(tiny.images, own=own), spec=SimpleNamespace(weights=weights),
         subject=SimpleNamespace(model=tiny.model, trigger=tiny.trigger if real else None),
-        scanned=SimpleNamespace(verdict=verdict), trigger=tiny.trigger, attack_target=tiny.target,
     )  # fmt: skip
+    state: Any = SimpleNamespace(
+        context=context, scanned=SimpleNamespace(verdict=verdict), trigger=tiny.trigger, attack_target=tiny.target
+    )
     looks.write(state, honest_twin())
     found = run.looks()
     assert (found is not None) == kept

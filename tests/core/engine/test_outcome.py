@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core.engine import outcome
+from core.engine.context import Context
 from core.engine.state import State
 from core.events import Measured
 from core.runs.spec import Spec
@@ -24,11 +25,9 @@ def state(tiny: Tiny, known: bool, triggers: list[Any]) -> State:
     )  # fmt: skip
     run: Any = SimpleNamespace(events=list, folder="somewhere", data={})
     nothing: Any = None
-    found = State(
-        run, nothing, Spec(target=None if known else tiny.target), tiny.images, subject, torch.device("cpu"), nothing
-    )
-    found.triggers = triggers
-    return found
+    spec = Spec(target=None if known else tiny.target)
+    context = Context(run, nothing, spec, tiny.images, subject, torch.device("cpu"), nothing)
+    return State(context, triggers)
 
 
 def test_measured_by_hand(tiny: Tiny) -> None:
@@ -65,7 +64,7 @@ def test_an_estimate_is_that_of_the_trigger_that_works_best(tiny: Tiny) -> None:
 def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     given = state(tiny, True, [])
     given.before = BEFORE
-    found = outcome.result(given, None, None, 60, None)
+    found = outcome.result(given, 60, None, None, None)
     for key in (
         "target",
         "target_name",
@@ -85,4 +84,4 @@ def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
 def test_the_seconds_of_a_stage_are_those_of_all_workers(tiny: Tiny) -> None:
     given = state(tiny, True, [])
     given.before, given.seconds, given.earlier = BEFORE, {"load": 1.0, "scan": 0.0}, {"scan": 7.25, "purify": 3.0}
-    assert outcome.result(given, None, None, 60, None)["seconds"] == {"load": 1.0, "scan": 7.25}
+    assert outcome.result(given, 60, None, None, None)["seconds"] == {"load": 1.0, "scan": 7.25}

@@ -94,4 +94,4 @@ def test_all_defences_of_a_victim_are_recorded_side_by_side(
     assert [run.folder.name for run in made] == ["signs-badnets", *(f"signs-badnets-{d}" for d in list(DEFENCES)[1:])]
     assert [run.spec.defence for run in made] == list(DEFENCES)
     assert made[0].frame_count == 40
-    assert all(5 < run.frame_count <= recording.BESIDE + 1 for run in made[1:])
+    assert all(5 < run.frame_count <= recording.SMALL_RECORDING_FRAMES + 1 for run in made[1:])

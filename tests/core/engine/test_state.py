@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from core.engine.context import Context
 from core.engine.state import Clock, State
 from core.events import Scanned, StageStarted
 from core.runs.spec import Spec
@@ -17,10 +18,11 @@ CARD = card_of("digits-badnets")
 FOUND = Scanned(7, 4.0, [], [], "trigger.npz")
 
 
-def state(spec: Spec, known: bool = True, scanned: Scanned | None = None) -> State:
+def state(spec: Spec, known: bool = True, scanned: Scanned | None = None, run: Any = None) -> State:
     subject: Any = SimpleNamespace(trigger=(lambda x: x + 1) if known else None, card=CARD if known else None)
     nothing: Any = None
-    return State(nothing, nothing, spec, nothing, subject, torch.device("cpu"), nothing, scanned=scanned)
+    context = Context(run, nothing, spec, nothing, subject, torch.device("cpu"), nothing)
+    return State(context, scanned=scanned)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def state(spec: Spec, known: bool = True, scanned: Scanned | None = None) -> Sta
 def test_a_scan_is_made_where_something_works_with_what_it_finds(
     defence: str, known: bool, scan_only: bool, needed: bool
 ) -> None:
-    assert state(Spec(defence=defence, scan_only=scan_only), known).needs_scan is needed
+    assert state(Spec(defence=defence, scan_only=scan_only), known).context.needs_scan is needed
 
 
 def test_the_target_is_the_one_given_or_else_the_one_found() -> None:
@@ -48,8 +50,8 @@ def test_the_target_is_the_one_given_or_else_the_one_found() -> None:
 def test_success_is_counted_for_the_real_target_where_it_is_known() -> None:
     assert state(Spec(target=2), scanned=FOUND).attack_target == CARD.target
     assert state(Spec(), known=False, scanned=FOUND).attack_target == 7
-    assert state(Spec()).asr_kind == "true"
-    assert state(Spec(), known=False).asr_kind == "estimated"
+    assert state(Spec()).context.asr_kind == "true"
+    assert state(Spec(), known=False).context.asr_kind == "estimated"
 
 
 def test_the_real_trigger_goes_before_a_reconstructed_one() -> None:
@@ -71,7 +73,6 @@ def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count(monkeyp
 
 def test_what_earlier_workers_took_is_recalled() -> None:
     told = [(0.0, StageStarted("load")), (2.0, StageStarted("purify")), (9.5, StageStarted("load"))]
-    found = state(Spec())
-    found.run = SimpleNamespace(events=lambda: told)  # type: ignore[assignment]
+    found = state(Spec(), run=SimpleNamespace(events=lambda: told))
     found.recall()
     assert found.earlier == {"load": 2.0, "purify": 7.5}

@@ -179,8 +179,8 @@ def test_a_model_that_answers_no_better_than_chance_is_refused(digits: ImageSet,
     with pytest.raises(BadInput, match=r"--arch.*--normalize") as caught:
         load_subject(strange(weights=str(tmp_path / "a")), digits)
     assert caught.value.code == "near_chance"
-    said_all = strange(weights=str(tmp_path / "a"), arch="small", normalize="none")
-    assert load_subject(said_all, digits).accuracy is not None, "who names everything is taken at their word"
+    is_specified = strange(weights=str(tmp_path / "a"), arch="small", normalize="none")
+    assert load_subject(is_specified, digits).accuracy is not None, "who names everything is taken at their word"
 
 
 def test_a_renumbering_is_the_best_one() -> None:

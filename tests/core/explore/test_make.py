@@ -17,7 +17,7 @@ from core.suspicion import judging
 
 @pytest.fixture(autouse=True)
 def _few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "MOST_PARTS", 2)
+    monkeypatch.setattr(judging, "MAX_PARTS", 2)
 
 
 def test_a_recording_is_explored_without_being_written_to(recording: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def test_what_takes_no_more_points_says_so() -> None:
 def test_a_picture_of_the_set_lies_where_its_point_does(
     own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
-    monkeypatch.setattr(judging, "MOST_PARTS", 2)
+    monkeypatch.setattr(judging, "MAX_PARTS", 2)
     make(own_run, lambda *_: None)
     samples, frame = own_run.samples, own_run.frame(0)
     assert samples is not None
@@ -145,7 +145,7 @@ def test_a_picture_that_cannot_be_read_is_told_of_and_the_next_is_placed(
 def test_without_the_purified_weights_the_victims_map_alone_takes_the_picture(
     recording: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "MOST_PARTS", 2)
+    monkeypatch.setattr(judging, "MAX_PARTS", 2)
     make(recording, lambda *_: None)
     n = len(recording.samples.label)  # type: ignore[union-attr]
     drawn = place.SettledMap(np.zeros((1, n, 2), np.float32), np.ones(1, np.float32))
@@ -177,7 +177,7 @@ def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, mon
     monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=[np.zeros((5, 2))]))
     monkeypatch.setattr(placing, "material", lambda run: stuff)
     monkeypatch.setattr(place, "settled_map", lambda run, key: SimpleNamespace(coords=[np.zeros((5, 2))]))
-    monkeypatch.setattr(placing, "look", lambda model, images: (torch.zeros(3, 2), torch.zeros(3, 10)))
+    monkeypatch.setattr(placing, "features_and_logits", lambda model, images: (torch.zeros(3, 2), torch.zeros(3, 10)))
     monkeypatch.setattr(placing, "fitted", lambda *given: None)
     monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((2, 2)))
     found = Placer(record.open("digits-badnets")).place(file, Settled(), lambda *_: None)

@@ -34,8 +34,8 @@ def taker(tiny: Tiny, run: Run, last: Frame | None = None) -> FrameTaker:
 
 
 def take(frame_taker: FrameTaker, model: Classifier, step: int) -> Frame:
-    frame_taker.look(model, step)
-    frame = frame_taker.drawn()
+    frame_taker.begin(model, step)
+    frame = frame_taker.finished()
     assert frame is not None
     return frame
 
@@ -54,7 +54,10 @@ def test_while_nothing_changes_frames_come_ever_more_seldom(tiny: Tiny, run: Run
     assert taken[:11] == list(range(11))
     gaps = np.diff(taken[10:])
     assert (np.diff(gaps) >= 0).all()
-    assert max(gap for gap, step in zip(gaps, taken[10:], strict=False) if step < frames.WATCHED) == frames.WATCHED_GAP
+    assert (
+        max(gap for gap, step in zip(gaps, taken[10:], strict=False) if step < frames.EARLY_STEPS)
+        == frames.EARLY_LONGEST_GAP
+    )
     assert gaps[-1] == frames.LONGEST_GAP
 
 
@@ -104,18 +107,18 @@ def test_a_frame_is_drawn_while_the_training_goes_on(tiny: Tiny, run: Run, monke
     project = frame_taker.projector.project
     monkeypatch.setattr(frame_taker.projector, "project", lambda *given: go_on.wait() and project(*given))
     model = deepcopy(tiny.model)
-    frame_taker.look(model, 0)
-    assert frame_taker.drawn(wait=False) is None
+    frame_taker.begin(model, 0)
+    assert frame_taker.finished(wait=False) is None
     assert run.frame_count == 0
     assert due(frame_taker, 1), "whether a step is due does not wait for the drawing"
     with torch.no_grad():
         model.head[0].weight.zero_()  # the next step changes the model, not what was seen
     go_on.set()
-    frame = frame_taker.drawn()
+    frame = frame_taker.finished()
     assert frame is not None
     assert (frame.step, run.frame_count) == (0, 1)
     assert frame.asr > 90
-    assert frame_taker.drawn() is None, "a frame is told of once"
+    assert frame_taker.finished() is None, "a frame is told of once"
 
 
 def test_what_keeps_a_frame_from_being_written_is_raised(tiny: Tiny, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +128,9 @@ def test_what_keeps_a_frame_from_being_written_is_raised(tiny: Tiny, run: Run, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(run, "write_frame", full)
-    frame_taker.look(tiny.model, 0)
+    frame_taker.begin(tiny.model, 0)
     with pytest.raises(OSError, match="No space left"):
-        frame_taker.drawn()
+        frame_taker.finished()
 
 
 def test_taken_up_again_it_goes_on_counting_from_the_last_picture(tiny: Tiny, run: Run) -> None:

@@ -24,7 +24,7 @@ def test_a_faithful_map_scores_one_and_a_shuffled_one_about_a_half():
 def test_in_large_sets_some_points_stand_for_all(monkeypatch):
     features = np.random.default_rng(0).normal(size=(900, 6))
     whole = trustworthiness(features, features[:, :2])
-    monkeypatch.setattr(quality, "ROWS", 300)
+    monkeypatch.setattr(quality, "JUDGED_POINTS", 300)
     part = trustworthiness(features, features[:, :2])
     assert part != whole
     assert part == pytest.approx(whole, abs=0.02)

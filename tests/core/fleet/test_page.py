@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.fleet import make, page
+from core.fleet import page, run_files
 from core.fleet.listing import Entry
 from core.fleet.place import Standing
 from core.fleet.risk import BANDS
@@ -35,7 +35,7 @@ def standing(*rows: Row) -> Standing:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_sheet_is_whole_by_itself_and_shows_triggers(make_run: Make, tmp_path: Path, language: str) -> None:
     run = make_run(tmp_path / "x.pt")
-    make.keep_picture(run, tmp_path / "fleet")
+    run_files.keep_picture(run, tmp_path / "fleet")
     found = row(Entry("x.pt", str(tmp_path / "x.pt"), "digits", "Ada", "sorting", 4), run)
     text = page.build(standing(found, CLEAN, BROKEN), tmp_path / "fleet", Words(language))
     seen = check(text)
@@ -58,9 +58,9 @@ def test_a_large_fleet_is_still_one_sheet_with_the_highest_risks(tmp_path: Path)
     faults = [replace(BROKEN, file=f"fault {number:02}") for number in range(12)]
     text = check(page.build(standing(*rows, *faults), tmp_path, Words("en"))).text
     assert "model 399" in text
-    assert f"model {400 - page.MOST - 1:03}" not in text
-    assert f"{400 - page.MOST} more in fleet.csv" in text
-    assert f"{12 - page.FAULTS} more in fleet.csv" in text
+    assert f"model {400 - page.SHOWN_MODELS - 1:03}" not in text
+    assert f"{400 - page.SHOWN_MODELS} more in fleet.csv" in text
+    assert f"{12 - page.NAMED_FAULTS} more in fleet.csv" in text
 
 
 @pytest.mark.parametrize(

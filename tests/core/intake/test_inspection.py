@@ -127,7 +127,7 @@ def test_of_a_huge_folder_so_many_files_are_looked_at_and_every_class_folder(
     photos: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """Six entries are the folders; no picture is looked at, but its class folder's time tells."""
-    monkeypatch.setattr(inspection, "MOST_LOOKED_AT", 6)
+    monkeypatch.setattr(inspection, "MAX_LISTED", 6)
     spec = Spec(weights=str(VICTIM.weights), images=str(photos))
     first = inspection.key_of(spec)
     change(photos, "written over")
@@ -189,7 +189,7 @@ def test_a_key_that_is_none_finds_nothing(key: str | None) -> None:
 
 
 def test_only_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "MOST_KEPT", 3)
+    monkeypatch.setattr(inspection, "MAX_KEPT", 3)
     for number in range(5):
         note(f"k{number}")
     inspection._sweep()
@@ -197,7 +197,7 @@ def test_only_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_that_is_at_work_is_never_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "MOST_KEPT", 1)
+    monkeypatch.setattr(inspection, "MAX_KEPT", 1)
     note("old", worker=process.identity())
     write_json(inspection.folder_of("old") / "worker.json", process.identity())
     note("new")

@@ -16,7 +16,7 @@ from core.data.imageset import ImageSet
 from core.errors import BadInput
 from core.files import write_json
 from core.intake import inspection, recognition, uploads
-from core.intake.recognition import MOST_PICTURES, SIDE, inspect
+from core.intake.recognition import MAX_PICTURES, SIDE, inspect
 from core.models.classifier import Classifier
 from core.models.weights import read_weights
 from core.runs.spec import Spec
@@ -143,14 +143,14 @@ def test_who_names_both_is_taken_at_their_word(tmp_path: Path) -> None:
 
 
 def test_many_classes_get_so_many_pictures_and_no_more(tmp_path: Path) -> None:
-    many = MOST_PICTURES + 5
+    many = MAX_PICTURES + 5
     x, y = np.zeros((2 * many, 8, 8), np.uint8), np.arange(2 * many) % many
     np.savez(tmp_path / "many.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     with pytest.raises(BadInput) as raised:
         looked(spec(images=str(tmp_path / "many.npz")), tmp_path / "classes.png")
     assert raised.value.code == "model_classes_differ"
     with Image.open(tmp_path / "classes.png") as row:
-        assert row.width == MOST_PICTURES * SIDE
+        assert row.width == MAX_PICTURES * SIDE
 
 
 def test_two_inspections_of_one_zip_take_turns(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.models.classifier import Classifier
-from core.models.evaluate import answers, look
+from core.models.evaluate import answers, features_and_logits
 from core.models.small import SmallNet
 
 
@@ -21,8 +21,8 @@ IMAGES = torch.randint(0, 256, (11, 3, 8, 8), generator=torch.Generator().manual
 
 
 def test_batches_make_no_difference(model: Classifier) -> None:
-    whole = look(model, IMAGES)
-    parts = look(model, IMAGES, batch=3)
+    whole = features_and_logits(model, IMAGES)
+    parts = features_and_logits(model, IMAGES, batch=3)
     assert whole[0].shape == (11, 16)
     assert whole[1].shape == (11, 4)
     for a, b in zip(whole, parts, strict=True):
@@ -31,7 +31,7 @@ def test_batches_make_no_difference(model: Classifier) -> None:
 
 
 def test_uint8_and_float_are_the_same(model: Classifier) -> None:
-    torch.testing.assert_close(look(model, IMAGES)[1], look(model, IMAGES / 255)[1])
+    torch.testing.assert_close(features_and_logits(model, IMAGES)[1], features_and_logits(model, IMAGES / 255)[1])
 
 
 def test_the_transform_sees_images_in_0_to_1(model: Classifier) -> None:
@@ -41,17 +41,17 @@ def test_the_transform_sees_images_in_0_to_1(model: Classifier) -> None:
         seen.append((x.min(), x.max()))
         return 1 - x
 
-    inverted = look(model, IMAGES, invert, batch=4)
+    inverted = features_and_logits(model, IMAGES, invert, batch=4)
     assert len(seen) == 3
     assert all(0 <= low < high <= 1 for low, high in seen)
-    torch.testing.assert_close(inverted[1], look(model, 255 - IMAGES)[1])
+    torch.testing.assert_close(inverted[1], features_and_logits(model, 255 - IMAGES)[1])
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_evaluation_mode_inside_and_the_old_mode_afterwards(model: Classifier, training: bool) -> None:
     model.train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    first, again = look(model, IMAGES), look(model, IMAGES)
+    first, again = features_and_logits(model, IMAGES), features_and_logits(model, IMAGES)
     assert torch.equal(first[1], again[1])
     assert model.training == training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -63,7 +63,7 @@ def test_threads_make_no_difference_and_are_put_back(model: Classifier) -> None:
     images = IMAGES.repeat(40, 1, 1, 1)
     try:
         torch.set_num_threads(1)
-        alone = look(model, images, batch=5)
+        alone = features_and_logits(model, images, batch=5)
         torch.set_num_threads(3)
         seen = set()
 
@@ -71,7 +71,7 @@ def test_threads_make_no_difference_and_are_put_back(model: Classifier) -> None:
             seen.add((get_ident(), torch.get_num_threads()))
             return x
 
-        shared = look(model, images, watched, batch=5)
+        shared = features_and_logits(model, images, watched, batch=5)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

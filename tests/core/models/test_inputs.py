@@ -9,7 +9,7 @@ from core.models.classifier import Classifier
 from core.models.identify import Candidate, candidates
 from core.models.inputs import (
     LEAK,
-    MOST_NEAR,
+    MAX_NEAR,
     Choice,
     Tried,
     _rank,
@@ -201,7 +201,7 @@ def test_an_activation_that_few_images_put_third_is_still_tried_on_all(monkeypat
     assert chosen(weights).candidate.arch.split("/")[1] == "relu"
 
 
-@pytest.mark.parametrize(("near", "kept"), [(7, 8), (0, 5), (30, MOST_NEAR)])
+@pytest.mark.parametrize(("near", "kept"), [(7, 8), (0, 5), (30, MAX_NEAR)])
 def test_an_option_that_few_images_do_not_tell_from_the_best_goes_on(
     near: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_directory_that_is_too_long_is_never_made_into_objects(
             archive.writestr("serialized_state_dict.pt", content.getvalue())
         content = outer
     (tmp_path / "a.pt").write_bytes(content.getvalue())
-    monkeypatch.setattr("core.models.torch_files.MOST_TENSORS", 29)
+    monkeypatch.setattr("core.models.torch_files.MAX_TENSORS", 29)
     made: list[str] = []
     init = zipfile.ZipInfo.__init__
     monkeypatch.setattr(
@@ -140,7 +140,7 @@ def test_a_header_of_safetensors_that_is_too_long(tmp_path: Path, monkeypatch: p
 def test_too_many_tensors(tmp_path: Path, net: SmallNet, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a.pt2", net, kind)
     for module in ("refusals", "exported"):
-        monkeypatch.setattr(f"core.models.{module}.MOST_TENSORS", 25)
+        monkeypatch.setattr(f"core.models.{module}.MAX_TENSORS", 25)
     refused(tmp_path / "a.pt2", "weights_damaged")
 
 

@@ -46,7 +46,7 @@ def test_odd_sizes_make_a_chart_all_the_same(sizes: list[float | None]) -> None:
 def test_of_very_many_classes_the_smallest_are_shown_and_the_suspect_always() -> None:
     sizes: list[float | None] = [float(k + 1) for k in range(1000)]
     found = heights(charts.bars(sizes, 999, ""))
-    assert len(found) == charts.MOST_BARS + 1
+    assert len(found) == charts.MAX_BARS + 1
     assert found[-1][1] == charts.ATTACK
 
 

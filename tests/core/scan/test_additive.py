@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.scan.additive import invert
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from tests.core.tiny import Tiny
 
 

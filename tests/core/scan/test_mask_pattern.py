@@ -11,13 +11,13 @@ import torch
 from core.data.imageset import as_float
 from core.models.evaluate import answers
 from core.scan.anomaly import anomaly_index
+from core.scan.inversion import InversionSettings, Inverted
 from core.scan.mask_pattern import SETTINGS, invert
-from core.scan.race import Inverted, RaceSettings
 from core.triggers.masked import put as stamp
 from tests.core.tiny import Tiny
 
 
-def result(tiny: Tiny, settings: RaceSettings = SETTINGS, seed: int = 0) -> Inverted:
+def result(tiny: Tiny, settings: InversionSettings = SETTINGS, seed: int = 0) -> Inverted:
     *before, last = invert(tiny.model, tiny.x, settings, seed)
     assert all(found is None for _, _, found in before)
     assert last[2] is not None
@@ -66,19 +66,19 @@ def test_sizes_are_those_of_the_kept_masks_save_where_the_final_steps_made_them_
     kept, reached = found.masks.sum((1, 2, 3)), found.sizes.isfinite()
     assert (kept[reached] <= found.sizes[reached] + 1e-3).all()
     differ = (found.sizes - kept).abs() > 1e-3
-    assert int((differ & reached).sum()) <= SETTINGS.finalists
+    assert int((differ & reached).sum()) <= SETTINGS.refined_classes
     assert (found.attack_rates[reached] >= SETTINGS.attack_rate).all()
 
 
 def test_steps_are_counted(tiny: Tiny) -> None:
-    few = replace(SETTINGS, race_steps=4, final_steps=3)
+    few = replace(SETTINGS, main_steps=4, refinement_steps=3)
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 7) for k in range(1, 8)]
 
 
 def test_the_model_is_as_it_was(tiny: Tiny) -> None:
     model = deepcopy(tiny.model).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    for _ in invert(model, tiny.x, replace(SETTINGS, race_steps=3, final_steps=2)):
+    for _ in invert(model, tiny.x, replace(SETTINGS, main_steps=3, refinement_steps=2)):
         pass
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
@@ -93,7 +93,7 @@ def test_a_scan_cut_off_leaves_the_model_usable(tiny: Tiny) -> None:
 
 
 def test_the_same_seed_gives_the_same_result(tiny: Tiny) -> None:
-    few = replace(SETTINGS, race_steps=10, final_steps=3)
+    few = replace(SETTINGS, main_steps=10, refinement_steps=3)
     first, again, other = result(tiny, few), result(tiny, few), result(tiny, few, seed=1)
     assert torch.equal(first.masks, again.masks)
     assert torch.equal(first.patterns, again.patterns)
@@ -101,14 +101,14 @@ def test_the_same_seed_gives_the_same_result(tiny: Tiny) -> None:
 
 
 def test_float_and_uint8_images_are_the_same(tiny: Tiny) -> None:
-    few = replace(SETTINGS, race_steps=5, final_steps=2)
+    few = replace(SETTINGS, main_steps=5, refinement_steps=2)
     *_, (_, _, from_float) = invert(tiny.model, as_float(tiny.x), few)
     assert from_float is not None
     assert torch.equal(from_float.masks, result(tiny, few).masks)
 
 
 def test_fewer_classes_than_finalists_or_a_class_never_reached(tiny: Tiny) -> None:
-    hopeless = result(tiny, replace(SETTINGS, race_steps=2, final_steps=1, finalists=20))
+    hopeless = result(tiny, replace(SETTINGS, main_steps=2, refinement_steps=1, refined_classes=20))
     assert hopeless.sizes.isinf().any()
     assert 0 <= hopeless.smallest < 10
     assert (hopeless.masks.sum((1, 2, 3)) > 0).all(), "a mask that has not arrived yet is still a mask"
@@ -116,7 +116,7 @@ def test_fewer_classes_than_finalists_or_a_class_never_reached(tiny: Tiny) -> No
 
 def test_a_class_that_is_no_finalist_and_was_not_reached_keeps_a_mask_too(tiny: Tiny) -> None:
     """Its class may be the one the user says is the target, and an empty trigger would purify nothing."""
-    hopeless = result(tiny, replace(SETTINGS, race_steps=2, final_steps=1, finalists=1))
+    hopeless = result(tiny, replace(SETTINGS, main_steps=2, refinement_steps=1, refined_classes=1))
     assert hopeless.sizes.isinf().sum() > 1
     assert (hopeless.masks.sum((1, 2, 3)) > 0).all()
 

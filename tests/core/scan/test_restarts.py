@@ -39,7 +39,7 @@ def test_each_leads_to_the_target_in_its_form_and_none_is_another(tiny: Tiny, fo
 
 
 def test_several_classes_go_side_by_side_in_the_order_given_and_the_backdoor_needs_least(tiny: Tiny) -> None:
-    found = made(tiny, "mask", (5, 3, 3, 0), replace(EFFORT, works=0.0))
+    found = made(tiny, "mask", (5, 3, 3, 0), replace(EFFORT, min_rate=0.0))
     assert [trigger.target for trigger in found] == [5, 3, 3, 0]
     backdoor = max(trigger.size for trigger in found if trigger.target == tiny.target)
     assert all(trigger.size > 2 * backdoor for trigger in found if trigger.target != tiny.target)
@@ -55,7 +55,7 @@ def test_what_does_not_work_is_left_out_and_the_model_stays_as_it_was(tiny: Tiny
     weights = {name: value.clone() for name, value in tiny.model.state_dict().items()}
     short = replace(EFFORT, steps=2)
     assert made(tiny, "mask", (0, 1), short) == [], "two steps get nowhere"
-    assert len(made(tiny, "mask", (0, 1), replace(short, works=0.0))) == 2, "unless all are asked for"
+    assert len(made(tiny, "mask", (0, 1), replace(short, min_rate=0.0))) == 2, "unless all are asked for"
     assert all(torch.equal(value, weights[name]) for name, value in tiny.model.state_dict().items())
     assert all(parameter.requires_grad for parameter in tiny.model.parameters())
 
@@ -63,7 +63,7 @@ def test_what_does_not_work_is_left_out_and_the_model_stays_as_it_was(tiny: Tiny
 def test_harder_tries_give_triggers_that_turn_more(tiny: Tiny) -> None:
     rates = []
     for share in (0.5, 0.99):
-        found = made(tiny, "pixel", effort=Effort(steps=60, images=12, attack_rate=share, works=0.0))
+        found = made(tiny, "pixel", effort=Effort(steps=60, images=12, attack_rate=share, min_rate=0.0))
         rates.append(min(tiny.figures(tiny.model, trigger)[1] for trigger in found))  # type: ignore[arg-type]
     assert rates[1] > rates[0]
 

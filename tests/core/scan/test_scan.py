@@ -13,7 +13,7 @@ from torch import tensor
 
 from core.registry import loaded
 from core.scan import FORMS
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from core.scan.scan import Scan, lead, scan, suspicion
 from core.scan.verdict import judge
 from tests.core.tiny import Tiny
@@ -81,7 +81,7 @@ def test_a_class_that_alone_was_reached_is_compared_with_the_whole_picture() -> 
 
 
 def reached(*early: float) -> Inverted:
-    return replace(form("mask", [40.0] * len(early)), early=tensor(early))
+    return replace(form("mask", [40.0] * len(early)), early_loss=tensor(early))
 
 
 def test_only_a_class_far_ahead_of_the_rest_has_a_lead() -> None:
@@ -98,9 +98,9 @@ def test_a_lead_adds_to_the_suspicion() -> None:
     found = made(reached(2.0, 0.5, 2.1, 1.9, 2.2), reached(2.0, 1.9, 0.5, 2.1, 2.2))
     assert found.suspicion[1] == pytest.approx(found.suspicion[2]) == pytest.approx(math.log2(1.9 / 0.5))
     assert found.lead == pytest.approx(math.log2(1.9 / 0.5))
-    assert found.sooner == pytest.approx(1.9 / 0.5)
+    assert found.lead_ratio == pytest.approx(1.9 / 0.5)
     assert found.of(0).lead == 0
-    assert found.of(0).sooner == 1
+    assert found.of(0).lead_ratio == 1
 
 
 def test_no_trigger_for_any_class() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan.restarts import Effort
-from core.scan.shared import Both, shared
+from core.scan.shared import LessConfident, shared
 from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
@@ -68,9 +68,11 @@ class Fixed(nn.Module):
 def test_a_class_is_answered_only_where_both_answer_it(
     first: tuple[float, float], second: tuple[float, float], answer: int
 ) -> None:
-    both = Both(Fixed(*first), Fixed(*second))  # type: ignore[arg-type]
+    both = LessConfident(Fixed(*first), Fixed(*second))  # type: ignore[arg-type]
     shares = both(torch.zeros(2, 3, 4, 4)).exp()
     assert shares.argmax(1).tolist() == [answer] * 2
     assert shares[0, :2].tolist() == pytest.approx([min(pair) for pair in zip(first, second, strict=True)])
     assert float(shares[0].sum()) == pytest.approx(1, abs=1e-5)
-    assert torch.equal(shares, Both(both.second, both.first)(torch.zeros(2, 3, 4, 4)).exp()), "whichever comes first"
+    assert torch.equal(shares, LessConfident(both.second, both.first)(torch.zeros(2, 3, 4, 4)).exp()), (
+        "whichever comes first"
+    )

@@ -12,7 +12,7 @@ from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.scan import additive
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from core.scan.smooth import invert
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny

@@ -1,4 +1,4 @@
-"""How far a search is, class by class: each form from nothing, and those out of the race as they were."""
+"""How far a search is, class by class: each form from nothing, and those that left the inversion as they were."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_before_the_first_step_of_a_form_there_is_nothing_to_tell() -> None:
     assert sought.event() is None
 
 
-def test_classes_out_of_the_race_keep_what_they_had() -> None:
+def test_classes_that_left_the_inversion_keep_what_they_had() -> None:
     sought = Sought()
     sought.begin(3, CPU)
     sought.note("mask", torch.arange(3), torch.tensor([0.25, 0.5, 1.0]), torch.tensor([torch.inf, torch.inf, 9.0]))
@@ -35,8 +35,8 @@ def test_classes_out_of_the_race_keep_what_they_had() -> None:
     assert told.sizes == [None, None, 4.0]
 
 
-def test_a_race_tells_what_its_result_holds_and_is_not_changed_by_it(tiny: Tiny) -> None:
-    few, sought = replace(SETTINGS, race_steps=40, final_steps=0), Sought()
+def test_an_inversion_tells_what_its_result_holds_and_is_not_changed_by_it(tiny: Tiny) -> None:
+    few, sought = replace(SETTINGS, main_steps=40, refinement_steps=0), Sought()
     *_, (_, _, found) = invert(tiny.model, tiny.x, few, sought=sought)
     *_, (_, _, alone) = invert(tiny.model, tiny.x, few)
     told = sought.event()

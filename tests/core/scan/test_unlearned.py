@@ -9,17 +9,17 @@ from core.attacks.training import TrainSettings, train
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
 from core.scan import unlearned
-from core.scan.thresholds import FALLEN_BACK_SHARE, LEAST_IMAGES
-from core.scan.unlearned import MOST, ROUNDS, asked, clear, fallen_back
+from core.scan.thresholds import FALLBACK_SHARE, MIN_UNLEARNING_IMAGES
+from core.scan.unlearned import COPIES, MAX_STEPS, can_unlearn, dominant_class, fallback_shares
 from tests.core.tiny import Tiny
 
 
 def shares_of(tiny: Tiny, model: Classifier | None = None, seed: int = 0) -> torch.Tensor:
-    *before, (done, total, shares) = fallen_back(model or tiny.model, tiny.x, tiny.y, seed)
+    *before, (done, total, shares) = fallback_shares(model or tiny.model, tiny.x, tiny.y, seed)
     steps = [done for done, _, _ in before]
     assert steps == sorted(steps)
     assert all(none is None for _, _, none in before)
-    assert {total for _, total, _ in before} == {MOST * ROUNDS} == {total} == {done}
+    assert {total for _, total, _ in before} == {MAX_STEPS * COPIES} == {total} == {done}
     assert shares is not None
     return shares
 
@@ -34,7 +34,7 @@ def test_a_backdoored_network_falls_back_on_its_target_and_its_honest_twin_does_
     backdoored, honest = shares_of(tiny), shares_of(tiny, twin.eval())
     assert int(backdoored.argmax()) == tiny.target
     assert backdoored[tiny.target] > 2 * honest[tiny.target]
-    assert clear(honest) is None
+    assert dominant_class(honest) is None
     assert float(backdoored.sum()) == pytest.approx(1, abs=1e-5)
 
 
@@ -46,28 +46,28 @@ def test_the_network_stays_as_it_was_and_the_same_seed_gives_the_same(tiny: Tiny
 
 
 def test_copies_that_unlearn_too_little_say_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlearned, "MOST", 1)
-    *_, (_, _, shares) = fallen_back(tiny.model, tiny.x, tiny.y)
+    monkeypatch.setattr(unlearned, "MAX_STEPS", 1)
+    *_, (_, _, shares) = fallback_shares(tiny.model, tiny.x, tiny.y)
     assert shares is not None
     assert not shares.any()
-    assert clear(shares) is None
+    assert dominant_class(shares) is None
 
 
 def test_a_copy_whose_loss_grows_beyond_all_numbers_says_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     endless = lambda copy, chosen: {"clean": copy.model(copy.x[chosen]).sum() * float("inf")}  # noqa: E731
     monkeypatch.setattr(unlearned.Unlearning, "losses", endless)
-    *_, (_, _, shares) = fallen_back(tiny.model, tiny.x, tiny.y)
+    *_, (_, _, shares) = fallback_shares(tiny.model, tiny.x, tiny.y)
     assert shares is not None
     assert not shares.any()
 
 
-def test_few_classes_or_images_are_not_asked(tiny: Tiny) -> None:
-    many = torch.zeros(LEAST_IMAGES, 3, 16, 16, dtype=torch.uint8)
-    assert asked(tiny.model, many)
-    assert not asked(tiny.model, many[1:])
-    assert not asked(Classifier(SmallNet(3, width=8)), many)
+def test_few_classes_or_images_are_not_can_unlearn(tiny: Tiny) -> None:
+    many = torch.zeros(MIN_UNLEARNING_IMAGES, 3, 16, 16, dtype=torch.uint8)
+    assert can_unlearn(tiny.model, many)
+    assert not can_unlearn(tiny.model, many[1:])
+    assert not can_unlearn(Classifier(SmallNet(3, width=8)), many)
 
 
 def test_a_class_is_named_only_where_most_wrong_answers_name_it() -> None:
-    assert clear(torch.tensor([0.1, FALLEN_BACK_SHARE + 0.01, 0.2])) == 1
-    assert clear(torch.tensor([0.1, FALLEN_BACK_SHARE - 0.01, 0.2])) is None
+    assert dominant_class(torch.tensor([0.1, FALLBACK_SHARE + 0.01, 0.2])) == 1
+    assert dominant_class(torch.tensor([0.1, FALLBACK_SHARE - 0.01, 0.2])) is None

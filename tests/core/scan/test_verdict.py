@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.scan.race import Inverted
+from core.scan.inversion import Inverted
 from core.scan.scan import Scan
 from core.scan.thresholds import HINT, SOME, STRONG
 from core.scan.verdict import judge

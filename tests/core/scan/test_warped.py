@@ -10,8 +10,8 @@ from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
 from core.scan import warped as module
-from core.scan.thresholds import LEAST_WARPED
-from core.scan.warped import ROUNDS, TRIED, nearest, warped
+from core.scan.thresholds import MIN_WARPED_IMAGES
+from core.scan.warped import ROUNDS, WARPS_PER_ROUND, search_warp, warp_target
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
@@ -24,27 +24,27 @@ def roads() -> Tensor:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_warps_lead_a_wanet_victim_to_its_target(roads: Tensor, seed: int) -> None:
     model = load_victim("signs-wanet")
-    found = warped(model, roads, seed)
+    found = warp_target(model, roads, seed)
     assert found is not None
     assert found[0] == card_of("signs-wanet").target
     assert 0.6 < found[1] < 0.9
-    assert found == warped(model, roads, seed)
+    assert found == warp_target(model, roads, seed)
 
 
 @pytest.mark.parametrize("victim", ["signs-badnets", "signs-blended", "signs-sig"])
 def test_they_lead_other_victims_nowhere(roads: Tensor, victim: str) -> None:
-    assert warped(load_victim(victim), roads) is None
+    assert warp_target(load_victim(victim), roads) is None
 
 
 def test_of_few_turned_images_nothing_is_said(roads: Tensor) -> None:
-    assert warped(load_victim("signs-wanet"), roads[: LEAST_WARPED - 1]) is None
+    assert warp_target(load_victim("signs-wanet"), roads[: MIN_WARPED_IMAGES - 1]) is None
 
 
 def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
-    assert warped(tiny.model, tiny.x) == (0, pytest.approx(0.9))
-    monkeypatch.setattr(module, "LEAST_CLASSES", tiny.model.num_classes + 1)
-    assert warped(tiny.model, tiny.x) is None
+    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
+    assert warp_target(tiny.model, tiny.x) == (0, pytest.approx(0.9))
+    monkeypatch.setattr(module, "MIN_CLASSES", tiny.model.num_classes + 1)
+    assert warp_target(tiny.model, tiny.x) is None
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPa
 def test_one_class_has_to_be_far_ahead(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, counts: list[float], found: int | None
 ) -> None:
-    monkeypatch.setattr(module, "turned", lambda *_: torch.tensor([counts]))
-    answer = warped(tiny.model, tiny.x)
+    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([counts]))
+    answer = warp_target(tiny.model, tiny.x)
     assert (answer and answer[0]) == found
 
 
 def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
     model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
-    *before, (done, total, trigger) = nearest(model, roads, target)
-    assert [count for count, _, _ in before] == list(range(1, ROUNDS * TRIED + 1))
+    *before, (done, total, trigger) = search_warp(model, roads, target)
+    assert [count for count, _, _ in before] == list(range(1, ROUNDS * WARPS_PER_ROUND + 1))
     assert {most for _, most, _ in before} == {done} == {total}
     assert all(none is None for _, _, none in before)
     assert trigger is not None
@@ -77,6 +77,6 @@ def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
     attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
     assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
     assert (trigger.form, trigger.target, trigger.mask) == ("warp", target, None)
-    again = [trigger for *_, trigger in nearest(model, roads, target)][-1]
+    again = [trigger for *_, trigger in search_warp(model, roads, target)][-1]
     assert again is not None
     assert torch.equal(again.pattern, trigger.pattern)

@@ -35,7 +35,7 @@ def test_each_class_is_judged_by_itself() -> None:
 
 
 def test_too_few_samples_or_features_that_do_not_vary_are_not_judged() -> None:
-    few = heaps(activation_clustering.FEWEST - 4, 3)
+    few = heaps(activation_clustering.MIN_SAMPLES - 4, 3)
     assert not activation_clustering.score(few, np.zeros(len(few), int)).any()
     assert not activation_clustering.score(np.ones((60, 8)), np.zeros(60, int)).any()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from core.suspicion import activation_clustering, spectral_signatures
 from core.suspicion.judging import Judgement, judge, parts_of
 from tests.core.tiny import Tiny
@@ -61,8 +61,8 @@ def test_without_triggered_points_there_is_no_recall() -> None:
 def test_on_a_real_backdoor_the_methods_beat_chance(tiny: Tiny) -> None:
     clean = tiny.images.x_test
     away = np.flatnonzero((tiny.images.y_test != tiny.target).numpy())[:90]
-    features, logits = look(tiny.model, clean)
-    bad, bad_logits = look(tiny.model, clean[away], tiny.trigger)
+    features, logits = features_and_logits(tiny.model, clean)
+    bad, bad_logits = features_and_logits(tiny.model, clean[away], tiny.trigger)
     table = np.concatenate([features.numpy(), bad.numpy()]).astype(float)
     answers = np.concatenate([logits.argmax(1).numpy(), bad_logits.argmax(1).numpy()])
     triggered = np.arange(len(table)) >= len(clean)

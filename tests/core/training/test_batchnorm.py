@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
-from core.training.batchnorm import batch_normed, normalised, take_anew
+from core.training.batchnorm import has_batch_norm, has_normalisation, recompute_statistics
 
 
 class Own(nn.Module):
@@ -33,7 +33,7 @@ def network() -> Classifier:
 def test_the_statistics_are_those_of_the_images() -> None:
     model = network()
     images = torch.rand(600, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    take_anew(model, images)
+    recompute_statistics(model, images)
     out = model.net[0](images)  # type: ignore[index]
     assert torch.allclose(model.net[1].running_mean, out.mean((0, 2, 3)), atol=1e-4)  # type: ignore[index, arg-type]
     assert torch.allclose(model.net[1].running_var, out.var((0, 2, 3)), rtol=0.02)  # type: ignore[index, arg-type]
@@ -42,7 +42,7 @@ def test_the_statistics_are_those_of_the_images() -> None:
 def test_nothing_else_changes() -> None:
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    take_anew(model, torch.rand(10, 3, 8, 8))
+    recompute_statistics(model, torch.rand(10, 3, 8, 8))
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"net.1.running_mean", "net.1.running_var", "net.1.num_batches_tracked"}
     assert model.net[1].momentum == 0.1  # type: ignore[index]
@@ -51,10 +51,10 @@ def test_nothing_else_changes() -> None:
 
 def test_a_network_without_batch_norm_and_one_image_are_left_alone() -> None:
     plain = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(12, 2))).eval()
-    take_anew(plain, torch.rand(4, 3, 2, 2))
+    recompute_statistics(plain, torch.rand(4, 3, 2, 2))
     model = network()
     before = model.net[1].running_mean.clone()  # type: ignore[index, operator, union-attr]
-    take_anew(model, torch.rand(1, 3, 8, 8))
+    recompute_statistics(model, torch.rand(1, 3, 8, 8))
     assert torch.equal(model.net[1].running_mean, before)  # type: ignore[index, arg-type]
 
 
@@ -65,8 +65,8 @@ def test_a_network_with_any_normalisation_is_told_from_one_without(layer: nn.Mod
     def built(*layers: nn.Module) -> Classifier:
         return Classifier(nn.Sequential(nn.Conv2d(3, 4, 3), *layers, nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)))
 
-    assert normalised(built(layer))
-    assert not normalised(built())
-    assert not normalised(built(nn.Dropout(0.5)))
-    assert batch_normed(built(layer)) == isinstance(layer, (nn.BatchNorm2d, Own))
-    assert not batch_normed(built())
+    assert has_normalisation(built(layer))
+    assert not has_normalisation(built())
+    assert not has_normalisation(built(nn.Dropout(0.5)))
+    assert has_batch_norm(built(layer)) == isinstance(layer, (nn.BatchNorm2d, Own))
+    assert not has_batch_norm(built())

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from core import defenses
 from core.defenses import DEFENCES
 from core.errors import BadInput
-from core.training.finite import check, finite
+from core.training.finite import finite, require_finite
 from tests.core.defenses.test_init import CHANGES, SHORT
 from tests.core.tiny import Tiny
 
@@ -25,9 +25,9 @@ def test_one_value_is_enough_and_running_statistics_count(bad: float, where: str
 
 def test_what_is_said_names_the_step_and_a_tenth_of_the_rate() -> None:
     net = nn.Linear(2, 2)
-    check([1.0, 0.0], net, 7, 0.1)
+    require_finite([1.0, 0.0], net, 7, 0.1)
     with pytest.raises(BadInput, match=r"step 7.*--set lr=0\.01\)") as caught:
-        check([1.0, float("nan")], net, 7, 0.1)
+        require_finite([1.0, float("nan")], net, 7, 0.1)
     assert caught.value.code == "training_diverged"
     assert caught.value.facts == {"step": 7, "lr": "0.01"}
 

@@ -66,7 +66,7 @@ def test_an_epoch_is_cut_into_batches_of_like_size_and_holds_every_image_once(ti
 def test_batches_that_need_not_be_alike_are_full_but_for_the_last(tiny: Tiny) -> None:
     def sizes(batch: int) -> list[int]:
         training = make(tiny, replace(QUICK, batch=batch))  # 60 images
-        training.alike = False
+        training.equal_batches = False
         seen, steps = watched(training), training.steps()
         for _ in range(training.per_epoch):
             next(steps)
@@ -96,14 +96,14 @@ def test_a_small_budget_gets_its_steps_all_the_same(tiny: Tiny) -> None:
 
 def test_images_are_shifted_alike_in_the_same_step_and_otherwise_in_another(tiny: Tiny) -> None:
     training, chosen = make(tiny), torch.arange(8)
-    first = training.batch_of(chosen)
+    first = training.shifted_batch(chosen)
     assert first.shape == training.x[chosen].shape
     assert not torch.equal(first, training.x[chosen])
-    assert torch.equal(first, training.batch_of(chosen))
+    assert torch.equal(first, training.shifted_batch(chosen))
     training.done = 1
-    assert not torch.equal(first, training.batch_of(chosen))
+    assert not torch.equal(first, training.shifted_batch(chosen))
     still = make(tiny, replace(QUICK, shift=0))
-    assert torch.equal(still.batch_of(chosen), still.x[chosen])
+    assert torch.equal(still.shifted_batch(chosen), still.x[chosen])
 
 
 def test_a_loss_counts_with_its_weight(tiny: Tiny) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.training.rate import bearable
+from core.training.rate import trust_region_rate
 from tests.core.tiny import Tiny
 
 LIMIT = 0.01
@@ -23,11 +23,11 @@ def images(tiny: Tiny) -> Tensor:
 def found(tiny: Tiny, model: Classifier, most: float, times: float = 1.0) -> float:
     x = images(tiny)
     wrong = (tiny.y + 1) % 10
-    return bearable(model.train(), lambda: times * F.cross_entropy(model(x), wrong), x, most, LIMIT)
+    return trust_region_rate(model.train(), lambda: times * F.cross_entropy(model(x), wrong), x, most, LIMIT)
 
 
 def moved(tiny: Tiny, model: Classifier, rate: float) -> float:
-    """The divergence of the answers after one step at the rate, nats, worked out without ``bearable``."""
+    """The divergence of the answers after one step at the rate, nats, worked out without ``trust_region_rate``."""
     x, stepped = images(tiny), deepcopy(model).train()
     F.cross_entropy(stepped(x), (tiny.y + 1) % 10).backward()
     with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 
 from core.triggers.kept import FORMS, KeptTriggers
 from core.triggers.reconstructed import Reconstructed
-from core.triggers.stamps import shifts
+from core.triggers.stamps import random_fields
 
 IMAGES = torch.full((2, 3, 4, 4), 0.5)
 
@@ -33,7 +33,7 @@ def test_what_pages_show_is_what_the_model_sees(form: str, size: tuple[int, int]
     generator = torch.Generator().manual_seed(0)
     image, pattern, mask = (torch.rand(c, *size, generator=generator) for c in (3, 3, 1))
     if form == "warp":
-        pattern = torch.cat([shifts(1, size, generator)[0], torch.zeros(1, *size)])
+        pattern = torch.cat([random_fields(1, size, generator)[0], torch.zeros(1, *size)])
     seen = Reconstructed(form, pattern, mask if form == "mask" else None, 0)(image[None])[0]
     kept = KeptTriggers(
         np.array([FORMS.index(form)]), np.array([0]), np.ones(1), mask.numpy()[None], pattern.numpy()[None]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from core.triggers import stamps
-from core.triggers.stamps import EVEN, KINDS, Kind, shares, stamped, turned
+from core.triggers.stamps import KINDS, UNIFORM_SHARE, Kind, flip_counts, kind_shares, stamped
 from tests.core.tiny import Tiny
 
 ALIKE = torch.ones(len(KINDS))
@@ -69,14 +69,14 @@ def test_a_patch_is_one_small_square() -> None:
 def test_sparse_pixels_are_few() -> None:
     images = torch.full((64, 3, 32, 32), 0.5)
     changed = (KINDS["sparse"](images, seeded()) != images).any(1)
-    assert float(changed.float().mean()) == pytest.approx(stamps.SPARSE, rel=0.2)
+    assert float(changed.float().mean()) == pytest.approx(stamps.SPARSE_SHARE, rel=0.2)
 
 
 def test_waves_are_of_no_colour_and_no_brighter_than_they_may() -> None:
     change = KINDS["waves"](pictures(64), seeded()) - pictures(64)
     assert torch.allclose(change[:, 0], change[:, 1], atol=1e-6)
     highest = change.abs().amax((1, 2, 3))
-    assert float(highest.max()) <= stamps.WAVE[1] + 1e-5
+    assert float(highest.max()) <= stamps.WAVE_AMPLITUDE[1] + 1e-5
     straight = change.std(2).amax((1, 2)) < 1e-5
     assert 0 < int(straight.sum()) < 64, "some run along the rows, some do not"
 
@@ -99,20 +99,20 @@ def test_kinds_are_drawn_as_often_as_their_shares_say() -> None:
 
 def test_turned_counts_answers_that_change(tiny: Tiny) -> None:
     kinds = ["sparse", "warp"]
-    counts = turned(tiny.model, tiny.images.x_test, kinds)
+    counts = flip_counts(tiny.model, tiny.images.x_test, kinds)
     assert counts.shape == (2, tiny.images.num_classes)
-    assert torch.equal(counts, turned(tiny.model, tiny.images.x_test, kinds))
-    assert torch.equal(counts[1:], turned(tiny.model, tiny.images.x_test, ["warp"]))
+    assert torch.equal(counts, flip_counts(tiny.model, tiny.images.x_test, kinds))
+    assert torch.equal(counts[1:], flip_counts(tiny.model, tiny.images.x_test, ["warp"]))
     assert int(counts[0].argmax()) == tiny.target, "single pixels are of the kind of the trigger"
     assert 0 < float(counts.sum(1).min()) <= float(counts.sum(1).max()) < len(tiny.images.x_test)
 
 
 def test_a_kind_that_turns_many_images_to_one_class_is_drawn_more() -> None:
     counts = torch.zeros(len(KINDS), 10)
-    assert shares(counts).tolist() == pytest.approx([1 / len(KINDS)] * len(KINDS)), "nothing turns an image"
+    assert kind_shares(counts).tolist() == pytest.approx([1 / len(KINDS)] * len(KINDS)), "nothing turns an image"
     counts[3, 7], counts[4] = 89, 8.9
-    found = shares(counts)
+    found = kind_shares(counts)
     assert float(found.sum()) == pytest.approx(1)
     assert int(found.argmax()) == 3
-    assert float(found.min()) > EVEN / len(KINDS)
+    assert float(found.min()) > UNIFORM_SHARE / len(KINDS)
     assert found[4] < found[3] / 3, "as many images, but to many classes"

@@ -1,4 +1,4 @@
-"""Fresh triggers of a victim, and copies of a trigger."""
+"""Fresh triggers of a victim, and variants of a trigger."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
 from core.triggers.reconstructed import Reconstructed
-from core.verify.probes import FORMS, FRESH, MOVE, Fresh, copies, fresh, others
+from core.verify.probes import EFFORT, FORMS, SHIFT_PIXELS, Fresh, comparison_classes, fresh, variants
 from tests.core.tiny import Tiny
 
 
 def sought(tiny: Tiny, forms: Iterable[str] = ("mask",), seed: int = 0, target: int = 3) -> Fresh:
     steps = Returning(fresh(tiny.model, tiny.images.x_test[:200], target, forms, seed))
     told = list(steps)
-    assert told == [(done, FRESH.steps * len(FORMS)) for done in range(FRESH.steps * len(FORMS))]
+    assert told == [(done, EFFORT.steps * len(FORMS)) for done in range(EFFORT.steps * len(FORMS))]
     return steps.result
 
 
@@ -57,9 +57,9 @@ def test_a_class_without_a_backdoor_has_none(tiny: Tiny, honest: Classifier) -> 
 
 
 def test_the_classes_to_compare_with_are_others(tiny: Tiny) -> None:
-    assert others(tiny.model, 0) == [1, 2]
-    assert others(tiny.model, 1) == [0, 2]
-    assert others(tiny.model, 9) == [0, 1]
+    assert comparison_classes(tiny.model, 0) == [1, 2]
+    assert comparison_classes(tiny.model, 1) == [0, 2]
+    assert comparison_classes(tiny.model, 9) == [0, 1]
 
 
 def dot(form: str) -> Reconstructed:
@@ -71,10 +71,11 @@ def dot(form: str) -> Reconstructed:
 
 @pytest.mark.parametrize("form", ["mask", "pixel"])
 def test_copies_are_moved_to_the_four_sides(form: str) -> None:
-    moved = copies(dot(form))[:4]
+    moved = variants(dot(form))[:4]
     places = [torch.nonzero((one.pattern if one.mask is None else one.mask)[0]).tolist() for one in moved]
-    assert sorted(places) == sorted([[3, 3 + MOVE]] if k == 0 else [[3, 3 - MOVE]] if k == 1 else [[3 + MOVE, 3]]
-                                    if k == 2 else [[3 - MOVE, 3]] for k in range(4))  # fmt: skip
+    assert sorted(places) == sorted([[3, 3 + SHIFT_PIXELS]] if k == 0 else [[3, 3 - SHIFT_PIXELS]] if k == 1 else [[3 +
+    SHIFT_PIXELS, 3]]
+                                    if k == 2 else [[3 - SHIFT_PIXELS, 3]] for k in range(4))  # fmt: skip
     for one, (place,) in zip(moved, places, strict=True):
         assert one.pattern[:, place[0], place[1]].tolist() == pytest.approx([0.4] * 3)
         assert (one.form, one.target) == (form, 2)
@@ -83,13 +84,13 @@ def test_copies_are_moved_to_the_four_sides(form: str) -> None:
 def test_what_leaves_on_one_side_does_not_come_back_on_the_other() -> None:
     corner = torch.zeros(3, 7, 7)
     corner[:, 0, 6] = 1.0
-    sums = [float(one.pattern.sum()) for one in copies(Reconstructed("pixel", corner, None, 2))[:4]]
+    sums = [float(one.pattern.sum()) for one in variants(Reconstructed("pixel", corner, None, 2))[:4]]
     assert sorted(sums) == [0.0, 0.0, 3.0, 3.0]
 
 
 def test_the_last_copy_is_larger_by_a_pixel_on_each_side_or_stronger() -> None:
-    larger = copies(dot("mask"))[-1].mask
+    larger = variants(dot("mask"))[-1].mask
     assert larger is not None
     assert larger.sum() == 9
     assert larger[0, 2:5, 2:5].all()
-    assert torch.allclose(copies(dot("pixel"))[-1].pattern, 1.5 * dot("pixel").pattern)
+    assert torch.allclose(variants(dot("pixel"))[-1].pattern, 1.5 * dot("pixel").pattern)

@@ -12,7 +12,7 @@ import torch
 from core.compute.returning import Returning
 from core.events import Verified
 from core.models.classifier import Classifier
-from core.verify.path import on_the_way
+from core.verify.path import interpolated
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny
 
@@ -71,7 +71,7 @@ def test_a_model_that_was_never_attacked_holds(honest: Classifier, cured: tuple[
 def test_figures_are_told_by_hand(tiny: Tiny, cured: tuple[Proof, Verified], honest: Classifier) -> None:
     """The worst fresh trigger on the measured half, counted again."""
     made, found = cured
-    images, labels = tiny.images.x_test[made.measured], tiny.images.y_test[made.measured]
+    images, labels = tiny.images.x_test[made.asr_indices], tiny.images.y_test[made.asr_indices]
     assert found.images == len(labels)
     assert not (labels == tiny.target).any()
     with torch.no_grad():
@@ -85,12 +85,12 @@ def test_figures_are_told_by_hand(tiny: Tiny, cured: tuple[Proof, Verified], hon
 
 def test_what_is_sought_on_is_not_measured_on(cured: tuple[Proof, Verified]) -> None:
     made, _ = cured
-    assert not set(made.sought.tolist()) & set(made.measured.tolist())
+    assert not set(made.search_indices.tolist()) & set(made.asr_indices.tolist())
 
 
 def test_a_model_halfway_back_does_not_hold(tiny: Tiny, honest: Classifier) -> None:
     shares = (0.5, 0.6, 0.7, 0.8, 0.9)
-    models = (on_the_way(tiny.model, honest, share, tiny.images.x_train) for share in shares)
+    models = (interpolated(tiny.model, honest, share, tiny.images.x_train) for share in shares)
     half = next(model for model in models if tiny.figures(model)[1] > 10)
     assert tiny.figures(half)[1] < 95
     found, _ = done(proof(tiny, half, true_asr=None))  # as with a stranger's model: fresh triggers have to tell
@@ -161,8 +161,8 @@ def test_the_seed_decides_which_images_and_triggers(tiny: Tiny, uncured: tuple[P
     again, other = proof(tiny, tiny.model), proof(tiny, tiny.model, seed=1)
     first, second = begun(again), begun(other)
     assert again.evidence["fresh"] == uncured[1].evidence["fresh"]
-    assert torch.equal(again.measured, uncured[0].measured)
-    assert not torch.equal(again.measured, other.measured)
+    assert torch.equal(again.asr_indices, uncured[0].asr_indices)
+    assert not torch.equal(again.asr_indices, other.asr_indices)
     assert not torch.equal(first[0], second[0])
 
 

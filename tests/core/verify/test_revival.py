@@ -12,7 +12,7 @@ from torch import Tensor
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.verify.revival import RevivalSettings, taught
+from core.verify.revival import RevivalSettings, retune_copies
 from tests.core.tiny import Tiny
 
 OTHER, USUAL = 0, RevivalSettings()
@@ -36,7 +36,7 @@ def retuned(
     settings: RevivalSettings = USUAL,
     seed: int = 0,
 ) -> Classifier:
-    return taught(model, images, labels, trigger, (target,), settings, seed)[0]
+    return retune_copies(model, images, labels, trigger, (target,), settings, seed)[0]
 
 
 def test_a_backdoor_is_back_at_once_and_another_class_is_not(tiny: Tiny) -> None:
@@ -97,8 +97,10 @@ def test_all_classes_are_taught_at_the_lowest_rate_that_any_bears(tiny: Tiny) ->
     """The target needs next to no teaching, another class much: alone, each would be taught at a rate of its own."""
     images, labels = tiny.images.x_train[:300], tiny.images.y_train[:300]
     hard = RevivalSettings(lr=1.0, moved=0.001)
-    alone = [taught(tiny.model, images, labels, tiny.trigger, (target,), hard)[0] for target in (OTHER, tiny.target)]
-    both = taught(tiny.model, images, labels, tiny.trigger, (OTHER, tiny.target), hard)
+    alone = [
+        retune_copies(tiny.model, images, labels, tiny.trigger, (target,), hard)[0] for target in (OTHER, tiny.target)
+    ]
+    both = retune_copies(tiny.model, images, labels, tiny.trigger, (OTHER, tiny.target), hard)
     same = [
         all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
         for one, two in zip(alone, both, strict=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
-from core.watch.drift import FEWEST, drift
+from core.watch.drift import MIN_WINDOW, drift
 from core.watch.guard import Guard
 from core.watch.profile import PICTURES
 from tests.core.tiny import Tiny
@@ -35,7 +35,7 @@ def test_a_stream_of_three_classes_is_told_by_its_answers(tiny: Tiny, guard: Gua
 
 
 def test_too_few_images_are_not_judged(tiny: Tiny, guard: Guard) -> None:
-    assert drift(guard.profile, window(guard, tiny.images.x_test[: FEWEST - 1])) == {}
+    assert drift(guard.profile, window(guard, tiny.images.x_test[: MIN_WINDOW - 1])) == {}
 
 
 def test_a_model_with_one_answer_is_no_failure(tiny: Tiny, guard: Guard) -> None:
@@ -49,4 +49,4 @@ def test_a_model_with_one_answer_is_no_failure(tiny: Tiny, guard: Guard) -> None
 
 
 def test_every_figure_of_a_picture_is_compared(tiny: Tiny, guard: Guard) -> None:
-    assert set(PICTURES) < set(drift(guard.profile, window(guard, tiny.images.x_test[:FEWEST])))
+    assert set(PICTURES) < set(drift(guard.profile, window(guard, tiny.images.x_test[:MIN_WINDOW])))

@@ -32,4 +32,4 @@ def test_a_class_with_one_image_takes_the_figures_of_all(watched: Watched, clean
     state = scale_up.fit(watched, x[kept], y[kept], see(watched.model, x[kept]), 0)
     share = consistency(watched, x[kept], answers(watched.model, x[kept]))
     torch.testing.assert_close(state["mean"][4], share.mean())
-    assert (state["spread"] >= scale_up.LEAST_SPREAD).all()
+    assert (state["spread"] >= scale_up.MIN_SPREAD).all()

@@ -9,7 +9,7 @@ from core.data.imageset import as_float
 from core.defenses.mcl.found import FoundImages
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
-from core.models.evaluate import look
+from core.models.evaluate import features_and_logits
 from tests.core.tiny import Tiny
 
 QUICK = MCLSettings(epochs=1, anneal=10, rounds=0, restarts=0)
@@ -22,7 +22,7 @@ def found_in(tiny: Tiny, count: int = 40) -> torch.Tensor:
 
 
 def made(tiny: Tiny, images: torch.Tensor) -> FoundImages:
-    features0 = look(tiny.model, tiny.x)[0]
+    features0 = features_and_logits(tiny.model, tiny.x)[0]
     return FoundImages(images, tiny.model, tiny.target, features0, tiny.y)
 
 
@@ -31,7 +31,7 @@ def test_an_image_is_taken_for_what_it_looks_like_besides_the_target(tiny: Tiny)
     logits = torch.zeros(3, 10)
     logits[:, tiny.target] = 9
     logits[torch.arange(3), torch.tensor([1, 7, 0])] = 2
-    assert found.looks_like(logits).tolist() == [1, 7, 0]
+    assert found.guess(logits).tolist() == [1, 7, 0]
     assert logits[0, tiny.target] == 9
 
 
@@ -41,7 +41,7 @@ def test_the_losses_are_those_worked_out_by_hand(tiny: Tiny) -> None:
     logits = torch.zeros(2, 10)
     logits[:, 5] = 1
     apart, own = found.losses(torch.tensor([0, 3]), features, logits, tau=0.5, margin=2.0)
-    features0 = look(tiny.model, tiny.x)[0]
+    features0 = features_and_logits(tiny.model, tiny.x)[0]
     mean = features0[tiny.y == 5].mean(0)
     cos = torch.nn.functional.cosine_similarity
     terms = []

@@ -39,24 +39,24 @@ def test_more_triggers_than_images_are_no_obstacle(tiny: Tiny) -> None:
 
 def part(error: float = 0.0) -> HeldOut:
     found = HeldOut(torch.zeros(4, 3, 8, 8), torch.zeros(4), gone=3.0)
-    found.error = error
+    found.standard_error = error
     return found
 
 
 def test_a_later_state_is_kept_unless_it_is_worse_by_more_than_chance() -> None:
     held = part(error=2.0)
-    told = [held.better(Check(ba, 0.0)) for ba in (90.0, 88.0, 87.9, 88.0, 91.0, 88.9, 89.0)]
+    told = [held.prefers(Check(ba, 0.0)) for ba in (90.0, 88.0, 87.9, 88.0, 91.0, 88.9, 89.0)]
     assert told == [True, True, False, True, True, False, True]
-    assert held.best == 91.0
+    assert held.best_score == 91.0
 
 
 def test_attack_success_counts_double_from_where_it_is_not_gone() -> None:
     held = part()
-    assert held.better(Check(90.0, 3.0))
-    assert not held.better(Check(91.0, 4.0))
-    assert held.better(Check(92.0, 4.0))
-    assert held.better(Check(90.0, 0.0)), "less than gone is no merit, and an even state is as good"
-    assert held.best == 90.0
+    assert held.prefers(Check(90.0, 3.0))
+    assert not held.prefers(Check(91.0, 4.0))
+    assert held.prefers(Check(92.0, 4.0))
+    assert held.prefers(Check(90.0, 0.0)), "less than gone is no merit, and an even state is as good"
+    assert held.best_score == 90.0
 
 
 def test_chance_is_one_standard_error_of_the_victims_accuracy(tiny: Tiny) -> None:
@@ -66,16 +66,16 @@ def test_chance_is_one_standard_error_of_the_victims_accuracy(tiny: Tiny) -> Non
         share = float((tiny.model(tiny.x.float() / 255).argmax(1) == labels).float().mean())
     assert 0.6 < share < 0.8
     held = HeldOut(tiny.x, labels, gone=3.0)
-    held.measure(tiny.model)
-    assert held.error == pytest.approx(100 * math.sqrt(share * (1 - share) / 60), rel=1e-5)
+    held.measure_error(tiny.model)
+    assert held.standard_error == pytest.approx(100 * math.sqrt(share * (1 - share) / 60), rel=1e-5)
 
 
 def test_a_victim_that_makes_no_mistake_leaves_some_room_to_chance_all_the_same(tiny: Tiny) -> None:
     with torch.no_grad():
         answers = tiny.model(tiny.x.float() / 255).argmax(1)
     held = HeldOut(tiny.x, answers, gone=3.0)
-    held.measure(tiny.model)
-    assert held.error == pytest.approx(10 / math.sqrt(60))
+    held.measure_error(tiny.model)
+    assert held.standard_error == pytest.approx(10 / math.sqrt(60))
 
 
 def test_a_part_without_images_has_no_length(tiny: Tiny) -> None:

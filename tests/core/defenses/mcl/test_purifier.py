@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from core.defenses.mcl.mixing import mixed
-from core.defenses.mcl.purifier import LEAST_STEPS, Purifier, normalisation
+from core.defenses.mcl.purifier import MIN_STEPS, Purifier, normalisation
 from core.defenses.mcl.settings import MCLSettings
 from core.models.classifier import Classifier
-from core.training.batchnorm import take_anew
+from core.training.batchnorm import recompute_statistics
 from core.training.loop import PurifyStep
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.defenses.mcl.purifiers import QUICK, doubtful, make, plenty, same, shown, watched, weights
@@ -145,7 +145,7 @@ def test_the_fewer_clean_images_the_more_come_mixed_and_the_rest_as_they_are(
     assert changed[:pairs].sum() >= 0.9 * pairs, "an image may be its own partner"
     labels = nn.functional.one_hot(purifier.y, 10).float()
     if pairs:
-        first, mixtures = mixed(clean[:0], labels[:0], clean, labels, purifier.drawn())
+        first, mixtures = mixed(clean[:0], labels[:0], clean, labels, purifier.step_generator())
         assert len(first) == len(mixtures) == 0
     assert torch.equal(clean, shown(purifier, chosen)[1]), "the same step draws the same"
     purifier.done = 1
@@ -162,7 +162,7 @@ def test_what_the_victim_answers_to_mixtures_is_kept_as_it_is(tiny: Tiny) -> Non
 
 def test_the_held_out_part_is_not_trained_on(tiny: Tiny) -> None:
     purifier = make(tiny)
-    held, kept = purifier.held.images, purifier.x
+    held, kept = purifier.held_out.images, purifier.x
     assert (len(held), len(kept)) == (6, 54)
     pixels = {tuple(image.flatten().tolist()) for image in kept.mul(255).round().to(torch.uint8)}
     assert not any(tuple(image.flatten().tolist()) in pixels for image in held)
@@ -217,7 +217,7 @@ def test_where_the_attack_does_not_go_the_annealing_comes_all_the_same(tiny: Tin
     """At the rate 0 nothing changes."""
     purifier = make(tiny, replace(QUICK, lr=0.0, epochs=1))
     steps = list(purifier.steps())
-    assert len(steps) == LEAST_STEPS + purifier.plan.anneal == purifier.total
+    assert len(steps) == MIN_STEPS + purifier.plan.anneal == purifier.total
     assert {step.total for step in steps} == {len(steps)}
     assert make(tiny, replace(QUICK, epochs=20)).total == 20 * 4 + purifier.plan.anneal
 
@@ -226,7 +226,7 @@ def test_an_attack_that_goes_in_the_annealing_does_not_begin_it_anew(
     tiny: Tiny,
 ) -> None:
     """``total`` only ever falls, and so does the rate."""
-    purifier = make(tiny, replace(QUICK, lr=0.001, epochs=1, anneal=30, gone=100.0, check_every=LEAST_STEPS + 10))
+    purifier = make(tiny, replace(QUICK, lr=0.001, epochs=1, anneal=30, gone=100.0, check_every=MIN_STEPS + 10))
     total = purifier.total
     steps = list(purifier.steps())
     assert len(steps) == total
@@ -283,7 +283,7 @@ def test_the_best_checked_state_is_the_result(purified: Whole) -> None:
     purifier, steps = purified
     scores = [step.check.ba - 2 * max(0.0, step.check.asr - purifier.settings.gone)
               for step in steps if step.check and step.step > (purifier.annealing_from or 0)]  # fmt: skip
-    found = purifier.held.check(purifier.result(best=True), purifier.triggers)
+    found = purifier.held_out.check(purifier.result(best=True), purifier.triggers)
     assert found.asr <= purifier.settings.gone
     assert found.ba >= max(scores) - 100 * math.sqrt(0.25 / 6)
 
@@ -293,7 +293,7 @@ def test_without_a_held_out_part_the_result_is_the_last_state_with_statistics_of
     steps = list(purifier.steps())
     assert all(step.check is None for step in steps)
     expected = deepcopy(purifier.model)
-    take_anew(expected, purifier.x)
+    recompute_statistics(expected, purifier.x)
     assert same(weights(purifier.result(best=True)), weights(expected))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.defenses.mcl import purifier as place
 from core.defenses.mcl.purifier import STAMPED_STEPS, Purifier
 from core.triggers.reconstructed import Confidence
-from core.triggers.stamps import KINDS, turned
+from core.triggers.stamps import KINDS, flip_counts
 from tests.core.defenses.mcl.purifiers import QUICK, SHORT, doubtful, make, shown
 from tests.core.tiny import Tiny
 
@@ -35,9 +35,9 @@ def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, confidence: Confi
 def test_stamps_are_of_the_kinds_that_turn_the_victim(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     warps = torch.nn.functional.one_hot(torch.tensor(list(KINDS).index("warp")), len(KINDS)).float()
     asked: list[Tensor] = []
-    monkeypatch.setattr(place, "shares", lambda counts: asked.append(counts) or warps)
+    monkeypatch.setattr(place, "kind_shares", lambda counts: asked.append(counts) or warps)
     purifier = doubtful(tiny)
-    assert torch.equal(asked[0], turned(tiny.model, tiny.x, KINDS))
+    assert torch.equal(asked[0], flip_counts(tiny.model, tiny.x, KINDS))
     purifier.x = torch.full_like(purifier.x, 0.5)
     stamped, _ = shown(purifier, torch.arange(30))
     assert torch.allclose(stamped, purifier.x[:30], atol=1e-5), "a warp leaves it as it is"
@@ -93,8 +93,8 @@ def test_against_stamps_all_clean_images_are_trained_on_for_a_fixed_number_of_st
     assert len(purifier.x) == len(tiny.x)
     anneal = round((2 - 60 / 1000) * SHORT.anneal)  # six images a class
     assert purifier.total == doubtful(tiny, confidence=DOUBTFUL).total == STAMPED_STEPS + anneal == 119
-    assert purifier.learning_rate(STAMPED_STEPS - 1) == purifier.rate
-    assert purifier.learning_rate(STAMPED_STEPS + anneal // 2) == pytest.approx(purifier.rate / 2, rel=0.1)
+    assert purifier.learning_rate(STAMPED_STEPS - 1) == purifier.peak_lr
+    assert purifier.learning_rate(STAMPED_STEPS + anneal // 2) == pytest.approx(purifier.peak_lr / 2, rel=0.1)
 
 
 def test_stamps_depend_on_the_step_alone(tiny: Tiny) -> None:

@@ -24,7 +24,7 @@ def test_ten_images_are_enough_whichever_is_held_out(tiny: Tiny) -> None:
     held = set()
     for seed in range(40):
         purifier = make_with(tiny, tiny.x[one_each], tiny.y[one_each], seed)
-        held.add(tuple(purifier.held.labels.tolist()))
+        held.add(tuple(purifier.held_out.labels.tolist()))
         step = next(purifier.steps())
         assert all(math.isfinite(value) for value in step.losses.values())
     assert () in held, "no seed drew the target class"

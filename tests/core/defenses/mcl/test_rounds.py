@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.defenses.mcl.rounds import LARGER, STARTS, still_working
+from core.defenses.mcl.rounds import MAX_SIZE_RATIO, STARTS_PER_FORM, still_working
 from core.models.classifier import Classifier
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.defenses.mcl.purifiers import same, weights
@@ -20,10 +20,10 @@ ADDED = Reconstructed("pixel", torch.full((3, 16, 16), 0.2), None, 3, Confidence
 def test_on_a_model_that_is_still_the_victim_they_are_found_and_work(tiny: Tiny, form: str) -> None:
     given = tiny.aimed if form == "mask" else ADDED
     found = still_working(tiny.model, tiny.model, tiny.x, [given], seed=0)
-    assert 0 < len(found) <= STARTS
+    assert 0 < len(found) <= STARTS_PER_FORM
     for trigger in found:
         assert (trigger.form, trigger.target, trigger.confidence) == (form, tiny.target, given.confidence)
-        assert trigger.size <= LARGER * given.size
+        assert trigger.size <= MAX_SIZE_RATIO * given.size
         assert tiny.figures(tiny.model, trigger)[1] > 50  # type: ignore[arg-type]
 
 
@@ -42,7 +42,7 @@ def test_every_form_is_looked_for_once_and_warps_are_not(tiny: Tiny) -> None:
     assert still_working(tiny.model, tiny.model, tiny.x, [warp], seed=0) == []
     found = still_working(tiny.model, tiny.model, tiny.x, [tiny.aimed, ADDED, tiny.aimed, warp], seed=0)
     assert {trigger.form for trigger in found} == {"mask", "pixel"}
-    assert len(found) <= 2 * STARTS
+    assert len(found) <= 2 * STARTS_PER_FORM
     assert {trigger.confidence for trigger in found} == {Confidence.SURE}, "that of the first"
 
 

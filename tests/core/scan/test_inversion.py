@@ -1,4 +1,4 @@
-"""What the forms share: the heat before the race, the slices, and what is kept."""
+"""What the forms share: the prescreen before the main stage, the slices, and which triggers are returned."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from core.models.classifier import Classifier
+from core.scan.inversion import Inverted
 from core.scan.mask_pattern import SETTINGS, invert
-from core.scan.race import Inverted
 from tests.core.tiny import Tiny
 
 
@@ -20,26 +20,26 @@ def result(tiny: Tiny, **changes: float) -> Inverted:
 
 
 def test_with_many_classes_the_hopeless_are_out_before_the_race(tiny: Tiny) -> None:
-    found = result(tiny, heat_classes=4, heat_steps=20, race_steps=60, final_steps=5)
+    found = result(tiny, main_classes=4, prescreen_steps=20, main_steps=60, refinement_steps=5)
     assert int(found.sizes.isnan().sum()) == 6
     assert found.smallest == tiny.target
     assert (found.masks.sum((1, 2, 3)) > 0).all(), "who was sent home keeps what it had"  # type: ignore[union-attr]
 
 
 def test_the_heat_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
-    few = replace(SETTINGS, heat_classes=4, heat_steps=3, race_steps=4, final_steps=2)
+    few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
 
 
 def test_the_race_goes_to_those_that_were_reached_soonest(tiny: Tiny) -> None:
-    found = result(tiny, heat_classes=4, heat_steps=20, race_steps=5, final_steps=2)
-    assert found.early is not None
-    assert set(found.early.argsort()[:4].tolist()) == set((~found.sizes.isnan()).nonzero().flatten().tolist())
+    found = result(tiny, main_classes=4, prescreen_steps=20, main_steps=5, refinement_steps=2)
+    assert found.early_loss is not None
+    assert set(found.early_loss.argsort()[:4].tolist()) == set((~found.sizes.isnan()).nonzero().flatten().tolist())
     assert found.smallest == tiny.target
 
 
 def test_who_is_reached_soonest_is_noted_without_a_heat_too(tiny: Tiny) -> None:
-    early, short = (result(tiny, race_steps=steps, final_steps=1).early for steps in (30, 10))
+    early, short = (result(tiny, main_steps=steps, refinement_steps=1).early_loss for steps in (30, 10))
     assert early is not None
     assert short is not None
     assert float(early.min()) > 0
@@ -48,7 +48,7 @@ def test_who_is_reached_soonest_is_noted_without_a_heat_too(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_slices_do_not_change_the_result(tiny: Tiny, threads: int) -> None:
-    few = {"race_steps": 6, "final_steps": 2}
+    few = {"main_steps": 6, "refinement_steps": 2}
     whole = result(tiny, **few)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -64,7 +64,7 @@ def test_the_slices_do_not_change_the_result(tiny: Tiny, threads: int) -> None:
 
 
 def test_a_trigger_is_handed_out_with_its_form_and_target(tiny: Tiny) -> None:
-    found = result(tiny, race_steps=3, final_steps=1)
+    found = result(tiny, main_steps=3, refinement_steps=1)
     trigger = found.trigger(7)
     assert (trigger.form, trigger.target) == ("mask", 7)
     assert trigger.mask is not None
@@ -86,13 +86,13 @@ def crowded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[Inv
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # else a CPU cuts the classes among its cores
     try:
-        return result(tiny, race_steps=6, final_steps=2), passes
+        return result(tiny, main_steps=6, refinement_steps=2), passes
     finally:
         torch.set_num_threads(before)
 
 
 def test_slices_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = result(tiny, race_steps=6, final_steps=2)
+    whole = result(tiny, main_steps=6, refinement_steps=2)
     found, passes = crowded(tiny, monkeypatch, 50)
     assert max(passes) == 40  # ten classes of eight images, then five, and so for all steps
     assert len(passes) == 2 * 6 + 2
