@@ -45,13 +45,13 @@ class Done(NamedTuple):
 def do(
     root: Path,
     on_event: Callable[[Run, Event], None] = lambda run, event: None,
-    scan_of: Run | None = None,
+    scan_from: Run | None = None,
     **changes: Any,
 ) -> Done:
-    """A run, from start to end. ``scan_of``: a run whose scan this one has on record, as if a worker had died then."""
+    """A run, from start to end. ``scan_from``: a run whose scan is on record here, as if a worker had died then."""
     run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
-    if scan_of is not None:
-        _take_over(scan_of, run)
+    if scan_from is not None:
+        _take_over(scan_from, run)
     return go_on(run, on_event)
 
 

@@ -180,7 +180,7 @@ def test_scan_only_leaves_the_model_as_it_is(root: Path) -> None:
 def test_of_a_small_set_a_share_is_raised_where_it_may_be(
     whole: Done, root: Path, order: dict[str, Any], images: int
 ) -> None:
-    scan = do(root, scan_of=whole.run, map=False, scan_only=True, **order)
+    scan = do(root, scan_from=whole.run, map=False, scan_only=True, **order)
     assert scan.result["clean_images"] == images
     assert scan.run.spec.clean_budget == (images if order else 0.05), "the record says how many were taken"
 
@@ -225,7 +225,7 @@ def test_settings_that_cannot_be_fail_before_the_work(root: Path) -> None:
 
 def test_a_run_calls_the_classes_as_it_was_told(whole: Done, root: Path) -> None:
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    done = do(root, scan_of=whole.run, map=False, scan_only=True, class_names=words)
+    done = do(root, scan_from=whole.run, map=False, scan_only=True, class_names=words)
     assert done.run.data["classes"] == words
     assert done.result["target_name"] == words[done.result["target"]]
     failed = do(root, map=False, scan_only=True, class_names=words[:3])

@@ -15,7 +15,7 @@ LITTLE = {"batch": 8, "rounds": 0, "restarts": 0}
 
 def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: Path) -> None:
     """Batches of eight, and hardly a step in which the rate falls."""
-    ruined = do(root, scan_of=whole.run, map=False, settings=LITTLE | {"anneal": 5})
+    ruined = do(root, scan_from=whole.run, map=False, settings=LITTLE | {"anneal": 5})
     assert ruined.status == "done"
     assert ruined.result["ba_held"] is False
     assert ruined.result["ba_after"] < ruined.result["ba_before"] - 2
@@ -26,7 +26,7 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: P
 def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(whole: Done, root: Path, accept: str) -> None:
     """Nearly nothing is trained, so the backdoor stays."""
     done = do(
-        root, scan_of=whole.run, map=False, settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept
+        root, scan_from=whole.run, map=False, settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept
     )
     (verified,) = done.of(Verified)
     assert verified.cure == done.result["cure"] == "failed"

@@ -25,7 +25,7 @@ def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(
         if isinstance(event, Step) and event.step == 13:
             run.tell("stop")
 
-    first = do(root, stop, scan_of=whole.run, map=False, settings=SOON)
+    first = do(root, stop, scan_from=whole.run, map=False, settings=SOON)
     assert first.status == first.run.status == "stopped"
     assert isinstance(first.events[-1], Steered)
     assert first.run.data["result"] is None
@@ -71,7 +71,7 @@ def test_stopped_the_frame_in_the_making_is_finished_and_told(
             whole_at["pause"] = [frame.step for _, frame in run.events() if isinstance(frame, Frame)]
             run.tell("run")
 
-    stopped = do(root, pause_and_stop, scan_of=whole.run, settings={"restarts": 0})
+    stopped = do(root, pause_and_stop, scan_from=whole.run, settings={"restarts": 0})
     assert whole_at["pause"] == [0, 1, 2, 3], "what was seen is told before the pause"
     assert stopped.status == "stopped"
     assert told(stopped) == [0, 1, 2, 3, 4, 5]
@@ -86,7 +86,7 @@ def test_a_crash_in_the_training_loses_no_frame(whole: Done, root: Path, monkeyp
         return losses(self, chosen)
 
     monkeypatch.setattr(Purifier, "losses", break_down)
-    failed = do(root, scan_of=whole.run, settings={"restarts": 0})
+    failed = do(root, scan_from=whole.run, settings={"restarts": 0})
     assert failed.status == "failed"
     assert told(failed) == [0, 1, 2, 3]
 
