@@ -21,7 +21,7 @@ from core.files import write_json
 from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run, now
 from core.runs.spec import Spec
-from tests.benchmarks.first_page import FLAGS, PATIENCE, TWO_FRAMES, _chromium, _listening, _server
+from tests.benchmarks.first_page import FLAGS, PATIENCE, TWO_FRAMES, chromium_here, listening, server_at
 
 SIZES = {2000: "<= 0.5 s", 10_000: "<= 1 s"}
 TURNS = 7
@@ -60,10 +60,10 @@ def rows() -> list[tuple[str, str, str]]:
         for points in SIZES:
             make_run(Path(home), points)
         try:
-            chromium = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
+            chromium = playwright.chromium.launch(executable_path=chromium_here(), args=list(FLAGS))
         except Error as error:
             return [("selection to image grid", f"skipped: no Chromium ({str(error).splitlines()[0]})", "-")]
-        with contextlib.closing(chromium) as browser, _server(Path(home)) as address:
+        with contextlib.closing(chromium) as browser, server_at(Path(home)) as address:
             for points, asked in SIZES.items():
                 seconds, picked, drawing = _measure(browser, address, points)
                 spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
@@ -96,7 +96,7 @@ def _measure(browser: Any, address: str, points: int) -> tuple[list[float], int,
 
 
 def _open(page: Any, address: str) -> None:
-    _listening(address, time.monotonic())
+    listening(address, time.monotonic())
     page.goto(address, wait_until="commit")
     page.wait_for_selector(ROOM, timeout=1000 * PATIENCE)
     page.evaluate(TWO_FRAMES)

@@ -43,13 +43,13 @@ def rows(cold: int = 3, warm: int = 3) -> list[tuple[str, str, str]]:
     starts, visits, maps = [], [], []
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
         try:
-            chromium = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
+            chromium = playwright.chromium.launch(executable_path=chromium_here(), args=list(FLAGS))
         except Error as error:
             return [("first page", f"skipped: no Chromium ({str(error).splitlines()[0]})", "-")]
         with contextlib.closing(chromium) as browser:
             for number in range(cold):
                 begun = time.monotonic()
-                with _server(Path(home)) as address:
+                with server_at(Path(home)) as address:
                     starts.append(_visit(browser, address, begun))
                     if number == cold - 1:
                         visits = [_visit(browser, address, time.monotonic()) for _ in range(warm)]
@@ -65,13 +65,13 @@ def _row(name: str, seconds: list[float], asked: str) -> tuple[str, str, str]:
     return name, f"{statistics.median(seconds):.2f} s ({', '.join(f'{s:.2f}' for s in sorted(seconds))})", asked
 
 
-def _chromium() -> str | None:
+def chromium_here() -> str | None:
     """The machine's Chromium; None for the one that Playwright brings."""
     return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 
 
 @contextlib.contextmanager
-def _server(home: Path) -> Iterator[str]:
+def server_at(home: Path) -> Iterator[str]:
     """A dashboard on a free port; its address, at once: it may not answer yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -95,7 +95,7 @@ def _server(home: Path) -> Iterator[str]:
                 server.wait()
 
 
-def _listening(address: str, begun: float) -> None:
+def listening(address: str, begun: float) -> None:
     """Waits until the server takes connections. A browser asked to try again and again draws its error page each time,
     on the very cores that the server starts on; Streamlit, too, opens the browser once it listens."""
     host, port = address.removeprefix("http://").split("/")[0].split(":")
@@ -113,7 +113,7 @@ def _visit(browser: Any, address: str, begun: float, wanted: str = HEADLINE) -> 
     """Seconds from ``begun`` until what the selector ``wanted`` names is painted."""
     with contextlib.closing(browser.new_context(locale="en-GB")) as context:
         page = context.new_page()
-        _listening(address, begun)
+        listening(address, begun)
         page.goto(address, wait_until="commit")
         page.locator(wanted).first.wait_for(timeout=1000 * PATIENCE)
         page.evaluate(TWO_FRAMES)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from core.attacks import Trigger, make_trigger
+from core.attacks import make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
+from core.attacks.trigger import Trigger
 from core.compute.device import precision
 from core.data import load
 from core.metrics import attack_success_rate
