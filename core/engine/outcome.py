@@ -118,6 +118,7 @@ def result(
         "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
         "device": device_name(state.device),
         "arch": state.subject.arch,
+        "names": state.subject.weights.other_names(),
         "normalize": state.subject.normalize,
         "found": [asdict(fact) for fact in state.subject.found],
         "tried": [{"name": tried.name, "accuracy": round(tried.accuracy, 2)} for tried in state.subject.tried],
