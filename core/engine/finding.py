@@ -10,8 +10,9 @@ import torch
 from core.compute.returning import Returning
 from core.defenses import DEFENCES
 from core.engine.state import Clock, State
-from core.events import Event, Scanned, StageStarted
+from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
+from core.scan.outlook import outlook
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.unlearned import asked, clear, fallen_back
@@ -34,6 +35,8 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     if state.scanned is None:
         found: Scan | None = None
         told = 0
+        if (seconds := outlook(state.subject.model, images)) is not None:
+            yield Progress("scan", 0, SCAN + MORE, seconds)
         for done, total, result in scan(state.subject.model, images, seed=state.spec.seed):
             state.steering.check()
             found = result

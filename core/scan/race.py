@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from core.compute.memory import ran_out
+from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import cores_apart
@@ -114,6 +115,7 @@ class Race(ABC):
         self.best_rate = torch.zeros(count, device=device)
         self.best = [part.clone() for part in parts]
         self.pixels = GPU_PIXELS if classes.device.type != "cpu" else CPU_PIXELS
+        self.room: int | None = None  # images that memory holds at once
 
     @abstractmethod
     def stamped(self, images: Tensor, parts: list[Tensor]) -> Tensor:
@@ -169,7 +171,7 @@ class Race(ABC):
         while True:
             slices = self._slices(images)
             try:
-                return _all(work, slices)
+                return _all(work, slices, self.room and max(1, self.room // (max(map(len, slices)) * len(images))))
             except Exception as error:
                 # a slice of one class is as small as slices get
                 if ran_out(error) != "GPU" or max(map(len, slices)) == 1:
@@ -212,13 +214,16 @@ class Race(ABC):
         return parts, torch.where(reached, self.best_rate, self.smoothed)
 
 
-def _all(work: Callable[[Tensor], None], slices: list[Tensor]) -> None:
-    """Does ``work`` for each slice; on a CPU one core each: cores that meet after every layer wait half the time."""
+def _all(work: Callable[[Tensor], None], slices: list[Tensor], most: int | None = None) -> None:
+    """Does ``work`` for each slice; on a CPU one core each: cores that meet after every layer wait half the time.
+
+    ``most``: slices that memory holds at once.
+    """
     if slices[0].device.type != "cpu" or len(slices) == 1:
         for part in slices:
             work(part)
         return
-    with cores_apart() as cores, ThreadPoolExecutor(cores) as pool:
+    with cores_apart() as cores, ThreadPoolExecutor(min(cores, most or cores)) as pool:
         list(pool.map(work, slices))
 
 
@@ -232,19 +237,22 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
         seed: chooses the images of each step.
 
     Yields:
-        steps done, steps in all, and the result with the last one (None before).
+        steps done, steps in all (as long as one of the race), and the result with the last one (None before).
     """
     settings = race.settings
     device = model.mean.device
     generator = torch.Generator().manual_seed(seed)
     everyone = len(race.classes)
     heat = settings.heat_steps if everyone > settings.heat_classes else 0
-    total, done = heat + settings.race_steps + settings.final_steps, 0
+    # with very many classes a step of the heat is worth many of the race
+    worth = max(1, round(everyone * settings.heat_images / (settings.heat_classes * settings.images)))
+    total, done = heat * worth + settings.race_steps + settings.final_steps, 0
 
     def step(count: int = settings.images) -> Tensor:
         chosen = torch.randint(len(images), (count,), generator=generator)
         return race.step(model, as_float(images[chosen].to(device)))
 
+    race.room = images_at_once(model, as_float(images[:1].to(device)))
     with frozen(model):
         parts, rates = race.kept()
         sizes = torch.full((everyone,), torch.nan, device=device)
@@ -252,7 +260,7 @@ def run(race: Race, model: Classifier, images: Tensor, seed: int) -> Iterator[tu
         early = torch.zeros(everyone, device=device)
         for _ in range(heat):
             early += step(settings.heat_images) / heat
-            done += 1
+            done += worth
             yield done, total, None
         if heat:
             parts, rates = race.kept()

@@ -16,11 +16,13 @@ from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
 from core.compute.memory import ran_out
+from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.events import Stamps
 from core.models.classifier import Classifier
 from core.training.finite import check
 
+PASSES = 4  # images that go through for each one that is chosen: triggered, clean, found, and one to spare
 LEAST = 4  # images in a batch that was made smaller: batch norm makes noise of fewer
 
 
@@ -133,6 +135,7 @@ class Training(ABC):
         self.momenta: dict[str, Tensor] = {}
         self.done = self.first = 0
         self.most_at_once = settings.batch + 1
+        self._planned = False
 
     @property
     def total(self) -> int:
@@ -173,7 +176,13 @@ class Training(ABC):
             yield PurifyStep(self.done, self.total, lr, losses, self.after_step())
 
     def _fitted(self, chosen: Tensor) -> dict[str, float]:
-        """Gradients and loss terms of a batch; of half of it, from now on, where a GPU's memory does not hold it."""
+        """Gradients and loss terms of a batch; of a part of it where the computer's free memory does not hold it, and
+        of half of it, from now on, where a GPU's does not."""
+        if not self._planned:
+            room = images_at_once(self.model, self.x[:1])
+            if room is not None:
+                self.most_at_once = max(LEAST, min(self.most_at_once, room // PASSES))
+            self._planned = True
         while True:
             chosen = chosen[: self.most_at_once]
             self.model.zero_grad(set_to_none=True)

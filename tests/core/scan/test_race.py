@@ -31,6 +31,28 @@ def test_the_heat_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
 
 
+def test_a_step_of_the_heat_counts_as_long_as_it_takes(tiny: Tiny) -> None:
+    """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
+    few = replace(SETTINGS, heat_classes=4, heat_steps=2, heat_images=16, race_steps=2, final_steps=1)
+    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [
+        (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
+    ]  # fmt: skip
+
+
+def test_memory_holds_so_many_slices_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one image, one slice at a time; the result is the same."""
+    few = {"race_steps": 4, "final_steps": 1}
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        whole = result(tiny, **few)
+        monkeypatch.setattr("core.scan.race.images_at_once", lambda model, image: 1)
+        alone = result(tiny, **few)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(whole.patterns, alone.patterns)
+
+
 def test_the_race_goes_to_those_that_were_reached_soonest(tiny: Tiny) -> None:
     found = result(tiny, heat_classes=4, heat_steps=20, race_steps=5, final_steps=2)
     assert found.early is not None
