@@ -7,12 +7,36 @@ for the gradients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import psutil
 import torch
 from torch import Tensor, nn
 
+from core.compute.memory import ran_out
+
 GRADIENTS = 2  # what is kept for the way back, and what comes back
 SHARE = 0.5  # of the free memory: others work on the computer too
+
+Result = TypeVar("Result")
+
+
+def halved(work: Callable[[Tensor], Result], images: Tensor) -> list[Result]:
+    """What ``work`` makes of the images, in as many parts as a graphics card's memory asks for.
+
+    Raises:
+        Exception: of ``work``, also where the memory does not hold a single image.
+    """
+    try:
+        return [work(images)]
+    except Exception as error:
+        if ran_out(error) != "GPU" or len(images) < 2:
+            raise
+    # outside of the handler, which would hold on to what the failed pass had made
+    torch.cuda.empty_cache()
+    half = len(images) // 2
+    return [*halved(work, images[:half]), *halved(work, images[half:])]
 
 
 def bytes_of(model: nn.Module, image: Tensor) -> int:

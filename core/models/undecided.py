@@ -2,7 +2,9 @@
 
 Several mappings of a look-alike (``core.models.look_alike``), or several numbers of attention heads
 (``core.models.vit``), fit the same tensors, and one wrong would be purified as another function than the user's. So the
-one that answers best must be better than each other beyond chance, image by image.
+one that answers best must be better than each other beyond chance, image by image: by the logarithm of the
+cross-entropy, so that each image counts alike. A network that is sure of nearly all has its mean loss from the few it
+is wrong on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from core.models.evaluate import look
 from core.models.identify import Candidate
 from core.models.inputs import Choice, Tried, make
 
-MOST_LOSS = 50.0  # of one image, so that none decides alone
+MOST_LOSS, LEAST_LOSS = 50.0, 1e-6  # of one image
 CLEAR = 3.0  # standard errors that the mean difference of two ways' losses must lie above zero
 
 
@@ -53,11 +55,11 @@ def decided(choice: Choice, fits: Sequence[Candidate], x: Tensor, y: Tensor, dev
         model = make(way, choice.inputs).to(device)
         model.precision = precision(device)
         logits = look(model, x)[1].float().cpu()
-        losses.append(F.cross_entropy(logits, y, reduction="none").nan_to_num(MOST_LOSS).clamp(max=MOST_LOSS))
+        losses.append(F.cross_entropy(logits, y, reduction="none").nan_to_num(MOST_LOSS).clamp(LEAST_LOSS, MOST_LOSS))
         rights.append(100 * float((weights(y, unequal) * (logits.argmax(1) == y)).sum()))
-    best = min(range(len(ways)), key=lambda at: float(losses[at].mean()))
+    best = min(range(len(ways)), key=lambda at: float(losses[at].log().mean()))
     for at, loss in enumerate(losses):
-        if at != best and not _clearly_more(loss - losses[best]):
+        if at != best and not _clearly_more(loss.log() - losses[best].log()):
             raise BadInput(
                 "look_alike_undecided",
                 f"The weights can be read in {len(ways)} ways, and two of them, {ways[best].arch} and {ways[at].arch}, "

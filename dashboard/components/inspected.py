@@ -113,14 +113,14 @@ def facts(found: Inspection) -> None:
         st.html(f'<ul class="dz-list">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>')
 
 
-def names(found: Inspection) -> None:
+def tensors(found: Inspection) -> None:
     """Every tensor that has another name in the network, and that one."""
     pairs = found.result.get("names") or {}
     if not pairs:
         return
-    with st.expander(t("look.names", count=len(pairs)), icon=":material/swap_horiz:"):
+    with st.expander(t("look.tensors", count=len(pairs)), icon=":material/swap_horiz:"):
         heads = "".join(
-            f'<th scope="col">{escape(head)}</th>' for head in (t("look.names_file"), t("look.names_network"))
+            f'<th scope="col">{escape(head)}</th>' for head in (t("look.tensors_file"), t("look.tensors_network"))
         )
         body = "".join(f"<tr><td>{escape(old)}</td><td>{escape(new)}</td></tr>" for old, new in pairs.items())
         table = f'<table class="dz-table"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from core.compute import room
-from core.compute.room import GRADIENTS, SHARE, bytes_of, images_at_once
+from core.compute.room import GRADIENTS, SHARE, bytes_of, halved, images_at_once
 
 
 def net() -> nn.Sequential:
@@ -31,3 +31,25 @@ def test_half_of_what_is_free_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_card_says_itself_when_it_is_full() -> None:
     assert images_at_once(net(), torch.empty(1, 3, 8, 8, device="meta")) is None
+
+
+def test_a_full_card_gets_smaller_parts_in_the_same_order() -> None:
+    sizes: list[int] = []
+
+    def work(images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        if len(images) > 3:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return images * 2
+
+    assert torch.cat(halved(work, torch.arange(10))).tolist() == list(range(0, 20, 2))
+    assert sizes == [10, 5, 2, 3, 5, 2, 3]
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), ValueError("no"), MemoryError()])
+def test_what_halving_does_not_help_is_raised(error: Exception) -> None:
+    def work(images: torch.Tensor) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        halved(work, torch.arange(2))
