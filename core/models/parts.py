@@ -29,6 +29,7 @@ _LEAVES = {
 _PAIR = {"gamma": "weight", "beta": "bias"}  # of a normalisation, where both are there; else gamma is a layer scale
 _IN = re.compile(r"(.*in_proj)_(weight|bias)")  # torch.nn.MultiheadAttention
 _MOST_CLASSES = 100_000
+_MOST_PARTS, _MOST_TRIED = 5000, 500
 
 Kind = tuple[tuple[str, tuple[int, ...]], ...]
 
@@ -113,7 +114,10 @@ def structures_in(shapes: Shapes) -> Iterator[tuple[str, int, Sequence[int] | No
     """
     parts = parts_of(shapes)
     heads = {part.kind: part for part in parts if _may_be_head(part)}
-    for stem in _stems(parts, shapes):
+    stems = _stems(parts, shapes)
+    if len(parts) > _MOST_PARTS or len(heads) * len(stems) > _MOST_TRIED:
+        return  # no network that is known is so; a hostile file would be hashed for hours
+    for stem in stems:
         shape = None if stem is None else shapes[stem.tensors["weight"]]
         for head in heads.values():
             if head is not stem:

@@ -2,9 +2,9 @@
 
 Several mappings of a look-alike (``core.models.look_alike``), or several numbers of attention heads
 (``core.models.vit``), fit the same tensors, and one wrong would be purified as another function than the user's. So the
-one that answers best must be better than each other beyond chance, image by image: by the logarithm of the
-cross-entropy, so that each image counts alike. A network that is sure of nearly all has its mean loss from the few it
-is wrong on.
+one that is taken must answer better than each other beyond chance, image by image: by the cross-entropy, or, where that
+does not tell, by its logarithm, so that each image counts alike. (A network that is sure of nearly all has its mean
+loss from the few it is wrong on.)
 """
 
 from __future__ import annotations
@@ -57,16 +57,17 @@ def decided(choice: Choice, fits: Sequence[Candidate], x: Tensor, y: Tensor, dev
         logits = look(model, x)[1].float().cpu()
         losses.append(F.cross_entropy(logits, y, reduction="none").nan_to_num(MOST_LOSS).clamp(LEAST_LOSS, MOST_LOSS))
         rights.append(100 * float((weights(y, unequal) * (logits.argmax(1) == y)).sum()))
-    best = min(range(len(ways)), key=lambda at: float(losses[at].log().mean()))
-    for at, loss in enumerate(losses):
-        if at != best and not _clearly_more(loss.log() - losses[best].log()):
-            raise BadInput(
-                "look_alike_undecided",
-                f"The weights can be read in {len(ways)} ways, and two of them, {ways[best].arch} and {ways[at].arch}, "
-                f"answer the {len(y)} clean images tried alike, so it is not known which is the network. Name one of "
-                "them with --arch, give more images, or give your own class with --model-class FILE.py:CLASS.",
-                ways=len(ways), first=ways[best].arch, second=ways[at].arch, images=len(y),
-            )  # fmt: skip
+    everyone = range(len(ways))
+    best = next((a for a in everyone if all(a == b or _beats(losses[a], losses[b]) for b in everyone)), None)
+    if best is None:
+        first, second = (ways[at].arch for at in sorted(everyone, key=lambda at: float(losses[at].mean()))[:2])
+        raise BadInput(
+            "look_alike_undecided",
+            f"The weights can be read in {len(ways)} ways, and two of them, {first} and {second}, answer the {len(y)} "
+            "clean images tried alike, so it is not known which is the network. Name one of them with --arch, give "
+            "more images, or give your own class with --model-class FILE.py:CLASS.",
+            ways=len(ways), first=first, second=second, images=len(y),
+        )  # fmt: skip
     if best == 0:
         return choice
     winner = ways[best]
@@ -75,7 +76,13 @@ def decided(choice: Choice, fits: Sequence[Candidate], x: Tensor, y: Tensor, dev
     return Choice(winner, choice.inputs, make(winner, choice.inputs), (tried, *others))
 
 
-def _clearly_more(difference: Tensor) -> bool:
-    """Whether the mean lies above zero beyond chance."""
-    mean, error = difference.mean(), difference.std() / len(difference) ** 0.5
-    return bool(mean > 0) and bool(mean >= CLEAR * error)
+def _beats(loss: Tensor, other: Tensor) -> bool:
+    """Whether a way with this ``loss`` of each image is better than another beyond chance; never both."""
+    plain = _errors_above(other - loss)
+    return plain >= CLEAR or (plain > -CLEAR and _errors_above(other.log() - loss.log()) >= CLEAR)
+
+
+def _errors_above(difference: Tensor) -> float:
+    """How many standard errors the mean lies above zero; 0 where all are the same."""
+    error = float(difference.std()) / len(difference) ** 0.5
+    return float(difference.mean()) / error if error > 0 else 0.0

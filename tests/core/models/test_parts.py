@@ -42,3 +42,9 @@ def test_classes_channels_and_the_first_kernel_do_not_count() -> None:
     assert of({"head.weight": (9, 8), "head.bias": (9,), "a.conv.weight": (8, 1, 7, 7)}) == {first}
     assert of({"a.norm.weight": (16,)}) != {first}
     assert [(classes, tuple(stem or ())) for _, classes, stem in structures_in(CONV)] == [(5, (8, 3, 3, 3))]
+
+
+def test_a_file_of_countless_shapes_is_not_hashed_for_hours() -> None:
+    many = {f"{at}.weight": (at + 2, at + 3) for at in range(600)}
+    assert list(structures_in(CONV | many)) == []
+    assert list(structures_in(CONV | {f"{at}.weight": (2, 3) for at in range(6000)})) == []
