@@ -128,7 +128,9 @@ def _orders(file: list[list[Part]], net: list[list[Part]]) -> list[tuple[Mapping
     everyone = [part for parts in file for part in parts]
     if len(file) == 1:
         return [(tuple(zip(sorted(everyone, key=_numbered), ours, strict=True)), {})]
-    found = [(tuple(zip(sorted(everyone, key=_given), ours, strict=True)), {})]
+    found: list[tuple[Mapping, dict[tuple[str, str], bool]]] = [
+        (tuple(zip(sorted(everyone, key=_given), ours, strict=True)), {})
+    ]
     roles = [parts[0].role for parts in file]
     for order in itertools.permutations(roles) if len(roles) <= _MOST_ORDERED else ():
         rank = {role: at for at, role in enumerate(order)}

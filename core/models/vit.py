@@ -9,7 +9,7 @@ queries, keys and values have no bias; with ``-mean`` there is no class token an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -153,6 +153,6 @@ def options(shapes: Shapes) -> Iterator[tuple[str, int, int]]:
                 yield f"vit-d{depth}-w{dim}-m{mlp}-p{patch}-s{side * patch}-h{count}{ends}", classes, channels
 
 
-def _length(shape: tuple[int, ...] | list[int], dim: int) -> int:
+def _length(shape: Sequence[int], dim: int) -> int:
     """Of (1, length, dim), as position embeddings and tokens are; 0 of everything else."""
     return shape[1] if len(shape) == 3 and shape[0] == 1 and shape[2] == dim else 0
