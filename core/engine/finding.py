@@ -11,9 +11,10 @@ from core.compute.returning import Returning
 from core.defenses import DEFENCES
 from core.engine import earlier
 from core.engine.state import Clock, State
-from core.events import Event, Scanned, StageStarted
+from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
+from core.scan.outlook import outlook
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.sought import Sought
@@ -44,6 +45,8 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     if state.scanned is None:
         found: Scan | None = None
         reported, sought = 0, Sought()
+        if (seconds := outlook(state.context.subject.model, images)) is not None:
+            yield Progress("scan", 0, UNITS, seconds)
         for done, total, result in scan(
             state.context.subject.model, images, seed=state.context.spec.seed, sought=sought
         ):

@@ -148,6 +148,7 @@ def result(
         "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
         "device": device_name(state.context.device),
         "arch": state.context.subject.arch,
+        "names": state.context.subject.weights.other_names(),
         "normalize": state.context.subject.normalize,
         "found": [asdict(fact) for fact in state.context.subject.found],
         "tried": [{"name": tried.name, "accuracy": round(tried.accuracy, 2)} for tried in state.context.subject.tried],

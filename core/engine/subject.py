@@ -19,8 +19,10 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
 from core.models.inputs import COARSE, Choice, Tried, choose, make
+from core.models.look_alike import look_alikes
 from core.models.onnx.candidate import ARCH, graph_candidate
 from core.models.own_class import own_candidate
+from core.models.undecided import decided
 from core.models.weights import Weights, classifier, read_weights
 from core.runs.spec import Spec
 from core.victims import Card, card_of, trigger_of
@@ -87,7 +89,7 @@ def networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
     elif weights.graph is not None and spec.arch in (None, ARCH):
         fits = [graph_candidate(weights, images.size)]
     elif spec.arch:
-        fits = [named(spec.arch, weights, images.num_classes)]
+        fits = _by_name(spec.arch, weights, images.num_classes)
     else:
         fits = candidates(weights, min(images.size))
     right = [candidate for candidate in fits if candidate.classes == images.num_classes]
@@ -96,15 +98,28 @@ def networks(spec: Spec, weights: Weights, images: ImageSet) -> list[Candidate]:
     return right
 
 
+def _by_name(arch: str, weights: Weights, classes: int) -> list[Candidate]:
+    """The network that the user named, or each way to read it where the file has other names for its tensors."""
+    try:
+        return [named(arch, weights, classes)]
+    except BadInput as error:
+        fits = look_alikes(weights, arch, classes)
+        if not fits:
+            raise error
+        return fits
+
+
 def recognise(spec: Spec, fits: list[Candidate], images: ImageSet) -> Choice:
     """The one of ``fits``, and the input scaling, under which the clean training images are answered best.
 
     Raises:
-        BadInput: ``size_does_not_fit``, ``no_linear_layer`` or ``no_logits``.
+        BadInput: ``size_does_not_fit``, ``no_linear_layer``, ``no_logits`` or ``look_alike_undecided``.
     """
     given = Inputs.parse(spec.normalize) if spec.normalize else None
     try:
-        choice = choose(fits, images.x_train, images.y_train, given, choose_device(spec.device))
+        device = choose_device(spec.device)
+        choice = choose(fits, images.x_train, images.y_train, given, device)
+        choice = decided(choice, fits, images.x_train, images.y_train, device)
     except BadInput:  # of the network, whatever the size
         raise
     except ValueError as error:

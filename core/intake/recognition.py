@@ -46,8 +46,9 @@ def inspect(spec: Spec, progress: Progress, learnt: Learnt, pictures: Path | Non
         progress: called with (step, done, total); 0 of 0 where a step has no count.
         learnt: called with each result as soon as it is known: ``found`` about the file; ``images`` (path, name,
             sizes, classes, ``counts`` per class, ``left_out`` files of a .zip); ``candidates`` that fit; ``tried``
-            (networks and scalings, the best first), ``arch``, ``normalize``, ``accuracy``; ``objection``, a fault, if
-            the model answers these images no better than chance.
+            (networks and scalings, the best first), ``arch``, ``normalize``, ``accuracy``, ``names`` (of tensors in
+            the file that have another in the network, and that one); ``objection``, a fault, if the model answers
+            these images no better than chance.
         pictures: where to put one test image per class, a row of squares of ``SIDE`` pixels.
 
     Raises:
@@ -124,6 +125,7 @@ def _chosen(choice: Choice, images: ImageSet) -> dict[str, Any]:
     found = (*choice.candidate.weights.found, *choice.candidate.found, *images.notes)
     return {
         "arch": choice.candidate.arch, "normalize": choice.inputs.name, "accuracy": choice.tried[0].accuracy,
+        "names": choice.candidate.weights.other_names(),
         "tried": [_row(tried) for tried in choice.tried[:MAX_ROWS]], "found": [asdict(fact) for fact in found],
     }  # fmt: skip
 

@@ -55,8 +55,9 @@ def build(arch: str, num_classes: int, channels: int = 3) -> nn.Module:
     """A fresh network.
 
     Args:
-        arch: a key of ``ARCHITECTURES``, a name that fits a pattern of ``SIZED`` (``wrn28-10``), or
-            ``torchvision/<name>`` or ``timm/<name>``, as in ``core.models.library.build_library``.
+        arch: a key of ``ARCHITECTURES``, a name that fits a pattern of ``SIZED`` (``wrn28-10``) or of
+            ``core.models.vit``, or ``torchvision/<name>`` or ``timm/<name>``, as in
+            ``core.models.library.build_library``.
         num_classes: outputs.
         channels: of the input: 3, or 1 for grey.
 
@@ -73,6 +74,10 @@ def build(arch: str, num_classes: int, channels: int = 3) -> nn.Module:
             depth, width = int(found[1]), int(found[2])
             if depth % 6 == 4 and 10 <= depth <= 100 and 1 <= width <= 20:
                 return loaded(network.place)(num_classes, depth, width, **more)  # type: ignore[no-any-return]
+    from core.models.vit import build_vit
+
+    if (transformer := build_vit(arch, num_classes, channels)) is not None:
+        return transformer
     if arch.partition("/")[0] in LIBRARIES:
         from core.models.library import build_library, exists
 

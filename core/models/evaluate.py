@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from core.compute.room import halved
 from core.data.imageset import as_float
 from core.models.classifier import Classifier
 from core.models.fold import folded
@@ -49,7 +50,7 @@ def features_and_logits(
         with one_core_per_thread() as cores, ThreadPoolExecutor(cores) as pool:
             results = list(pool.map(one, parts) if cores > 1 and len(parts) > 1 else map(one, parts))
     else:
-        results = [one(part) for part in parts]
+        results = [result for part in parts for result in halved(one, part)]
     model.train(training)
     features, logits = zip(*results, strict=True)
     return torch.cat(features), torch.cat(logits)

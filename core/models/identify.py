@@ -12,7 +12,7 @@ from torch import nn
 
 from core.errors import BadInput
 from core.found import Found
-from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, wrn, wrn_biased
+from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, vit, wrn, wrn_biased
 from core.models.classifier import last_linear
 from core.models.double_head import double_heads
 from core.models.index import COUNTERS, HEADS, Shapes, canonical, names_for, unindexed
@@ -28,8 +28,9 @@ MOST_CLASSES = 100_000
 class Candidate:
     """A network that has exactly these tensors.
 
-    ``weights``: under the names the network has for them. ``channels``: of the input. ``found``: what had to be
-    overlooked for the fit.
+    ``arch``: its name; with ``~`` and a mark, one of several ways to give the tensors their names there
+    (``core.models.look_alike``). ``weights``: under the names the network has for them. ``channels``: of the input.
+    ``found``: what had to be overlooked for the fit.
     """
 
     arch: str
@@ -56,7 +57,7 @@ def network(arch: str, classes: int, channels: int, weights: Weights) -> nn.Modu
     """
     if arch.startswith("sequential/"):
         return build_row(arch, shapes_of(weights))
-    return build(arch, classes, channels)
+    return build(arch.partition("~")[0], classes, channels)
 
 
 def shapes_of(weights: Weights) -> Shapes:
@@ -76,6 +77,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     Raises:
         BadInput: ``no_architecture_fits``, ``one_output`` or ``weights_without_linear``.
     """
+    from core.models.look_alike import look_alikes
+
     given = [variant for variant in (weights, shortened(weights)) if variant is not None]
     heads = [variant for variant in map(plain_head, given) if variant is not None]
     found = [candidate for variant in (*given, *heads) for candidate in _fitting(variant)]
@@ -91,8 +94,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         return grown
     rows = [candidate for variant in given for candidate in _rows(variant, size)]
     rows = rows or next((fits for reading in others if (fits := list(_rows(reading, size)))), [])
-    if found or rows:
-        return [*found, *rows]
+    alike = [] if found else look_alikes(weights)
+    if found or alike or rows:
+        return [*found, *alike, *rows]
     tables = [value for value in weights.tensors.values() if value.dim() == 2]
     if tables and tables[-1].shape[0] == 1:
         raise BadInput(
@@ -200,7 +204,12 @@ def _fitting(weights: Weights) -> Iterator[Candidate]:
     shapes = shapes_of(weights)
     sized = [name for name in (wrn.name_from(shapes), wrn_biased.name_from(shapes)) if name]
     names = [name for name in sized if name not in ARCHITECTURES]
+    fits = 0
     for arch in dict.fromkeys([*names, *names_for(shapes), *unindexed()]):
+        for fit in _tried(arch, weights, shapes):
+            fits += 1
+            yield fit
+    for arch in () if fits else dict.fromkeys(name for name, _, _ in vit.options(shapes)):
         yield from _tried(arch, weights, shapes)
 
 
@@ -217,24 +226,25 @@ def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
         channels = 3 if first is None or stem is None else stem[1] * first[1].groups
         if last_linear(probe).out_features != classes or not 1 <= channels <= 4:
             continue
-        stems = [""] if first is None or stem is None or not library else _stems(first[1], stem)
+        stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)
         for more in stems:
             net = probe
             if more or channels != 3:
                 net = without_memory(arch + more, classes, channels) if library else _ours(arch, classes, channels)
             fit = fitted(weights, net)
             if fit is not None:
-                yield Candidate(arch + more, classes, channels, fit, tuple(_overlooked(fit, net)))
+                found = tuple(_overlooked(fit, net))
+                yield Candidate(arch + more, classes, channels, fit, found, size=vit.size_of(arch))
 
 
 def _ours(arch: str, classes: int, channels: int) -> nn.Module:
-    if arch not in ARCHITECTURES and not arch.startswith(tuple(p.split("(")[0] for p in SIZED)):
+    if arch not in ARCHITECTURES and not arch.startswith(("vit-", *(p.split("(")[0] for p in SIZED))):
         raise ValueError(arch)
     with torch.device("meta"):
         return build(arch, classes, channels)
 
 
-def _stems(first: nn.Conv2d, given: Sequence[int]) -> list[str]:
+def stems_for(first: nn.Conv2d, given: Sequence[int]) -> list[str]:
     """What a first convolution of this kernel may be: stride and pooling leave no trace in the weights."""
     if tuple(given[2:]) != tuple(first.kernel_size):
         return [f"+{stem}" for stem in STEMS]
@@ -253,7 +263,7 @@ def _named_fits(arch: str, weights: Weights, classes: int) -> Iterator[Candidate
         net = network(arch, classes, channels, weights)
         fit = fitted(weights, net)
         if fit is not None:
-            yield Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)))
+            yield Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)), size=vit.size_of(arch))
 
 
 def _rows(weights: Weights, size: int) -> Iterator[Candidate]:

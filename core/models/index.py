@@ -3,8 +3,9 @@
 ``index.json`` holds, for each network of ours, of torchvision and of timm, a short hash of the names of its tensors
 and of the widths of its normalisation layers: what does not depend on the number of classes, the channels of the
 input or the size of the first kernel. The few that share a file's hash are then built and compared in full
-(``core.models.identify``). ``python -m core.models.index`` adds what is new of ours; with ``--all``, where libraries or
-a network have changed, it writes the whole index anew.
+(``core.models.identify``). A second hash is of the shapes alone, for files that have other names
+(``core.models.parts``). ``python -m core.models.index`` adds what is new of ours; with ``--all``, where libraries or a
+network have changed, it writes the whole index anew.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from core.models import ARCHITECTURES, build
 
 INDEX = Path(__file__).with_name("index.json")
 COUNTERS = ".num_batches_tracked"  # batch norm counts its batches under this name; no answer depends on it
+# networks whose size is in the name, in the sizes that are usual, for files that have other names
+OF_ANY_SIZE = ("wrn16-2", "wrn16-4", "wrn16-8", "wrn28-1", "wrn28-2", "wrn28-10", "wrn40-1", "wrn40-2", "wrn40-4")
 HEADS = ("fc", "linear", "classifier", "head", "output", "out", "dense", "last_linear", "logits")
 
 Shapes = Mapping[str, Sequence[int]]
@@ -52,13 +55,26 @@ def signature(shapes: Shapes) -> str:
 
 
 @cache
+def _index() -> dict[str, dict[str, list[str]]]:
+    return json.loads(INDEX.read_text())
+
+
 def _networks() -> dict[str, list[str]]:
-    return json.loads(INDEX.read_text())["networks"]
+    return _index()["networks"]
 
 
 def names_for(shapes: Shapes) -> list[str]:
     """Networks that may have these tensors: ours first, then torchvision's, then those of timm that are no copies."""
-    names = _networks().get(signature(shapes), [])
+    return _no_copies(_networks().get(signature(shapes), []))
+
+
+def named_alike(structure: str) -> list[str]:
+    """Networks of these shapes, whatever their names, in the same order; ``structure`` as
+    ``core.models.parts.structure_of``."""
+    return _no_copies(_index()["structures"].get(structure, []))
+
+
+def _no_copies(names: list[str]) -> list[str]:
     known = {name.removeprefix("torchvision/") for name in names if name.startswith("torchvision/")}
     return [name for name in names if not (name.startswith("timm/") and name.removeprefix("timm/") in known)]
 
@@ -74,41 +90,56 @@ def add_ours() -> None:
     found = json.loads(INDEX.read_text())
     for name in unindexed():
         with torch.device("meta"):
-            found["networks"].setdefault(signature(_shapes(build(name, 10))), []).insert(0, name)
-    _write(found["versions"], found["networks"])
+            named, shaped = hashes(name)
+        found["networks"].setdefault(named, []).insert(0, name)
+        found["structures"].setdefault(shaped, []).insert(0, name)
+    _write(found["versions"], found["networks"], found["structures"])
 
 
 def write_index() -> None:
     """Builds every classifier, shapes only, and writes ``index.json`` anew. Takes some minutes."""
     import torchvision.models
 
-    from core.models.classifier import last_linear
     from core.models.library import timm
 
     names = [*ARCHITECTURES, *(f"torchvision/{n}" for n in torchvision.models.list_models(module=torchvision.models))]
     names += [f"timm/{name}" for name in timm().list_models()]
     _leave_numbers_out()
     networks: dict[str, list[str]] = {}
-    for count, name in enumerate(names):
+    structures: dict[str, list[str]] = {}
+    for count, name in enumerate([*OF_ANY_SIZE, *names]):
         try:
-            net = build(name, 10)
-            last_linear(net)
+            named, shaped = hashes(name)
         except Exception as error:  # needs another package, or is no classifier with a linear layer
             print(f"{name}: left out, {type(error).__name__}", flush=True)
             continue
-        networks.setdefault(signature(_shapes(net)), []).append(name)
+        if name not in OF_ANY_SIZE:
+            networks.setdefault(named, []).append(name)
+        structures.setdefault(shaped, []).append(name)
         if count % 100 == 0:
             print(f"{count} of {len(names)}", flush=True)
-    _write({"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}, networks)
+    _write({"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}, networks, structures)
 
 
-def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
+def hashes(name: str) -> tuple[str, str]:
+    """Of a network's names, and of its shapes."""
+    from core.models.classifier import last_linear
+    from core.models.parts import structure_of
+
+    net = build(name, 10)
+    head = last_linear(net)
+    shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    return signature(shapes), structure_of(net, head)
 
 
-def _write(versions: dict[str, str], networks: dict[str, list[str]]) -> None:
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(networks.items()))
-    INDEX.write_text(f'{{"versions": {json.dumps(versions)},\n"networks": {{\n{lines}\n}}}}\n')
+def _write(versions: dict[str, str], networks: dict[str, list[str]], structures: dict[str, list[str]]) -> None:
+    tables = (
+        ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(table.items()))
+        for table in (networks, structures)
+    )
+    first, second = tables
+    head = f'{{"versions": {json.dumps(versions)},\n"networks": {{\n{first}\n}},\n'
+    INDEX.write_text(f'{head}"structures": {{\n{second}\n}}}}\n')
 
 
 def _leave_numbers_out() -> None:

@@ -66,6 +66,20 @@ class Weights:
         }
         return replace(self, tensors={**self.aside, **tensors}, prefix="", names={}, aside={}, apart=apart)
 
+    def names_in_network(self) -> dict[str, str]:
+        """For each tensor of the network in the file, prefix and all, the name that it has there; of what is in parts,
+        the whole's."""
+        found: dict[str, str] = {}
+        for name in self.tensors:
+            place = self.names.get(name, name)
+            parts = self.apart[place].parts if place in self.apart else (place,)
+            found |= {self.prefix + part: name for part in parts}
+        return found
+
+    def other_names(self) -> dict[str, str]:
+        """Of ``names_in_network``, those that are more than a prefix apart."""
+        return {old: new for old, new in self.names_in_network().items() if old.removeprefix(self.prefix) != new}
+
     def named_as_in_file(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``tensors`` under the names, in the order and with the types of the file they came from.
 

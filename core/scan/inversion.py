@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from core.compute.memory import ran_out
+from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import one_core_per_thread
@@ -113,6 +114,7 @@ class Inversion(ABC):
         smoothed_rate: attack rate of each class, smoothed over the last batches, 0-1, (count,).
         best, best_size, best_rate: variables, size and rate of the smallest successful trigger of each class so far.
         max_pixels: pixels in one pass through the model; halved if a GPU runs out of memory.
+        max_images: images that the computer's memory holds at once; None where that is not limited or not known.
     """
 
     form: str
@@ -129,6 +131,7 @@ class Inversion(ABC):
         self.best_rate = torch.zeros(count, device=device)
         self.best = [part.clone() for part in parts]
         self.max_pixels = GPU_PIXELS if classes.device.type != "cpu" else CPU_PIXELS
+        self.max_images: int | None = None
 
     @abstractmethod
     def stamped(self, images: Tensor, parts: list[Tensor]) -> Tensor:
@@ -186,7 +189,8 @@ class Inversion(ABC):
         while True:
             slices = self._slices(images)
             try:
-                return _for_each(work, slices)
+                largest = max(map(len, slices)) * len(images)
+                return _for_each(work, slices, self.max_images and max(1, self.max_images // largest))
             except Exception as error:
                 if ran_out(error) != "GPU" or max(map(len, slices)) == 1:  # one class cannot be split
                     raise
@@ -229,14 +233,14 @@ class Inversion(ABC):
         return parts, torch.where(reached, self.best_rate, self.smoothed_rate)
 
 
-def _for_each(work: Callable[[Tensor], None], slices: list[Tensor]) -> None:
-    """Calls ``work`` for each slice. On a CPU each slice runs on one core: cores that share a slice wait for each other
-    after every layer, half of the time."""
+def _for_each(work: Callable[[Tensor], None], slices: list[Tensor], max_slices: int | None = None) -> None:
+    """Calls ``work`` for each slice, at most ``max_slices`` at once. On a CPU each slice runs on one core: cores that
+    share a slice wait for each other after every layer, half of the time."""
     if slices[0].device.type != "cpu" or len(slices) == 1:
         for part in slices:
             work(part)
         return
-    with one_core_per_thread() as cores, ThreadPoolExecutor(cores) as pool:
+    with one_core_per_thread() as cores, ThreadPoolExecutor(min(cores, max_slices or cores)) as pool:
         list(pool.map(work, slices))
 
 
@@ -253,14 +257,17 @@ def run(
         sought: is updated after every step with the progress of each class.
 
     Yields:
-        steps done, steps in all, and the result: None until the last step.
+        steps done, steps in all, both in steps of the main stage, and the result: None until the last step.
     """
     settings = inversion.settings
     device = model.mean.device
     generator = torch.Generator().manual_seed(seed)
     class_count = len(inversion.classes)
     prescreen = settings.prescreen_steps if class_count > settings.main_classes else 0
-    total, done = prescreen + settings.main_steps + settings.refinement_steps, 0
+    # with very many classes a step of the prescreen takes as long as many of the main stage
+    main_images = settings.main_classes * settings.images
+    cost = max(1, round(class_count * settings.prescreen_images / main_images))
+    total, done = prescreen * cost + settings.main_steps + settings.refinement_steps, 0
 
     def step(count: int = settings.images) -> Tensor:
         chosen = torch.randint(len(images), (count,), generator=generator)
@@ -271,6 +278,7 @@ def run(
 
     if sought:
         sought.begin(class_count, device)
+    inversion.max_images = images_at_once(model, as_float(images[:1].to(device)))
     with frozen(model):
         parts, rates = inversion.best_parts()
         sizes = torch.full((class_count,), torch.nan, device=device)
@@ -278,7 +286,7 @@ def run(
         early_loss = torch.zeros(class_count, device=device)
         for _ in range(prescreen):
             early_loss += step(settings.prescreen_images) / prescreen
-            done += 1
+            done += cost
             yield done, total, None
         if prescreen:
             parts, rates = inversion.best_parts()

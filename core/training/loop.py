@@ -16,12 +16,14 @@ from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
 from core.compute.memory import ran_out
+from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.events import Stamps
 from core.models.classifier import Classifier
 from core.training.finite import require_finite
 
 MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise
+PASSES = 4  # images in a pass for each one that is chosen: triggered, clean, found, and one to spare
 
 
 class TargetedTrigger(Protocol):
@@ -134,6 +136,7 @@ class Training(ABC):
         self.momenta: dict[str, Tensor] = {}
         self.done = self.steps_before = 0
         self.max_batch = settings.batch + 1
+        self._planned = False
 
     @property
     def total(self) -> int:
@@ -174,8 +177,16 @@ class Training(ABC):
             yield PurifyStep(self.done, self.total, lr, losses, self.after_step())
 
     def _backward(self, chosen: Tensor) -> dict[str, float]:
-        """Computes the gradients on a batch; returns the loss terms. Halves the batch size if a GPU runs out of
-        memory."""
+        """Computes the gradients on a batch; returns the loss terms.
+
+        The first call plans the batch size by the computer's free memory. If a GPU runs out of memory, the batch size
+        is halved from then on.
+        """
+        if not self._planned:
+            room = images_at_once(self.model, self.x[:1])
+            if room is not None:
+                self.max_batch = max(MIN_BATCH, min(self.max_batch, room // PASSES))
+            self._planned = True
         while True:
             chosen = chosen[: self.max_batch]
             self.model.zero_grad(set_to_none=True)

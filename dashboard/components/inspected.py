@@ -23,7 +23,10 @@ from dashboard.words import clock, images_name, percent
 
 CLEAR = 2.0  # percent; a remainder below it is a clear answer
 ROWS = 6  # of the table, before all are asked for
-OWN_CLASS = ("no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture")
+OWN_CLASS = (
+    "no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture",
+    "look_alike_ambiguous", "look_alike_undecided",
+)  # fmt: skip
 NAMED = (*OWN_CLASS, "size_does_not_fit", "unknown_normalization", "not_a_row", "timm_missing")  # a name may mend it
 SIZES = ("", "28", "32", "48", "64", "96", "128", "224")
 SIDE = 48  # pixels of a class's picture, as the inspection takes them
@@ -108,6 +111,20 @@ def facts(found: Inspection) -> None:
         sentences.append(t("look.fits", count=len(fits), listed=listed))
     if sentences:
         st.html(f'<ul class="dz-list">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>')
+
+
+def tensors(found: Inspection) -> None:
+    """Every tensor that has another name in the network, and that one."""
+    pairs = found.result.get("names") or {}
+    if not pairs:
+        return
+    with st.expander(t("look.tensors", count=len(pairs)), icon=":material/swap_horiz:"):
+        heads = "".join(
+            f'<th scope="col">{escape(head)}</th>' for head in (t("look.tensors_file"), t("look.tensors_network"))
+        )
+        body = "".join(f"<tr><td>{escape(old)}</td><td>{escape(new)}</td></tr>" for old, new in pairs.items())
+        table = f'<table class="dz-table"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        st.html(f'<div class="dz-scroll">{table}</div>')
 
 
 def table(found: Inspection) -> None:

@@ -183,6 +183,7 @@ def checking(found: Inspection) -> None:
         if found.result.get("found"):
             st.subheader(t("look.model"), anchor=False)
             inspected.facts(found)
+            inspected.tensors(found)
             inspected.table(found)
         mends = wrong.get("code") in inspected.NAMED
         if mends or found.result.get("images"):  # before those are read, neither network nor scaling is at fault

@@ -71,12 +71,13 @@ class Viewer:
         from streamlit.proto.BackMsg_pb2 import BackMsg
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
         from websockets.sync.client import connect
+        from websockets.typing import Subprotocol
 
         query = f"run={self.run}"
         with connect(
             self.address.replace("http", "ws") + "/_stcore/stream",
-            subprotocols=["streamlit"],
-            max_size=None,  # type: ignore[list-item]
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
         ) as line:
             first = BackMsg()
             first.rerun_script.query_string, first.rerun_script.page_name = query, "purify"

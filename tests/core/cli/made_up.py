@@ -24,7 +24,8 @@ RESULT = {
     "evidence": {"gap": 3.1}, "clean_images": 500,
     "asr_before": 99.5, "asr_after": float("nan"), "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu",
     "cure": "holds", "cure_reasons": [], "proof": {"true": {"asr": 0.3}},
-    "target_found": 3, "stamps": None, "arch": "small", "normalize": "half", "of_the_future": 1,
+    "target_found": 3, "stamps": None, "arch": "small", "names": {"body.weight": "fc.weight"},
+    "normalize": "half", "of_the_future": 1,
     "tried": [{"name": "half", "accuracy": 99.4}, {"name": "mnist", "accuracy": 99.0}],
     "found": [{"code": "under", "message": "Weights under net.", "facts": {}}],
 }  # fmt: skip

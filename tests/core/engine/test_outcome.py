@@ -12,6 +12,7 @@ from core.engine import outcome
 from core.engine.context import Context
 from core.engine.state import State
 from core.events import Measured
+from core.models.weights import Weights
 from core.runs.spec import Spec
 from tests.core.tiny import Tiny
 
@@ -22,6 +23,7 @@ def state(tiny: Tiny, known: bool, triggers: list[Any]) -> State:
     subject: Any = SimpleNamespace(
         trigger=tiny.trigger if known else None, card=SimpleNamespace(target=tiny.target) if known else None,
         arch="small", normalize="digits", found=(), tried=(),
+        weights=Weights({"a": torch.ones(1), "b": torch.ones(1)}, "module.", names={"b": "c"}),
     )  # fmt: skip
     run: Any = SimpleNamespace(events=list, folder="somewhere", data={})
     nothing: Any = None
@@ -78,6 +80,7 @@ def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     ):
         assert found[key] is None
     assert found["given_up"] is False
+    assert found["names"] == {"module.c": "b"}
     assert (found["ba_before"], found["clean_images"], found["device"]) == (98.0, 60, "cpu")
 
 

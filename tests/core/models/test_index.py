@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from core.models import ARCHITECTURES, build, index
-from core.models.index import canonical, names_for, signature, unindexed
+from core.models.classifier import last_linear
+from core.models.index import canonical, named_alike, names_for, signature, unindexed
 from core.models.library import without_memory
+from core.models.parts import structure_of
 
 
 def shapes(arch: str, classes: int = 7, channels: int = 3) -> dict[str, tuple[int, ...]]:
@@ -52,6 +54,14 @@ def test_ours_are_found_whatever_their_classes_and_channels(arch: str) -> None:
 )  # fmt: skip
 def test_those_of_the_libraries_are_found(arch: str) -> None:
     assert arch in names_for(shapes(arch))
+
+
+@pytest.mark.parametrize("arch", ["small", "resnet20-b", "wrn16-2", "torchvision/resnet18", "timm/efficientnet_lite0"])
+def test_a_network_is_found_by_its_shapes_alone(arch: str) -> None:
+    with torch.device("meta"):
+        net = build(arch, 7)
+    assert arch in named_alike(structure_of(net, last_linear(net)))
+    assert named_alike("0") == []
 
 
 def test_a_copy_in_timm_is_not_named_twice() -> None:

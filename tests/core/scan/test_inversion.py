@@ -26,9 +26,31 @@ def test_with_many_classes_the_hopeless_are_out_before_the_race(tiny: Tiny) -> N
     assert (found.masks.sum((1, 2, 3)) > 0).all(), "who was sent home keeps what it had"  # type: ignore[union-attr]
 
 
-def test_the_heat_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
+def test_the_prescreen_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
     assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
+
+
+def test_a_step_of_the_prescreen_counts_as_long_as_it_takes(tiny: Tiny) -> None:
+    """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
+    few = replace(SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, main_steps=2, refinement_steps=1)
+    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [
+        (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
+    ]  # fmt: skip
+
+
+def test_memory_holds_so_many_slices_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one image, one slice at a time; the result is the same."""
+    few = {"main_steps": 4, "refinement_steps": 1}
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        whole = result(tiny, **few)
+        monkeypatch.setattr("core.scan.inversion.images_at_once", lambda model, image: 1)
+        alone = result(tiny, **few)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(whole.patterns, alone.patterns)
 
 
 def test_the_race_goes_to_those_that_were_reached_soonest(tiny: Tiny) -> None:
@@ -38,7 +60,7 @@ def test_the_race_goes_to_those_that_were_reached_soonest(tiny: Tiny) -> None:
     assert found.smallest == tiny.target
 
 
-def test_who_is_reached_soonest_is_noted_without_a_heat_too(tiny: Tiny) -> None:
+def test_who_is_reached_soonest_is_noted_without_a_prescreen_too(tiny: Tiny) -> None:
     early, short = (result(tiny, main_steps=steps, refinement_steps=1).early_loss for steps in (30, 10))
     assert early is not None
     assert short is not None
@@ -82,6 +104,7 @@ def crowded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[Inv
         passes.append(len(x))
         return real(model, x)
 
+    monkeypatch.setattr("core.scan.inversion.images_at_once", lambda model, image: None)  # on a GPU nothing is planned
     monkeypatch.setattr(Classifier, "forward", forward)
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # else a CPU cuts the classes among its cores

@@ -156,3 +156,19 @@ def test_other_errors_are_not_taken_for_want_of_memory(tiny: Tiny, monkeypatch: 
     monkeypatch.setattr(training, "losses", losses)
     with pytest.raises(RuntimeError, match="shapes"):
         next(training.steps())
+
+
+def test_a_step_takes_no_more_images_than_memory_holds(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.loop.images_at_once", lambda model, image: 24)
+    training = make(tiny)
+    seen: list[int] = []
+    real = training.losses
+
+    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(len(chosen))
+        return real(chosen)
+
+    training.losses = losses  # type: ignore[method-assign]
+    for _ in zip(range(3), training.steps(), strict=False):
+        pass
+    assert seen == [6, 6, 6], "a fourth: each image may be there four times, triggered, clean and found"

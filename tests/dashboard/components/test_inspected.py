@@ -35,6 +35,20 @@ def test_an_inspection_at_work_says_what_it_does(open_page: Open, look: Callable
 
 
 @BOTH
+def test_each_tensor_that_has_another_name_in_the_network_is_listed(
+    open_page: Open, look: Callable[..., str], lang: str
+) -> None:
+    look(result=RESULT | {"names": {"body.0.weight": "conv1.weight"}})
+    app = checked(open_page, lang)
+    assert not app.exception
+    label = catalogue(lang)["look.tensors"].format(count=1)
+    assert label in [expander.label for expander in app.expander]
+    said = words(app)
+    assert "body.0.weight" in said
+    assert "conv1.weight" in said
+
+
+@BOTH
 def test_what_was_worked_out_is_shown(open_page: Open, look: Callable[..., str], lang: str) -> None:
     look(result=RESULT)
     app = checked(open_page, lang)

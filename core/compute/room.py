@@ -1,0 +1,77 @@
+"""How many images a network can take at once in the memory of the computer, measured before the work begins.
+
+A graphics card says when its memory runs out, and the work goes on with less (``core.compute.memory``). On a CPU the
+system ends the process instead, so there it is planned: what the layers put out for one image is counted, and doubled
+for the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from core.compute.memory import ran_out
+
+GRADIENTS = 2  # what is kept for the way back, and what comes back
+SHARE = 0.5  # of the free memory: others work on the computer too
+
+Result = TypeVar("Result")
+
+
+def halved(work: Callable[[Tensor], Result], images: Tensor) -> list[Result]:
+    """What ``work`` makes of the images, in as many parts as a graphics card's memory asks for.
+
+    Raises:
+        Exception: of ``work``, also where the memory does not hold a single image.
+    """
+    try:
+        return [work(images)]
+    except Exception as error:
+        if ran_out(error) != "GPU" or len(images) < 2:
+            raise
+    # outside of the handler, which would hold on to what the failed pass had made
+    torch.cuda.empty_cache()
+    half = len(images) // 2
+    return [*halved(work, images[:half]), *halved(work, images[half:])]
+
+
+def bytes_of(model: nn.Module, image: Tensor) -> int:
+    """What all layers put out for one image, bytes.
+
+    Args:
+        model: in any mode, which is left as it is; on the CPU.
+        image: float in [0, 1], (1, 3, h, w).
+    """
+    from core.models.classifier import frozen
+
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(output, Tensor):
+            total += output.numel() * output.element_size()
+
+    hooks = [module.register_forward_hook(count) for module in model.modules() if not list(module.children())]
+    try:
+        with frozen(model), torch.no_grad():
+            model(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+def images_at_once(model: nn.Module, image: Tensor) -> int | None:
+    """How many images go through there and back in the memory that is free; None where that need not be planned.
+
+    Args:
+        model, image: as ``bytes_of``; on any device.
+    """
+    if image.device.type != "cpu":
+        return None
+    needed = GRADIENTS * bytes_of(model, image)
+    return max(1, int(SHARE * psutil.virtual_memory().available / max(1, needed)))
