@@ -25,10 +25,10 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from core.compute.memory import ran_out
-from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import one_core_per_thread
+from core.models.room import images_at_once
 from core.scan.sought import Sought
 from core.triggers.reconstructed import Reconstructed
 

@@ -16,10 +16,10 @@ from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
 from core.compute.memory import ran_out
-from core.compute.room import images_at_once
 from core.data.imageset import as_float
 from core.events import Stamps
 from core.models.classifier import Classifier
+from core.models.room import images_at_once
 from core.training.finite import require_finite
 
 MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise

@@ -30,8 +30,10 @@ def test_what_is_new_of_ours_is_added_to_the_index_and_nothing_else_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = json.loads(index.INDEX.read_text())
-    fewer = {key: [name for name in names if name != "vgg-small"] for key, names in whole["networks"].items()}
-    part = {"versions": whole["versions"], "networks": {key: names for key, names in fewer.items() if names}}
+    part = {"versions": whole["versions"]}
+    for table in ("networks", "structures"):
+        fewer = {key: [name for name in names if name != "vgg-small"] for key, names in whole[table].items()}
+        part[table] = {key: names for key, names in fewer.items() if names}
     (tmp_path / "index.json").write_text(json.dumps(part))
     monkeypatch.setattr(index, "INDEX", tmp_path / "index.json")
     monkeypatch.setattr(index, "unindexed", lambda: ["vgg-small"])

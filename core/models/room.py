@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.compute.memory import ran_out
+from core.models.classifier import frozen
 
 GRADIENTS = 2  # what is kept for the way back, and what comes back
 SHARE = 0.5  # of the free memory: others work on the computer too
@@ -46,8 +47,6 @@ def bytes_of(model: nn.Module, image: Tensor) -> int:
         model: in any mode, which is left as it is; on the CPU.
         image: float in [0, 1], (1, 3, h, w).
     """
-    from core.models.classifier import frozen
-
     total = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.compute import room
-from core.compute.room import GRADIENTS, SHARE, bytes_of, halved, images_at_once
+from core.models import room
+from core.models.room import GRADIENTS, SHARE, bytes_of, halved, images_at_once
 
 
 def net() -> nn.Sequential:
