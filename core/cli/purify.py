@@ -69,7 +69,9 @@ def purify_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--no-map", dest="map", action="store_false", help="compute no map: faster, figures only")
     command.add_argument(
-        "--scan-of", metavar="RUN", help="take over the scan of this earlier run of the same model, instead of scanning"
+        "--scan-of",
+        metavar="RUN",
+        help='take over the scan of this earlier run of the same model, or of the "last", instead of scanning',
     )
     command.add_argument(
         "--accept",
@@ -149,6 +151,8 @@ def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
     if weights and not arguments.victim and not paths.exists(weights) and _is_shipped(weights):
         weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
     images = arguments.images or (victims.card_of(victim).data if victim else "")
+    if given.get("scan_of"):
+        given["scan_of"] = record.find(given["scan_of"]).id
     if arguments.clean_budget is None:  # of a stranger's small set, the usual share is too little
         given |= {"clean_budget": Spec.clean_budget, "enough": weights is not None}
     return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)

@@ -40,6 +40,14 @@ def test_every_option_reaches_the_spec(tmp_path: Path) -> None:
     assert not spec.map
 
 
+def test_the_scan_of_the_last_run_is_taken_over_by_its_id() -> None:
+    assert cli.main(["scan"]) == 0
+    scan = only_run()
+    assert cli.main(["purify", "--scan-of", "last"]) == 0
+    newest = record.list_runs(recordings=False)[0]
+    assert newest.spec.scan_of == scan.id != newest.id
+
+
 def test_without_a_budget_a_strangers_small_set_is_not_cut_to_a_handful(tmp_path: Path) -> None:
     weights, photos = tmp_path / "model.pth", tmp_path / "photos"
     weights.write_bytes(b"")
