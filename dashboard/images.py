@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core import paths
 from core.data import FETCHED, IMAGE_SETS
 from core.errors import BadInput
 from core.paths import data_folder
@@ -25,8 +26,8 @@ def adopt(name: str, given: str) -> str:
     Raises:
         BadInput: ``folder_not_found``: there is nothing at that place.
     """
-    path = Path(given).expanduser()
-    if not given.strip() or not path.exists():
+    path = paths.expanded(given)
+    if not given.strip() or not paths.exists(given):
         raise BadInput(
             "folder_not_found",
             f"There is no folder or .npz file {given!r} on this computer; give the place of the images.",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from core.engine.state import State
 from core.errors import BadInput
 from core.events import Scanned
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.triggers.kept import KeptTriggers
+from core.triggers.reconstructed import PUSH, Confidence
 
 
 def require(state: State) -> None:
@@ -33,8 +37,19 @@ def take(state: State) -> Scanned:
     triggers = scan.triggers()
     if triggers is None:
         raise _not_done(scan)
-    state.context.run.write_triggers(triggers)
+    state.context.run.write_triggers(_as_scanned(triggers, scan))
     return scanned
+
+
+def _as_scanned(triggers: KeptTriggers, scan: Run) -> KeptTriggers:
+    """The triggers as the scan left them.
+
+    A purification that gave them up has noted since that there is no confidence in them; it does that with doubtful
+    ones alone (``core.engine.purification``).
+    """
+    if not scan.data.get("steps_before"):
+        return triggers
+    return triggers._replace(push=np.full_like(triggers.push, PUSH[Confidence.DOUBTFUL]))
 
 
 def _checked(state: State) -> tuple[Run, Scanned]:

@@ -81,9 +81,17 @@ def keep(run: Run, name: str, content: bytes) -> str:
     require_room(folder, 2 * LARGEST)
     digest = _digest(content)
     write_atomic(folder / f"{digest}{ending}", content)
-    for old in sorted(folder.glob("[0-9a-f]*.*"), key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
+    for old in sorted(folder.glob("[0-9a-f]*.*"), key=_written)[:-KEPT]:
         remove(run, f"picture-{old.stem}")
     return f"picture-{digest}"
+
+
+def _written(path: Path) -> int:
+    """When a file was written, ns; 0 of one that another visit removed meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def remove(run: Run, subject: str) -> None:

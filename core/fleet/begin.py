@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -11,9 +12,11 @@ import psutil
 from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
+from core.files import write_json
 from core.fleet import listing, place
 from core.fleet.place import Order
 from core.jobs import note, process
+from core.jobs.lock import held
 from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
@@ -28,17 +31,20 @@ def start(models: str, images: str = "", purify: bool = False) -> Path:
         BadInput: as ``core.fleet.listing.read``; ``images_not_found``. What else keeps it from beginning stands in the
             note of its job.
     """
-    listing.read(models, images)
-    order = Order(str(paths.absolute(models)), listing.images_at(images))
-    if order.images and order.images not in IMAGE_SETS and not paths.exists(order.images):
+    if images and images not in IMAGE_SETS and not paths.exists(images):
         allowed = ", ".join(IMAGE_SETS)
         raise BadInput(
             "images_not_found",
             f"{images!r} is neither an image set ({allowed}) nor a folder or .npz file that exists.",
             images=images, allowed=allowed,
         )  # fmt: skip
-    folder = next(one for one in _folders(order) if _is_free(one, order))
-    go_on(folder, order, purify)
+    listing.read(models, images)
+    order = Order(str(paths.absolute(models)), listing.images_at(images))
+    jobs = _jobs()
+    jobs.mkdir(parents=True, exist_ok=True)
+    with held(jobs / ".start.lock"):  # two pages at once choose one after the other
+        folder = next(one for one in _folders(order) if _is_free(one, order))
+        go_on(folder, order, purify)
     return folder
 
 
@@ -50,6 +56,7 @@ def go_on(folder: Path, order: Order, purify: bool = False) -> None:
         "fleet", order.models, "--out", str(folder), "--seed", str(order.seed), "--device", order.device,
         "--note", str(file), *(["--images", order.images] if order.images else []), *(["--purify"] if purify else []),
     ]  # fmt: skip
+    write_json(_asked(folder), asdict(order))
     note.begin(file, python_module("core", *words))
 
 
@@ -79,9 +86,23 @@ def _folders(order: Order) -> Iterator[Path]:
 
 
 def _is_free(folder: Path, order: Order) -> bool:
-    """Whether nothing is there, or the fleet of that very order."""
-    return place.read_order(folder) == order or not paths.exists(folder)
+    """Whether nothing is there, or the fleet of that very order; and nobody is about to make another one there."""
+    if place.read_order(folder) == order:
+        return True
+    begun = job(folder)
+    if begun is not None and begun.at_work and note.content(_asked(folder)) != asdict(order):
+        return False
+    return not paths.exists(folder)
+
+
+def _jobs() -> Path:
+    return paths.cache_folder() / "fleet" / "jobs"
 
 
 def _note(folder: Path) -> Path:
-    return paths.cache_folder() / "fleet" / "jobs" / f"{folder.name}.json"
+    return _jobs() / f"{folder.name}.json"
+
+
+def _asked(folder: Path) -> Path:
+    """The order of the process that was begun last: it takes a while until the fleet's own folder tells it."""
+    return _jobs() / f"{folder.name}.asked"

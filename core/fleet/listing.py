@@ -56,14 +56,14 @@ def read(models: Path | str, images: str = "", beside: Sequence[Path] = ()) -> l
             ``fleet_csv_unreadable``, ``fleet_csv_columns``, ``fleet_csv_row``, ``fleet_csv_exposure`` or
             ``fleet_csv_twice``.
     """
-    place = paths.absolute(models)
-    if not paths.exists(place):
+    if not paths.exists(models):
         raise BadInput(
             "fleet_not_found",
             f"There is no folder or CSV file {models}; give a folder of models, or a CSV with the columns weights and "
             "images.",
             path=str(models),
         )
+    place = paths.absolute(models)
     if place.is_dir():
         entries = _of_folder(place, images, beside)
     elif place.suffix.lower() == ".csv":

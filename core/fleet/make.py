@@ -66,6 +66,7 @@ class Fleet:
         self._next_note = 0.0
         self._per_scan = step.PURIFY_PER_SCAN
         self._stage = "scan"
+        self._purifies = False
         self._total = 0
         self._worked = 0  # runs that ended in this stage
         self._stage_began = self._began
@@ -88,6 +89,7 @@ class Fleet:
         Raises:
             KeyboardInterrupt: after all workers were stopped and the standing was written.
         """
+        self._purifies = purify
         try:
             self._scan()
             if purify:
@@ -288,6 +290,7 @@ class Fleet:
             worker=None if over else process.identity(),
             versions=machine.versions(),
             machine=machine.describe(),
+            purify=self._purifies,
         )
         place.write_standing(self.folder, standing)
         self._hashes.save()

@@ -55,7 +55,8 @@ class Standing:
 
     ``models``: rows in rank order. ``worker``: the process at work on it, or None. ``at_work``: files that are being
     looked at. ``stage``: "scan", "purify" or "done"; ``done`` of ``total`` models of it, and
-    ``seconds_left``, estimated, None while unknown. ``seconds``: of this start.
+    ``seconds_left``, estimated, None while unknown. ``seconds``: of this start. ``purify``: whether models with signs
+    are purified after the scan.
     """
 
     models: Sequence[Row] = ()
@@ -71,6 +72,7 @@ class Standing:
     worker: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
+    purify: bool = False
 
     @property
     def going(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -58,6 +59,12 @@ def network(arch: str, classes: int, channels: int, weights: Weights) -> nn.Modu
     if arch.startswith("sequential/"):
         return build_row(arch, shapes_of(weights))
     return build(arch.partition("~")[0], classes, channels)
+
+
+def _to_compare(arch: str, classes: int, channels: int, weights: Weights) -> nn.Module:
+    """As ``network``; of a size that the name alone gives, and that no memory may hold, without its numbers."""
+    with torch.device("meta") if vit.size_of(arch) else contextlib.nullcontext():
+        return network(arch, classes, channels, weights)
 
 
 def shapes_of(weights: Weights) -> Shapes:
@@ -130,7 +137,7 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     plain = [variant for variant in (weights, shortened(weights)) if variant is not None]
     if (grown := next(_grown(plain, arch, classes), None)) is not None:
         return grown
-    fill(network(arch, classes, 3, weights), weights, arch, classes)  # raises, and names what does not fit
+    fill(_to_compare(arch, classes, 3, weights), weights, arch, classes)  # raises, and names what does not fit
     raise AssertionError("weights that fit were said not to")
 
 
@@ -260,7 +267,7 @@ def _grown(variants: Sequence[Weights], arch: str | None = None, classes: int = 
 
 def _named_fits(arch: str, weights: Weights, classes: int) -> Iterator[Candidate]:
     for channels in (3, 1):
-        net = network(arch, classes, channels, weights)
+        net = _to_compare(arch, classes, channels, weights)
         fit = fitted(weights, net)
         if fit is not None:
             yield Candidate(arch, classes, channels, fit, tuple(_overlooked(fit, net)), size=vit.size_of(arch))

@@ -18,6 +18,7 @@ Mapping = tuple[tuple[Part, Part], ...]  # (of the file, of the network)
 _MOST_ROLES = 9  # of one kind and list, for all ways to be gone through
 _MOST_ORDERED = 4  # roles whose orders within a block are all tried
 _MOST_WAYS = 60  # for one kind
+_MOST_TRIED = 20_000  # ways held against those of other kinds: names can be made up so that hardly any agree
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ def mappings(file: Sequence[Part], net: Sequence[Part], most: int) -> list[Mappi
     kinds = dict.fromkeys(part.kind for part in net)
     ways = [_ways([p for p in file if p.kind == kind], [p for p in net if p.kind == kind]) for kind in kinds]
     ways.sort(key=len)
-    for agrees in (_agree, _always):
-        found = list(itertools.islice(_together(ways, agrees), most))
-        if found:
-            break
+    agreeing = _Agreeing(_MOST_TRIED)
+    found = list(itertools.islice(_together(ways, agreeing), most))
+    if not found or (agreeing.left < 0 and len(found) < most):  # none agree, or nobody knows how many more
+        found = list(itertools.islice(_together(ways, _always), most))
     found.sort(key=lambda chosen: sum(way.turned for way in chosen))
     return [tuple(pair for way in chosen for pair in way.pairs) for chosen in found]
 
@@ -64,10 +65,19 @@ def _together(
             yield from _together(ways, agrees, (*chosen, way))
 
 
-def _agree(way: _Way, chosen: Sequence[_Way]) -> bool:
-    return all(
-        other.links.get(key, said) == said for other in chosen for key, said in way.links.items()
-    ) and all(other.before.get(key, said) == said for other in chosen for key, said in way.before.items())  # fmt: skip
+class _Agreeing:
+    """Whether a way agrees with the others that were chosen; after ``left`` questions, that none does any more."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self, way: _Way, chosen: Sequence[_Way]) -> bool:
+        self.left -= 1
+        if self.left < 0:
+            return False
+        links = (other.links.get(key, said) == said for other in chosen for key, said in way.links.items())
+        before = (other.before.get(key, said) == said for other in chosen for key, said in way.before.items())
+        return all(links) and all(before)
 
 
 def _always(way: _Way, chosen: Sequence[_Way]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -45,7 +46,8 @@ class Spec:
         map: whether frames of the map are made.
         live: whether there are as many frames as a live view needs; otherwise some ten.
         scan_only: measure and scan, and leave the model as it is.
-        scan_of: id of an earlier run of the same model and images whose scan is taken over; None: it is scanned.
+        scan_of: id or folder of an earlier run of the same model and images whose scan is taken over; None: it is
+            scanned.
         class_names: what the classes are called, in label order; None: as the images name them.
         accept: "not-cured": write the purified model even if it is graded as not cured; "": do not.
     """
@@ -102,7 +104,10 @@ class Spec:
         if model_class:
             file, colon, name = model_class.rpartition(":")
             model_class = f"{paths.absolute(file)}:{name}" if colon else model_class
-        return replace(self, weights=weights, images=images, model_class=model_class)
+        scan_of = self.scan_of
+        if scan_of and os.sep in scan_of:  # a folder, and no id
+            scan_of = str(paths.absolute(scan_of))
+        return replace(self, weights=weights, images=images, model_class=model_class, scan_of=scan_of)
 
     def validate(self) -> None:
         """Check all that can be checked without loading anything.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import paths
 from core.errors import BadInput
 from core.fleet import begin, place
 from core.fleet.place import Standing
@@ -37,7 +38,7 @@ def offer(opened: bool) -> None:
         if not pressed:
             return
         try:
-            folder = begin.start(str(Path(models).expanduser()), pictures, bool(purify))
+            folder = begin.start(str(paths.expanded(models)), pictures, bool(purify))
         except BadInput as fault:
             st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
             return
@@ -91,6 +92,6 @@ def steer(folder: Path, standing: Standing) -> None:
     if standing.stage == "done" or order is None:
         return
     if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
-        begin.go_on(folder, order, standing.stage == "purify")
+        begin.go_on(folder, order, standing.purify or standing.stage == "purify")
         st.session_state[STARTED] = folder.name
         st.rerun()

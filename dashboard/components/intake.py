@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core import paths
 from core.errors import BadInput
 from core.intake import uploads
 from core.intake.uploads import MB, Kind, Upload
@@ -89,8 +90,8 @@ def _path(kind: Kind, label: str, note: str) -> str | None:
     if not given:
         st.caption(t("give.path_note"))
         return None
-    path = Path(given).expanduser()
-    if not path.exists() or (kind == "weights" and path.is_dir()):
+    path = paths.expanded(given)
+    if not paths.exists(given) or (kind == "weights" and path.is_dir()):
         st.error(t("give.no_path", path=given), icon=":material/search_off:")
         return None
     return str(path.resolve())

@@ -98,13 +98,14 @@ def want(run: Run, subject: str, name: str) -> None:
 def awaited(run: Run) -> bool:
     """Whether the picture of this visit is still being placed.
 
-    A process that went home just as it was asked is set going again.
+    A process that went home just as it was asked is set going again, and one that is idle is asked again: what it was
+    asked for in between, by another visit, took the place of this.
     """
     now = _wanted(run)
     if now is None or _found(run, now) or refused(run):
         return False
     worker = place.job(run, "place")
-    if worker is not None and worker.ended and not worker.failure:
+    if worker is not None and not worker.at_work and not worker.failure:
         pictures.want(run, now["subject"], now["key"])
         return pictures.source_of(run, now["subject"]) is not None
     return worker is not None and not worker.ended

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import paths
 from core.errors import BadInput
 from core.jobs.note import Job
 from core.runs.record import Run
@@ -44,7 +45,7 @@ def offer(opened: bool) -> None:
         if not pressed or chosen is None:
             return
         try:
-            folder = place.start(runs[chosen], Path(inbox).expanduser())
+            folder = place.start(runs[chosen], paths.expanded(inbox))
         except BadInput as fault:
             st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
             return

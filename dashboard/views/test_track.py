@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core import paths
 from core.errors import BadInput
 from core.explore.place import Job
 from core.report.proof import STATES
@@ -108,7 +109,7 @@ def _setup(run: Run) -> None:
         return
     words = ["--quick"] if kind == "quick" else []
     if other:
-        words += ["--images", str(Path(other).expanduser().absolute())]
+        words += ["--images", str(paths.expanded(other).absolute())]
     try:
         place.start(run, *words)
     except BadInput as fault:

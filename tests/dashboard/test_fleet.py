@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import paths
-from core.fleet import place
+from core.fleet import begin, place
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row
 from core.jobs import process
@@ -124,6 +124,27 @@ def test_a_fleet_that_goes_on_shows_how_far_it_is_and_one_that_stopped_how_to_go
     app = open_page("fleet", lang)
     app.selectbox(key="fleet").set_value("halted").run()
     assert SAYS["stopped"][lang] in words(app)
+
+
+@pytest.mark.parametrize("purify", [True, False])
+def test_a_fleet_that_was_stopped_while_it_scanned_goes_on_to_what_it_was_begun_for(
+    home: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch, purify: bool
+) -> None:
+    make("halted", ROWS[:2], stage="scan", done=1, total=2, purify=purify)
+    asked: list[bool] = []
+    monkeypatch.setattr(begin, "go_on", lambda folder, order, purify: asked.append(purify))
+    app = open_page("fleet")
+    app.button(key="fleet_resume").click().run()
+    assert not app.exception
+    assert asked == [purify]
+
+
+def test_a_home_folder_of_nobody_is_no_place_of_models(home: Path, open_page: Open) -> None:
+    app = open_page("fleet")
+    app.text_input(key="fleet_models").set_value("~nobody-of-that-name/models").run()
+    app.button(key="fleet_start").click().run()
+    assert not app.exception
+    assert "There is no folder" in app.error[0].value
 
 
 def test_a_fleet_that_is_not_there_is_told(fleet: Path) -> None:

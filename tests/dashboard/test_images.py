@@ -46,7 +46,7 @@ def test_any_other_folder_is_used_as_it_is(tmp_path: Path) -> None:
     assert not images.here("cifar10")
 
 
-@pytest.mark.parametrize("given", ["", "  ", "/nowhere/at/all"])
+@pytest.mark.parametrize("given", ["", "  ", "/nowhere/at/all", "~nobody-of-that-name/photos"])
 def test_a_place_that_is_not_there_is_refused(given: str) -> None:
     with pytest.raises(BadInput) as caught:
         images.adopt("cifar10", given)

@@ -47,3 +47,12 @@ def test_without_a_watch_it_says_how_to_begin_one(open_page: Open, make_run: Mak
     app = open_page("watch")
     assert not app.exception
     assert "python -m core watch" in app.code[0].value
+
+
+def test_a_home_folder_of_nobody_is_no_inbox(open_page: Open, make_run: Make) -> None:
+    make_run("one", "done")
+    app = open_page("watch")
+    app.text_input(key="watch_inbox").set_value("~nobody-of-that-name/inbox").run()
+    app.button(key="watch_start").click().run()
+    assert not app.exception
+    assert "There is no folder" in app.error[0].value

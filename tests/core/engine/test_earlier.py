@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core.events import Progress, Scanned, Searched, StageStarted
 from core.runs.record import Run
+from core.triggers.reconstructed import Confidence, from_record
 from core.victims import card_of
-from tests.core.whole_runs import STAGES, VICTIM, Done, do
+from tests.core.whole_runs import STAGES, VICTIM, Done, do, stop_at
 
 OWN: dict[str, Any] = {"victim": None, "map": False}
 SHORT: dict[str, Any] = {"settings": {"epochs": 1, "restarts": 0}}
@@ -56,6 +59,21 @@ def test_a_purification_takes_the_scan_over_and_does_not_search_again(root: Path
     assert theirs is not None
     assert np.array_equal(mine.patterns, theirs.patterns)
     assert done.result["target"] == scan.result["target"]
+
+
+def test_triggers_that_a_purification_gave_up_are_taken_over_as_the_scan_left_them(
+    root: Path, weights: Path, scan: Done
+) -> None:
+    gave_up = Run(shutil.copytree(scan.run.folder, root / "gave-up"))
+    found = gave_up.triggers()
+    assert found is not None
+    gave_up.write_triggers(found._replace(push=np.zeros_like(found.push)))  # as it does when it begins again
+    gave_up.update(steps_before=40)
+    done = do(root, stop_at("purify"), weights=str(weights), scan_of="gave-up", **OWN, **SHORT)
+    assert done.of(Scanned) == scan.of(Scanned)
+    mine = done.run.triggers()
+    assert mine is not None
+    assert {trigger.confidence for trigger in from_record(mine, torch.device("cpu"))} == {Confidence.DOUBTFUL}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,16 @@ def test_the_oldest_go_with_what_was_found_of_them(recording: Run, monkeypatch: 
     assert pictures.refusal(recording, subjects[0], KEY) is None
 
 
+def test_a_picture_that_another_visit_removes_meanwhile_is_no_hindrance(
+    recording: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures.keep(recording, "a.png", b"1")
+    gone = place.folder_of(recording) / "pictures" / "0123456789abcdef.png"
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([*glob(folder, pattern), gone]))
+    assert pictures.source_of(recording, pictures.keep(recording, "b.png", b"2")) is not None
+
+
 @pytest.mark.parametrize("subject", ["picture-../../../etc/passwd", "picture-*", "point-", "", "base-1", "point-1/2"])
 def test_a_subject_that_is_none_names_no_file(recording: Run, subject: str) -> None:
     kept = pictures.keep(recording, "a.png", b"x")

@@ -14,6 +14,7 @@ from core.errors import BadInput
 from core.fleet import begin, place
 from core.fleet.place import Order, Standing
 from core.jobs import process
+from tests.core.fleet import made_up
 
 
 @pytest.fixture
@@ -53,10 +54,24 @@ def test_the_same_order_goes_on_and_another_of_that_name_gets_its_own(
     assert other.parent == first.parent
 
 
+def test_another_order_waits_for_no_folder_that_a_process_is_about_to_make(
+    home: Path, models: Path, tmp_path: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.spawn.identity", lambda pid: process.identity())
+    others = made_up.models(tmp_path / "elsewhere" / models.name)
+    first, other = begin.start(str(models), "digits"), begin.start(str(others), "digits")
+    assert first != other
+    assert [words[1] for words in begun] == [str(models), str(others)]
+    assert begin.start(str(models), "digits") == first
+    assert len(begun) == 2, "the same order waits for the process that is at it"
+
+
 @pytest.mark.parametrize(
     ("models", "images", "code"),
     [
         ("nowhere", "digits", "fleet_not_found"),
+        ("no\0where", "digits", "fleet_not_found"),
+        ("models", "/no\0where", "images_not_found"),
         ("models", "", "fleet_no_images"),
         ("models", "/no", "images_not_found"),
     ],

@@ -125,6 +125,7 @@ def test_models_with_signs_are_purified_the_gravest_first_going_on_from_their_sc
     work(models, tmp_path / "fleet")
     begun(fake)
     standing = work(models, tmp_path / "fleet", purify=True)
+    assert standing.purify
     gravest, other = fake.read_text().splitlines()  # of two copies the model is purified once
     assert gravest.startswith("purify copy of strong-3.safetensors")
     assert other.startswith("purify some-1.pt")

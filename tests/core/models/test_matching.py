@@ -73,3 +73,18 @@ def test_roles_that_do_not_answer_to_one_another_go_by_order() -> None:
     assert dict(itertools.chain.from_iterable(pairs.items() for pairs in named(file, net)[:1])) == {
         "a.0": "x.0", "a.1": "y.0", "b.0": "y.1", "b.1": "y.2", "b.2": "y.3",
     }  # fmt: skip
+
+
+def test_names_that_contradict_one_another_are_not_searched_for_ever() -> None:
+    """Nine kinds of four parts each, in any order; and two that say otherwise of the same roles. By hand: 24 ^ 9."""
+    file, net = [], []
+    for kind in "abcdefghi":
+        file += parts(*(f"{kind}{letter}" for letter in "wxyz"), kind=kind)
+        net += parts(*(f"{kind}.{number}" for number in range(4)), kind=kind)
+    for kind, (many, one) in (("p", "rs"), ("q", "sr")):
+        free = [f"free{letter}" for letter in "wxyz"]
+        file += parts(f"{many}.0", f"{many}.1", f"{one}.0", *free, kind=kind)
+        net += parts("u.0", "u.1", "v.0", *(f"m.{number}" for number in range(4)), kind=kind)
+    found = mappings(file, net, 13)
+    assert len(found) == 13, "more than can be told apart"
+    assert all(theirs.kind == ours.kind for pairs in found for theirs, ours in pairs)

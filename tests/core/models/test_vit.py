@@ -8,8 +8,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer as Theirs
 from torchvision.models.vision_transformer import VisionTransformer as Torchvisions
 
+from core.errors import BadInput
 from core.models import build
-from core.models.identify import candidates
+from core.models.identify import candidates, named
 from core.models.vit import build_vit, size_of
 from core.models.weights import Weights
 from tests.core.models.strangers import lively
@@ -69,3 +70,10 @@ def test_names_of_none(name: str) -> None:
 def test_it_takes_images_of_one_size() -> None:
     assert size_of(f"{ARCH}~abcd") == (32, 32)
     assert size_of("wrn16-1") is None
+
+
+def test_a_size_that_no_memory_holds_is_refused_before_it_is_built() -> None:
+    """Its first layer alone would take 4 GB, and there are a hundred and ninety-eight such."""
+    with pytest.raises(BadInput) as fault:
+        named("vit-d99-w9999-m99999-p16-s224-h1", Weights({"head.weight": torch.zeros(3, 4)}), 10)
+    assert fault.value.code == "weights_do_not_fit"

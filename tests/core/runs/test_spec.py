@@ -100,5 +100,7 @@ def test_paths_become_absolute_and_names_of_image_sets_stay(tmp_path: Path, monk
     assert spec.model_class == f"{tmp_path / 'net.py'}:Net"
     assert (spec.weights, spec.images) == (str(tmp_path / "net.v2.pth.tar"), str(tmp_path / "pictures"))
     assert spec.name == "net"
+    assert Spec(scan_of="runs/one").resolved().scan_of == str(tmp_path / "runs" / "one")
+    assert Spec(scan_of="20260101-000000-one-0000").resolved().scan_of == "20260101-000000-one-0000"
     assert Spec(victim="Signs_BadNets", images="signs").resolved().images == "signs"
     assert Spec(victim="Signs_BadNets").name == "signs-badnets"

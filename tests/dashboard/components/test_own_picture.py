@@ -157,13 +157,27 @@ def test_the_page_waits_as_long_as_somebody_works_on_it(
     assert own_picture.awaited(run)
     write_json(place.note_of(run, "place"), {"worker": process.identity(), "ended": True})
     assert own_picture.awaited(run), "it went home just then: another one is asked"
-    assert len(started) == 2
+    asked = len(started)
     fault = {"code": "images_changed", "message": "Others.", "facts": {}}
     write_json(place.note_of(run, "place"), {"worker": process.identity(), "ended": True, "failure": fault})
     assert not own_picture.awaited(run)
     placed(run, "point-2")
     assert not own_picture.awaited(run)
-    assert len(started) == 2
+    assert len(started) == asked
+
+
+def test_what_another_visit_asked_for_meanwhile_does_not_make_this_one_wait_for_ever(
+    run: Run, session: dict[str, Any]
+) -> None:
+    own_picture.want(run, "point-2", "Point 2")
+    write_json(place.note_of(run, "place"), {"worker": process.identity(), "stage": "place"})
+    pictures.want(run, "point-3", KEY)
+    assert own_picture.awaited(run)
+    assert pictures.wanted(run) == ("point-3", KEY), "it is at work, and the other one is next"
+    placed(run, "point-3")
+    write_json(place.note_of(run, "place"), {"worker": process.identity(), "stage": IDLE})
+    assert own_picture.awaited(run)
+    assert pictures.wanted(run) == ("point-2", KEY)
 
 
 @BOTH
