@@ -23,7 +23,7 @@ from core.runs.record import now
 FORMAT = 1
 SEAL = "recording.json"
 BUSY = 1.5  # processes a core
-LARGEST = 300_000  # bytes of a recording: it travels with every copy of the project
+MAX_BYTES = 300_000  # bytes of a recording: it travels with every copy of the project
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def seal(folder: Path, command: str, bound: Sequence[Path], facts: Mapping[str, 
         created: of the work; now by default.
 
     Raises:
-        ValueError: it is larger than ``LARGEST``, or bound to a file that is not shipped.
+        ValueError: it is larger than ``MAX_BYTES``, or bound to a file that is not shipped.
     """
     files = {name: hashes.of_file(folder / name) for name in _files(folder)}
     size = sum((folder / name).stat().st_size for name in files)
-    if size > LARGEST:
-        raise ValueError(f"the recording in {folder} has {size} bytes, and may have {LARGEST}")
+    if size > MAX_BYTES:
+        raise ValueError(f"the recording in {folder} has {size} bytes, and may have {MAX_BYTES}")
     described = {"machine": machine.describe(), "version": machine.versions()["dissolve"]}
     write_json(
         folder / SEAL,

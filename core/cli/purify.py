@@ -114,7 +114,8 @@ def add_model(command: argparse.ArgumentParser, one_run: bool = True) -> None:
         "WEIGHTS no fewer than 500 images, or all there are)",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="target class, if it is known; else it is found")
-    out = "folder for the run, new or empty; else one is made" if one_run else argparse.SUPPRESS  # is refused by name
+    # ``compare``, which makes several runs, refuses it with a sentence
+    out = "folder for the run, new or empty; else one is made" if one_run else argparse.SUPPRESS
     command.add_argument("--out", type=Path, metavar="RUN", help=out)
     add_seed(command, "of everything that is drawn at random")
     add_device(command)
@@ -146,14 +147,14 @@ def spec_of(arguments: argparse.Namespace, **fixed: Any) -> Spec:
     given = {name: value for name, value in vars(arguments).items() if name in Spec.__dataclass_fields__}
     weights = arguments.weights
     victim = arguments.victim
-    if weights is None and victim is None:  # given but empty, as a variable that is not set, is no default
+    if weights is None and victim is None:  # not where one is "", as of a shell variable that is not set: a mistake
         victim = victims.DEFAULT
     if weights and not arguments.victim and not paths.exists(weights) and _is_shipped(weights):
         weights, victim = None, weights  # "purify signs-sig": a shipped victim by its name
     images = arguments.images or (victims.card_of(victim).data if victim else "")
-    if given.get("scan_of"):
-        given["scan_of"] = record.find(given["scan_of"]).id
-    if arguments.clean_budget is None:  # of a stranger's small set, the usual share is too little
+    if given.get("scan_of") == "last":
+        given["scan_of"] = record.find("last").id
+    if arguments.clean_budget is None:  # of a small set of the user's, the usual share is too few images
         given |= {"clean_budget": Spec.clean_budget, "enough": weights is not None}
     return Spec(**given | {"weights": weights, "victim": victim, "images": images} | fixed)
 
@@ -167,11 +168,11 @@ def _run(spec: Spec, arguments: argparse.Namespace) -> int:
     try:
         with RunBars() as bars:
 
-            def see(event: Event) -> None:
+            def show(event: Event) -> None:
                 _tell(run, event)
                 bars(event)
 
-            status = worker.work(run.folder, on_event=see)
+            status = worker.work(run.folder, on_event=show)
     except KeyboardInterrupt:
         status = "stopped"
     if status == "stopped":
@@ -196,5 +197,5 @@ def _failed(run: Run) -> int:
     if failure["code"] in ("internal", "out_of_memory", "disk_full"):
         return FAILED
     if run.frame_count == 0:
-        supervisor.delete(run)  # nothing came of it, and the same --out must serve for the next try
+        supervisor.delete(run)  # there is no result, and the next try may have the same --out
     return BAD_INPUT

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LATEST = 100  # flagged images, broken files and alerts that an endless watch lists when it is ended
 SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
-PATIENCE = 10.0  # seconds that the end of a watch waits for alerts to be sent
+SEND_SECONDS = 10.0  # seconds that the end of a watch waits for alerts to be sent
 
 
 def watch_arguments(command: argparse.ArgumentParser) -> None:
@@ -160,7 +160,7 @@ def _visit(
         watcher.close()
         inbox.close()
         if sender:
-            sender.close(PATIENCE)
+            sender.close(SEND_SECONDS)
     result = _result(watcher, model, folder)
     print(strict_json(result) if arguments.json else _summary(watcher, words))
     return code

@@ -25,7 +25,7 @@ WHITE, BLACK, RIM = "#fbfbf9", "#17181a", "#b9bdc1"
 TRIANGLE_UP: tuple[Point, ...] = ((50, 12), (92.5, 85.5), (7.5, 85.5))
 TRIANGLE_DOWN: tuple[Point, ...] = ((7.5, 14.5), (92.5, 14.5), (50, 88))
 SUPERSAMPLING = 4
-LARGEST = 1024
+MAX_SIDE = 1024  # pixels
 
 
 class Pen:
@@ -254,12 +254,12 @@ def face(class_index: int, size: int) -> Image:
             number=class_index,
             last=len(CLASS_NAMES) - 1,
         )
-    if not 8 <= size <= LARGEST:
+    if not 8 <= size <= MAX_SIDE:
         raise BadInput(
             "face_size_out_of_range",
-            f"A sign can be drawn 8 to {LARGEST} pixels wide, not {size}.",
+            f"A sign can be drawn 8 to {MAX_SIDE} pixels wide, not {size}.",
             size=size,
             least=8,
-            most=LARGEST,
+            most=MAX_SIDE,
         )
     return _drawn(class_index, size).copy()

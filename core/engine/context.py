@@ -23,11 +23,11 @@ class Context:
     Attributes:
         run: its record.
         steering: what the user asks of it meanwhile (pause, stop).
-        spec: the order.
+        spec: the order, its clean budget raised where it allows that (``core.engine.pipeline``).
         images: the image set.
         subject: the model under examination.
         device: where it computes.
-        settings: of the defence.
+        settings: of the defence, as ``core.defenses.settings_for`` gives them.
     """
 
     run: Run
@@ -47,9 +47,3 @@ class Context:
     def asr_kind(self) -> AsrKind:
         """The kind of ASR: "true" if the real trigger is known, else "estimated"."""
         return "true" if self.subject.trigger else "estimated"
-
-    @property
-    def abandoned_steps(self) -> int:
-        """Steps of a first purification that cost too much BA and was done again without triggers; 0 if there is
-        none."""
-        return int(self.run.data.get("steps_before", 0))

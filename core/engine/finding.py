@@ -9,27 +9,27 @@ import torch
 
 from core.compute.returning import Returning
 from core.defenses import DEFENCES
-from core.engine import earlier
+from core.engine import earlier_scan
 from core.engine.state import Clock, State
 from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
-from core.scan.outlook import outlook
+from core.scan.duration import expected_seconds
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 from core.scan.unlearned import can_unlearn, dominant_class, fallback_shares
 from core.scan.verdict import Verdict, judge
 from core.scan.warped import search_warp, warp_target
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
-# Units of progress: 100 for each of three forms, then those of one further search (warps, unlearning, or restarts).
-SCAN_UNITS, EXTRA_UNITS = 300, 60
+# Units of progress: 100 for each form, then those of one further search (warps, unlearning, or restarts).
+SCAN_UNITS, EXTRA_UNITS = 100 * len(FORMS), 60
 UNITS = SCAN_UNITS + EXTRA_UNITS
 REPORT_EVERY = 5  # units between two progress events of the scan
 RESTART_EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 
-Budget = tuple[torch.Tensor, torch.Tensor]
+Budget = tuple[torch.Tensor, torch.Tensor]  # clean images, uint8 (n, 3, h, w), and their labels, int64 (n,)
 
 
 def find(state: State, budget: Budget) -> Iterator[Event]:
@@ -39,23 +39,24 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     images, _ = budget
     yield StageStarted("scan")
     if state.scanned is None and state.context.spec.scan_of:
-        state.scanned = earlier.take(state)
+        state.scanned = earlier_scan.take(state)
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
         found: Scan | None = None
-        reported, sought = 0, Sought()
-        if (seconds := outlook(state.context.subject.model, images)) is not None:
+        reported, progress = 0, SearchProgress()
+        if (seconds := expected_seconds(state.context.subject.model, images)) is not None:
             yield Progress("scan", 0, UNITS, seconds)
         for done, total, result in scan(
-            state.context.subject.model, images, seed=state.context.spec.seed, sought=sought
+            state.context.subject.model, images, seed=state.context.spec.seed, progress=progress
         ):
             state.context.steering.check()
             found = result
+            # the last one is reported in any case, since a decisive form ends the scan early
             if done >= reported + REPORT_EVERY or (found is not None and reported < total):
                 reported = done
                 yield clock.progress("scan", done, total + EXTRA_UNITS)
-                if (searched := sought.event()) is not None:
+                if (searched := progress.event()) is not None:
                     yield searched
         assert found is not None
         found, verdict = yield from _judged(state, found, budget, clock)
@@ -72,7 +73,9 @@ def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generato
     """The verdict, and the scan with the class that it is about as target.
 
     If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
-    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none".
+    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". Both verdicts have
+    ``hint`` at its default, True: other evidence than the sizes of its triggers named the class, so the purification
+    trains against these as doubtful ones.
     """
     verdict, model = judge(found), state.context.subject.model
     if verdict.grade != "none" or state.context.spec.target is not None:

@@ -47,7 +47,7 @@ def measured(
     """BA over the whole test set, and ASR: the true one, or an estimate with the most successful trigger.
 
     Args:
-        clean: the result of ``answered``, if it is known.
+        clean: the result of ``answered``, if it is known; computed otherwise.
     """
     labels, target = state.context.images.y_test, state.attack_target
     clean = answered(state, model) if clean is None else clean
@@ -144,8 +144,10 @@ def result(
         "cure_reasons": verified.reasons if verified else [],
         "proof": verified.evidence if verified else {},
         "stamps": purification and purification.defence.stamps,
-        "given_up": bool(state.context.abandoned_steps),
-        "seconds": {name: round(spent + state.earlier.get(name, 0.0), 2) for name, spent in state.seconds.items()},
+        "given_up": bool(state.abandoned_steps),
+        "seconds": {
+            name: round(spent + state.earlier_seconds.get(name, 0.0), 2) for name, spent in state.seconds.items()
+        },
         "device": device_name(state.context.device),
         "arch": state.context.subject.arch,
         "names": state.context.subject.weights.other_names(),

@@ -22,7 +22,7 @@ from core.data.budget import clean_budget
 from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
 from core.defenses import settings_for
-from core.engine import earlier, looks, outcome
+from core.engine import earlier_scan, looks, outcome
 from core.engine.context import Context
 from core.engine.finding import find, write_triggers
 from core.engine.outcome import Purified
@@ -38,7 +38,7 @@ from core.runs.steering import Steering
 from core.triggers.reconstructed import Confidence, Reconstructed
 from core.verify.proof import Proof
 
-RECORDED_FRESH = 4  # fresh triggers on record at most, the most successful first
+RECORDED_FRESH = 4  # triggers of the proof that are written to the record at most, the most successful first
 PROOF_REPORTS = 60  # progress events of the proof, about
 
 
@@ -90,7 +90,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     if subject.card:
         facts |= {"victim_sha256": subject.card.sha256, "true_target": subject.card.target}
     run.update(**facts)
-    earlier.require(state)
+    earlier_scan.require(state)
     state.seconds["load"] = round(clock.seconds(), 2)
     steering.check()
     yield from _measure(state)
@@ -130,8 +130,8 @@ def _measure(state: State) -> Iterator[Event]:
     if state.context.subject.trigger:
         yield from _figures_before(state)
     elif state.before is None:
-        state.clean = outcome.answered(state, state.context.subject.model)
-        yield Answered(outcome.accuracy(state, state.clean), len(state.clean))
+        state.clean_answers = outcome.answered(state, state.context.subject.model)
+        yield Answered(outcome.accuracy(state, state.clean_answers), len(state.clean_answers))
     state.context.steering.check()
     state.seconds["measure"] = round(clock.seconds(), 2)
 
@@ -146,12 +146,16 @@ def _measure_after_scan(state: State) -> Iterator[Event]:
 def _figures_before(state: State) -> Iterator[Event]:
     yield from state.map.open(state.trigger, state.attack_target)
     if state.before is None:
-        state.before = outcome.measured(state, state.context.subject.model, "before", state.clean)
+        state.before = outcome.measured(state, state.context.subject.model, "before", state.clean_answers)
         yield state.before
 
 
 def _verify(state: State, purification: Purification | None, clean_images: int) -> Iterator[Event]:
-    """The proof of the cure, the weights if they are accepted, and the result."""
+    """The proof of the cure, the weights if they are accepted, and the result.
+
+    Args:
+        clean_images: number of images in the clean budget.
+    """
     clock = Clock(state.context.steering)
     yield StageStarted("verify")
     purified: Purified | None = None
@@ -160,6 +164,7 @@ def _verify(state: State, purification: Purification | None, clean_images: int) 
         purified = purification.purified or outcome.measure_purified(state, purification.defence)
         verified, worst = yield from _prove(state, purified, clock)
         estimated = purified.after.asr_kind == "estimated"
+        # the triggers of the training flatter the estimate: it is never below what the proof's own triggers reach
         if estimated and verified.asr is not None:
             after = replace(purified.after, asr=max(purified.after.asr, verified.asr))
             purified = replace(purified, after=after)
@@ -193,7 +198,7 @@ def _prove(
         seed=context.spec.seed,
         true_asr=after.asr if after.asr_kind == "true" else None,
         trigger=context.subject.trigger,
-        found=target_known or signs,
+        backdoor_found=target_known or signs,
     )
     steps, reported = Returning(proof.steps()), 0
     for done, total in steps:

@@ -40,7 +40,7 @@ def purify(state: State, budget: Budget) -> Generator[Event, None, Purification]
     """
     clock = Clock(state.context.steering)
     yield StageStarted("purify")
-    if state.context.abandoned_steps:
+    if state.abandoned_steps:
         _distrust_triggers(state)
     purification = yield from _train(state, budget, clock)
     if purification.defence.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
@@ -69,7 +69,7 @@ def _train(state: State, budget: Budget, clock: Clock) -> Generator[Event, None,
     Steps are counted on from those of an abandoned attempt. Steps that are repeated after a crash are on record already
     and give no event.
     """
-    context, abandoned = state.context, state.context.abandoned_steps
+    context, abandoned = state.context, state.abandoned_steps
     spec, run = context.spec, context.run
     triggers = [*state.triggers, *state.restarts]
     defence = make(spec.defence, context.subject.model, *budget, triggers, context.settings, spec.seed)

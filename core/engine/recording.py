@@ -26,7 +26,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, card_of
 
-KEPT = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "looks.npz", "trigger.npz")
+FILES = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "looks.npz", "trigger.npz")
 SMALL_RECORDING_FRAMES = 20  # of a recording beside the main one of the same victim
 PIXELS = ("thumbs.webp", "examples.npz", "looks.npz")
 
@@ -57,7 +57,7 @@ def make(run: Run, name: str, root: Path | None = None, frames: int | None = Non
     folder = (root or paths.RECORDINGS) / name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)
-    kept: tuple[str, ...] = (*KEPT, "model.safetensors") if run.spec.victim == DEFAULT and frames is None else KEPT
+    kept: tuple[str, ...] = (*FILES, "model.safetensors") if run.spec.victim == DEFAULT and frames is None else FILES
     kept = tuple(file for file in kept if frames is None or file not in PIXELS)
     for file in (*kept, *(f"frames/{path.name}" for path in (run.folder / "frames").glob("[0-9]*.npz"))):
         if (run.folder / file).exists():

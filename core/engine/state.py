@@ -23,21 +23,23 @@ class State:
         context: the fixed part of the run.
         triggers: reconstructed triggers, the most conspicuous first; empty before the scan, or without one.
         restarts: further reconstructions of them from other starts, for the purification alone.
-        clean: the victim's answers to the test images, int64, (n,), if they are known before the other figures.
+        clean_answers: the victim's answers to the test images without a trigger, int64, (n,). Only where they are known
+            before ``before`` is, that is, before the scan of a model of unknown attack; else None.
         scanned: the event of the scan, or None.
         before: figures of the victim, or None while they are not measured.
-        seconds: by stage, of this worker. earlier: by stage, of the workers before it.
+        seconds: by stage, of this worker.
+        earlier_seconds: by stage, of the workers before it.
         map: the map of the run.
     """
 
     context: Context
     triggers: list[Reconstructed] = field(default_factory=list)
     restarts: list[Reconstructed] = field(default_factory=list)
-    clean: torch.Tensor | None = None
+    clean_answers: torch.Tensor | None = None
     scanned: Scanned | None = None
     before: Measured | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    earlier: dict[str, float] = field(default_factory=dict)
+    earlier_seconds: dict[str, float] = field(default_factory=dict)
     map: LiveMap = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,15 +60,23 @@ class State:
         assert target is not None
         return target
 
+    @property
+    def abandoned_steps(self) -> int:
+        """Steps of a first purification that cost too much BA and was done again without triggers; 0 if there is none.
+
+        Read from the record each time, where ``core.engine.purification`` writes it before anything else changes.
+        """
+        return int(self.context.run.data.get("steps_before", 0))
+
     def trigger(self, x: torch.Tensor) -> torch.Tensor:
-        """Images with the real trigger if it is known, else with the most conspicuous reconstructed one."""
+        """Float images (n, 3, h, w) with the real trigger if it is known, else with the first reconstructed one."""
         real = self.context.subject.trigger
         return real(x) if real else self.triggers[0](x)
 
     def recall(self) -> None:
         """Takes what earlier workers of this run found out from its record."""
         events = self.context.run.events()
-        self.earlier = seconds_by_stage(events)
+        self.earlier_seconds = seconds_by_stage(events)
         for _, event in events:
             if isinstance(event, Measured) and event.when == "before":
                 self.before = event

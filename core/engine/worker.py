@@ -26,7 +26,7 @@ from core.runs.record import ENDED, Run, Status, now
 from core.runs.steering import Steering, Stopped
 
 Pipeline = Callable[[Run, Steering], Iterable[Event]]
-PATIENCE = 1.0  # seconds to wait for the run's lock, which the supervisor holds for moments
+LOCK_SECONDS = 1.0  # seconds to wait for the run's lock, which the supervisor holds for moments
 
 
 def work(
@@ -46,7 +46,7 @@ def work(
         KeyboardInterrupt: after the run was written down as stopped.
     """
     run = Run(folder)
-    with run_lock(run.folder, PATIENCE):
+    with run_lock(run.folder, LOCK_SECONDS):
         if run.is_recording or run.data["status"] == "done":
             raise BadInput(
                 "run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id
@@ -182,5 +182,5 @@ def main(folder: Path | str) -> int:
     try:
         return 1 if work(run.folder) == "failed" else 0
     finally:
-        if run.status in ENDED:  # else another worker is at it
+        if run.status in ENDED:  # otherwise ``work`` refused the run, which has another worker
             queue.start_next(run)

@@ -20,7 +20,7 @@ from core.suspicion.judging import Judgement, judge
 
 BATCH = 250  # images between two reports of progress
 FEATURES_UNITS, NEIGHBOURS_UNITS, SUSPICION_UNITS = 50, 10, 40  # of 100 units of progress
-LARGEST = 60_000.0  # of the features in float16, whose range ends at 65,504
+MAX_FEATURE = 60_000.0  # of the features in float16, whose range ends at 65,504
 
 
 def make(run: Run, report: Report) -> place.Base:
@@ -97,7 +97,7 @@ def _figures(judgement: Judgement) -> tuple[float, float, float]:
 def _half(features: np.ndarray) -> np.ndarray:
     """As float16, scaled down as a whole where its range would not do; distances keep their proportions."""
     largest = float(np.abs(features).max(initial=0.0))
-    return (features * min(1.0, LARGEST / max(largest, 1e-30))).astype(np.float16)
+    return (features * min(1.0, MAX_FEATURE / max(largest, 1e-30))).astype(np.float16)
 
 
 def _thumbs(stuff: Material) -> np.ndarray:

@@ -34,7 +34,6 @@ from core.runs.record import Run
 LARGEST = 10 * MB  # bytes of a file; its sides are limited where it is read (core.data.decode)
 KEPT = 20  # files of a run, the newest
 LINGER = 300  # seconds that a process waits for another picture: networks and maps stay loaded
-VARIANTS = ("without", "with")  # the trigger
 _SUBJECT = re.compile(r"picture-[0-9a-f]{16}|point-\d{1,7}")
 
 

@@ -11,7 +11,7 @@ from core.errors import BadInput
 from core.featuremap.neighbours import Neighbours, nearest
 
 NEIGHBOURS = 15  # nearest neighbours of a sample that are counted
-LARGEST = 1e15  # of a feature; squares of larger ones overflow in float32
+MAX_FEATURE = 1e15  # of a feature; squares of larger ones overflow in float32
 
 
 def dissolution(
@@ -71,8 +71,8 @@ def dissolution(
         )
     k = min(k, max(1, int(triggered.sum()) - 1))
     if near is None:
-        points = torch.nan_to_num(features.detach().float(), nan=0.0, posinf=LARGEST, neginf=-LARGEST).clamp(
-            -LARGEST, LARGEST
+        points = torch.nan_to_num(features.detach().float(), nan=0.0, posinf=MAX_FEATURE, neginf=-MAX_FEATURE).clamp(
+            -MAX_FEATURE, MAX_FEATURE
         )
         near = nearest(points, k + 1)
     index, counts = _k_nearest(near.index, k, twins)

@@ -23,7 +23,7 @@ WEIGHTS = tuple(ending for ending in ENDINGS if ending not in IMAGE_ENDINGS)  # 
 NEEDED = ("weights", "images")
 WANTED = ("owner", "use", "exposure")
 ENCODINGS = ("utf-8-sig", "cp932")  # the second: what a Japanese spreadsheet writes
-LARGEST = 64 * 2**20  # bytes of a list: a million rows
+MAX_LIST_BYTES = 64 * 2**20  # bytes of a list: a million rows
 SIGN = "order.json"  # marks a fleet's own folder, which is not searched for models
 
 
@@ -163,7 +163,7 @@ def _rows(file: Path, needs_images: bool) -> Iterator[tuple[int, dict[str, str]]
 
 def _text(file: Path) -> str:
     try:
-        if file.stat().st_size > LARGEST:
+        if file.stat().st_size > MAX_LIST_BYTES:
             raise _unreadable(file, "it is too large")
         content = file.read_bytes()
     except OSError as error:

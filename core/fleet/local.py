@@ -18,7 +18,7 @@ from core.runs.record import Run
 
 ENGINES = ("local",)
 POLL_SECONDS = 0.1  # between two looks at the runs
-PATIENCE = 10.0  # seconds for a worker to stop by itself, before it is killed
+STOP_SECONDS = 10.0  # seconds for a worker to stop by itself, before it is killed
 
 
 class Engine(Protocol):
@@ -113,7 +113,7 @@ class Local:
         for run in self.going:
             with contextlib.suppress(BadInput, OSError):  # it has just ended
                 supervisor.stop(run)
-        deadline = self._clock() + PATIENCE
+        deadline = self._clock() + STOP_SECONDS
         while self.going and self._clock() < deadline:
             self.ended()
         for run in self.going:

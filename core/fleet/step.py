@@ -11,7 +11,6 @@ from statistics import median
 from typing import Literal
 
 Step = Literal["wait", "mend", "purify", "caution", "watch", "rollout", "review", "retrain", "again"]
-STEPS: tuple[Step, ...] = ("purify", "again", "retrain", "review", "caution", "watch", "rollout", "mend", "wait")
 NEEDS_PURIFICATION = ("strong", "some")  # verdicts
 # Purification and proof for a second of scan: median of the shipped recordings of MCL, which drew a map besides (4-15).
 PURIFY_PER_SCAN = 9.0

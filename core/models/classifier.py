@@ -145,7 +145,6 @@ def main_logits(answer: Any, net: nn.Module) -> Tensor:
     )  # fmt: skip
 
 
-COLOURS = ("rgb", "bgr", "grey", "grey3")
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow, torchvision and OpenCV weigh them
 
 

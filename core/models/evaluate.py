@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from core.data.imageset import as_float
+from core.models.capacity import halved
 from core.models.classifier import Classifier
 from core.models.fold import folded
-from core.models.room import halved
 
 GPU_BATCH = 512 * 64 * 64  # pixels: 2,048 images of 32 px, or 41 of 224 px
 CPU_BATCH = 128 * 32 * 32  # pixels: a layer's activations then fit the cache; four times as many are a third slower

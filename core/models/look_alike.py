@@ -27,7 +27,7 @@ from core.models.parts import parts_of, same_parts, structures_in
 from core.models.rewrites import TakenApart, readings
 from core.models.weights import Weights
 
-MOST = 12  # mappings of one network that are tried; where there are more, it is not for us to choose
+MAX_WAYS = 12  # mappings of one network that are tried; where there are more, it is not for us to choose
 _STACKED = (
     ("query", "key", "value"), ("q", "k", "v"), ("q_proj", "k_proj", "v_proj"), ("to_q", "to_k", "to_v"),
     ("wq", "wk", "wv"), ("q_lin", "k_lin", "v_lin"), ("queries", "keys", "values"),
@@ -151,14 +151,14 @@ def _mapped(weights: Weights, arch: str, classes: int, channels: int) -> Iterato
     file, ours = parts_of(shapes_of(weights)), parts_of(wanted)
     if not same_parts(file, ours):
         return
-    found = mappings(file, ours, MOST + 1)
-    if len(found) > MOST:
+    found = mappings(file, ours, MAX_WAYS + 1)
+    if len(found) > MAX_WAYS:
         raise BadInput(
             "look_alike_ambiguous",
-            f"The weights have the shapes of {arch} under other names, but more than {MOST} ways to give each tensor "
-            "its place are possible, so none is chosen. Rename the tensors as there, or give your own class with "
-            "--model-class FILE.py:CLASS.",
-            arch=arch, most=MOST,
+            f"The weights have the shapes of {arch} under other names, but more than {MAX_WAYS} ways to give each "
+            "tensor its place are possible, so none is chosen. Rename the tensors as there, or give your own class "
+            "with --model-class FILE.py:CLASS.",
+            arch=arch, most=MAX_WAYS,
         )  # fmt: skip
     for pairs in found:
         renamed = _renamed(weights, wanted, pairs)

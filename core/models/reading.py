@@ -48,7 +48,7 @@ def open_weights(path: Path) -> Content:
         BadInput: see ``core.models.weights.read_weights``.
     """
     size = path.stat().st_size
-    if size > refusals.LARGEST:
+    if size > refusals.MAX_BYTES:
         raise refusals.too_large(path)
     try:
         with path.open("rb") as file:  # torch goes by the name, given a path that ends in .safetensors
@@ -99,7 +99,7 @@ def _read_shards(path: Path) -> Content:
     missing = next((file.name for file in files if not file.is_file()), "")
     if not files or missing:
         raise refusals.only_an_index(path, missing)
-    if sum(file.stat().st_size for file in files) > refusals.LARGEST:
+    if sum(file.stat().st_size for file in files) > refusals.MAX_BYTES:
         raise refusals.too_large(path)
     refusals.check_memory(path, sum(file.stat().st_size for file in files))
     tensors: dict[str, Tensor] = {}
@@ -116,9 +116,9 @@ def _read_shards(path: Path) -> Content:
 
 def _read_onnx(path: Path, file: IO[bytes], size: int) -> Content:
     from core.models.onnx.graph import read_graph
-    from core.models.onnx.wire import LARGEST
+    from core.models.onnx.wire import MAX_BYTES
 
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise refusals.too_large(path)
     refusals.check_memory(path, 4 * size)
     graph = read_graph(path, file.read())

@@ -14,7 +14,7 @@ from core.errors import BadInput
 from core.models.pickle_values import Damaged, Described, Unusable
 from core.models.unwrap import Unwrapped, unwrap
 
-LARGEST = 4 * 2**30  # bytes of a file, and of its tensors; far above any image classifier this tool is for
+MAX_BYTES = 4 * 2**30  # bytes of a file, and of its tensors; far above any image classifier this tool is for
 LARGEST_HEADER = 64 * 2**20  # bytes of a list of tensors
 MAX_TENSORS = 50_000
 MAX_RATIO = 16  # of the tensors' bytes to those of the file, which stores shared weights once
@@ -26,9 +26,9 @@ _LONGEST_SHOWN = 160
 def too_large(path: Path) -> BadInput:
     return BadInput(
         "weights_too_large",
-        f"{path.name} is refused: the file, or what it unpacks to, is larger than {LARGEST // 2**30} GB, more than "
+        f"{path.name} is refused: the file, or what it unpacks to, is larger than {MAX_BYTES // 2**30} GB, more than "
         "memory holds, or far more than its own size.",
-        file=path.name, limit=LARGEST // 2**30,
+        file=path.name, limit=MAX_BYTES // 2**30,
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def check_room(path: Path, described: Iterable[Described], held: int) -> None:
     import psutil
 
     total = sum(value.bytes for value in described)
-    if total > MAX_RATIO * held + _SLACK or total > min(LARGEST, psutil.virtual_memory().available // 2):
+    if total > MAX_RATIO * held + _SLACK or total > min(MAX_BYTES, psutil.virtual_memory().available // 2):
         raise too_large(path)
 
 
@@ -163,6 +163,6 @@ def check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> list[str]:
     # records that overlap, or that shrink a thousandfold: a bomb
     if sum(record.compress_size for record in records) > size:
         raise too_large(path)
-    if sum(record.file_size for record in records) > min(LARGEST, MAX_RATIO * size + _SLACK):
+    if sum(record.file_size for record in records) > min(MAX_BYTES, MAX_RATIO * size + _SLACK):
         raise too_large(path)
     return names

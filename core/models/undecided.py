@@ -24,7 +24,7 @@ from core.models.identify import Candidate
 from core.models.inputs import Choice, Tried, make
 
 MOST_LOSS, LEAST_LOSS = 50.0, 1e-6  # of one image
-CLEAR = 3.0  # standard errors that the mean difference of two ways' losses must lie above zero
+MIN_ERRORS = 3.0  # standard errors that the mean difference of two ways' losses must lie above zero
 
 
 def family(arch: str) -> str:
@@ -79,7 +79,7 @@ def decided(choice: Choice, fits: Sequence[Candidate], x: Tensor, y: Tensor, dev
 def _beats(loss: Tensor, other: Tensor) -> bool:
     """Whether a way with this ``loss`` of each image is better than another beyond chance; never both."""
     plain = _errors_above(other - loss)
-    return plain >= CLEAR or (plain > -CLEAR and _errors_above(other.log() - loss.log()) >= CLEAR)
+    return plain >= MIN_ERRORS or (plain > -MIN_ERRORS and _errors_above(other.log() - loss.log()) >= MIN_ERRORS)
 
 
 def _errors_above(difference: Tensor) -> float:

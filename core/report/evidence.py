@@ -9,28 +9,30 @@ from typing import Any, get_args
 from core.events import Scanned, Stamps
 from core.words import Words
 
-FAR = 0.3  # share of the way back to the victim from which on some attacks were partly effective again
+# Share of the way back to the victim from which on some attacks were partly effective again. Only records of earlier
+# versions, whose purification ended with such a step, have it.
+FAR_BACK = 0.3
 SOONER = 1.3  # ratio from which on a sentence says that the target was reached earlier than any other class
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Nothing worded yet; what a record lacks, or says in a way that cannot be read, is None.
+    """The evidence as data, without words; what a record lacks, or has in a form that cannot be read, is None.
 
     Attributes:
         verdict: "strong", "some" or "none" signs.
         target: the most suspicious class.
         index: its anomaly index in ``form``, the form of trigger that shows it best.
-        gap: times as large as its trigger that of any other class is; 0 where that is not known.
-        sooner: times nearer to being answered it was early in the search than any other class.
+        gap: ratio of the smallest trigger of all other classes to its trigger; 0 where that is not known.
+        sooner: how many times earlier the inversion reached it than any other class; 1 without a lead.
         warped, fallen_back: percent of answers that went to it, of images warped at random, and of copies that had
             unlearnt clean images; there only where the class was chosen by it.
         real: the class the attacker chose, where that is known.
-        given: the class that everything else is of, where it was given.
+        given: the target class, where the user gave it; triggers, attack success and purification are then of it.
         estimated: whether the attack success shown is that of the reconstructed trigger.
         stamps: whether random stamps were trained against, in place of triggers ("alone") or with them ("beside").
         given_up: whether training against triggers was tried before that, and cost too much BA.
-        back: how far the result was taken back towards the model as it came, 0-1.
+        back: how far the result was taken back towards the model as it came, 0-1; in records of earlier versions only.
     """
 
     verdict: str
@@ -122,7 +124,7 @@ def _seen(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
 def _trained_against(evidence: Evidence) -> Iterator[str]:
     """What the model was trained against instead of a trigger that is sure, or beside one."""
     if evidence.stamps == "beside":
-        # not enough for an alarm, and trained against all the same: the sentence on the sign has to be squared with it
+        # the sentence before says that there is no sign; this one says why a trigger was trained against all the same
         yield f"evidence.stamps.{'precaution' if evidence.verdict == 'none' else 'beside'}"
     elif evidence.stamps == "alone":
         yield f"evidence.stamps.{'given_up' if evidence.given_up else 'alone'}"
@@ -132,7 +134,7 @@ def _trained_against(evidence: Evidence) -> Iterator[str]:
 
 def _taken_back(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
     """The sentence on a long step back towards the victim; none if the step was short."""
-    if evidence.back is not None and evidence.back >= FAR:
+    if evidence.back is not None and evidence.back >= FAR_BACK:
         yield "evidence.back", {"share": f"{100 * evidence.back:.0f}"}
         if evidence.estimated:
             yield "evidence.back.estimated", {}

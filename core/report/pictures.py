@@ -9,7 +9,7 @@ import numpy as np
 
 from core.triggers.kept import KeptTriggers
 
-LARGEST = 96  # pixels a side, as kept in the page
+MAX_SIDE = 96  # pixels a side, as kept in the page
 GREY = 0.92  # behind a trigger that has a place
 
 
@@ -31,10 +31,10 @@ def trigger_on(trigger: KeptTriggers, image: np.ndarray) -> str:
 
 
 def data_uri(pixels: np.ndarray) -> str:
-    """An image, float (h, w, 3) with 0-1 or uint8, as a PNG in a data URI, no side longer than ``LARGEST``."""
+    """An image, float (h, w, 3) with 0-1 or uint8, as a PNG in a data URI, no side longer than ``MAX_SIDE``."""
     if pixels.dtype != np.uint8:
         pixels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-    return png_uri(pixels, largest=LARGEST)
+    return png_uri(pixels, largest=MAX_SIDE)
 
 
 def png_uri(pixels: np.ndarray, colours: int | None = None, largest: int | None = None) -> str:

@@ -14,7 +14,10 @@ from core.report.markup import Markup, el, join
 from core.report.wording import Item, Wording
 from core.runs.record import Run
 
-LONG = {"en": 500, "ja": 250}  # characters of evidence from which on the type is smaller, so that one sheet suffices
+LONG_EVIDENCE = {
+    "en": 500,
+    "ja": 250,
+}  # characters of evidence from which on the type is smaller, to fit one sheet
 ANSWERED = ("purified", "figures", "doubt", "ungraded", "signs", "open")  # reasons that the answer itself gives
 VERSIONS = ("dissolve", "python", "torch", "numpy")  # shown in the report; the record has more
 
@@ -41,7 +44,7 @@ def first(say: Wording) -> Markup:
 def finding(say: Wording) -> Markup | None:
     """What the scan saw with what it rests on."""
     evidence = say.evidence()
-    long = " long" if sum(map(len, evidence)) > LONG[say.words.language] else ""
+    long = " long" if sum(map(len, evidence)) > LONG_EVIDENCE[say.words.language] else ""
     return section(say.verdict(), el("p", say.words.joined(evidence)) if evidence else None, cls=f"verdict{long}")
 
 

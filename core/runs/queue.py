@@ -91,7 +91,7 @@ def _begin(waiting: Run) -> bool:
     """
     with _on_disk():
         try:
-            with run_lock(waiting.folder, supervisor.PATIENCE):
+            with run_lock(waiting.folder, supervisor.LOCK_SECONDS):
                 if waiting.data["status"] != "queued":  # it may have been cancelled meanwhile
                     return False
                 waiting.update(queued=record.now(), after=None)
@@ -105,7 +105,7 @@ def _begin(waiting: Run) -> bool:
 
 def _fail(run: Run, fault: BadInput) -> None:
     failure = {"code": fault.code, "message": fault.message, "facts": dict(fault.facts)}
-    with contextlib.suppress(BadInput, OSError), run_lock(run.folder, supervisor.PATIENCE):
+    with contextlib.suppress(BadInput, OSError), run_lock(run.folder, supervisor.LOCK_SECONDS):
         run.update(status="failed", ended=record.now(), failure=failure)
 
 
@@ -147,7 +147,7 @@ def stop(runs: Sequence[Run]) -> None:
 def _stop(run: Run) -> None:
     with contextlib.suppress(BadInput):  # it may be gone, or end by itself, meanwhile
         if run.data.get("after") and run.status == "queued":
-            with contextlib.suppress(BadInput), run_lock(run.folder, supervisor.PATIENCE):
+            with contextlib.suppress(BadInput), run_lock(run.folder, supervisor.LOCK_SECONDS):
                 if run.data.get("after"):
                     run.update(status="stopped", ended=record.now())
         supervisor.stop(run)
@@ -168,10 +168,10 @@ def resume(runs: Sequence[Run]) -> None:
             raise supervisor.already_running(run.id)
     with _on_disk():
         for before, run in pairwise(left):
-            with run_lock(run.folder, supervisor.PATIENCE):
+            with run_lock(run.folder, supervisor.LOCK_SECONDS):
                 run.tell("run")
                 run.update(status="queued", queued=record.now(), worker=None, failure=None, after=before.id)
         if left:
-            with run_lock(left[0].folder, supervisor.PATIENCE):
+            with run_lock(left[0].folder, supervisor.LOCK_SECONDS):
                 left[0].update(after=None)
             supervisor.resume(left[0])

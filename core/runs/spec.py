@@ -16,7 +16,7 @@ from core.data.inputs import NORMALIZATIONS, Inputs
 from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
 
-PROJECTIONS = ("umap", "tsne", "pca")
+PROJECTIONS = ("umap", "tsne", "pca")  # those of core.featuremap.METHODS, whose import takes numpy
 POINTS = (50, 20_000)  # least and most; more take longer to draw than a training step
 LARGEST_SEED = 2**32 - 1
 ACCEPTED = ("", "not-cured")  # values of ``accept``

@@ -19,7 +19,7 @@ from core.runs.lock import already_running, run_lock
 from core.runs.record import Run
 from core.runs.spec import Spec
 
-PATIENCE = 2.0  # seconds to wait for the lock of a worker that is about to end
+LOCK_SECONDS = 2.0  # seconds to wait for the lock of a worker that is about to end
 
 
 def worker_command(run: Run) -> list[str]:
@@ -77,7 +77,7 @@ def resume(run: Run, begin: Callable[[Run], None] | None = None) -> None:
     if status == "done" or run.is_recording:
         raise BadInput("run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id)
     hashes.check(run)
-    with run_lock(run.folder, PATIENCE):
+    with run_lock(run.folder, LOCK_SECONDS):
         if run.status not in record.ENDED:  # it has just been given another worker
             raise already_running(run.id)
         run.tell("run")
@@ -106,7 +106,7 @@ def kill(run: Run, grace: float = 5.0) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         psutil.wait_procs(alive, timeout=grace)
-    with contextlib.suppress(BadInput), run_lock(run.folder, PATIENCE):
+    with contextlib.suppress(BadInput), run_lock(run.folder, LOCK_SECONDS):
         if run.status == "lost":
             run.update(status="stopped", ended=record.now())
 
@@ -124,7 +124,7 @@ def delete(run: Run) -> None:
         raise BadInput(
             "run_still_running", f"The run {run.id} is still going; stop it before you delete it.", run=run.id
         )
-    with run_lock(home, PATIENCE):
+    with run_lock(home, LOCK_SECONDS):
         hidden = home.with_name(f".{home.name}.{secrets.token_hex(4)}")  # so that no half-removed run is ever listed
         home.rename(hidden)
         shutil.rmtree(hidden)

@@ -2,8 +2,8 @@
 
 A form that is inverted for all classes at once is a module with ``SETTINGS``
 (``core.scan.inversion.InversionSettings``), ``start(classes, shape, settings, seed)``, the inversion for these classes
-before its first step, and ``invert(model, images, settings, seed, sought)``, which yields as
-``core.scan.inversion.run``.
+before its first step, and ``invert(model, images, settings, seed, progress)``, which yields as
+``core.scan.inversion.run``. ``progress`` is a ``core.scan.search_progress.SearchProgress`` or None.
 This package imports nothing heavy.
 """
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.inversion import Inversion, InversionSettings, Inverted, run
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 
 SETTINGS = InversionSettings(
     main_steps=70, refinement_steps=30, lr=0.1, attack_rate=0.9, size_weight=1e-3, weight_factor=1.5, refined_classes=2
@@ -64,11 +64,11 @@ def invert(
     images: Tensor,
     settings: InversionSettings = SETTINGS,
     seed: int = 0,
-    sought: Sought | None = None,
+    progress: SearchProgress | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs an added trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, sought)
+    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> Additive:

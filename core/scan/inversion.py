@@ -9,7 +9,8 @@ An inversion has three stages:
 
 1. Prescreen, with many classes only: all classes take a few cheap steps. Those with the lowest loss go on.
 2. Main stage: all remaining classes take the same number of steps. Sizes are compared at its end.
-3. Refinement: further steps for the few classes with the smallest triggers.
+3. Refinement: further steps for the few classes with the smallest triggers, so that these are fit to train against. It
+   changes triggers and attack rates, but not the sizes that are compared.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from torch.optim.adam import adam
 
 from core.compute.memory import ran_out
 from core.data.imageset import as_float
+from core.models.capacity import images_at_once
 from core.models.classifier import Classifier, frozen
 from core.models.evaluate import one_core_per_thread
-from core.models.room import images_at_once
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 from core.triggers.reconstructed import Reconstructed
 
 # Pixels of all images in one pass through the model. On a CPU, the activations of a layer then fit the cache.
@@ -82,7 +83,6 @@ class Inverted:
         sizes: L1 size of each class's smallest successful trigger at the end of the main stage, (classes,), pixels;
             infinite if none reached the attack rate, NaN if the class left in the prescreen.
         attack_rates: share of images, 0-1, that the returned trigger changes to its class, (classes,).
-        smallest: the class with the smallest trigger after the refinement.
         early_loss: mean cross-entropy of each class over the first ``prescreen_steps`` steps, (classes,), nats: the
             lower, the sooner the class was reached. None if it was not recorded.
     """
@@ -92,7 +92,6 @@ class Inverted:
     patterns: Tensor
     sizes: Tensor
     attack_rates: Tensor
-    smallest: int
     early_loss: Tensor | None = None
 
     def trigger(self, target: int) -> Reconstructed:
@@ -245,7 +244,7 @@ def _for_each(work: Callable[[Tensor], None], slices: list[Tensor], max_slices: 
 
 
 def run(
-    inversion: Inversion, model: Classifier, images: Tensor, seed: int, sought: Sought | None = None
+    inversion: Inversion, model: Classifier, images: Tensor, seed: int, progress: SearchProgress | None = None
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Prescreen, main stage and refinement.
 
@@ -254,7 +253,7 @@ def run(
         model: the suspect; not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: of the choice of images.
-        sought: is updated after every step with the progress of each class.
+        progress: is updated after every step with the progress of each class.
 
     Yields:
         steps done, steps in all, both in steps of the main stage, and the result: None until the last step.
@@ -272,12 +271,12 @@ def run(
     def step(count: int = settings.images) -> Tensor:
         chosen = torch.randint(len(images), (count,), generator=generator)
         losses = inversion.step(model, as_float(images[chosen].to(device)))
-        if sought:
-            sought.note(inversion.form, inversion.classes, inversion.smoothed_rate, inversion.best_size)
+        if progress:
+            progress.note(inversion.form, inversion.classes, inversion.smoothed_rate, inversion.best_size)
         return losses
 
-    if sought:
-        sought.begin(class_count, device)
+    if progress:
+        progress.begin(class_count, device)
     inversion.max_images = images_at_once(model, as_float(images[:1].to(device)))
     with frozen(model):
         parts, rates = inversion.best_parts()
@@ -310,9 +309,7 @@ def run(
                 yield done, total, None
         _write_back(inversion, parts, rates)
     masks, patterns = inversion.result(parts)
-    # the classes are in ascending order of size, and argmin takes the first of equal ones
-    smallest = int(inversion.classes[inversion.best_size.argmin()])
-    yield total, total, Inverted(inversion.form, masks, patterns, sizes, rates, smallest, early_loss)
+    yield total, total, Inverted(inversion.form, masks, patterns, sizes, rates, early_loss)
 
 
 def _write_back(inversion: Inversion, parts: list[Tensor], rates: Tensor) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.inversion import Inversion, InversionSettings, Inverted, run
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 from core.triggers.masked import put
 
 SETTINGS = InversionSettings()
@@ -49,12 +49,12 @@ def invert(
     images: Tensor,
     settings: InversionSettings = SETTINGS,
     seed: int = 0,
-    sought: Sought | None = None,
+    progress: SearchProgress | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs a trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
     classes = torch.arange(model.num_classes, device=model.mean.device)
     inversion = start(classes, (images.shape[-2], images.shape[-1]), settings, seed)
-    yield from run(inversion, model, images, seed + 1, sought)
+    yield from run(inversion, model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> MaskPattern:

@@ -1,4 +1,4 @@
-"""The scan: inverts triggers in up to three forms for all classes, and finds the most suspicious class."""
+"""The scan: inverts triggers in one form after another for all classes, and finds the most suspicious class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.registry import loaded
 from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
 from core.scan.inversion import Inverted
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 from core.scan.thresholds import (
     DECISIVE_GAP,
     DECISIVE_SIZE,
@@ -37,7 +37,7 @@ class Scan:
     """The result of a scan.
 
     Attributes:
-        forms: one ``Inverted`` for each form that was tried, in the order of ``core.triggers.kept.FORMS``.
+        forms: one ``Inverted`` for each form that was tried, in the order of ``core.scan.FORMS``.
         suspicion: octaves, (classes,); see the function ``suspicion``.
         target: the class that is judged; the most suspicious one unless ``of`` chose another.
     """
@@ -51,7 +51,7 @@ class Scan:
         return replace(self, target=target)
 
     def index(self, form: Inverted) -> float:
-        """The anomaly index of the target in a form."""
+        """The anomaly index of the target in a form; from 2 on an outlier (``core.scan.anomaly``)."""
         return float(anomaly_index(form.sizes)[self.target])
 
     def gap(self, form: Inverted) -> float:
@@ -151,7 +151,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
 
 
 def scan(
-    model: Classifier, images: Tensor, seed: int = 0, sought: Sought | None = None
+    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None
 ) -> Iterator[tuple[int, int, Scan | None]]:
     """Inverts one form after the other for all classes, until a form is decisive.
 
@@ -159,12 +159,13 @@ def scan(
         model: the suspect; not changed.
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: of what is drawn at random; the same on a CPU gives the same result.
-        sought: is updated after every step with the progress of each class.
+        progress: is updated after every step with the progress of each class.
 
     Yields:
-        percent done and percent in all, both summed over the forms, and the result: None until the last.
+        percent done and percent in all, both summed over the forms (of three forms, in all are 300), and the result:
+        None until the last.
     """
-    inversions = [loaded(module).invert(model, images, seed=seed, sought=sought) for module in FORMS.values()]
+    inversions = [loaded(module).invert(model, images, seed=seed, progress=progress) for module in FORMS.values()]
     forms: list[Inverted] = []
     for number, inversion in enumerate(inversions):
         for done, total, found in inversion:

@@ -17,7 +17,7 @@ from core.models.classifier import Classifier
 from core.scan import additive
 from core.scan.additive import SETTINGS, Additive
 from core.scan.inversion import InversionSettings, Inverted, run
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 
 GRID_CELLS = 8  # grid points along a side of 32 pixels: one per four pixels
 MIN_GRID_CELLS = 4
@@ -34,11 +34,11 @@ def invert(
     images: Tensor,
     settings: InversionSettings = SETTINGS,
     seed: int = 0,
-    sought: Sought | None = None,
+    progress: SearchProgress | None = None,
 ) -> Iterator[tuple[int, int, Inverted | None]]:
     """Reconstructs a smooth trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
     classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, sought)
+    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> Smooth:

@@ -33,7 +33,7 @@ MAX_GRADIENT_NORM = 5.0  # the loss that is maximised has no upper bound
 
 
 @dataclass(frozen=True)
-class UnlearningSettings:
+class CleanUnlearningSettings:
     """SGD that maximises the cross-entropy; learning rate, momentum and batch are those of RNP's code."""
 
     clean: float = 1.0
@@ -44,10 +44,10 @@ class UnlearningSettings:
     weight_decay: float = 0.0
 
 
-class Unlearning(Training):
+class CleanUnlearning(Training):
     """A copy of the network that unlearns clean images; arguments as for ``Training``."""
 
-    settings: UnlearningSettings
+    settings: CleanUnlearningSettings
 
     @property
     def total(self) -> int:
@@ -85,7 +85,7 @@ def fallback_shares(
     unlearnt = REMAINING_ACCURACY * float((answers(model, x) == y).float().mean())
     shares = torch.zeros(model.num_classes, device=model.mean.device)
     for number in range(COPIES):
-        copy = Unlearning(model, images, labels, UnlearningSettings(), seed + number)
+        copy = CleanUnlearning(model, images, labels, CleanUnlearningSettings(), seed + number)
         for step in _until_it_diverges(copy):
             yield MAX_STEPS * number + step.step, MAX_STEPS * COPIES, None
             predicted = answers(copy.model, x)
@@ -97,7 +97,7 @@ def fallback_shares(
     yield MAX_STEPS * COPIES, MAX_STEPS * COPIES, shares.cpu()
 
 
-def _until_it_diverges(copy: Unlearning) -> Iterator[PurifyStep]:
+def _until_it_diverges(copy: CleanUnlearning) -> Iterator[PurifyStep]:
     """The steps of a copy. A loss that is maximised may become infinite, which ends the copy without an error."""
     try:
         yield from copy.steps()

@@ -18,12 +18,12 @@ from core.attacks.training import shifted
 from core.compute.memory import ran_out
 from core.data.imageset import as_float
 from core.events import Stamps
+from core.models.capacity import images_at_once
 from core.models.classifier import Classifier
-from core.models.room import images_at_once
 from core.training.finite import require_finite
 
 MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise
-PASSES = 4  # images in a pass for each one that is chosen: triggered, clean, found, and one to spare
+IMAGES_PER_CHOSEN = 4  # images in a pass for each chosen one: triggered, clean, found, and one to spare
 
 
 class TargetedTrigger(Protocol):
@@ -183,9 +183,9 @@ class Training(ABC):
         is halved from then on.
         """
         if not self._planned:
-            room = images_at_once(self.model, self.x[:1])
-            if room is not None:
-                self.max_batch = max(MIN_BATCH, min(self.max_batch, room // PASSES))
+            at_once = images_at_once(self.model, self.x[:1])
+            if at_once is not None:
+                self.max_batch = max(MIN_BATCH, min(self.max_batch, at_once // IMAGES_PER_CHOSEN))
             self._planned = True
         while True:
             chosen = chosen[: self.max_batch]

@@ -64,6 +64,7 @@ def grade(
 
     if "true" in evidence:
         asr = evidence["true"]["asr"]
+        # above ``true`` there is doubt even if as many clean images are answered with the target
         weigh("true", asr - natural, float("-inf") if asr > limits.true else limits.doubt)
     for reason in ("fresh", "shared"):
         if reason in evidence:
@@ -76,6 +77,7 @@ def grade(
     if "path" in evidence:
         near = [asr for share, asr in zip(evidence["path"]["shares"], evidence["path"]["asr"], strict=True)
                 if share <= limits.path_share]  # fmt: skip
+        # path and revival alone never make a cure "failed": 101 and infinity are out of reach
         weigh("path", max(near, default=0.0) - natural, limits.path, float("inf"))
     if "revival" in evidence:
         weigh(

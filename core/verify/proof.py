@@ -55,10 +55,15 @@ class Proof:
         seed: of the run.
         true_asr: ASR of the real trigger on the purified model, percent; known in the lab only.
         trigger: the real trigger; known in the lab only. Interpolation and revival use it if no fresh trigger works.
-        found: whether a backdoor was found; otherwise there is no trigger to test with.
+        backdoor_found: whether one was found; otherwise there is no trigger to test with.
 
     Attributes:
-        evidence: figures by the name of the test.
+        evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
+            "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
+            ``triggers``, how many work. "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
+            also ``images`` and ``epochs`` of the retuning. "scan": ``verdict``, ``target``, ``suspicion`` (octaves).
+            "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
+            it counts.
         search_indices, asr_indices: positions of the test images to reconstruct on, and to measure on.
         fresh: working fresh triggers, the most successful on the purified model first.
         reconstructed: the fresh triggers without their variants.
@@ -75,7 +80,7 @@ class Proof:
     seed: int
     true_asr: float | None = None
     trigger: Callable[[Tensor], Tensor] | None = None
-    found: bool = True
+    backdoor_found: bool = True
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,7 +123,7 @@ class Proof:
         return self._verified()
 
     def _verified(self) -> Verified:
-        target = self.target if self.found else None
+        target = self.target if self.backdoor_found else None
         cure, reasons = grade(self.evidence, self.natural, len(self.asr_indices), target)
         fresh, both = self.evidence.get("fresh"), self.evidence.get("shared")
         worst = [fresh["asr"]] if fresh else []
@@ -130,7 +135,7 @@ class Proof:
         )  # fmt: skip
 
     def _true(self) -> Steps:
-        yield from ()
+        yield from ()  # a generator like the other tests
         return None if self.true_asr is None else {"asr": self.true_asr}
 
     def _fresh(self) -> Steps:
@@ -138,7 +143,7 @@ class Proof:
 
         They must be smaller than the triggers of other classes, on the victim and on the purified model.
         """
-        if not self.found:
+        if not self.backdoor_found:
             return None
         forms = {trigger.form for trigger in self.known}
         images, seed = self.images[self.search_indices], self.seed + SEED_OFFSET

@@ -60,8 +60,8 @@ def test_a_large_one_and_one_bound_elsewhere_are_refused(
     assets: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = recorded.emptied(assets / "recorded" / "large")
-    (folder / "file").write_bytes(bytes(recorded.LARGEST + 1))
-    with pytest.raises(ValueError, match=str(recorded.LARGEST)):
+    (folder / "file").write_bytes(bytes(recorded.MAX_BYTES + 1))
+    with pytest.raises(ValueError, match=str(recorded.MAX_BYTES)):
         recorded.seal(folder, "", [], {})
     (folder / "file").write_bytes(b"")
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "model"
@@ -74,7 +74,7 @@ def test_a_large_one_and_one_bound_elsewhere_are_refused(
 def test_those_that_ship_are_whole_small_and_hold_no_path_of_a_machine(name: str) -> None:
     assert recorded.shipped(name) is not None
     files = [path for path in (paths.RECORDED / name).rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= recorded.LARGEST
+    assert sum(path.stat().st_size for path in files) <= recorded.MAX_BYTES
     for path in files:
         if path.suffix in (".json", ".jsonl", ".csv"):
             assert not {"/tmp/", "/home/", "/root/"} & {f"/{part}/" for part in path.read_text().split("/")}, path

@@ -7,7 +7,7 @@ To read beside the paper, in this order:
 3. ``settings``: weights and schedule of both presets.
 4. ``purifier``: preset "default", the same loss with further parts; ``plan`` adapts its settings to the network and the
    clean budget.
-5. The parts: ``batches`` (triggered and stamped images), ``mixing``, ``held_out``, ``rounds``, ``found``.
+5. The parts: ``batches`` (triggered and stamped images), ``mixing``, ``held_out``, ``rounds``, ``found_images``.
 """
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ def with_triggers(
 ) -> Attacked:
     """Each image with one of the triggers, drawn at random; the margin is against their target.
 
+    They are drawn image by image, so that a batch mixes them.
+
     Args:
         victim: the backdoored model.
         triggers: at least one, all of one target.

@@ -21,7 +21,7 @@ class HeldOut:
     """Clean images that the training does not use.
 
     Args:
-        images, labels: (n, 3, h, w) and (n,). With n = 0 there is nothing to check on.
+        images, labels: uint8 (n, 3, h, w) and int64 (n,). With n = 0 there is nothing to check on.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
 
     Attributes:
@@ -39,11 +39,11 @@ class HeldOut:
     def check(self, model: Classifier, triggers: Sequence[TargetedTrigger]) -> Check:
         """BA and estimated ASR of the model, percent. Each image carries one of the triggers, in turn."""
 
-        def with_triggers(images: Tensor) -> Tensor:
+        def in_turn(images: Tensor) -> Tensor:
             return torch.cat([trigger(images[k :: len(triggers)]) for k, trigger in enumerate(triggers)])
 
         labels = torch.cat([self.labels[k :: len(triggers)] for k in range(len(triggers))])
-        attacked = answers(model, with_triggers(as_float(self.images)))
+        attacked = answers(model, in_turn(as_float(self.images)))
         asr = attack_success_rate(attacked, labels, triggers[0].target)
         return Check(benign_accuracy(answers(model, self.images), self.labels), asr)
 

@@ -79,6 +79,7 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
         anneal=round(settings.anneal * anneal_factor),
         clean=settings.clean * (1 + (SCARCE_CLEAN_FACTOR - 1) * scarcity),
         keep=settings.keep * (1 + (SCARCE_KEEP_FACTOR - 1) * scarcity) * (STAMPS_KEEP_FACTOR if stamps else 1.0),
+        # without stamps the triggers are trained against whatever the confidence, so it does not limit the mixing
         mixed=_mixed_share(settings, scarcity, confidence if stamps else Confidence.SURE),
         margin=settings.margin * (DOUBTFUL_MARGIN_FACTOR if confidence is Confidence.DOUBTFUL else 1.0),
         triggers=confidence is not Confidence.NONE or not stamps,

@@ -11,7 +11,8 @@ weighted sum of
 
 Further parts:
 
-- *found images* (``core.defenses.mcl.found``): images with the real trigger, if a filter of the data room found some;
+- *found images* (``core.defenses.mcl.found_images``): images with the real trigger, if a filter of the data room found
+  some;
 - *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of untrusted ones;
 - *rounds* (``core.defenses.mcl.rounds``): as soon as the attack seems gone, triggers that still work are reconstructed
   on victim and model together, and trained against as well;
@@ -37,7 +38,7 @@ from torch import Tensor
 
 from core.defenses.mcl.batches import Attacked, joined, with_stamps, with_triggers, without_target
 from core.defenses.mcl.contrast import contrast
-from core.defenses.mcl.found import FoundImages
+from core.defenses.mcl.found_images import FoundImages
 from core.defenses.mcl.held_out import HeldOut
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.plan import Normalisation, plan
@@ -52,8 +53,8 @@ from core.training.rate import trust_region_rate
 from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import KINDS, flip_counts, kind_shares
 
-MIN_STEPS = 40  # before the annealing, where the attack does not go
-STAMPED_STEPS = 80  # before the annealing, where no trigger can tell whether the attack is gone
+MIN_STEPS = 40  # before the annealing at least, where the checks never show the attack gone
+STAMPED_STEPS = 80  # before the annealing, where there are no checks, since no trigger is trusted to show the attack go
 WARM_UP_STEPS = 5  # in which the learning rate rises
 LR_IMAGES = 64  # clean images of the first batch, whose gradient sets the learning rate
 CHECK_STATISTICS, RESULT_STATISTICS = 256, 4000  # clean images for batch-norm statistics: at a check, at the end
@@ -219,8 +220,9 @@ class Purifier(Training):
 
     # the schedule
 
-    def _attack_is_gone(self) -> None:
-        """Starts a round if one is left; begins the annealing unless the round finds triggers that still work."""
+    def _begin_annealing_or_search_again(self) -> None:
+        """The attack is gone from the held-out part: starts a round if one is left, and the annealing if that finds
+        nothing."""
         if self.rounds < self.settings.rounds:
             self.rounds += 1
             seed = self.seed + 1000 * self.rounds
@@ -237,7 +239,7 @@ class Purifier(Training):
         if self.annealing_from is None:
             check = self.held_out.check(self.result(), self.triggers)
             if check.asr <= self.settings.gone:
-                self._attack_is_gone()
+                self._begin_annealing_or_search_again()
             return check
         if 2 * (self.done - self.annealing_from) < self.plan.anneal:
             return None  # not in the first half: reconstructed triggers fail earlier than the real one does

@@ -16,7 +16,7 @@ from core.models import refusals
 from core.models.onnx import refusals as onnx_refusals
 from core.models.pickle_values import Damaged
 
-LARGEST = 2**31 - 1  # bytes: what Protocol Buffers allow
+MAX_BYTES = 2**31 - 1  # bytes: what Protocol Buffers allow
 LARGEST_STRUCTURE = 16 * 2**20  # bytes that are not numbers of tensors
 MOST_FIELDS = 400_000
 DEEPEST = 60  # messages within one another; the parser itself stops at 100

@@ -180,7 +180,7 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
         told = measured(state, model, when, *clean)
         if state.before is None or when == "before":
             return told
-        return replace(told, ba=state.before.ba if state.context.abandoned_steps else 50.0)
+        return replace(told, ba=state.before.ba if state.abandoned_steps else 50.0)
 
     monkeypatch.setattr(outcome, "measured", costs)
 

@@ -86,5 +86,9 @@ def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
 
 def test_the_seconds_of_a_stage_are_those_of_all_workers(tiny: Tiny) -> None:
     given = state(tiny, True, [])
-    given.before, given.seconds, given.earlier = BEFORE, {"load": 1.0, "scan": 0.0}, {"scan": 7.25, "purify": 3.0}
+    given.before, given.seconds, given.earlier_seconds = (
+        BEFORE,
+        {"load": 1.0, "scan": 0.0},
+        {"scan": 7.25, "purify": 3.0},
+    )
     assert outcome.result(given, 60, None, None, None)["seconds"] == {"load": 1.0, "scan": 7.25}

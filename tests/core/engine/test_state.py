@@ -75,4 +75,4 @@ def test_what_earlier_workers_took_is_recalled() -> None:
     told = [(0.0, StageStarted("load")), (2.0, StageStarted("purify")), (9.5, StageStarted("load"))]
     found = state(Spec(), run=SimpleNamespace(events=lambda: told))
     found.recall()
-    assert found.earlier == {"load": 2.0, "purify": 7.5}
+    assert found.earlier_seconds == {"load": 2.0, "purify": 7.5}

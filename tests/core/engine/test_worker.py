@@ -150,7 +150,7 @@ def test_a_run_that_is_done_is_left_alone(run: Run) -> None:
 
 
 def test_a_second_worker_is_refused_and_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0)
+    monkeypatch.setattr(worker, "LOCK_SECONDS", 0)
 
     def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
         before = run.data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ from core.fleet.listing import Entry
 from core.fleet.place import Standing
 from core.fleet.risk import BANDS
 from core.fleet.rows import Row, ranked, row
-from core.fleet.step import STEPS
+from core.fleet.step import Step
 from core.runs.record import Run
 from core.words import LANGUAGES, Words, catalogue
 from tests.core.report.test_page import HOSTILE, check
@@ -80,7 +81,7 @@ def test_the_lead_says_what_the_fleet_comes_to(tmp_path: Path, rows: tuple[Row, 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_step_and_verdict_has_its_words(language: str) -> None:
     words = catalogue(language)
-    assert [name for name in STEPS if f"fleet.step.{name}" not in words] == []
+    assert [name for name in get_args(Step) if f"fleet.step.{name}" not in words] == []
     assert [name for name in BANDS if f"fleet.count.{name}" not in words] == []
 
 

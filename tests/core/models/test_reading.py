@@ -145,6 +145,6 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, value: 
 
 
 def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.refusals.LARGEST", 10)
+    monkeypatch.setattr("core.models.refusals.MAX_BYTES", 10)
     (tmp_path / "a").write_bytes(bytes(11))
     refused(tmp_path / "a", "weights_too_large")

@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from core.errors import BadInput
-from core.runs.spec import Spec
+from core.featuremap import METHODS
+from core.runs.spec import PROJECTIONS, Spec
 
 
 def test_the_defaults_are_valid(spec: Spec) -> None:
     spec.validate()
+
+
+def test_the_projections_of_an_order_are_those_there_are() -> None:
+    assert tuple(METHODS) == PROJECTIONS
 
 
 @pytest.mark.parametrize(

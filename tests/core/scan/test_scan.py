@@ -23,8 +23,7 @@ def form(name: str, sizes: list[float], rates: list[float] | None = None) -> Inv
     count = len(sizes)
     masks = torch.ones(count, 1, 4, 4) if name == "mask" else None
     rate = tensor(rates or [1.0] * count)
-    smallest = int(tensor(sizes).nan_to_num(inf).argmin())
-    return Inverted(name, masks, torch.zeros(count, 3, 4, 4), tensor(sizes).float(), rate, smallest)
+    return Inverted(name, masks, torch.zeros(count, 3, 4, 4), tensor(sizes).float(), rate)
 
 
 def made(*forms: Inverted) -> Scan:
@@ -60,7 +59,7 @@ def test_equal_classes_are_no_sign() -> None:
     assert abs(float(even.suspicion[even.target])) < 0.5
 
 
-def test_a_class_never_reached_or_out_before_the_race_is_never_suspect() -> None:
+def test_a_class_never_reached_or_out_in_the_prescreen_is_never_suspect() -> None:
     found = made(form("mask", [inf, 40, nan, 44, 42, 39]), form("pixel", [30, 31, nan, 29, inf, 33]))
     assert found.suspicion.isfinite().all()
     assert found.target not in (2,)

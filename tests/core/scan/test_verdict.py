@@ -15,7 +15,7 @@ def scan_of(suspicion: float, gap: float, side: int = 32, early: list[float] | N
     """A scan of one form whose target has just these figures, and a trigger of 10 pixels."""
     sizes = torch.tensor([10.0, 10.0 * gap, 10.0 * gap, 10.0 * gap])
     form = Inverted(
-        "mask", torch.ones(4, 1, side, side), torch.zeros(4, 3, side, side), sizes, torch.ones(4), 0,
+        "mask", torch.ones(4, 1, side, side), torch.zeros(4, 3, side, side), sizes, torch.ones(4),
         None if early is None else torch.tensor(early),
     )  # fmt: skip
     return Scan((form,), torch.tensor([suspicion, 0.0, 0.0, 0.0]), 0)
@@ -71,5 +71,5 @@ def test_the_facts_are_plain_numbers_that_json_can_hold() -> None:
 
 def test_few_classes_give_no_strong_signs() -> None:
     sizes = torch.tensor([5.0, 50.0, 50.0])
-    form = Inverted("mask", torch.ones(3, 1, 9, 9), torch.zeros(3, 3, 9, 9), sizes, torch.ones(3), 0)
+    form = Inverted("mask", torch.ones(3, 1, 9, 9), torch.zeros(3, 3, 9, 9), sizes, torch.ones(3))
     assert judge(Scan((form,), torch.tensor([9.0, 0.0, 0.0]), 0)).grade == "some"

@@ -116,7 +116,7 @@ def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_bac
 
 
 def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
-    found, told = done(proof(tiny, honest, found=False, known=[], true_asr=None))
+    found, told = done(proof(tiny, honest, backdoor_found=False, known=[], true_asr=None))
     assert (found.cure, found.reasons, found.asr) == ("doubt", ["unknown"], None)
     assert set(found.evidence) == {"scan"}
     assert told[-1][0] == told[-1][1]

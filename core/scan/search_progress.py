@@ -8,13 +8,14 @@ from torch import Tensor
 from core.events import Searched
 
 
-class Sought:
+class SearchProgress:
     """Updated by every inversion (``core.scan.inversion``), and read between its steps.
 
     The tensors stay on their device, so that a step never waits for a GPU; ``event`` copies them to the CPU.
 
     Attributes:
-        form: of the current inversion; empty before its first step. number: of that form, from 1.
+        form: of the current inversion; empty before its first step.
+        number: of that form, from 1; 0 before the first inversion.
         rates: smoothed attack rate of each class, 0-1, (classes,).
         sizes: L1 size of the smallest successful trigger of each class, pixels, infinite without one, (classes,).
     """

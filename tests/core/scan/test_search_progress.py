@@ -7,28 +7,28 @@ from dataclasses import replace
 import torch
 
 from core.scan.mask_pattern import SETTINGS, invert
-from core.scan.sought import Sought
+from core.scan.search_progress import SearchProgress
 from tests.core.tiny import Tiny
 
 CPU = torch.device("cpu")
 
 
 def test_before_the_first_step_of_a_form_there_is_nothing_to_tell() -> None:
-    sought = Sought()
-    assert sought.event() is None
-    sought.begin(2, CPU)
-    assert sought.event() is None
-    sought.note("mask", torch.tensor([0, 1]), torch.tensor([0.5, 1.0]), torch.tensor([torch.inf, 3.21]))
-    sought.begin(2, CPU)
-    assert sought.event() is None
+    progress = SearchProgress()
+    assert progress.event() is None
+    progress.begin(2, CPU)
+    assert progress.event() is None
+    progress.note("mask", torch.tensor([0, 1]), torch.tensor([0.5, 1.0]), torch.tensor([torch.inf, 3.21]))
+    progress.begin(2, CPU)
+    assert progress.event() is None
 
 
 def test_classes_that_left_the_inversion_keep_what_they_had() -> None:
-    sought = Sought()
-    sought.begin(3, CPU)
-    sought.note("mask", torch.arange(3), torch.tensor([0.25, 0.5, 1.0]), torch.tensor([torch.inf, torch.inf, 9.0]))
-    sought.note("mask", torch.tensor([2]), torch.tensor([0.975]), torch.tensor([4.04]))
-    told = sought.event()
+    progress = SearchProgress()
+    progress.begin(3, CPU)
+    progress.note("mask", torch.arange(3), torch.tensor([0.25, 0.5, 1.0]), torch.tensor([torch.inf, torch.inf, 9.0]))
+    progress.note("mask", torch.tensor([2]), torch.tensor([0.975]), torch.tensor([4.04]))
+    told = progress.event()
     assert told is not None
     assert (told.form, told.number) == ("mask", 1)
     assert told.rates == [25.0, 50.0, 97.5]
@@ -36,10 +36,10 @@ def test_classes_that_left_the_inversion_keep_what_they_had() -> None:
 
 
 def test_an_inversion_tells_what_its_result_holds_and_is_not_changed_by_it(tiny: Tiny) -> None:
-    few, sought = replace(SETTINGS, main_steps=40, refinement_steps=0), Sought()
-    *_, (_, _, found) = invert(tiny.model, tiny.x, few, sought=sought)
+    few, progress = replace(SETTINGS, main_steps=40, refinement_steps=0), SearchProgress()
+    *_, (_, _, found) = invert(tiny.model, tiny.x, few, progress=progress)
     *_, (_, _, alone) = invert(tiny.model, tiny.x, few)
-    told = sought.event()
+    told = progress.event()
     assert found is not None
     assert alone is not None
     assert told is not None

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.models import room
-from core.models.room import GRADIENTS, SHARE, bytes_of, halved, images_at_once
+from core.models import capacity
+from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of, halved, images_at_once
 
 
 def net() -> nn.Sequential:
@@ -23,9 +23,9 @@ def test_what_the_layers_put_out_is_counted_and_the_model_left_alone() -> None:
 
 
 def test_half_of_what_is_free_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = GRADIENTS * bytes_of(net(), torch.rand(1, 3, 8, 8))
-    for free, images in ((needed * 10 / SHARE, 10), (needed * 10.9 / SHARE, 10), (1, 1)):
-        monkeypatch.setattr(room.psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
+    needed = BACKWARD_FACTOR * bytes_of(net(), torch.rand(1, 3, 8, 8))
+    for free, images in ((needed * 10 / FREE_SHARE, 10), (needed * 10.9 / FREE_SHARE, 10), (1, 1)):
+        monkeypatch.setattr(capacity.psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
         assert images_at_once(net(), torch.rand(1, 3, 8, 8)) == images
 
 

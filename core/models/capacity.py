@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from core.compute.memory import ran_out
 from core.models.classifier import frozen
 
-GRADIENTS = 2  # what is kept for the way back, and what comes back
-SHARE = 0.5  # of the free memory: others work on the computer too
+BACKWARD_FACTOR = 2  # times what the layers put out: it is kept for the backward pass, and its gradients are as large
+FREE_SHARE = 0.5  # of the free memory that is planned with: other programs work on the computer too
 
 Result = TypeVar("Result")
 
@@ -65,12 +65,12 @@ def bytes_of(model: nn.Module, image: Tensor) -> int:
 
 
 def images_at_once(model: nn.Module, image: Tensor) -> int | None:
-    """How many images go through there and back in the memory that is free; None where that need not be planned.
+    """How many images fit the free memory in one forward and backward pass; None on a GPU, which says when it is full.
 
     Args:
         model, image: as ``bytes_of``; on any device.
     """
     if image.device.type != "cpu":
         return None
-    needed = GRADIENTS * bytes_of(model, image)
-    return max(1, int(SHARE * psutil.virtual_memory().available / max(1, needed)))
+    needed = BACKWARD_FACTOR * bytes_of(model, image)
+    return max(1, int(FREE_SHARE * psutil.virtual_memory().available / max(1, needed)))

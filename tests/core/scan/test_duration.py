@@ -4,8 +4,8 @@ import torch
 
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
+from core.scan.duration import expected_seconds, image_passes
 from core.scan.inversion import InversionSettings
-from core.scan.outlook import outlook, passes
 
 
 def test_images_that_go_through_are_counted() -> None:
@@ -18,18 +18,18 @@ def test_images_that_go_through_are_counted() -> None:
         main_classes=16,
         images=8,
     )
-    assert passes(10, settings) == 3 * (10 * 10 * 8 + 5 * 2 * 8)
-    assert passes(1000, settings) == 3 * (3 * 1000 * 4 + 10 * 16 * 8 + 5 * 2 * 8)
+    assert image_passes(10, settings) == 3 * (10 * 10 * 8 + 5 * 2 * 8)
+    assert image_passes(1000, settings) == 3 * (3 * 1000 * 4 + 10 * 16 * 8 + 5 * 2 * 8)
 
 
 def test_only_what_takes_long_is_told_of_and_the_model_left_alone() -> None:
     few, many = (Classifier(SmallNet(classes)) for classes in (5, 40))
     images = torch.rand(6, 3, 16, 16)
-    assert outlook(few, images) is None
+    assert expected_seconds(few, images) is None
     many.train()
-    seconds = outlook(many, images)
+    seconds = expected_seconds(many, images)
     assert seconds is not None
     assert seconds > 0
     assert many.training
     assert all(parameter.grad is None and parameter.requires_grad for parameter in many.parameters())
-    assert outlook(few, torch.rand(4, 3, 128, 128)) is not None
+    assert expected_seconds(few, torch.rand(4, 3, 128, 128)) is not None

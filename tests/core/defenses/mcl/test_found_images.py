@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.data.imageset import as_float
-from core.defenses.mcl.found import FoundImages
+from core.defenses.mcl.found_images import FoundImages
 from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
 from core.models.evaluate import features_and_logits
