@@ -31,8 +31,8 @@ def heat_figure(
         cells: as ``core.stress.measure.cell``; those that are not there yet are left empty.
         strengths: the columns.
         names: of the corruptions.
-        words: ``change``, ``asr_before`` and ``asr_after`` (titles), ``strength`` (axis), ``ba``, ``before`` and
-            ``after`` (for what is told under the pointer).
+        words: ``change``, ``asr_before`` and ``asr_after`` (titles), ``strength`` (axis), ``ba``, ``before``,
+            ``after`` and ``percent`` (for what is told under the pointer).
         marked: corruption and strength of the conditions whose change is beyond chance; they get a star.
     """
     import plotly.graph_objects as go
@@ -74,8 +74,8 @@ def _shown(value: float, column: str, marked: bool) -> str:
 def _hover(cell: Mapping[str, Any], column: str, words: Mapping[str, str]) -> str:
     name = "ba" if column == "change" else column
     if column != "change":
-        return "" if cell[name] is None else f"{words[name]}: {cell[name]:.1f} %"
-    return f"{words['ba']}: {cell['ba_before']:.1f} % → {cell['ba_after']:.1f} %"
+        return "" if cell[name] is None else f"{words[name]}: {cell[name]:.1f}{words['percent']}"
+    return f"{words['ba']}: {cell['ba_before']:.1f}{words['percent']} → {cell['ba_after']:.1f}{words['percent']}"
 
 
 def _scale(column: str, values: Sequence[Sequence[float | None]]) -> dict[str, Any]:
@@ -91,7 +91,8 @@ def classes_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], word
 
     Args:
         rows: as ``core.stress.measure.classes``. names: theirs, in the same order.
-        words: ``before``, ``after``, ``ba`` (axis) and ``target`` (mark of the attacker's class).
+        words: ``before``, ``after``, ``ba`` (axis), ``target`` (mark of the attacker's class) and
+            ``percent`` (the sign, with its space).
     """
     import plotly.graph_objects as go
 
@@ -101,12 +102,13 @@ def classes_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], word
         figure.add_bar(
             x=labels, y=[row[when] for row in rows], name=words[when], opacity=opacity,
             marker={"color": CLEAN, "pattern": {"shape": shape}},
-            hovertemplate=f"%{{x}}, {words[when]}: %{{y:.1f}} %<extra></extra>",
+            hovertemplate=f"%{{x}}, {words[when]}: %{{y:.1f}}{words['percent']}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(showgrid=False, fixedrange=True, type="category", tickangle=-40)
     figure.update_yaxes(
-        title={"text": words["ba"]}, range=[0, 104], gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=" %"
-    )
+        title={"text": words["ba"]}, range=[0, 104], gridcolor=GRID, zeroline=False, fixedrange=True,
+        ticksuffix=words["percent"],
+    )  # fmt: skip
     figure.update_layout(
         height=340, barmode="group", bargap=0.3, margin={"l": 8, "r": 8, "t": 40, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",

@@ -155,7 +155,7 @@ def _several(name: str, line: Method) -> str:
     if through < len(line.entries):
         remark = t("compare.seeds_done", done=through, count=len(line.entries))
     cells = (
-        ("dz-attack", _ends(line.asr), f"<small>{escape(cure)}</small>"),
+        (_colour(line.asr.mean if line.asr else None), _ends(line.asr), f"<small>{escape(cure)}</small>"),
         ("cure", escape(cure), ""),
         ("dz-clean", _ends(line.ba), ""),
         ("gap", _ends(line.dissolved, digits=0), ""),
@@ -189,12 +189,18 @@ def _explained(defence: str) -> str:
 def _row(name: str, found: Measured | None, cure: str, mixed: float | None, cost: str, images: str, remark: str) -> str:
     note = f"<small>{escape(remark)}</small>" if remark else ""
     asr, ba = (percent(found.asr), percent(found.ba)) if found else ("–", "–")
+    colour = _colour(found.asr if found else None)
     return (
-        f'<tr><th scope="row">{name}{note}</th><td class="dz-attack">{asr}<small>{escape(cure)}</small></td>'
+        f'<tr><th scope="row">{name}{note}</th><td class="{colour}">{asr}<small>{escape(cure)}</small></td>'
         f'<td class="cure">{escape(cure)}</td>'
         f'<td class="dz-clean">{ba}</td>'
         f'<td class="gap">{percent(mixed, 0)}</td><td>{escape(cost)}</td><td class="gap">{images}</td></tr>'
     )
+
+
+def _colour(asr: float | None) -> str:
+    """Of an attack success rate in percent: the attack's colour only where the attack still works."""
+    return "dz-clean" if asr is not None and asr < GONE else "dz-attack"
 
 
 def _cost(entry: Entry) -> str:
@@ -241,7 +247,10 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
         for line in methods(entries)
         if (ba := line.ba) and (asr := line.asr)
     ]
-    words = {"asr": t("compare.asr_axis"), "ba": t("compare.ba_axis"), "before": t("compare.before")}
+    words = {
+        "asr": t("compare.asr_axis"), "ba": t("compare.ba_axis"), "before": t("compare.before"),
+        "percent": t("unit.percent", value=""),
+    }  # fmt: skip
     figure = figures.plane_figure((before.ba, before.asr), places, words)
     st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
     st.caption(t("compare.plane_note") + (" " + t("compare.plane_bars") if any(p.ba_ends for p in places) else ""))
@@ -266,6 +275,7 @@ def _curves(entries: Sequence[Entry]) -> None:
         "ba": t("compare.ba_axis"),
         "dissolved": t("compare.dissolved"),
         "seconds": t("compare.seconds"),
+        "percent": t("unit.percent", value=""),
     }
     st.plotly_chart(figures.curves_figure(lines, words), key="compare_curves", config={"displayModeBar": False})
     st.caption(t("compare.curves_note"))

@@ -74,7 +74,8 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
 
     Args:
         lines: the methods.
-        words: ``asr``, ``ba``, ``dissolved`` (titles of the rows) and ``seconds`` (title of the axis).
+        words: ``asr``, ``ba``, ``dissolved`` (titles of the rows), ``seconds`` (title of the axis) and
+            ``percent`` (the sign, with its space).
     """
     from plotly.subplots import make_subplots
 
@@ -90,7 +91,7 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
                 showlegend=number == 1 and first,
                 x=[point.seconds for point in line.points], y=[getattr(point, figure_of) for point in line.points],
                 line={"color": mark.colour, "dash": mark.dash, "width": 3 if line.defence == "mcl" else 2},
-                hovertemplate=f"{line.name}: %{{y:.1f}} %, %{{x:.0f}} s<extra></extra>",
+                hovertemplate=f"{line.name}: %{{y:.1f}}{words['percent']}, %{{x:.0f}} s<extra></extra>",
             )  # fmt: skip
         # the reader's own words beside the row; their colour is the attack's or the clean's
         figure.add_annotation(
@@ -99,9 +100,9 @@ def curves_figure(lines: Sequence[Line], words: Mapping[str, str]) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(showgrid=False, zeroline=False, fixedrange=True, rangemode="tozero")
     figure.update_xaxes(title={"text": words["seconds"]}, row=3, col=1)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=" %")
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, fixedrange=True, ticksuffix=words["percent"])
     for number in (1, 3):
-        figure.update_yaxes(range=[-4, 104], row=number, col=1, **_shares(0, 50, 100))
+        figure.update_yaxes(range=[-4, 104], row=number, col=1, **_shares(words["percent"], 0, 50, 100))
     figure.update_layout(
         height=560, margin={"l": 8, "r": 8, "t": 56, "b": 48}, paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)", legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
@@ -115,7 +116,8 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
     Args:
         before: BA and ASR, percent.
         places: where the methods ended.
-        words: ``asr``, ``ba`` (titles of the axes) and ``before`` (label of the backdoored model).
+        words: ``asr``, ``ba`` (titles of the axes), ``before`` (label of the backdoored model) and
+            ``percent`` (the sign, with its space).
     """
     import plotly.graph_objects as go
 
@@ -142,8 +144,8 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
             x=[place.asr], y=[place.ba], mode="markers", showlegend=False, cliponaxis=False,
             marker={"color": mark.colour, "symbol": mark.symbol, "size": 13},
             error_x=_bar(place.asr, place.asr_ends, mark.colour), error_y=_bar(place.ba, place.ba_ends, mark.colour),
-            hovertemplate=f"{place.name}: {words['asr']} {_told('x', place.asr_ends)}, "
-            f"{words['ba']} {_told('y', place.ba_ends)}<extra></extra>",
+            hovertemplate=f"{place.name}: {words['asr']} {_told('x', place.asr_ends, words['percent'])}, "
+            f"{words['ba']} {_told('y', place.ba_ends, words['percent'])}<extra></extra>",
         )  # fmt: skip
         figure.add_annotation(
             x=place.asr, y=place.ba, text=place.name, showarrow=False, xanchor="right", xshift=-12, yshift=rise,
@@ -151,10 +153,10 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
         )  # fmt: skip
     figure.update_xaxes(
         title={"text": words["asr"]}, range=[-17, 108], gridcolor=GRID, zeroline=False, fixedrange=True,
-        **_shares(0, 25, 50, 75, 100),
+        **_shares(words["percent"], 0, 25, 50, 75, 100),
     )  # fmt: skip
     figure.update_yaxes(
-        title={"text": words["ba"]}, range=[low - margin, top], ticksuffix=" %", gridcolor=GRID,
+        title={"text": words["ba"]}, range=[low - margin, top], ticksuffix=words["percent"], gridcolor=GRID,
         zeroline=False, fixedrange=True,
     )  # fmt: skip
     figure.update_layout(
@@ -174,14 +176,14 @@ def _bar(middle: float, ends: tuple[float, float] | None, colour: str) -> dict[s
     }  # fmt: skip
 
 
-def _told(axis: str, ends: tuple[float, float] | None) -> str:
+def _told(axis: str, ends: tuple[float, float] | None, percent: str) -> str:
     """A figure where the mouse is, with its range."""
-    return f"%{{{axis}:.1f}} %" + (f" ({ends[0]:.1f}–{ends[1]:.1f})" if ends else "")
+    return f"%{{{axis}:.1f}}{percent}" + (f" ({ends[0]:.1f}–{ends[1]:.1f})" if ends else "")
 
 
-def _shares(*values: int) -> dict[str, list[Any]]:
+def _shares(percent: str, *values: int) -> dict[str, list[Any]]:
     """Ticks at these percentages; plotly.js puts no suffix on ticks that are given."""
-    return {"tickvals": list(values), "ticktext": [f"{value} %" for value in values]}
+    return {"tickvals": list(values), "ticktext": [f"{value}{percent}" for value in values]}
 
 
 def apart(levels: Sequence[float], gap: float) -> list[float]:

@@ -52,8 +52,10 @@ def pair(run: Run) -> None:
 
 
 def _figure(one: Shown, bare: bool = False) -> str:
-    """``bare``: its caption is read aloud, and not shown."""
-    caption = "" if bare else f"<figcaption>{escape(one.caption)}</figcaption>"
+    """``bare``: its caption is read aloud; what is shown is one word in the corner of the picture."""
+    caption = f"<figcaption>{escape(one.caption)}</figcaption>"
+    if bare:
+        caption = f"<b aria-hidden=true>{escape(t('story.scene.reads_' + one.kind))}</b>"
     return f'<figure class="{one.kind}"><img src="{one.uri}" alt="{escape(one.caption)}">{caption}</figure>'
 
 

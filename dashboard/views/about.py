@@ -33,15 +33,16 @@ SOURCES = (
 def page() -> None:
     """Four short parts, the words and figures, the sources."""
     st.title(t("about.title"), anchor=False)
-    story, words = st.columns([3, 2], gap="large")
-    with story, st.container(key="prose"):
-        for part in PARTS:
+    with st.container(key="prose"):
+        halves = st.columns(2, gap="large")
+    for number, part in enumerate(PARTS):
+        with halves[number // 2]:
             st.subheader(i18n.t(f"about.{part}_title"), anchor=False)
             st.markdown(i18n.t(f"about.{part}"))
-        st.subheader(t("about.sources_title"), anchor=False)
-        st.markdown("\n".join(f"- [{title}]({url}), {where}" for title, where, url in SOURCES))
-    with words:
-        st.subheader(t("about.terms_title"), anchor=False)
+    st.subheader(t("about.terms_title"), anchor=False)
+    with st.container(key="terms"):
         for key in TERMS:
             term = glossary.term(key)
             st.markdown(f"**{term.name}**  \n{term.text}")
+    st.subheader(t("about.sources_title"), anchor=False)
+    st.markdown("\n".join(f"- [{title}]({url}), {where}" for title, where, url in SOURCES))

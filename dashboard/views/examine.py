@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from typing import Any, Literal
 
 import streamlit as st
@@ -89,7 +90,17 @@ def invitation() -> None:
     if spec is not None:
         _look_at(spec)
     intake.kept()
+    _steps()
     _earlier()
+
+
+def _steps() -> None:
+    """What comes of it, before anything was given."""
+    shown = "".join(
+        f"<li><b>{escape(t(f'examine.step.{step}'))}</b><span>{escape(t(f'examine.step.{step}_text'))}</span></li>"
+        for step in ("look", "scan", "answer")
+    )
+    st.html(f'<ol class="dz-steps">{shown}</ol>')
 
 
 @st.cache_resource(show_spinner=False)

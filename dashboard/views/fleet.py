@@ -128,9 +128,10 @@ def _head(standing: Standing, folder: Path, words: Words, recording: bool) -> No
         st.progress(standing.done / max(1, standing.total), text=doing + left)
     elif state == "stopped":
         st.caption(t("fleet.stopped"))
-    st.subheader(sheet.headline(standing.models, words), anchor=False)
+    with st.container(key="headline"):
+        st.subheader(sheet.headline(standing.models, words), anchor=False)
     st.markdown(words.joined(sheet.outlook(standing.models, words)))
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for name in ("total", "strong", "some", "none", "error"):
             st.metric(i18n.t(f"fleet.count.{name}"), words.count(found[name]), width="content")
 

@@ -178,7 +178,7 @@ def _conditions(found: dict[str, Any]) -> None:
     words = {
         "change": t("stress.change"), "asr_before": t("stress.asr_before"), "asr_after": t("stress.asr_after"),
         "strength": t("stress.strength"), "ba": t("outcome.ba"), "before": t("outcome.before"),
-        "after": t("outcome.after"),
+        "after": t("outcome.after"), "percent": t("unit.percent", value=""),
     }  # fmt: skip
     names = {name: i18n.t(f"corruption.{name}") for name in NAMES}
     strengths = (found.get("settings") or {}).get("strengths") or [1, 2, 3, 4, 5]
@@ -213,7 +213,8 @@ def _classes(run: Run, found: dict[str, Any]) -> None:
     rows, of = found["classes"], data.data_name(run)
     names = [i18n.class_name(of, row["name"]) for row in rows]
     words = {
-        "before": t("outcome.before"), "after": t("outcome.after"), "ba": t("outcome.ba"), "target": t("stress.target")
+        "before": t("outcome.before"), "after": t("outcome.after"), "ba": t("outcome.ba"), "target": t("stress.target"),
+        "percent": t("unit.percent", value=""),
     }  # fmt: skip
     figure = stress_figures.classes_figure(rows, names, words)
     st.plotly_chart(figure, key="stress_classes", config={"displayModeBar": False})

@@ -131,7 +131,8 @@ def _figures(watch: Watch, view: View) -> None:
         st.metric(t("watch.drift"), t("watch.drift_yes") if view.moved else t("watch.drift_no"))
         if view.moved:
             groups = dict.fromkeys("features" if name.startswith("feature_") else name for name in view.moved)
-            st.caption(t("alert.and").join(t(f"alert.quantity.{name}") for name in groups))
+            what = t("alert.and").join(t(f"alert.quantity.{name}") for name in groups)
+            st.caption(t("watch.drift_in", what=what))
 
 
 def _alerts(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:

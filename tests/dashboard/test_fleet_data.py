@@ -78,7 +78,7 @@ def test_the_table_has_pictures_of_triggers_and_no_estimate_without_signs(tmp_pa
     assert told["picture"][0] == "data:image/png;base64,iVBORw=="
     assert [bool(picture) for picture in told["picture"]] == [True, False, False, False]
     assert [figure == "–" for figure in told["asr"]] == [False, False, True, True]
-    assert told["target"][0] == "class 3: 3"
+    assert told["target"][0] == "3 (class 3)"
     assert told["verdict"].tolist() == ["strong signs", "some signs", "no sign found", "not looked at"]
     assert told["cure"][1] == "holds"
     assert table([], tmp_path, Words("en")).empty

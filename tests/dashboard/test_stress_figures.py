@@ -7,6 +7,7 @@ from dashboard.stress_figures import CHANGE, classes_figure, heat_figure
 
 LABELS = {name: name.upper() for name in NAMES}
 WORDS = {
+    "percent": " %",
     "change": "Change", "asr_before": "ASR then", "asr_after": "ASR now", "strength": "strength", "ba": "Accuracy",
     "before": "before", "after": "after", "target": "target",
 }  # fmt: skip

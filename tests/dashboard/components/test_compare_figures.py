@@ -27,7 +27,14 @@ from dashboard.components.compare_figures import (
 )
 from dashboard.palette import ATTACK, CLEAN
 
-WORDS = {"asr": "Attack success", "ba": "Accuracy", "dissolved": "Dissolved", "seconds": "s", "before": "Before"}
+WORDS = {
+    "asr": "Attack success",
+    "ba": "Accuracy",
+    "dissolved": "Dissolved",
+    "seconds": "s",
+    "before": "Before",
+    "percent": " %",
+}
 POINTS = [Point(0, 95, 99, 1), Point(5, 95, 99, 1), Point(9, 93, 2, 90)]
 PLACES = [Place("mcl", "MCL", 94.4, 0.0), Place("ft", "FT", 95.0, 99.0), Place("nc", "NC", 94.3, 0.4)]
 
