@@ -170,13 +170,11 @@ def _verify(state: State, purification: Purification | None, clean_images: int) 
             purified = replace(purified, after=after)
         # an estimate's last frame shows a trigger that was not trained against
         yield from state.map.last_frame(purified.model, purification.steps, worst if estimated else None)
-        looks.write(state, purified.model)
         yield verified
         yield purified.after
         if purified.ba_held and (verified.cure != "failed" or state.context.spec.accept == "not-cured"):
             outcome.write_purified(state, purified, verified)  # otherwise the original is the better choice
-    else:
-        looks.write(state, None)
+    looks.write(state, purified and purified.model)
     state.seconds["verify"] = round(clock.seconds(), 2)
     yield Finished(outcome.result(state, clean_images, purification, purified, verified))
 
