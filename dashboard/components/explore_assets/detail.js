@@ -165,11 +165,14 @@ export function factsOf(room, frame, sprite, token, label) {
     const value = room.score(k, method, when);
     return value === null ? "–" : figure(value, 2);
   };
+  const rings = room.rings(frame);
   return {
     picture: (k) => place(sprite, k),
     token,
     label,
-    mark: (k) => ({ triggered: payload.triggered[k], wrong: room.answer(k, frame) !== payload.labels[k] }),
+    mark: (k) => ({
+      triggered: payload.triggered[k], freed: rings[k] === 2, wrong: room.answer(k, frame) !== payload.labels[k],
+    }),
     cells: (k) => [
       String(k), payload.classes[payload.labels[k]], payload.classes[room.answer(k, frame)], `${room.confidence(k, frame)}`,
       ...Object.keys(payload.methods).map((method) => score(k, method)),

@@ -25,7 +25,7 @@ export class Gallery {
     if (node) act(Number(node.dataset.id));
   }
 
-  /** `facts`: {picture(k) -> CSS or "", label(k), cells(k) -> [text], mark(k) -> {triggered, wrong}}. */
+  /** `facts`: {picture(k) -> CSS or "", label(k), cells(k) -> [text], mark(k) -> {triggered, freed, wrong}}. */
   show(ids, kind, facts) {
     const moved = ids.length !== this.ids.length || ids.some((k, at) => k !== this.ids[at]) || kind !== this.kind;
     Object.assign(this, { ids, kind, facts, drawn: "" });
@@ -82,7 +82,9 @@ export class Gallery {
     node.type = "button";
     node.className = "dsx-row";
     const picture = thumb(this.facts, k);
-    picture.classList.toggle("dsx-ringed", Boolean(this.facts.mark(k).triggered));
+    const { triggered, freed } = this.facts.mark(k);
+    picture.classList.toggle("dsx-ringed", Boolean(triggered));
+    picture.classList.toggle("dsx-freed", Boolean(freed));
     node.setAttribute("aria-label", this.facts.label(k));
     node.append(picture, ...this.facts.cells(k).map((text) => {
       const cell = document.createElement("span");
@@ -134,10 +136,10 @@ export function thumb(facts, k) {
 }
 
 /** How the points of a list are told apart at a glance. */
-function signs({ triggered, wrong }) {
+function signs({ triggered, freed, wrong }) {
   const made = document.createElement("span");
   made.className = "dsx-signs";
-  for (const [is, name] of [[triggered, "triggered"], [wrong, "wrong"]]) {
+  for (const [is, name] of [[triggered && !freed, "triggered"], [freed, "freed"], [wrong, "wrong"]]) {
     if (!is) continue;
     const sign = document.createElement("span");
     sign.className = `dsx-sign-${name}`;
