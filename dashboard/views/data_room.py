@@ -248,7 +248,7 @@ def _suspicious(folder: Path, result: dict[str, Any]) -> None:
     sheet = folder / place.SUSPICIOUS
     if result["flagged"] and sheet.is_file():
         st.subheader(t("data_room.suspicious"), anchor=False)
-        st.image(sheet.read_bytes())
+        st.image(sheet.read_bytes(), alt=t("data_room.suspicious"))
         st.caption(t("data_room.suspicious_note", count=len(result.get("shown", []))))
 
 

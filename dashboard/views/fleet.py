@@ -216,7 +216,7 @@ def _model(row: Row, folder: Path, words: Words, recording: bool) -> None:
         if about := " · ".join(filter(None, (row.owner, row.use, sheet.exposure(row, words)))):
             st.caption(plain(about))
         if shown := sheet.picture(folder, row):
-            st.image(shown, width=PICTURE, caption=t("fleet.picture"))
+            st.image(shown, width=PICTURE, caption=t("fleet.picture"), alt=t("fleet.picture"))
         if row.error:
             st.error(_error(row, markdown=True), icon=":material/error:")
         elif row.verdict:

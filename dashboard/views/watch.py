@@ -207,7 +207,7 @@ def _held(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
                 if pixels is None:
                     st.caption(t("watch.gone"))
                 else:
-                    st.image(pixels, width=watch_data.SIDE)
+                    st.image(pixels, width=watch_data.SIDE, alt=entry["file"])
                 st.caption(f"{plain(entry['file'])} · {plain(name)} · {entry['score']:.1f}")
 
 
