@@ -43,7 +43,7 @@ def test_the_shipped_comparison_is_drawn_no_other_host_is_asked_and_a_run_opens_
     for defence in COMPARED:
         row = rows.filter(has_text=words(f"defence.{defence}", language))
         assert 0 <= figure(row.locator("td").nth(0)) <= 100
-        assert figure(row.locator("td.dz-clean")) > 50
+        assert figure(row.locator("td").nth(2)) > 50
     before, mcl = (figure(rows.nth(k).locator("td").nth(0)) for k in (0, 1))
     assert mcl < before - 50
 
