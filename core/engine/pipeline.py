@@ -174,7 +174,7 @@ def _verify(state: State, purification: Purification | None, clean_images: int) 
         yield purified.after
         if purified.ba_held and (verified.cure != "failed" or state.context.spec.accept == "not-cured"):
             outcome.write_purified(state, purified, verified)  # otherwise the original is the better choice
-    looks.write(state, purified and purified.model)
+    looks.write(state, purified.model if purified else None)
     state.seconds["verify"] = round(clock.seconds(), 2)
     yield Finished(outcome.result(state, clean_images, purification, purified, verified))
 
