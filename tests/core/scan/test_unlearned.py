@@ -55,7 +55,7 @@ def test_copies_that_unlearn_too_little_say_nothing(tiny: Tiny, monkeypatch: pyt
 
 def test_a_copy_whose_loss_grows_beyond_all_numbers_says_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     endless = lambda copy, chosen: {"clean": copy.model(copy.x[chosen]).sum() * float("inf")}  # noqa: E731
-    monkeypatch.setattr(unlearned.Unlearning, "losses", endless)
+    monkeypatch.setattr(unlearned.CleanUnlearning, "losses", endless)
     *_, (_, _, shares) = fallback_shares(tiny.model, tiny.x, tiny.y)
     assert shares is not None
     assert not shares.any()
