@@ -1,10 +1,7 @@
 """The scan: trigger inversion in several forms, the suspicion of each class, and the verdict.
 
-A form that is inverted for all classes at once is a module with ``SETTINGS``
-(``core.scan.inversion.InversionSettings``), ``start(classes, shape, settings, seed)``, the inversion for these classes
-before its first step, and ``invert(model, images, settings, seed, progress)``, which yields as
-``core.scan.inversion.run``. ``progress`` is a ``core.scan.search_progress.SearchProgress`` or None.
-This package imports nothing heavy.
+A form that is inverted for all classes at once is a module with ``SETTINGS`` and ``start``, as ``core.scan.form.Form``
+says. This package imports nothing heavy.
 """
 
 from __future__ import annotations

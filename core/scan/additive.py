@@ -7,15 +7,11 @@ a trigger is the sum over the pixels of the largest channel of ``tanh(a)``, plus
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.models.classifier import Classifier
-from core.scan.inversion import Inversion, InversionSettings, Inverted, run
-from core.scan.search_progress import SearchProgress
+from core.scan.inversion import Inversion, InversionSettings
 
 SETTINGS = InversionSettings(
     main_steps=70, refinement_steps=30, lr=0.1, attack_rate=0.9, size_weight=1e-3, weight_factor=1.5, refined_classes=2
@@ -57,18 +53,6 @@ class Additive(Inversion):
 
     def result(self, parts: list[Tensor]) -> tuple[Tensor | None, Tensor]:
         return None, self.added(parts)
-
-
-def invert(
-    model: Classifier,
-    images: Tensor,
-    settings: InversionSettings = SETTINGS,
-    seed: int = 0,
-    progress: SearchProgress | None = None,
-) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs an added trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
-    classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> Additive:

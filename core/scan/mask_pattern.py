@@ -10,14 +10,10 @@ exact zeros, which a sigmoid never does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
-from core.models.classifier import Classifier
-from core.scan.inversion import Inversion, InversionSettings, Inverted, run
-from core.scan.search_progress import SearchProgress
+from core.scan.inversion import Inversion, InversionSettings
 from core.triggers.masked import put
 
 SETTINGS = InversionSettings()
@@ -42,19 +38,6 @@ class MaskPattern(Inversion):
 
     def result(self, parts: list[Tensor]) -> tuple[Tensor | None, Tensor]:
         return parts[0], parts[1]
-
-
-def invert(
-    model: Classifier,
-    images: Tensor,
-    settings: InversionSettings = SETTINGS,
-    seed: int = 0,
-    progress: SearchProgress | None = None,
-) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs a trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
-    classes = torch.arange(model.num_classes, device=model.mean.device)
-    inversion = start(classes, (images.shape[-2], images.shape[-1]), settings, seed)
-    yield from run(inversion, model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> MaskPattern:

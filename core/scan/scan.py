@@ -13,6 +13,7 @@ from core.models.classifier import Classifier
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
+from core.scan.form import invert
 from core.scan.inversion import Inverted
 from core.scan.search_progress import SearchProgress
 from core.scan.thresholds import (
@@ -165,7 +166,7 @@ def scan(
         percent done and percent in all, both summed over the forms (of three forms, in all are 300), and the result:
         None until the last.
     """
-    inversions = [loaded(module).invert(model, images, seed=seed, progress=progress) for module in FORMS.values()]
+    inversions = [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
     forms: list[Inverted] = []
     for number, inversion in enumerate(inversions):
         for done, total, found in inversion:

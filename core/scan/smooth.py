@@ -7,18 +7,15 @@ by pixel the two hardly differ (NOTES.md beside this file).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
-from core.models.classifier import Classifier
 from core.scan import additive
-from core.scan.additive import SETTINGS, Additive
-from core.scan.inversion import InversionSettings, Inverted, run
-from core.scan.search_progress import SearchProgress
+from core.scan.additive import Additive
+from core.scan.inversion import InversionSettings
 
+SETTINGS = additive.SETTINGS
 GRID_CELLS = 8  # grid points along a side of 32 pixels: one per four pixels
 MIN_GRID_CELLS = 4
 
@@ -27,18 +24,6 @@ class Smooth(Additive):
     """Form "smooth". Parts: a and b on a grid, each (count, 3, cells, cells)."""
 
     form = "smooth"
-
-
-def invert(
-    model: Classifier,
-    images: Tensor,
-    settings: InversionSettings = SETTINGS,
-    seed: int = 0,
-    progress: SearchProgress | None = None,
-) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Reconstructs a smooth trigger for every class; arguments and yields as ``core.scan.inversion.run``."""
-    classes, shape = torch.arange(model.num_classes, device=model.mean.device), (images.shape[-2], images.shape[-1])
-    yield from run(start(classes, shape, settings, seed), model, images, seed + 1, progress)
 
 
 def start(classes: Tensor, shape: tuple[int, int], settings: InversionSettings, seed: int) -> Smooth:

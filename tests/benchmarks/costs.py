@@ -16,8 +16,9 @@ from core.defenses.mcl.purifier import Purifier
 from core.defenses.mcl.settings import MCLSettings
 from core.models import build
 from core.models.classifier import Classifier
+from core.scan import mask_pattern
+from core.scan.form import invert
 from core.scan.inversion import InversionSettings
-from core.scan.mask_pattern import invert
 from core.triggers.reconstructed import Reconstructed
 
 NETWORKS = (("small", 12), ("wrn16-1", 10), ("preact-resnet18", 10))
@@ -74,7 +75,7 @@ def _inversion(
     where: str, arch: str, classes: int, device: torch.device, steps: int, warm: int
 ) -> list[tuple[str, str, str]]:
     settings = InversionSettings(main_steps=steps + warm + 1)
-    work = invert(_model(arch, classes, device), _images(), settings)
+    work = invert(mask_pattern, _model(arch, classes, device), _images(), settings)
     step = _seconds_a_step(work, steps, warm, device)
     work.close()  # type: ignore[attr-defined]  # a generator
     each = 1000 * step / (classes * settings.images)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from core.scan.additive import invert
+from core.scan import additive
+from core.scan.form import invert
 from core.scan.inversion import Inverted
 from tests.core.tiny import Tiny
 
 
 def result(tiny: Tiny) -> Inverted:
-    *_, (_, _, found) = invert(tiny.model, tiny.x)
+    *_, (_, _, found) = invert(additive, tiny.model, tiny.x)
     assert found is not None
     return found
 

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from core.models.classifier import Classifier
+from core.scan import mask_pattern
+from core.scan.form import invert
 from core.scan.inversion import Inverted
-from core.scan.mask_pattern import SETTINGS, invert
+from core.scan.mask_pattern import SETTINGS
 from tests.core.tiny import Tiny
 
 
 def result(tiny: Tiny, **changes: float) -> Inverted:
-    *_, (_, _, found) = invert(tiny.model, tiny.x, replace(SETTINGS, **changes))
+    *_, (_, _, found) = invert(mask_pattern, tiny.model, tiny.x, replace(SETTINGS, **changes))
     assert found is not None
     return found
 
@@ -28,13 +30,15 @@ def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny:
 
 def test_the_prescreen_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
-    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 9) for k in range(1, 10)]
+    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
+        (k, 9) for k in range(1, 10)
+    ]
 
 
 def test_a_step_of_the_prescreen_counts_as_long_as_it_takes(tiny: Tiny) -> None:
     """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
     few = replace(SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, main_steps=2, refinement_steps=1)
-    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [
+    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
         (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
     ]  # fmt: skip
 

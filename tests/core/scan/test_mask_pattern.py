@@ -10,15 +10,17 @@ import torch
 
 from core.data.imageset import as_float
 from core.models.evaluate import answers
+from core.scan import mask_pattern
 from core.scan.anomaly import anomaly_index
+from core.scan.form import invert
 from core.scan.inversion import InversionSettings, Inverted
-from core.scan.mask_pattern import SETTINGS, invert
+from core.scan.mask_pattern import SETTINGS
 from core.triggers.masked import put as stamp
 from tests.core.tiny import Tiny
 
 
 def result(tiny: Tiny, settings: InversionSettings = SETTINGS, seed: int = 0) -> Inverted:
-    *before, last = invert(tiny.model, tiny.x, settings, seed)
+    *before, last = invert(mask_pattern, tiny.model, tiny.x, settings, seed)
     assert all(found is None for _, _, found in before)
     assert last[2] is not None
     return last[2]
@@ -72,13 +74,15 @@ def test_sizes_are_those_of_the_kept_masks_save_where_the_final_steps_made_them_
 
 def test_steps_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_steps=4, refinement_steps=3)
-    assert [(done, total) for done, total, _ in invert(tiny.model, tiny.x, few)] == [(k, 7) for k in range(1, 8)]
+    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
+        (k, 7) for k in range(1, 8)
+    ]
 
 
 def test_the_model_is_as_it_was(tiny: Tiny) -> None:
     model = deepcopy(tiny.model).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    for _ in invert(model, tiny.x, replace(SETTINGS, main_steps=3, refinement_steps=2)):
+    for _ in invert(mask_pattern, model, tiny.x, replace(SETTINGS, main_steps=3, refinement_steps=2)):
         pass
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
@@ -86,7 +90,7 @@ def test_the_model_is_as_it_was(tiny: Tiny) -> None:
 
 
 def test_a_scan_cut_off_leaves_the_model_usable(tiny: Tiny) -> None:
-    scan = invert(tiny.model, tiny.x, SETTINGS)
+    scan = invert(mask_pattern, tiny.model, tiny.x, SETTINGS)
     next(scan)
     scan.close()  # type: ignore[attr-defined]
     assert all(parameter.requires_grad for parameter in tiny.model.parameters())
@@ -102,7 +106,7 @@ def test_the_same_seed_gives_the_same_result(tiny: Tiny) -> None:
 
 def test_float_and_uint8_images_are_the_same(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_steps=5, refinement_steps=2)
-    *_, (_, _, from_float) = invert(tiny.model, as_float(tiny.x), few)
+    *_, (_, _, from_float) = invert(mask_pattern, tiny.model, as_float(tiny.x), few)
     assert from_float is not None
     assert torch.equal(from_float.masks, result(tiny, few).masks)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, nan
+from types import ModuleType
 
 import pytest
 import torch
@@ -112,13 +113,14 @@ def test_no_trigger_for_any_class() -> None:
 def test_it_stops_at_the_form_that_settles_it(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, other: float, forms: list[str]
 ) -> None:
-    def inverts(name: str, sizes: list[float]) -> Iterator[tuple[int, int, Inverted | None]]:
-        yield 1, 2, None
-        yield 2, 2, form(name, sizes)
+    names = {loaded(place): name for name, place in FORMS.items()}
 
-    for name, place in FORMS.items():
-        sizes = [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0]
-        monkeypatch.setattr(loaded(place), "invert", lambda *_, name=name, sizes=sizes, **__: inverts(name, sizes))
+    def invert(module: ModuleType, *_: object, **__: object) -> Iterator[tuple[int, int, Inverted | None]]:
+        name = names[module]
+        yield 1, 2, None
+        yield 2, 2, form(name, [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0])
+
+    monkeypatch.setattr("core.scan.scan.invert", invert)
     *_, (done, total, found) = scan(tiny.model, tiny.x)
     assert done == total
     assert found is not None

@@ -11,15 +11,15 @@ from core.data.budget import clean_budget
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
-from core.scan import additive
+from core.scan import additive, smooth
+from core.scan.form import invert
 from core.scan.inversion import Inverted
-from core.scan.smooth import invert
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
 
 def result(model: Classifier, images: torch.Tensor) -> Inverted:
-    *_, (_, _, found) = invert(model, images)
+    *_, (_, _, found) = invert(smooth, model, images)
     assert found is not None
     return found
 
@@ -47,7 +47,7 @@ def test_a_smooth_trigger_is_smooth(tiny: Tiny) -> None:
     def roughness(pattern: torch.Tensor) -> float:
         return float(pattern.diff(dim=-1).abs().mean() / pattern.abs().mean())
 
-    *_, (_, _, pixels) = additive.invert(tiny.model, tiny.x)
+    *_, (_, _, pixels) = invert(additive, tiny.model, tiny.x)
     assert pixels is not None
     rough = pixels.patterns[tiny.target]
     assert roughness(blended()[0].patterns[0]) < 0.7 * roughness(rough)
