@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
 
 from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
+from core.jobs import process
 
 STAGE_NAMES = {
     "load": "Loading", "measure": "Measuring", "scan": "Scanning", "purify": "Purifying", "verify": "Measuring again",
@@ -146,19 +146,10 @@ def meter(percent: float, width: int = 20) -> str:
     return "#" * filled + "." * (width - filled)
 
 
-@contextlib.contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> contextlib.AbstractContextManager[None]:
     """Inside, a request to terminate stops the workers as Ctrl-C does."""
 
-    def interrupt(*_: Any) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return process.on_sigterm(interrupt)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ class _Worker:
         self.start = time.monotonic() - max((t for t, _ in run.events()), default=0.0)
 
     def work(self, pipeline: Pipeline | None) -> Status:
-        with _sigterm(self.steering.stop):
+        with process.on_sigterm(self.steering.stop):
             self.run.update(
                 status="running", worker=process.identity(), machine=machine.describe(), versions=machine.versions(),
                 git_commit=machine.git_commit(), failure=None, result=None,
@@ -159,20 +158,6 @@ def _failure(error: Exception, run: Run) -> BadInput:
         detail=str(error),
         log=str(run.folder / "worker.log"),
     )
-
-
-@contextlib.contextmanager
-def _sigterm(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside, SIGTERM calls ``stop``. Only the main thread can set that; in other threads nothing changes."""
-    try:
-        before = signal.signal(signal.SIGTERM, lambda *_: stop())
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def main(folder: Path | str) -> int:

@@ -1,7 +1,10 @@
-"""The identity of a process: its number and its start time."""
+"""The identity of a process, its number and its start time, and what it does when it is asked to end."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
@@ -29,3 +32,17 @@ def find(worker: dict[str, Any] | None) -> psutil.Process | None:
         return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else process
     except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+@contextlib.contextmanager
+def on_sigterm(act: Callable[[], None]) -> Iterator[None]:
+    """Inside, SIGTERM calls ``act``. Only the main thread can set that; in other threads nothing changes."""
+    try:
+        before = signal.signal(signal.SIGTERM, lambda *_: act())
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

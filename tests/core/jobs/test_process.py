@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import psutil
@@ -36,3 +38,25 @@ def test_a_zombie_is_gone(until: Callable) -> None:
     until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)  # not collected yet
     assert process.find(worker) is None
     child.communicate()
+
+
+def test_a_request_to_end_calls_what_was_set_and_the_handler_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    called: list[int] = []
+    with process.on_sigterm(lambda: called.append(1)):
+        signal.raise_signal(signal.SIGTERM)
+    assert called == [1]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_in_another_thread_the_handler_is_left_alone() -> None:
+    def work() -> None:
+        with process.on_sigterm(lambda: None):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
