@@ -1,4 +1,4 @@
-"""What an examination leaves: the weights to take away, what the scan cannot see, its figures class by class."""
+"""An examination as it stands and what it leaves: the answer, the weights to take away, what the scan cannot see."""
 
 from __future__ import annotations
 
@@ -9,13 +9,73 @@ import streamlit as st
 from core.intake import uploads
 from core.runs.record import Run
 from dashboard import data, i18n
-from dashboard.components import inspected, intake, proof, session
+from dashboard.components import answer, inspected, intake, looks, outcome, proof, session
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import duration, percent, when
+from dashboard.words import duration, percent, target_name, when
 
 MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
 LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
+
+
+def answered(status: str, digest: Digest) -> bool:
+    """Whether there is an answer to put on top."""
+    return status in ("done", "recording") and digest.scanned is not None
+
+
+def lead(run: Run, status: str, digest: Digest) -> None:
+    """How an examination stands; once it is over, the answer."""
+    with st.container(key="lead"):
+        if status == "failed":
+            session.failure(run)
+        elif status == "lost":
+            st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
+        elif status == "running":
+            help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
+            st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
+        elif answered(status, digest):
+            answer.draw(run, digest)
+            looks.draw(run)
+            st.markdown(_outcome(run, digest))
+        elif status in ("queued", "paused", "stopped"):
+            st.markdown(i18n.t(f"lead.{status}"))
+        if uploads.missing(run):
+            st.info(t("examine.upload_gone"), icon=":material/delete_sweep:")
+
+
+def _outcome(run: Run, digest: Digest) -> str:
+    before, after = digest.before, digest.after
+    number = data.measured_target(run, digest)
+    target = i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], number))
+    if before is None:
+        return ""
+    none = digest.scanned is not None and digest.scanned.verdict == "none"
+    if after is None:
+        sentence = "examine.scanned_none" if none else "examine.scanned"
+        return i18n.t(sentence, target=target, asr=percent(before.asr), ba=percent(before.ba))
+    held = (digest.finished.result if digest.finished else {}).get("ba_held") is not False
+    sentence = "examine.not_held" if not held else "examine.purified_none" if none else "examine.purified"
+    if held and digest.graded:
+        kept = proof.is_kept(run, digest)
+        sentence = "examine.not_cured" if kept else "examine.graded_none" if none else "examine.graded"
+    return i18n.t(
+        sentence, target=target, asr_before=percent(before.asr), asr_after=percent(after.asr),
+        ba_before=percent(before.ba), ba_after=percent(after.ba), took=duration(digest.total_seconds),
+    )  # fmt: skip
+
+
+def results(run: Run, digest: Digest) -> None:
+    """Figures, the proof of the cure, what to take away and the evidence, in two columns."""
+    names = [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        outcome.figures(digest)
+        proof.draw(run, digest, names)
+        take_away(run, digest)
+        limits()
+    with right:
+        outcome.evidence(digest, names, data.real_target(run), key="examine_evidence")
+        per_class(digest, names)
 
 
 def take_away(run: Run, digest: Digest) -> None:

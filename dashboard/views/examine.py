@@ -18,13 +18,10 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import data, i18n, live
 from dashboard.components import (
-    answer,
     examined,
     frame,
     inspected,
     intake,
-    looks,
-    outcome,
     proof,
     report,
     search,
@@ -34,7 +31,7 @@ from dashboard.components import (
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import duration, percent, plain, run_title, target_name, when
+from dashboard.words import plain, run_title, when
 
 RUN, LOOK = "examined", "looked"  # in the session: the run, and the inspection, of this visit
 RECENT = 5
@@ -248,7 +245,7 @@ def one_run(run_id: str, polling: bool) -> None:
         st.rerun()
     digest = data.digest_of(run)
     _head(run, status, digest)
-    _lead(run, status, digest)
+    examined.lead(run, status, digest)
     skipped = ("purify", "verify") if run.spec.scan_only else ()
     track.draw(digest, over=status not in data.GOING, whole=status == "done", skip=skipped)
     if status in data.GOING and digest.searching:
@@ -256,9 +253,9 @@ def one_run(run_id: str, polling: bool) -> None:
     elif digest.frames or status in data.GOING:
         live.show(run, key="examine_stage", status=session.doing(status, digest), hint=True)
     if digest.scanned is not None:
-        _results(run, digest)
+        examined.results(run, digest)
     if digest.before is not None and status not in data.GOING:
-        report.next_steps(run, away=not answered(status, digest))
+        report.next_steps(run, away=not examined.answered(status, digest))
     examined.files(run, digest)
 
 
@@ -295,61 +292,3 @@ def _purify(scan: Run) -> None:
         st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return
     _turn_to(run=new.id)
-
-
-def answered(status: str, digest: Digest) -> bool:
-    """Whether there is an answer to put on top."""
-    return status in ("done", "recording") and digest.scanned is not None
-
-
-def _lead(run: Run, status: str, digest: Digest) -> None:
-    with st.container(key="lead"):
-        if status == "failed":
-            session.failure(run)
-        elif status == "lost":
-            st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
-        elif status == "running":
-            help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
-            st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
-        elif answered(status, digest):
-            answer.draw(run, digest)
-            looks.draw(run)
-            st.markdown(_outcome(run, digest))
-        elif status in ("queued", "paused", "stopped"):
-            st.markdown(i18n.t(f"lead.{status}"))
-        if uploads.missing(run):
-            st.info(t("examine.upload_gone"), icon=":material/delete_sweep:")
-
-
-def _outcome(run: Run, digest: Digest) -> str:
-    before, after = digest.before, digest.after
-    number = data.measured_target(run, digest)
-    target = i18n.unmarked(target_name(data.data_name(run), run.data.get("classes") or [], number))
-    if before is None:
-        return ""
-    none = digest.scanned is not None and digest.scanned.verdict == "none"
-    if after is None:
-        sentence = "examine.scanned_none" if none else "examine.scanned"
-        return i18n.t(sentence, target=target, asr=percent(before.asr), ba=percent(before.ba))
-    held = (digest.finished.result if digest.finished else {}).get("ba_held") is not False
-    sentence = "examine.not_held" if not held else "examine.purified_none" if none else "examine.purified"
-    if held and digest.graded:
-        kept = proof.is_kept(run, digest)
-        sentence = "examine.not_cured" if kept else "examine.graded_none" if none else "examine.graded"
-    return i18n.t(
-        sentence, target=target, asr_before=percent(before.asr), asr_after=percent(after.asr),
-        ba_before=percent(before.ba), ba_after=percent(after.ba), took=duration(digest.total_seconds),
-    )  # fmt: skip
-
-
-def _results(run: Run, digest: Digest) -> None:
-    names = [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []]
-    left, right = st.columns(2, gap="medium")
-    with left:
-        outcome.figures(digest)
-        proof.draw(run, digest, names)
-        examined.take_away(run, digest)
-        examined.limits()
-    with right:
-        outcome.evidence(digest, names, data.real_target(run), key="examine_evidence")
-        examined.per_class(digest, names)
