@@ -41,6 +41,7 @@ FLAGS = [
     "--disable-background-networking",
 ]
 FEW = 300  # points on the map of runs whose map is not what is tested
+SHORT = {"anneal": 60}  # settings of runs whose cure is not what is tested: half the steps, and the attack goes
 SERVER = pytest.StashKey[Server]()
 
 
@@ -122,7 +123,7 @@ def page(visitor: Callable[..., Page]) -> Page:
 @pytest.fixture
 def run(server: Server) -> Iterator[Run]:
     """A run of the default victim with a small map that has just been started; ended by force if a test leaves it."""
-    started = _start(FEW)
+    started = _start(FEW, **SHORT)
     yield started
     _end(started)
 
@@ -147,11 +148,11 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
 
 
-def _start(points: int) -> Run:
+def _start(points: int, **settings: float) -> Run:
     card = victims.card_of(victims.DEFAULT)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OMP_NUM_THREADS", raising=False)
-        return supervisor.start(Spec(victim=card.name, images=card.data, points=points))
+        return supervisor.start(Spec(victim=card.name, images=card.data, points=points, settings=settings))
 
 
 def _end(run: Run) -> None:
