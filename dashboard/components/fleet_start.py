@@ -13,7 +13,7 @@ from core.fleet.place import Standing
 from core.intake import uploads
 from dashboard import i18n, images
 from dashboard.i18n import t
-from dashboard.words import images_name, plain, when
+from dashboard.words import images_name, when
 
 STARTED = "fleet_started"  # in the session: the folder's name of the fleet that was begun last
 SETS = ("digits", "signs", "cifar10", "gtsrb")
@@ -52,7 +52,7 @@ def _images() -> str:
     given = {f"upload:{one.id}": one for one in uploads.everything() if one.kind == "images"}
     names = {"": t("fleet.start.images_csv")}
     names |= {name: images_name(name) for name in SETS if images.here(name)}
-    names |= {key: plain(f"{one.name} · {when(one.created)}") for key, one in given.items()}
+    names |= {key: f"{one.name} · {when(one.created)}" for key, one in given.items()}
     names["path"] = t("give.path")
     chosen = st.selectbox(
         t("fleet.start.images"), list(names), format_func=names.__getitem__, key="fleet_images", width=260,
@@ -71,7 +71,7 @@ def starting(folders: dict[str, Path]) -> bool:
         return False
     now = begin.job(place.fleets_folder() / name)
     if now is not None and now.at_work:
-        st.progress(0.0, text=t("fleet.start.going", name=plain(name)))
+        st.progress(0.0, text=t("fleet.start.going", name=i18n.unmarked(name)))
         return True
     if now is not None and now.failure:
         failure = now.failure

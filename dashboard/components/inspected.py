@@ -17,9 +17,10 @@ from core.intake import uploads
 from core.intake.inspection import LOG, STEPS, Inspection
 from core.report.advice import ASR_LIMIT
 from core.runs.spec import Spec
+from core.words import clock
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
-from dashboard.words import clock, images_name, percent
+from dashboard.words import images_name, percent
 
 CLEAR = 2.0  # percent; a remainder below it is a clear answer
 ROWS = 6  # of the table, before all are asked for

@@ -18,7 +18,6 @@ from dashboard import i18n
 from dashboard.components import settled_map
 from dashboard.components.explore_payload import Own
 from dashboard.i18n import t
-from dashboard.words import plain
 
 OPEN = "own"
 WANTED = "explore_own"
@@ -52,8 +51,8 @@ def choose(run: Run, where: DeltaGenerator, obstacle: str, lack: str = "") -> No
         now = _wanted(run)
         if now and now["subject"].startswith("picture-"):
             st.button(
-                t("own.remove", name=plain(now["name"])), key="own_remove", icon=":material/delete:", type="tertiary",
-                on_click=_remove, args=(run,),
+                t("own.remove", name=i18n.unmarked(now["name"])), key="own_remove", icon=":material/delete:",
+                type="tertiary", on_click=_remove, args=(run,),
             )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from html import escape
 
 import streamlit as st
 
+from core.words import clock
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, percent
+from dashboard.words import percent
 
 MOST = 60  # classes with a bar, those that are nearest to being reached
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.runs.record import Run
+from core.words import clock
 from dashboard import data, i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, percent
+from dashboard.words import percent
 
 GONE = 5.0  # percent of attack success; above it the story does not say that the cluster has dissolved
 

@@ -12,13 +12,14 @@ from core.runs import queue
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import Card
+from core.words import clock
 from dashboard import compare_data, data, i18n
 from dashboard.compare_data import Entry
 from dashboard.components import compare, fetch, frame
 from dashboard.components.session import ICONS
 from dashboard.components.setup import BUDGETS
 from dashboard.i18n import t
-from dashboard.words import clock, defence_name, images_name, percent, victim_name, when
+from dashboard.words import defence_name, images_name, percent, victim_name, when
 
 POLL_SECONDS = 2.0
 SEEDS = (1, 3, 5)  # how many, to choose from

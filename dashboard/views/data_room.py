@@ -15,10 +15,11 @@ from core.dataroom import FILTERS, THEN, place
 from core.dataroom.place import Listed, Order
 from core.errors import BadInput
 from core.intake import uploads
+from core.words import clock
 from dashboard import i18n, images
 from dashboard.components import recorded
 from dashboard.i18n import t
-from dashboard.words import clock, duration, images_name, percent, plain, points, when
+from dashboard.words import duration, images_name, percent, points, when
 
 POLL_SECONDS = 1.0
 RATES = (0.05, 0.1)
@@ -81,7 +82,7 @@ def _setup() -> Order | None:
         if one.kind == "images" and (one.path.is_dir() or one.path.suffix == ".npz")
     }
     names = {name: images_name(name) for name in dict.fromkeys((FIRST, *IMAGE_SETS)) if images.here(name)}
-    names |= {key: plain(f"{one.name} · {when(one.created)}") for key, one in given.items()}
+    names |= {key: f"{one.name} · {when(one.created)}" for key, one in given.items()}
     names["path"] = t("data_room.path")
     with st.container(horizontal=True, vertical_alignment="bottom", key="setup"):
         chosen = st.selectbox(
