@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import paths
+from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.fleet import begin, place
 from core.fleet.place import Standing
@@ -16,7 +17,6 @@ from dashboard.i18n import t
 from dashboard.words import images_name, when
 
 STARTED = "fleet_started"  # in the session: the folder's name of the fleet that was begun last
-SETS = ("digits", "signs", "cifar10", "gtsrb")
 
 
 def offer(opened: bool) -> None:
@@ -51,7 +51,7 @@ def _images() -> str:
     """A named set, an upload, a path of this computer, or "": the CSV names them."""
     given = {f"upload:{one.id}": one for one in uploads.everything() if one.kind == "images"}
     names = {"": t("fleet.start.images_csv")}
-    names |= {name: images_name(name) for name in SETS if images.here(name)}
+    names |= {name: images_name(name) for name in IMAGE_SETS if images.here(name)}
     names |= {key: f"{one.name} · {when(one.created)}" for key, one in given.items()}
     names["path"] = t("give.path")
     chosen = st.selectbox(
@@ -92,6 +92,10 @@ def steer(folder: Path, standing: Standing) -> None:
     if standing.stage == "done" or order is None:
         return
     if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
-        begin.go_on(folder, order, standing.purify or standing.stage == "purify")
+        try:
+            begin.go_on(folder, order, standing.purify or standing.stage == "purify")
+        except BadInput as fault:
+            st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+            return
         st.session_state[STARTED] = folder.name
         st.rerun()
