@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_seed(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--seed", type=int, default=0, metavar="N", help=what)
+    command.add_argument("--seed", type=seed, default=0, metavar="N", help=what)
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
@@ -64,6 +64,20 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def seed(text: str) -> int:
+    """A seed that every generator takes.
+
+    Raises:
+        BadInput: ``bad_seed``.
+    """
+    from core.runs.spec import LARGEST_SEED, out_of_range
+
+    value = int(text)
+    if not 0 <= value <= LARGEST_SEED:
+        raise out_of_range("seed", value, 0, LARGEST_SEED)
+    return value
 
 
 def names(text: str) -> list[str]:

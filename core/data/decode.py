@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 
+from core.compute.free_memory import free_memory
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_set_size(images: int, height: int, width: int, name: str) -> None:
     Args:
         images: of the whole set, training and test.
     """
-    limit = min(LARGEST_SET, psutil.virtual_memory().available // 2)
+    limit = min(LARGEST_SET, free_memory() // 2)
     if images * (height * width * 3 + _LABEL) > limit:
         allowed = f"{limit / 2**30:.3g} GiB"
         raise BadInput(

@@ -10,7 +10,7 @@ from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.spec import PROJECTIONS, Spec
+from core.runs.spec import LARGEST_SEED, PROJECTIONS, Spec
 from core.victims import Card
 from dashboard import data, i18n, live
 from dashboard.i18n import t
@@ -80,7 +80,7 @@ def _settings(card: Card, images: str | None) -> Spec:
         _, name = data.device_here()
         st.caption(t("device.here", name=name))
         seed = st.number_input(
-            t("setup.seed"), 0, 2**32 - 1, 0, key="setup_seed", persist_state="session", help=t("setup.seed_help")
+            t("setup.seed"), 0, LARGEST_SEED, 0, key="setup_seed", persist_state="session", help=t("setup.seed_help")
         )
     return Spec(
         victim=card.name,

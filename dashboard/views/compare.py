@@ -10,7 +10,7 @@ from core.defenses import COMPARED, DEFENCES
 from core.errors import BadInput
 from core.runs import queue
 from core.runs.record import Run
-from core.runs.spec import Spec
+from core.runs.spec import LARGEST_SEED, Spec
 from core.victims import Card
 from core.words import clock
 from dashboard import compare_data, data, i18n
@@ -86,8 +86,9 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
                 format_func=shares.__getitem__, persist_state="session", help=t("term.budget.text"),
             )  # fmt: skip
             seed = st.number_input(
-                t("setup.seed"), 0, 2**32 - 1, 0, key="compare_seed", persist_state="session", help=t("setup.seed_help")
-            )
+                t("setup.seed"), 0, LARGEST_SEED - max(SEEDS) + 1, 0, key="compare_seed", persist_state="session",
+                help=t("setup.seed_help"),
+            )  # fmt: skip
             many = st.segmented_control(
                 t("compare.seeds"), list(SEEDS), default=1, required=True, key="compare_seeds",
                 persist_state="session", help=t("compare.seeds_help"),

@@ -121,9 +121,9 @@ def test_a_set_is_judged_whole_before_it_is_unpacked(tmp_path, monkeypatch, spli
 def test_a_set_takes_half_of_the_free_memory_at_most(tmp_path, monkeypatch):
     path = write(tmp_path / "a.npz")
     free = 2 * 12 * (4 * 5 * 3 + 16)
-    monkeypatch.setattr(decode.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=free))
     assert len(load(path).x_train) == 6
-    monkeypatch.setattr(decode.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free - 2))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=free - 2))
     assert error_of(path).code == "image_set_too_large"
 
 
