@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, names, seed
+from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, Seed, names
 from core.cli.purify import add_model, spec_of
 from core.cli.result import figures, withheld
 from core.cli.terminal import RunBars, interactive, table
@@ -51,7 +51,8 @@ def compare_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--seeds",
-        type=seed,
+        type=int,
+        action=Seed,
         nargs="+",
         metavar="N",
         help="several seeds, instead of --seed: each defence runs with each",
