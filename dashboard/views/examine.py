@@ -22,6 +22,7 @@ from dashboard.components import (
     frame,
     inspected,
     intake,
+    overruled,
     proof,
     report,
     search,
@@ -195,7 +196,7 @@ def checking(found: Inspection) -> None:
             inspected.table(found)
         mends = wrong.get("code") in inspected.NAMED
         if mends or found.result.get("images"):  # before those are read, neither network nor scaling is at fault
-            again = inspected.correct(found, expanded=mends)
+            again = overruled.correct(found, expanded=mends)
             if again is not None:
                 _look_at(again)
     names: list[str] = []
@@ -203,7 +204,7 @@ def checking(found: Inspection) -> None:
         with right:
             st.subheader(t("look.classes"), anchor=False)
             pictures = st.container()
-            names = inspected.rename(found)
+            names = overruled.rename(found)
             with pictures:
                 inspected.classes(found, names)
             if warning := inspected.few(found.result["images"]):

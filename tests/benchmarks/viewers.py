@@ -25,7 +25,7 @@ from core.events import Frame
 from core.runs import supervisor
 from core.runs.record import ENDED
 from core.runs.spec import Spec
-from dashboard.components.stage import MAGIC
+from dashboard.components.stage_payload import MAGIC
 from tests.benchmarks.first_page import listening, server_at
 from tests.benchmarks.watch import environment
 

@@ -26,7 +26,7 @@ from core.watch import recording as stream
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
-from dashboard.components.stage import TEXT_KEYS
+from dashboard.components.stage_payload import TEXT_KEYS
 from dashboard.glossary import TERMS
 from dashboard.views.about import PARTS
 from dashboard.views.story import STEPS
