@@ -44,13 +44,17 @@ WIDTHS = {
 }  # fmt: skip
 SHORT = ("risk", "asr")  # columns whose whole name is told under the pointer
 MAY_LACK = ("cure", "owner", "exposure")
-MORE = 120  # pixels that the names of models may have beside, where other columns are left out
+MAX_EXTRA_WIDTH = 120  # pixels that the names of models may have beside, where other columns are left out
 
 
 def widths(columns: Collection[str]) -> dict[str, int]:
     """Pixels of the columns that are there; what others leave goes to the names of models."""
     left = sum(width for name, width in WIDTHS.items() if name not in columns)
-    return {name: WIDTHS[name] + (min(left, MORE) if name == "model" else 0) for name in WIDTHS if name in columns}
+    return {
+        name: WIDTHS[name] + (min(left, MAX_EXTRA_WIDTH) if name == "model" else 0)
+        for name in WIDTHS
+        if name in columns
+    }
 
 
 def going(folder: Path) -> bool:

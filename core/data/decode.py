@@ -148,7 +148,7 @@ def _read(file: Path, resize: tuple[int, int] | None, seen: Seen, position: int 
     from PIL import Image
 
     try:
-        if not file.is_file():  # to open a pipe would be to wait for ever
+        if not file.is_file():  # opening a pipe would block for ever
             raise FileNotFoundError(file)
         with Image.open(file, formats=FORMATS) as image:
             if max(image.size) > LARGEST_SIDE:  # the header is read, the pixels are not yet

@@ -70,7 +70,7 @@ def job(folder: Path) -> Job | None:
 
 
 def stop(folder: Path) -> None:
-    """Asks whoever works on a fleet to end; what is done is kept, and can be gone on with."""
+    """Asks the process that works on a fleet to end; what is done is kept, and can be gone on with."""
     standing = place.read_standing(folder)
     worker = process.find(dict(standing.worker) if standing and standing.worker else None)
     if worker is None:
@@ -90,7 +90,8 @@ def _folders(order: Order) -> Iterator[Path]:
 
 
 def _is_free(folder: Path, order: Order) -> bool:
-    """Whether nothing is there, or the fleet of that very order; and nobody is about to make another one there."""
+    """Whether a fleet of this order may use the folder: it has that fleet, or nothing, and no process has begun another
+    order there."""
     if place.read_order(folder) == order:
         return True
     begun = job(folder)

@@ -54,8 +54,8 @@ def elastic(x: Tensor, amount: float, sigma: float, slant: float) -> Tensor:
 
 @corruption(_DEAD, _DEAD)
 def dead_pixels(x: Tensor, share: float, columns: float) -> Tensor:
-    """A share of the pixels, and of the columns, is black or white in all channels: each picture is taken with a sensor
-    of its own, so that no figure hangs on where the faults of one lie. Strengths are ours."""
+    """A share of the pixels, and of the columns, is black or white in all channels. Every picture has faults at other
+    places, so that no figure depends on where the faults of one sensor lie. Strengths are ours."""
     n, _, h, w = x.shape
     single, column = torch.rand(n, 1, h, w) < share, torch.rand(n, 1, 1, w) < columns
     white = torch.where(single, torch.rand(n, 1, h, w) < 0.5, torch.rand(n, 1, 1, w) < 0.5)  # a column has one colour

@@ -22,7 +22,7 @@ from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
 from dashboard.words import images_name, percent
 
-CLEAR = 2.0  # percent; a remainder below it is a clear answer
+CLEAR_REMAINDER = 2.0  # percent; a remainder below it is a clear answer
 ROWS = 6  # of the table, before all are asked for
 OWN_CLASS = (
     "no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture",
@@ -196,9 +196,13 @@ def few(images: dict[str, Any]) -> str:
     count = images["test"] * (classes - 1) // classes
     if one_miss(count) < ASR_LIMIT:
         return ""
-    need = -(-images_for(CLEAR) * classes // (classes - 1))
+    need = -(-images_for(CLEAR_REMAINDER) * classes // (classes - 1))
     return t(
-        "look.few", test=f"{images['test']:,}", high=percent(one_miss(count)), need=f"{need:,}", limit=percent(CLEAR, 0)
+        "look.few",
+        test=f"{images['test']:,}",
+        high=percent(one_miss(count)),
+        need=f"{need:,}",
+        limit=percent(CLEAR_REMAINDER, 0),
     )
 
 

@@ -24,7 +24,7 @@ from dashboard.words import duration, images_name, percent, points, when
 POLL_SECONDS = 1.0
 RATES = (0.05, 0.1)
 ALARMS = (0.01, 0.05, 0.1)
-MOST = 3000  # images of a set in the lab: enough to see it work, in a minute or two
+LAB_IMAGES = 3000  # images of a set in the lab: enough to see it work, in a minute or two
 FIRST = "digits"  # the quickest to look through
 ASKED = "data_room_order"
 RECORDED = "data-room"  # the folder of the recording
@@ -124,7 +124,9 @@ def _setup() -> Order | None:
     if not lab:
         place_of = path if chosen == "path" else str(given[chosen].path)
         return Order(place_of, filters=order, false_alarms=float(alarms or 0.05), then=str(then or ""))
-    return Order(chosen, str(attack), float(rate or 0.1), 0, order, float(alarms or 0.05), MOST, then=str(then or ""))
+    return Order(
+        chosen, str(attack), float(rate or 0.1), 0, order, float(alarms or 0.05), LAB_IMAGES, then=str(then or "")
+    )
 
 
 def _room(order: Order, polling: bool) -> None:

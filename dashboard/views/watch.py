@@ -19,7 +19,7 @@ from dashboard.i18n import class_name, t
 from dashboard.watch_data import View, Watch
 from dashboard.words import reader, reader_zone, run_title, when
 
-EVERY = 2.0  # seconds: an alert is on the page within
+POLL_SECONDS = 2.0  # seconds: an alert is on the page within
 SHOWN, PICTURES = 10, 12
 RECORDED = "watch"  # the folder of the recording, and its name in the session
 MODELS = ("victim", "purified")
@@ -35,7 +35,7 @@ def page() -> None:
     recording = recorded.find(RECORDED)
     watch_start.offer(opened=not found and recording is None)
     if watch_start.starting(found):
-        st.fragment(_until_there, run_every=EVERY)()
+        st.fragment(_until_there, run_every=POLL_SECONDS)()
         return
     by_key = {one.key: one for one in found}
     names = [*by_key, *([RECORDED] if recording else [])]
@@ -104,7 +104,7 @@ def _recorded(recording: Recording) -> None:
     _show(watch, views[watch.which], facts)
 
 
-@st.fragment(run_every=EVERY)
+@st.fragment(run_every=POLL_SECONDS)
 def _live(watch: Watch) -> None:
     _show(watch, watch_data.view(watch))
 
