@@ -43,23 +43,19 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
-        found: Scan | None = None
         reported, progress = 0, SearchProgress()
         if (seconds := expected_seconds(state.context.subject.model, images)) is not None:
             yield Progress("scan", 0, UNITS, seconds)
-        for done, total, result in scan(
-            state.context.subject.model, images, seed=state.context.spec.seed, progress=progress
-        ):
+        search = Returning(scan(state.context.subject.model, images, seed=state.context.spec.seed, progress=progress))
+        for done, total in search:
             state.context.steering.check()
-            found = result
             # the last one is reported in any case, since a decisive form ends the scan early
-            if done >= reported + REPORT_EVERY or (found is not None and reported < total):
+            if done >= reported + REPORT_EVERY or done == total:
                 reported = done
                 yield clock.progress("scan", done, total + EXTRA_UNITS)
                 if (searched := progress.event()) is not None:
                     yield searched
-        assert found is not None
-        found, verdict = yield from _judged(state, found, budget, clock)
+        found, verdict = yield from _judged(state, search.result, budget, clock)
         warps = (yield from _warp(state, images, found.target, clock)) if "warped" in verdict.facts else []
         state.scanned = _scanned(state, found, verdict, warps)
         state.recall_triggers()
@@ -88,13 +84,12 @@ def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generato
         return found, Verdict("some", judge(found).facts | {"warped": round(100 * share, 1)})
     if not can_unlearn(model, budget[0]):
         return found, verdict
-    shares: torch.Tensor | None = None
-    for done, total, result in fallback_shares(model, *budget, seed=state.context.spec.seed):
+    unlearning = Returning(fallback_shares(model, *budget, seed=state.context.spec.seed))
+    for done, total in unlearning:
         state.context.steering.check()
-        shares = result
         if done % 5 == 0:
             yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
-    assert shares is not None
+    shares = unlearning.result
     fallback = dominant_class(shares)
     if fallback is None or not found.of(fallback).works:
         return found, verdict
@@ -104,13 +99,12 @@ def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generato
 
 def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Generator[Event, None, list[Reconstructed]]:
     """The best warp for the target, in place of the inversion's triggers, which are poor copies of a warp."""
-    best: list[Reconstructed] = []
-    for done, total, trigger in search_warp(state.context.subject.model, images, target, seed=state.context.spec.seed):
+    search = Returning(search_warp(state.context.subject.model, images, target, seed=state.context.spec.seed))
+    for done, total in search:
         state.context.steering.check()
-        best = [trigger] if trigger else best
         if done % 6 == 0:
             yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
-    return best
+    return [search.result]
 
 
 def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
