@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -166,7 +166,22 @@ def scan(
         percent done and percent in all, both summed over the forms (of three forms, in all are 300), and the result:
         None until the last.
     """
-    inversions = [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
+    return until_decisive(
+        [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
+    )
+
+
+def until_decisive(
+    inversions: Sequence[Iterable[tuple[int, int, Inverted | None]]],
+) -> Iterator[tuple[int, int, Scan | None]]:
+    """Carries out one inversion after the other, until a form is decisive.
+
+    Args:
+        inversions: of the forms; each gives steps done, steps in all, and its result: None until the last step.
+
+    Yields:
+        as ``scan``.
+    """
     forms: list[Inverted] = []
     for number, inversion in enumerate(inversions):
         for done, total, found in inversion:

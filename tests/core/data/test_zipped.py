@@ -15,6 +15,7 @@ from PIL import Image
 from core.data import load, zipped
 from core.data.zipped import unpack
 from core.errors import BadInput
+from tests.core.data.listings import end_record, hollow, listing
 
 
 def picture(shade: int = 0) -> bytes:
@@ -159,42 +160,28 @@ def test_a_packing_that_unpacks_all_at_once_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.zip", tmp_path / "out").code == "zip_unreadable"
 
 
-def empty(path: Path, size: int, end: bytes = b"") -> Path:
-    """A file of so many zeros, which take no room on the disk, and this at its end."""
-    with path.open("wb") as file:
-        file.truncate(size)
-        file.seek(size)
-        file.write(end)
-    return path
-
-
-def end_record(size: int, start: int = 0) -> bytes:
-    """What stands at the end of a zip: how long its list of members is, and where it starts."""
-    return struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, size, start, 0)
-
-
 def test_the_64_bit_record_tells_no_longer_list_than_is_allowed(tmp_path: Path) -> None:
     size = zipped.LARGEST_LIST + 1
     record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, size, 0)
     locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, size, 1)
-    path = empty(tmp_path / "a.zip", size, record + locator + end_record(46))  # the plain record tells of one member
+    end = record + locator + end_record(46)  # the plain record tells of one member
+    path = hollow(tmp_path / "a.zip", size, end=end)
     assert refusal(path, tmp_path / "out").code == "zip_too_many"
 
 
 def test_a_list_that_is_too_long_is_refused(tmp_path: Path) -> None:
     size = zipped.LARGEST_LIST + 1
-    assert refusal(empty(tmp_path / "a.zip", size, end_record(size)), tmp_path / "out").code == "zip_too_many"
+    path = hollow(tmp_path / "a.zip", size, end=end_record(size))
+    assert refusal(path, tmp_path / "out").code == "zip_too_many"
 
 
 def test_a_list_of_too_many_members_is_refused(tmp_path: Path) -> None:
-    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0) + b"a.png"
-    listed = entry * (zipped.MAX_MEMBERS + 1)
-    (tmp_path / "a.zip").write_bytes(listed + end_record(len(listed)))
+    (tmp_path / "a.zip").write_bytes(listing(zipped.MAX_MEMBERS + 1))
     assert refusal(tmp_path / "a.zip", tmp_path / "out").code == "zip_too_many"
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    path = empty(tmp_path / "a.zip", zipped.LARGEST_ZIP + 1)
+    path = hollow(tmp_path / "a.zip", zipped.LARGEST_ZIP + 1)
     assert refusal(path, tmp_path / "out").code == "zip_too_large"
 
 

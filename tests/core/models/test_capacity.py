@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
 
-from core.models import capacity
 from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of, halved, images_at_once
 
 
@@ -22,10 +21,10 @@ def test_what_the_layers_put_out_is_counted_and_the_model_left_alone() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_half_of_what_is_free_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_what_is_free_is_used(free_memory: Callable[[float], None]) -> None:
     needed = BACKWARD_FACTOR * bytes_of(net(), torch.rand(1, 3, 8, 8))
     for free, images in ((needed * 10 / FREE_SHARE, 10), (needed * 10.9 / FREE_SHARE, 10), (1, 1)):
-        monkeypatch.setattr(capacity.psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        free_memory(free)
         assert images_at_once(net(), torch.rand(1, 3, 8, 8)) == images
 
 

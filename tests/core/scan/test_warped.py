@@ -9,11 +9,9 @@ from torch import Tensor
 from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
-from core.scan import warped as module
-from core.scan.thresholds import MIN_WARPED_IMAGES
-from core.scan.warped import ROUNDS, WARPS_PER_ROUND, search_warp, warp_target
+from core.scan.thresholds import MIN_CLASSES, MIN_WARPED_IMAGES
+from core.scan.warped import ROUNDS, WARPS_PER_ROUND, outstanding, search_warp, warp_target
 from core.victims import card_of, load_victim
-from tests.core.tiny import Tiny
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +38,6 @@ def test_of_few_turned_images_nothing_is_said(roads: Tensor) -> None:
     assert warp_target(load_victim("signs-wanet"), roads[: MIN_WARPED_IMAGES - 1]) is None
 
 
-def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
-    assert warp_target(tiny.model, tiny.x) == (0, pytest.approx(0.9))
-    monkeypatch.setattr(module, "MIN_CLASSES", tiny.model.num_classes + 1)
-    assert warp_target(tiny.model, tiny.x) is None
-
-
 @pytest.mark.parametrize(
     ("counts", "found"),
     [
@@ -56,14 +47,13 @@ def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPa
         ([0.0, 0.0, 0.0, 50.0], 3),
         ([0.0, 0.0, 0.0, 49.0], None),  # too few
         ([0.0, 0.0, 0.0, 0.0], None),
+        ([90.0, 10.0, *[0.0] * (MIN_CLASSES - 2)], 0),
+        ([90.0, 10.0, *[0.0] * (MIN_CLASSES - 3)], None),  # too few classes
     ],
 )
-def test_one_class_has_to_be_far_ahead(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, counts: list[float], found: int | None
-) -> None:
-    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([counts]))
-    answer = warp_target(tiny.model, tiny.x)
-    assert (answer and answer[0]) == found
+def test_one_class_has_to_be_far_ahead(counts: list[float], found: int | None) -> None:
+    answer = outstanding(torch.tensor(counts))
+    assert answer == (None if found is None else (found, pytest.approx(counts[found] / sum(counts))))
 
 
 def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
