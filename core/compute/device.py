@@ -10,17 +10,26 @@ import torch
 from core.errors import BadInput
 
 
-def choose(wish: str) -> torch.device:
+def present() -> dict[str, int]:
+    """How many devices of each kind this machine has, the fastest kind first."""
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {"cuda": cuda, "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+
+
+def choose(wish: str, devices: Mapping[str, int] | None = None) -> torch.device:
     """The device that ``wish`` names: "auto" (a GPU if there is one), "cpu", "mps", "cuda" or "cuda:N".
+
+    Args:
+        devices: those of the machine, as ``present`` gives them, which is asked by default.
 
     Raises:
         BadInput: the machine has no such device.
     """
+    devices = present() if devices is None else devices
     if wish == "auto":
-        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        wish = next(kind for kind, count in devices.items() if count)
     kind, _, number = wish.partition(":")
-    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
-    if not (number or "0").isdecimal() or int(number or 0) >= present:
+    if not (number or "0").isdecimal() or int(number or 0) >= devices.get(kind, 0):
         raise BadInput(
             "device_missing", f"This machine has no device {wish!r}; use auto or cpu.", device=wish, allowed="auto, cpu"
         )
@@ -31,13 +40,18 @@ def choose(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def precision(device: torch.device) -> torch.dtype:
+def precision(device: torch.device, instructions: Mapping[str, Any] | None = None) -> torch.dtype:
     """The number format of convolutions and matrix products: bfloat16 on a CPU that has instructions for it.
 
     That is twice as fast on a PreActResNet-18. Without such instructions it would be slower than float32. A GPU uses
     tf32, see ``choose``.
+
+    Args:
+        instructions: of the processor, as ``torch.cpu.get_capabilities`` gives them, which is asked by default.
     """
-    get_capabilities = getattr(torch.cpu, "get_capabilities", dict)  # missing in older releases
-    capabilities: Mapping[str, Any] = get_capabilities() if device.type == "cpu" else {}
-    fast = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    if device.type != "cpu":
+        return torch.float32
+    if instructions is None:
+        instructions = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older releases
+    fast = instructions.get("amx_bf16") or instructions.get("avx512_bf16")
     return torch.bfloat16 if fast else torch.float32

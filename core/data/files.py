@@ -23,7 +23,7 @@ from core.found import Found
 from core.paths import absolute
 
 Progress = Callable[[int, int], None]
-_AT_A_TIME = 256
+AT_A_TIME = 256  # images that are turned channels first
 MAX_ENDINGS = 8  # file endings named in a sentence
 UNEQUAL = 5  # ratio of the largest to the smallest class, from which on a note is given
 FEW_TEST = 200  # test images, below which a note is given
@@ -149,8 +149,8 @@ def _channels_first(x: np.ndarray, chosen: Tensor) -> Tensor:
     """Those of the images (n, h, w, 3) as (m, 3, h, w), a few at a time: indexing all would make another copy."""
     out = torch.empty(len(chosen), x.shape[3], *x.shape[1:3], dtype=torch.uint8)
     images = torch.from_numpy(x)
-    for place in range(0, len(chosen), _AT_A_TIME):
-        some = chosen[place : place + _AT_A_TIME]
+    for place in range(0, len(chosen), AT_A_TIME):
+        some = chosen[place : place + AT_A_TIME]
         out[place : place + len(some)] = images[some].permute(0, 3, 1, 2)
     return out
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data.drawn import keep_drawn, read_drawn
 from core.data.imageset import ImageSet
 from core.data.signs_faces import CLASS_NAMES, face
 from core.data.signs_scene import COLUMNS, FACE_PIXELS, photograph
@@ -23,6 +21,7 @@ __all__ = ["CLASS_NAMES", "SIZES", "VERSION", "draw", "face", "labels", "load"]
 
 Split = Literal["train", "test"]
 SIZES: dict[Split, int] = {"train": 12_000, "test": 3_000}
+SIDE = 32  # pixels
 VERSION = 1  # must rise with any change of a pixel; otherwise old caches are used and the victims' cards are wrong
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
@@ -64,6 +63,11 @@ def draw(indices: Tensor, split: Split, seed: int = 0) -> Tensor:
     return photograph(_table(split, seed)[indices], labels(split)[indices], _faces())
 
 
+def cache_file(seed: int) -> Path:
+    """Where the images are kept once they are drawn."""
+    return cache_folder() / f"signs-v{VERSION}-seed{seed}.npz"
+
+
 def load(seed: int = 0, progress: Callable[[int, int], None] | None = None) -> ImageSet:
     """All 12,000 training and 3,000 test images, 32 x 32.
 
@@ -74,8 +78,8 @@ def load(seed: int = 0, progress: Callable[[int, int], None] | None = None) -> I
         seed: which set of photographs; 0 is the one the shipped victims know.
         progress: called with (images done, images in all).
     """
-    path = cache_folder() / f"signs-v{VERSION}-seed{seed}.npz"
-    images = _read_cache(path)
+    path = cache_file(seed)
+    images = read_drawn(path, {split: (size, 3, SIDE, SIDE) for split, size in SIZES.items()})
     if images is None:
         images, done = {}, 0
         for split, size in SIZES.items():
@@ -86,7 +90,7 @@ def load(seed: int = 0, progress: Callable[[int, int], None] | None = None) -> I
                 if progress is not None:
                     progress(done, sum(SIZES.values()))
             images[split] = torch.cat(parts)
-        _write_cache(path, images)
+        keep_drawn(path, images)
     return ImageSet(
         name="signs",
         x_train=images["train"],
@@ -98,30 +102,3 @@ def load(seed: int = 0, progress: Callable[[int, int], None] | None = None) -> I
         std=STD,
         own=True,
     )
-
-
-def _read_cache(path: Path) -> dict[Split, Tensor] | None:
-    """The images per split, or None if there is no sound cache."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images: dict[Split, Tensor] = {split: torch.from_numpy(file[split]) for split in SIZES}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
-        return None
-    if any(part.dtype != torch.uint8 or part.shape != (SIZES[s], 3, 32, 32) for s, part in images.items()):
-        return None
-    return images
-
-
-def _write_cache(path: Path, images: dict[Split, Tensor]) -> None:
-    """Written beside and renamed into place, so that no reader ever sees half a file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, train=images["train"].numpy(), test=images["test"].numpy())
-        os.replace(beside, path)
-    except OSError:
-        Path(beside).unlink(missing_ok=True)

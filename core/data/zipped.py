@@ -26,12 +26,12 @@ LARGEST_ZIP = 2 * GB  # of the file
 LARGEST_UNPACKED = 4 * GB
 LARGEST_IMAGE = 32 * MB  # unpacked, of one member: a picture of the largest size allowed, 16 bits a colour, is 24 MB
 MAX_MEMBERS = 200_000
+LARGEST_LIST = MAX_MEMBERS * 200  # bytes of the list of members; an entry with a usual path takes 100 to 150
 MAX_RATIO = 50  # of unpacked to packed bytes; images are compressed already
 ARCHIVES = (
     ".zip", ".npz", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".lzh", ".cab", ".iso",
 )  # fmt: skip
 _SLACK = 16 * MB  # beyond that ratio, for flat drawings, which compress well
-_DIRECTORY = MAX_MEMBERS * 200  # bytes of an archive's list of members; an entry with a usual path takes 100 to 150
 LONGEST_NAME = 200
 MAX_DEPTH = 12  # of nested folders; class folders inside ``train`` inside one folder need three
 _UNREADABLE = (
@@ -53,7 +53,7 @@ def unpack(path: Path, target: Path, progress: Callable[[int, int], None] | None
     """The images of a zip, in the folder ``target``.
 
     On disk it takes ``LARGEST_UNPACKED`` at most. In memory it takes what its list of members takes, since that is
-    read whole: 200 MB for ``MAX_MEMBERS`` with usual names, half a GB for the worst list of ``_DIRECTORY`` bytes
+    read whole: 200 MB for ``MAX_MEMBERS`` with usual names, half a GB for the worst list of ``LARGEST_LIST`` bytes
     (measured); a longer one is refused before it becomes objects. The images are written piece by piece.
 
     Args:
@@ -101,7 +101,7 @@ def root_of(folder: Path) -> Path:
 
 
 def _opened(path: Path) -> Archive:
-    return Archive(path, MAX_MEMBERS, _DIRECTORY, lambda: _too_many(path))
+    return Archive(path, MAX_MEMBERS, LARGEST_LIST, lambda: _too_many(path))
 
 
 def _judge(path: Path, archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], int]:

@@ -46,12 +46,12 @@ def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     return folder / LIST
 
 
-def write_map(folder: Path, room: TrainSet, verdict: Verdict, seed: int) -> Path:
+def write_map(folder: Path, room: TrainSet, verdict: Verdict, seed: int, most: int = MAPPED) -> Path:
     """``map.csv``: where some images lie by what the model sees in them, in two dimensions (``core.featuremap``).
 
-    Of a large set, some are drawn with ``seed``.
+    Of a large set, ``most`` are drawn with ``seed``.
     """
-    chosen = _on_map(room.y.numpy(), verdict.flagged, verdict.target, np.random.default_rng(seed))
+    chosen = _on_map(room.y.numpy(), verdict.flagged, verdict.target, most, np.random.default_rng(seed))
     places = make_projector("umap", 2, seed).project(verdict.features[chosen])
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
@@ -63,13 +63,15 @@ def write_map(folder: Path, room: TrainSet, verdict: Verdict, seed: int) -> Path
     return folder / MAP
 
 
-def _on_map(labels: np.ndarray, flagged: np.ndarray, target: int | None, drawn: np.random.Generator) -> np.ndarray:
+def _on_map(
+    labels: np.ndarray, flagged: np.ndarray, target: int | None, most: int, drawn: np.random.Generator
+) -> np.ndarray:
     """Positions in ascending order: flagged images and kept ones of the suspected class, a third each at most, and
     others."""
     order = drawn.permutation(len(labels))
     kin = ~flagged & (labels == (-1 if target is None else target))
-    some = [order[kind[order]][: MAPPED // 3] for kind in (flagged, kin)]
-    others = order[~(flagged | kin)[order]][: MAPPED - sum(map(len, some))]
+    some = [order[kind[order]][: most // 3] for kind in (flagged, kin)]
+    others = order[~(flagged | kin)[order]][: most - sum(map(len, some))]
     return np.sort(np.concatenate([*some, others]))
 
 

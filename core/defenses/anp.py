@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +105,18 @@ def _weight(layer: nn.Module) -> Tensor | None:
     return getattr(layer, "weight", None)
 
 
+def highest_threshold(accuracy: Callable[[float], float], least: float) -> float:
+    """The highest of ``THRESHOLDS`` at which, and at all lower ones, the accuracy is ``least`` at least.
+
+    Args:
+        accuracy: of the network that is pruned at a threshold, percent.
+
+    Returns:
+        ``NO_PRUNING`` if the lowest costs too much already.
+    """
+    return max(itertools.takewhile(lambda threshold: accuracy(threshold) >= least, THRESHOLDS), default=NO_PRUNING)
+
+
 class ANP(Tuning):
     """Finds masks for the victim's neurons and prunes a copy of it.
 
@@ -140,13 +152,13 @@ class ANP(Tuning):
         self.biases_of = {layer: parameters[f"{layer}.bias"] for layer in layers if f"{layer}.bias" in parameters}
         self.masks = {layer: torch.ones_like(_one_per_neuron(weight)) for layer, weight in self.weights_of.items()}
 
-    def _masked_logits(self, x: Tensor, masks: dict[str, Tensor], biases: dict[str, Tensor]) -> Tensor:
+    def masked_logits(self, x: Tensor, masks: dict[str, Tensor], biases: dict[str, Tensor]) -> Tensor:
         """Logits with each neuron's weight and bias times the number given for it."""
         changed = {f"net.{layer}.weight": self.weights_of[layer] * mask for layer, mask in masks.items()}
         changed |= {f"net.{layer}.bias": self.biases_of[layer] * factor for layer, factor in biases.items()}
         return functional_call(self.model, changed, (x,))
 
-    def _worst_perturbation(
+    def worst_perturbation(
         self, x: Tensor, y: Tensor, drawn: torch.Generator
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Perturbations delta and xi within eps: a random start and one step along the sign of the gradient."""
@@ -157,7 +169,7 @@ class ANP(Tuning):
 
         delta = {layer: start(mask) for layer, mask in self.masks.items()}
         xi = {layer: start(bias) for layer, bias in self.biases_of.items()}
-        loss = F.cross_entropy(self._perturbed(x, delta, xi), y)
+        loss = F.cross_entropy(self.perturbed_logits(x, delta, xi), y)
         slopes = torch.autograd.grad(loss, [*delta.values(), *xi.values()], allow_unused=True)
         for noise, slope in zip([*delta.values(), *xi.values()], slopes, strict=True):
             noise.requires_grad_(False)
@@ -165,8 +177,9 @@ class ANP(Tuning):
                 noise.add_(eps * slope.sign()).clamp_(-eps, eps)
         return delta, xi
 
-    def _perturbed(self, x: Tensor, delta: dict[str, Tensor], xi: dict[str, Tensor]) -> Tensor:
-        return self._masked_logits(
+    def perturbed_logits(self, x: Tensor, delta: dict[str, Tensor], xi: dict[str, Tensor]) -> Tensor:
+        """Logits of the masked network with each weight and bias of a neuron perturbed by its share."""
+        return self.masked_logits(
             x,
             {layer: mask + delta[layer] for layer, mask in self.masks.items()},
             {layer: 1 + factor for layer, factor in xi.items()},
@@ -176,12 +189,12 @@ class ANP(Tuning):
         drawn = self.step_generator()
         x = shifted(self.x[chosen], self.settings.shift, False, drawn).contiguous(memory_format=torch.channels_last)
         y = self.y[chosen]
-        delta, xi = self._worst_perturbation(x, y, drawn)
+        delta, xi = self.worst_perturbation(x, y, drawn)
         for mask in self.masks.values():
             mask.requires_grad_(True).grad = None
         return {
-            "clean": F.cross_entropy(self._masked_logits(x, self.masks, {}), y),
-            "perturbed": F.cross_entropy(self._perturbed(x, delta, xi), y),
+            "clean": F.cross_entropy(self.masked_logits(x, self.masks, {}), y),
+            "perturbed": F.cross_entropy(self.perturbed_logits(x, delta, xi), y),
         }
 
     def weight(self, term: str) -> float:
@@ -213,8 +226,7 @@ class ANP(Tuning):
         """The highest threshold at which accuracy on the held-out part, and at all lower ones, is within
         ``tolerance``."""
         least = self._held_accuracy(self.victim) * (1 - self.settings.tolerance)
-        allowed = itertools.takewhile(lambda t: self._held_accuracy(self.pruned(t)) >= least, THRESHOLDS)
-        return max(allowed, default=NO_PRUNING)
+        return highest_threshold(lambda threshold: self._held_accuracy(self.pruned(threshold)), least)
 
     def _held_accuracy(self, model: Classifier) -> float:
         images, labels = self.held_out

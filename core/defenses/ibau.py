@@ -126,7 +126,7 @@ class IBAU(AdamTuning):
         x = torch.cat([x[:marked] + d, x[marked:]]).contiguous(memory_format=torch.channels_last)
         return F.cross_entropy(self.model(x), self.y[chosen])
 
-    def _search(self) -> Tensor:
+    def search(self) -> Tensor:
         """The perturbation of a round, (1, 3, h, w), from nothing."""
         d, settings = torch.zeros_like(self.x[:1]), self.settings
         order = torch.randperm(len(self.x), generator=self.step_generator()).to(self.x.device)
@@ -143,7 +143,7 @@ class IBAU(AdamTuning):
         self.model.eval()
         settings = self.settings
         if (self.done - self.steps_before) % self.per_epoch == 0:
-            self.perturbation = self._search()
+            self.perturbation = self.search()
         d = self.perturbation.clone().requires_grad_(True)
         outer = self.outer(d, chosen)
         (by_d,) = torch.autograd.grad(outer, d, retain_graph=True)

@@ -64,14 +64,13 @@ def bytes_of(model: nn.Module, image: Tensor) -> int:
     return total
 
 
-def images_at_once(model: nn.Module, image: Tensor, free: Callable[[], int] = free_memory) -> int | None:
+def images_at_once(model: nn.Module, image: Tensor) -> int | None:
     """How many images fit the free memory in one forward and backward pass; None on a GPU, which says when it is full.
 
     Args:
         model, image: as ``bytes_of``; on any device.
-        free: bytes of memory that this process may still take.
     """
     if image.device.type != "cpu":
         return None
     needed = BACKWARD_FACTOR * bytes_of(model, image)
-    return max(1, int(FREE_SHARE * free() / max(1, needed)))
+    return max(1, int(FREE_SHARE * free_memory() / max(1, needed)))

@@ -55,17 +55,13 @@ def signature(shapes: Shapes) -> str:
 
 
 @cache
-def _index() -> dict[str, dict[str, list[str]]]:
-    return json.loads(INDEX.read_text())
-
-
-def _networks() -> dict[str, list[str]]:
-    return _index()["networks"]
+def _index(file: Path = INDEX) -> dict[str, dict[str, list[str]]]:
+    return json.loads(file.read_text())
 
 
 def names_for(shapes: Shapes) -> list[str]:
     """Networks that may have these tensors: ours first, then torchvision's, then those of timm that are no copies."""
-    return _no_copies(_networks().get(signature(shapes), []))
+    return _no_copies(_index()["networks"].get(signature(shapes), []))
 
 
 def named_alike(structure: str) -> list[str]:
@@ -79,21 +75,21 @@ def _no_copies(names: list[str]) -> list[str]:
     return [name for name in names if not (name.startswith("timm/") and name.removeprefix("timm/") in known)]
 
 
-def unindexed() -> list[str]:
-    """Networks of this project that were added after the index was written."""
-    listed = {name for names in _networks().values() for name in names}
+def unindexed(file: Path = INDEX) -> list[str]:
+    """Networks of this project that were added after an index was written."""
+    listed = {name for names in _index(file)["networks"].values() for name in names}
     return [name for name in ARCHITECTURES if name not in listed]
 
 
-def add_ours() -> None:
-    """Adds the networks of ours that are not in ``index.json`` yet, shapes only."""
-    found = json.loads(INDEX.read_text())
-    for name in unindexed():
+def add_ours(file: Path = INDEX) -> None:
+    """Adds the networks of ours that are not in an index yet, shapes only."""
+    found = json.loads(file.read_text())
+    for name in unindexed(file):
         with torch.device("meta"):
             named, shaped = hashes(name)
         found["networks"].setdefault(named, []).insert(0, name)
         found["structures"].setdefault(shaped, []).insert(0, name)
-    _write(found["versions"], found["networks"], found["structures"])
+    _write(file, found["versions"], found["networks"], found["structures"])
 
 
 def write_index() -> None:
@@ -118,7 +114,8 @@ def write_index() -> None:
         structures.setdefault(shaped, []).append(name)
         if count % 100 == 0:
             print(f"{count} of {len(names)}", flush=True)
-    _write({"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}, networks, structures)
+    versions = {"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}
+    _write(INDEX, versions, networks, structures)
 
 
 def hashes(name: str) -> tuple[str, str]:
@@ -132,14 +129,16 @@ def hashes(name: str) -> tuple[str, str]:
     return signature(shapes), structure_of(net, head)
 
 
-def _write(versions: dict[str, str], networks: dict[str, list[str]], structures: dict[str, list[str]]) -> None:
+def _write(
+    file: Path, versions: dict[str, str], networks: dict[str, list[str]], structures: dict[str, list[str]]
+) -> None:
     tables = (
         ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(table.items()))
         for table in (networks, structures)
     )
     first, second = tables
     head = f'{{"versions": {json.dumps(versions)},\n"networks": {{\n{first}\n}},\n'
-    INDEX.write_text(f'{head}"structures": {{\n{second}\n}}}}\n')
+    file.write_text(f'{head}"structures": {{\n{second}\n}}}}\n')
 
 
 def _leave_numbers_out() -> None:

@@ -163,13 +163,9 @@ class _Trial:
         options = self.possible({(c.arch, i): (c, i) for c, i in options}.values())
         if share > 1 and keep is not None and len(options) <= keep:
             return list(options)
-        scored = [(self._score(candidate, inputs, share), candidate, inputs) for candidate, inputs in options]
-        top = max(score.accuracy for score, _, _ in scored)
-        order = sorted(scored, key=lambda item: _rank(item[0], top))
-        if keep is not None:
-            near = sum(score.accuracy >= top - 2 * _margin(top, score.judged) for score, _, _ in order)
-            order = order[: max(keep, min(near, MAX_NEAR))]
-        return [(candidate, inputs) for _, candidate, inputs in order]
+        scores = [self._score(candidate, inputs, share) for candidate, inputs in options]
+        scored = {(candidate.arch, inputs): (candidate, inputs) for candidate, inputs in options}
+        return [scored[score.arch, score.inputs] for score in foremost(scores, keep)]
 
     def best_colour(self, candidate: Candidate, inputs: Inputs) -> tuple[Candidate, Inputs]:
         """The option with the colours as OpenCV reads them, or without, if it answers clearly better so."""
@@ -210,7 +206,20 @@ class _Trial:
         marked = [
             replace(score, tied=score.accuracy >= top - _margin(top, score.judged)) for score in self.scores.values()
         ]
-        return tuple(sorted(marked, key=lambda score: (-score.images, _rank(score, top))))
+        return tuple(sorted(marked, key=lambda score: (-score.images, rank(score, top))))
+
+
+def foremost(scores: Sequence[Tried], keep: int | None) -> list[Tried]:
+    """The best ``keep`` scores, and further ones that are within two standard errors of the best; the best first.
+
+    On few images chance puts one before the other, so those that are near are tried on more. None keeps all.
+    """
+    top = max(score.accuracy for score in scores)
+    order = sorted(scores, key=lambda score: rank(score, top))
+    if keep is None:
+        return order
+    near = sum(score.accuracy >= top - 2 * _margin(top, score.judged) for score in order)
+    return order[: max(keep, min(near, MAX_NEAR))]
 
 
 def _margin(top: float, images: int) -> float:
@@ -219,7 +228,7 @@ def _margin(top: float, images: int) -> float:
     return 100 * (share * (1 - share) / images) ** 0.5
 
 
-def _rank(score: Tried, top: float) -> tuple[bool, float, float]:
+def rank(score: Tried, top: float) -> tuple[bool, float, float]:
     """The order of two options: by accuracy, then by loss, which the network was trained to minimise."""
     tied = score.accuracy >= top - _margin(top, score.judged)
     structure = parse(score.arch)

@@ -38,8 +38,11 @@ class _Mark:
 _MARK = _Mark()
 
 
-def describe(stream: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
+def describe(stream: IO[bytes], most: int = MOST_OPCODES) -> tuple[Any, dict[str, Storage]]:
     """The value of the next pickle in ``stream``, tensors as ``Described``; and the storages it names.
+
+    Args:
+        most: instructions that it may have.
 
     Raises:
         Damaged: it is no pickle, asks for a tensor outside its storage, or is endless.
@@ -49,8 +52,8 @@ def describe(stream: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
     machine = _Machine()
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count > MOST_OPCODES:
-                raise Damaged(f"it has more than {MOST_OPCODES} instructions")
+            if count > most:
+                raise Damaged(f"it has more than {most} instructions")
             machine.step(opcode.name, argument)
         return machine.result(), machine.storages
     except (Damaged, WantsCode, OddNumpy):

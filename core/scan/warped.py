@@ -38,9 +38,21 @@ def warp_target(model: Classifier, images: Tensor, seed: int = 0) -> tuple[int, 
     Returns:
         None if no class stands out, or if there are too few classes or changed images.
     """
-    if model.num_classes < MIN_CLASSES:
-        return None
     (counts,) = flip_counts(model, images[:DETECTION_IMAGES], ["warp"], seed)
+    return outstanding(counts)
+
+
+def outstanding(counts: Tensor) -> tuple[int, float] | None:
+    """The class that stands out among those that warps changed images to, and its share of the changed images.
+
+    Args:
+        counts: images that were changed to each class, (classes,).
+
+    Returns:
+        as ``warp_target``.
+    """
+    if len(counts) < MIN_CLASSES:
+        return None
     changed, (first, second) = float(counts.sum()), counts.topk(2).values.tolist()
     stands_out = changed >= MIN_WARPED_IMAGES and first >= max(WARPED_SHARE * changed, WARPED_RATIO * second)
     return (int(counts.argmax()), first / changed) if stands_out else None

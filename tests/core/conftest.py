@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from core import paths, victims
@@ -48,6 +53,39 @@ def whole(root: Path) -> Done:
     from tests.core.whole_runs import SOON, do
 
     return do(root, settings=SOON)
+
+
+@pytest.fixture
+def free_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Leaves the computer so many bytes of free memory, as far as it is asked."""
+
+    def leave(free: float) -> None:
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=int(free)))
+
+    return leave
+
+
+@pytest.fixture
+def free_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Leaves the disk so many bytes of room, as far as it is asked."""
+
+    def leave(free: int) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+
+    return leave
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that processes were begun with; this process stands for each of them, and none is begun."""
+    commands: list[list[str]] = []
+
+    def begin(command: list[str], **options: Any) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(pid=os.getpid(), wait=lambda: 0)
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    return commands
 
 
 @pytest.fixture

@@ -1,46 +1,55 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
-from core.compute.device import choose, precision
+from core.compute.device import choose, precision, present
 from core.errors import BadInput
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch):
-    def have(cuda: int = 0, mps: bool = False) -> None:
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-
+@pytest.fixture(autouse=True)
+def settings_put_back() -> Iterator[None]:
     benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
-    yield have
+    yield
     torch.backends.cudnn.benchmark = benchmark
     torch.set_float32_matmul_precision(precision)
+
+
+def machine(cuda: int = 0, mps: bool = False) -> dict[str, int]:
+    """What ``present`` says of a machine with these devices."""
+    return {"cuda": cuda, "mps": int(mps), "cpu": 1}
+
+
+def test_the_devices_of_this_machine_are_those_that_torch_sees() -> None:
+    devices = present()
+    assert [*devices] == [*machine()], "the fastest first"
+    assert devices["cpu"] == 1
+    assert choose("auto") == choose("auto", devices)
+    assert bool(devices["cuda"]) == torch.cuda.is_available()
+    assert bool(devices["mps"]) == torch.backends.mps.is_available()
 
 
 @pytest.mark.parametrize(
     ("cuda", "mps", "chosen"), [(0, False, "cpu"), (1, False, "cuda"), (0, True, "mps"), (2, True, "cuda")]
 )
-def test_auto_takes_the_fastest_there_is(machine, cuda: int, mps: bool, chosen: str) -> None:
-    machine(cuda, mps)
-    assert choose("auto").type == chosen
+def test_auto_takes_the_fastest_there_is(cuda: int, mps: bool, chosen: str) -> None:
+    assert choose("auto", machine(cuda, mps)).type == chosen
 
 
 @pytest.mark.parametrize(
     ("wish", "cuda", "mps"), [("cpu", 0, False), ("cuda", 1, False), ("cuda:1", 2, False), ("mps", 0, True)]
 )
-def test_a_wish_that_can_be_met(machine, wish: str, cuda: int, mps: bool) -> None:
-    machine(cuda, mps)
-    assert choose(wish) == torch.device(wish)
+def test_a_wish_that_can_be_met(wish: str, cuda: int, mps: bool) -> None:
+    assert choose(wish, machine(cuda, mps)) == torch.device(wish)
 
 
 @pytest.mark.parametrize("wish", ["cuda", "cuda:0", "cuda:1", "cuda:x", "cuda:-1", "mps", "cpu:1", "tpu", ""])
-def test_a_wish_that_cannot(machine, wish: str) -> None:
-    machine(cuda=1 if wish in ("cuda:1", "cuda:x", "cuda:-1") else 0)
+def test_a_wish_that_cannot(wish: str) -> None:
+    devices = machine(cuda=1 if wish in ("cuda:1", "cuda:x", "cuda:-1") else 0)
     with pytest.raises(BadInput, match="use auto or cpu") as caught:
-        choose(wish)
+        choose(wish, devices)
     assert caught.value.code == "device_missing"
     assert caught.value.facts["device"] == wish
 
@@ -55,7 +64,6 @@ def test_a_wish_that_cannot(machine, wish: str) -> None:
     ],
 )
 def test_a_cpu_computes_in_bfloat16_where_it_has_instructions_for_it(
-    monkeypatch: pytest.MonkeyPatch, device: str, able: dict[str, bool], told: torch.dtype
+    device: str, able: dict[str, bool], told: torch.dtype
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert precision(torch.device(device)) == told
+    assert precision(torch.device(device), able) == told

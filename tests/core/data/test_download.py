@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data import download, torchvision_sets
+from core.data import torchvision_sets
 from core.data.download import Archive, fetch
 from core.errors import BadInput
 
@@ -40,11 +40,13 @@ def test_fetches_checks_and_unpacks(tmp_path):
     assert told == sorted(told)
 
 
-def test_a_whole_archive_is_not_fetched_again(tmp_path, monkeypatch):
-    wanted = archive(tar(tmp_path / "one.tar.gz", {"a.txt": b"A"}))
-    monkeypatch.setattr(download, "_download", None)
-    fetch([wanted], "Test", tmp_path)
-    assert (tmp_path / "a.txt").read_text() == "A"
+def test_a_whole_archive_is_not_fetched_again(tmp_path):
+    source, root = tar(tmp_path / "one.tar.gz", {"a.txt": b"A"}), tmp_path / "root"
+    wanted = archive(source)
+    root.mkdir()
+    source.rename(root / "one.tar.gz")  # where it came from it is no more
+    fetch([wanted], "Test", root)
+    assert (root / "a.txt").read_text() == "A"
 
 
 def test_a_wrong_checksum_leaves_nothing_behind(tmp_path):
@@ -70,14 +72,16 @@ def test_members_that_leave_the_folder_are_refused(tmp_path):
     assert not list(tmp_path.glob("**/escaped.txt"))
 
 
-def test_cifar10_is_fetched_only_when_asked(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(torchvision_sets, "fetch", lambda archives, title, root, progress: asked.append((title, root)))
-    for wanted in (False, True):
+def test_cifar10_is_fetched_only_when_asked(tmp_path):
+    """To a place where no folder can be made: the fetching ends there, before it asks the network."""
+    root = tmp_path / "occupied"
+    root.write_text("")
+    for wanted, code in ((False, "image_set_not_found"), (True, "download_failed")):
         with pytest.raises(BadInput) as caught:
-            torchvision_sets.load("cifar10", tmp_path, download=wanted)
-        assert caught.value.code == "image_set_not_found"
-    assert asked == [("CIFAR-10", tmp_path)]
+            torchvision_sets.load("cifar10", root, download=wanted)
+        assert caught.value.code == code
+    assert caught.value.facts["name"] == "CIFAR-10"
+    assert caught.value.facts["folder"] == str(root)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "gtsrb"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data import decode, load
+from core.data import load
 from tests.core.data.folders import code_of, fill, notes, write
 
 
@@ -61,17 +61,17 @@ def test_mixed_sizes_between_train_and_test(tmp_path):
     assert code_of(tmp_path).code == "mixed_sizes"
 
 
-def test_a_set_beyond_memory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(decode, "LARGEST_SET", 500)
+def test_a_set_beyond_memory_is_refused(tmp_path, free_memory):
+    free_memory(1000)
     assert code_of(fill(tmp_path, ["a", "b"])).code == "image_set_too_large"
 
 
-def test_both_parts_of_a_set_count_together(tmp_path, monkeypatch):
+def test_both_parts_of_a_set_count_together(tmp_path, free_memory):
     for part in ("train", "test"):
         fill(tmp_path / part, ["cat", "dog"])  # 10 pictures of 106 bytes with their labels
-    monkeypatch.setattr(decode, "LARGEST_SET", 2200)
+    free_memory(2 * 2200)  # half of it may be taken
     assert len(load(tmp_path).x_test) == 10
-    monkeypatch.setattr(decode, "LARGEST_SET", 2100)
+    free_memory(2 * 2100)
     assert code_of(tmp_path).code == "image_set_too_large"
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import files, load
+from core.data import load
+from core.data.files import AT_A_TIME
 from tests.core.data.folders import code_of, fill, notes, write
 
 
@@ -73,14 +74,13 @@ def test_a_huge_image_is_refused_from_its_header(tmp_path):
     assert (error.code, error.facts["file"]) == ("image_too_large", str(huge))
 
 
-def test_images_come_out_the_same_however_many_are_turned_at_a_time(tmp_path, monkeypatch):
-    folder = fill(tmp_path, ["cat", "dog"], count=10)
-    whole = load(folder)
-    monkeypatch.setattr(files, "_AT_A_TIME", 3)
-    again = load(folder)
-    assert torch.equal(again.x_train, whole.x_train)
-    assert torch.equal(again.x_test, whole.x_test)
-    assert sorted(again.x_train[:, 1, 0, 0].tolist() + again.x_test[:, 1, 0, 0].tolist()) == sorted([*range(10)] * 2)
+def test_of_more_images_than_are_turned_at_a_time_each_comes_out_once_and_with_its_label(tmp_path):
+    images = load(fill(tmp_path, ["cat", "dog"], count=180))
+    assert len(images.x_train) == 288 > AT_A_TIME
+    pixels = torch.cat([images.x_train, images.x_test])[:, :2, 0, 0].tolist()  # class and number, as written
+    labels = torch.cat([images.y_train, images.y_test]).tolist()
+    assert [label for label, _ in pixels] == labels
+    assert sorted(pixels) == [[label, number] for label in range(2) for number in range(180)]
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])

@@ -1,7 +1,6 @@
 import contextlib
 import struct
 import tracemalloc
-import types
 import zipfile
 
 import numpy as np
@@ -10,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data import decode, load, npz
+from core.data import load
+from core.data.decode import LARGEST_SET, check_set_size
 from core.errors import BadInput
 
 Y = np.array([0, 1, 2, 0, 1, 2])
@@ -109,28 +109,37 @@ def test_files_that_are_not_npz(tmp_path, kind):
 
 
 @pytest.mark.parametrize("split", [True, False], ids=["two parts", "whole"])
-def test_a_set_is_judged_whole_before_it_is_unpacked(tmp_path, monkeypatch, split):
-    x = np.zeros((6, 100, 100), np.uint8)
+def test_a_set_is_judged_whole_before_it_is_unpacked(tmp_path, free_memory, split):
+    x = np.zeros((6, 1000, 1000), np.uint8)
     arrays = {"x_train": x, "y_train": Y, "x_test": x, "y_test": Y} if split else {"x": x, "y": Y}
     np.savez_compressed(tmp_path / "bomb.npz", **arrays)
-    monkeypatch.setattr(decode, "LARGEST_SET", 300_000 if split else 100_000)  # 180 kB for each part
-    monkeypatch.setattr(npz.npy, "read_array", None)
-    assert error_of(tmp_path / "bomb.npz").code == "image_set_too_large"
+    free_memory(60e6 if split else 20e6)  # 18 MB for each part, and half of what is free
+    code, most = refused(tmp_path / "bomb.npz")
+    assert code == "image_set_too_large"
+    assert most < 4e6  # an array is 6 MB
 
 
-def test_a_set_takes_half_of_the_free_memory_at_most(tmp_path, monkeypatch):
+def test_a_set_takes_half_of_the_free_memory_at_most(tmp_path, free_memory):
     path = write(tmp_path / "a.npz")
     free = 2 * 12 * (4 * 5 * 3 + 16)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=free))
+    free_memory(free)
     assert len(load(path).x_train) == 6
-    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=free - 2))
+    free_memory(free - 2)
     assert error_of(path).code == "image_set_too_large"
 
 
-def test_tiny_images_count_with_their_labels(tmp_path, monkeypatch):
+def test_a_set_beyond_what_any_set_may_take_is_refused_whatever_is_free(free_memory):
+    free_memory(10 * LARGEST_SET)
+    check_set_size(1000, 2000, 1400, "large")
+    with pytest.raises(BadInput) as caught:
+        check_set_size(1100, 2000, 1400, "large")
+    assert caught.value.code == "image_set_too_large"
+
+
+def test_tiny_images_count_with_their_labels(tmp_path, free_memory):
     x, y = np.zeros((30_000, 1, 1), np.uint8), np.arange(30_000) % 3
     np.savez_compressed(tmp_path / "a.npz", x=x, y=y)
-    monkeypatch.setattr(decode, "LARGEST_SET", 200_000)
+    free_memory(400_000)
     assert error_of(tmp_path / "a.npz").code == "image_set_too_large"
 
 

@@ -3,16 +3,8 @@ import pytest
 import torch
 
 from core.data import signs
+from core.data.drawn import keep_drawn
 from core.errors import BadInput
-
-
-@pytest.fixture
-def small(monkeypatch, tmp_path):
-    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
-    monkeypatch.setattr(signs, "SIZES", {"train": 24, "test": 12})
-    signs._table.cache_clear()
-    yield tmp_path / "cache"
-    signs._table.cache_clear()
 
 
 def test_a_subset_has_the_pixels_of_the_whole():
@@ -105,38 +97,24 @@ def test_impossible_faces(index, size, code):
     assert caught.value.code == code
 
 
-def test_load_caches_and_reads_back(small, monkeypatch):
+def test_the_whole_set_has_the_pixels_that_are_drawn():
+    images = signs.load()
+    assert images.own
+    assert images.size == (32, 32)
+    for split, x, y in (("train", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
+        some = torch.tensor([0, 7, signs.SIZES[split] - 1])
+        assert len(x) == len(y) == signs.SIZES[split]
+        assert torch.equal(x[some], signs.draw(some, split))
+        assert torch.equal(y, signs.labels(split))
+    assert signs.cache_file(0).is_file()
+
+
+def test_what_was_drawn_before_is_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
+    grey = {split: torch.full((size, 3, 32, 32), 7, dtype=torch.uint8) for split, size in signs.SIZES.items()}
+    keep_drawn(signs.cache_file(0), grey)
     told = []
-    first = signs.load(progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (36, 36)
-    assert first.own
-    assert first.size == (32, 32)
-    monkeypatch.setattr(signs, "draw", None)  # the second time nothing is drawn
-    again = signs.load()
-    assert torch.equal(first.x_train, again.x_train)
-    assert torch.equal(first.x_test, again.x_test)
-    assert [f.suffix for f in small.iterdir()] == [".npz"]
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "other arrays", "other shape"])
-def test_a_bad_cache_is_made_again(small, damage):
-    whole = signs.load().x_train
-    cache = next(small.iterdir())
-    if damage == "truncated":
-        cache.write_bytes(cache.read_bytes()[:5000])
-    elif damage == "empty":
-        cache.write_bytes(b"")
-    elif damage == "foreign":
-        cache.write_bytes(b"not an archive")
-    elif damage == "other arrays":
-        np.savez(cache, a=np.zeros(3))
-    else:
-        np.savez(cache, train=np.zeros((5, 3, 32, 32), np.uint8), test=np.zeros((5, 3, 32, 32), np.uint8))
-    assert torch.equal(signs.load().x_train, whole)
-    with np.load(cache) as file:
-        assert np.array_equal(file["train"], whole.numpy())
-
-
-def test_no_room_for_a_cache_is_no_error(small):
-    small.write_text("a file where the cache folder should be")
-    assert len(signs.load().x_train) == 24
+    images = signs.load(progress=lambda done, total: told.append(done))
+    assert told == [], "nothing is drawn"
+    assert (images.x_train == 7).all()
+    assert (images.x_test == 7).all()

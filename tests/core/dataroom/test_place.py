@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,7 +10,6 @@ from core.dataroom import place
 from core.dataroom.place import Order
 from core.errors import BadInput
 from core.files import write_json
-from core.jobs import process
 
 
 @pytest.fixture(autouse=True)
@@ -36,15 +32,7 @@ def test_the_command_line_takes_the_order() -> None:
     assert parser().parse_args(["data-room", *Order("photos/").arguments]).poison == ""
 
 
-def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Any] = []
-    me = process.identity()["pid"]
-
-    def begin(words: list[str], **_: Any) -> SimpleNamespace:
-        begun.append(words)
-        return SimpleNamespace(pid=me, wait=lambda: 0)
-
-    monkeypatch.setattr(subprocess, "Popen", begin)
+def test_work_is_begun_once(begun: list[list[str]]) -> None:
     order = Order("digits")
     place.start(order)
     place.start(order)
@@ -60,14 +48,7 @@ def test_work_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(begun) == 2
 
 
-def test_a_named_set_is_judged_once_and_ones_own_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Any] = []
-
-    def begin(words: list[str], **_: Any) -> SimpleNamespace:
-        begun.append(words)
-        return SimpleNamespace(pid=process.identity()["pid"], wait=lambda: 0)
-
-    monkeypatch.setattr(subprocess, "Popen", begin)
+def test_a_named_set_is_judged_once_and_ones_own_anew(begun: list[list[str]]) -> None:
     for images, times in (("digits", 0), ("photos/", 1)):
         order = Order(images)
         order.folder.mkdir(parents=True)

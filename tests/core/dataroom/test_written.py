@@ -130,11 +130,9 @@ def test_the_map_parts_what_the_model_tells_apart(tiny: Tiny, room: TrainSet, tm
     assert nearer.tolist() == flagged.tolist()
 
 
-def test_of_a_large_set_the_map_takes_some_of_each_kind(
-    tiny: Tiny, room: TrainSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(written, "MAPPED", 15)
-    rows = list(csv.DictReader(written.write_map(tmp_path, room, verdict(tiny, flags(*range(1, 22, 3))), 0).open()))
+def test_of_a_large_set_the_map_takes_some_of_each_kind(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
+    path = written.write_map(tmp_path, room, verdict(tiny, flags(*range(1, 22, 3))), 0, most=15)
+    rows = list(csv.DictReader(path.open()))
     kinds = [(row["flagged"], row["label"] == "1") for row in rows]
     assert len(rows) == 15
     assert (kinds.count(("1", True)), kinds.count(("0", True))) == (5, 3)

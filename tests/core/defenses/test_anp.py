@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.defenses.anp import ANP, neurons, settings_for
+from core.defenses.anp import ANP, highest_threshold, neurons, settings_for
 from core.errors import BadInput
 from core.models.classifier import Classifier
 from core.models.preact_resnet import PreActResNet
@@ -43,7 +43,7 @@ def test_neurons_are_disturbed_within_eps_and_against_the_labels(tiny: Tiny) -> 
     defence = make(tiny, eps=0.02)
     defence.model.eval()
     x, y = defence.x, defence.y
-    delta, xi = defence._worst_perturbation(x, y, torch.Generator().manual_seed(0))
+    delta, xi = defence.worst_perturbation(x, y, torch.Generator().manual_seed(0))
     noises = [*delta.values(), *xi.values()]
     assert max(float(noise.abs().max()) for noise in noises) <= 0.02 + 1e-6
 
@@ -51,7 +51,7 @@ def test_neurons_are_disturbed_within_eps_and_against_the_labels(tiny: Tiny) -> 
         with torch.no_grad():
             worst = {layer: sign * noise for layer, noise in delta.items()}
             bias = {layer: sign * noise for layer, noise in xi.items()}
-            return float(F.cross_entropy(defence._perturbed(x, worst, bias), y))
+            return float(F.cross_entropy(defence.perturbed_logits(x, worst, bias), y))
 
     assert loss(1.0) > loss(0.0) > loss(-1.0), "nearby, where the loss is straight"
 
@@ -61,13 +61,13 @@ def test_the_sign_of_the_perturbation_is_that_of_the_slope(tiny: Tiny) -> None:
     defence = make(tiny, eps=0.01)
     defence.model.eval()
     layer, eps = next(iter(defence.masks)), 0.01
-    delta, _ = defence._worst_perturbation(defence.x, defence.y, torch.Generator().manual_seed(0))
+    delta, _ = defence.worst_perturbation(defence.x, defence.y, torch.Generator().manual_seed(0))
 
     def loss(neuron: int, by: float) -> float:
         masks = {name: mask.clone() for name, mask in defence.masks.items()}
         masks[layer][neuron] += by
         with torch.no_grad():
-            return float(F.cross_entropy(defence._masked_logits(defence.x, masks, {}), defence.y))
+            return float(F.cross_entropy(defence.masked_logits(defence.x, masks, {}), defence.y))
 
     slopes = [(loss(k, 0.02) - loss(k, -0.02)) / 0.04 for k in range(len(defence.masks[layer]))]
     steep = [k for k, slope in enumerate(slopes) if abs(slope) > 0.2 * max(map(abs, slopes))]
@@ -109,21 +109,34 @@ def test_without_normalisation_a_neuron_is_a_channel_with_all_its_weights() -> N
         pass
 
 
-def test_the_threshold_is_the_highest_that_the_held_part_allows(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_threshold_is_the_highest_before_the_accuracy_falls_too_far() -> None:
+    accuracies = {0.0: 99.0, 0.05: 92.0, 0.1: 90.0, 0.15: 89.0, 0.2: 95.0}
+    assert highest_threshold(lambda threshold: accuracies.get(threshold, 0.0), 90.0) == 0.1
+    assert highest_threshold(lambda threshold: 100.0, 90.0) == 0.9
+    assert highest_threshold(lambda threshold: 89.0, 90.0) < 0
+
+
+def test_the_threshold_is_chosen_by_a_part_that_no_mask_is_found_with(tiny: Tiny) -> None:
+    """A layer has masks of 0.3, and without it the network answers nothing: only what is below may go."""
     defence = make(tiny, tolerance=0.1)
     assert (len(defence.held_out[0]), len(defence.x)) == (12, 48)
-    accuracies = iter([100.0, 99.0, 92.0, 90.0, 89.0])  # the victim's, then of thresholds 0, 0.05, ...
-    monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
-    assert defence._chosen() == 0.1
+    shown = {image.numpy().tobytes() for image in defence.x}
+    assert not shown & {(image.float() / 255).numpy().tobytes() for image in defence.held_out[0]}
+    layer = next(iter(defence.masks))
+    defence.masks[layer][:] = 0.3
+    answers = [defence.pruned(threshold) for threshold in (0.25, 0.3)]
+    right = [float((model(defence.held_out[0].float() / 255).argmax(1) == defence.held_out[1]).float().mean())
+             for model in answers]  # fmt: skip
+    assert right[0] > 0.9 > 0.8 > right[1]
+    chosen, kept = defence.result(best=True).net.state_dict(), tiny.model.net.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in chosen.items()), "0.25, at which nothing goes"
 
 
-def test_where_the_held_part_allows_no_threshold_nothing_is_pruned(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even neurons whose mask is 0."""
+def test_where_the_held_part_allows_no_threshold_nothing_is_pruned(tiny: Tiny) -> None:
+    """Not even neurons whose mask is 0: without all of them the network answers nothing."""
     defence = make(tiny)
     for mask in defence.masks.values():
         mask.zero_()
-    accuracies = iter([100.0, 10.0])
-    monkeypatch.setattr(defence, "_held_accuracy", lambda model: next(accuracies))
     before = tiny.model.net.state_dict()
     assert all(torch.equal(v, before[name]) for name, v in defence.result(best=True).net.state_dict().items())
 

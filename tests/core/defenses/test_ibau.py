@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -66,7 +68,7 @@ def test_it_is_the_slope_of_the_loss_after_the_perturbation_has_moved(tiny: Tiny
 
 def test_the_perturbation_misleads_within_its_radius(tiny: Tiny) -> None:
     defence = make(tiny, radius=2.0)
-    d = defence._search()
+    d = defence.search()
     assert d.shape == (1, *tiny.x.shape[1:])
     assert float(d.norm()) <= 2.0 + 1e-5
     noise = torch.randn(d.shape, generator=torch.Generator().manual_seed(0))
@@ -76,21 +78,12 @@ def test_the_perturbation_misleads_within_its_radius(tiny: Tiny) -> None:
     assert float(found) < float(chance) - 0.5
 
 
-def test_it_is_sought_anew_each_round_and_carried_by_a_share_of_the_images(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_sought_anew_each_round_and_carried_by_a_share_of_the_images(tiny: Tiny) -> None:
     defence = make(tiny, epochs=2, share=0.25)
-    sought: list[int] = []
-    real = defence._search
-
-    def search() -> torch.Tensor:
-        sought.append(defence.done)
-        return real()
-
-    monkeypatch.setattr(defence, "_search", search)
-    for _ in defence.steps():
-        pass
-    assert sought == [0, 4]
+    assert not defence.perturbation.any()
+    used = [defence.perturbation.clone() for _ in defence.steps()]
+    assert used[0].any()
+    assert [torch.equal(one, other) for one, other in pairwise(used)] == [True] * 3 + [False] + [True] * 3
     model, seen = defence.model, list[torch.Tensor]()
     hook = model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     defence.outer(torch.ones_like(defence.x[:1]), torch.arange(16))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.compute.returning import Returning
 from core.data import load
 from core.data.budget import clean_budget
 from core.engine import finding, outcome
@@ -32,18 +33,25 @@ NAMED = 7
 
 
 @cache
-def told_by_the_scan() -> list[tuple[int, int, Scan | None]]:
-    """All that the scan of these runs yields; it is the same for each of them, and made once."""
+def told_by_the_scan() -> tuple[list[tuple[int, int]], Scan]:
+    """All that the scan of these runs yields, and its result; it is the same for each of them, and made once."""
     images = load("digits")
     chosen = clean_budget(images.y_train, SPEC.clean_budget, images.num_classes, SPEC.seed)
-    return list(scan(load_victim(VICTIM), images.x_train[chosen], seed=SPEC.seed))
+    search = Returning(scan(load_victim(VICTIM), images.x_train[chosen], seed=SPEC.seed))
+    return list(search), search.result
+
+
+def scan_again(*_: Any, **__: Any) -> Generator[tuple[int, int], None, Scan]:
+    told, found = told_by_the_scan()
+    yield from told
+    return found
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_scan(whole: Done) -> Iterator[None]:
     """From here on; the whole run has scanned for itself."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finding, "scan", lambda *_, **__: iter(told_by_the_scan()))
+        patch.setattr(finding, "scan", scan_again)
         yield
 
 
@@ -51,10 +59,11 @@ def falls_back(monkeypatch: pytest.MonkeyPatch, share: float, verdict: Verdict) 
     """The scan's verdict is this one, and copies fall back on class 7 in this share; lists how often they are asked."""
     asked: list[str] = []
 
-    def shares(*_: Any, **__: Any) -> Iterator[tuple[int, int, Tensor | None]]:
+    def shares(*_: Any, **__: Any) -> Generator[tuple[int, int], None, Tensor]:
         asked.append("asked")
-        yield 5, 10, None
-        yield 10, 10, torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
+        yield 5, 10
+        yield 10, 10
+        return torch.nn.functional.one_hot(torch.tensor(NAMED), 10) * share
 
     monkeypatch.setattr(finding, "fallback_shares", shares)
     monkeypatch.setattr(finding, "can_unlearn", lambda model, images: True)  # of the digits there are too few

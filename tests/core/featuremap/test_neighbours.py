@@ -3,17 +3,16 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from core.featuremap import neighbours
-from core.featuremap.neighbours import nearest, neighbours_of
+from core.featuremap.neighbours import BLOCK, nearest, neighbours_of
 
 
-@pytest.mark.parametrize("block", [1 << 23, 500])
-def test_agrees_with_scikit_learn(block, monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", block)  # 500: a few rows at a time
-    points = np.random.default_rng(0).normal(size=(150, 12)).astype(np.float32) + 100
+@pytest.mark.parametrize("count", [150, 3500])
+def test_agrees_with_scikit_learn(count):
+    assert (count**2 > BLOCK) is (count == 3500), "more than a block"
+    points = np.random.default_rng(0).normal(size=(count, 12)).astype(np.float32) + 100
     distance, index = nearest(torch.from_numpy(points), 10)
     expected, where = NearestNeighbors(n_neighbors=10).fit(points.astype(np.float64)).kneighbors()
-    np.testing.assert_array_equal(index.numpy(), where)
+    assert (index.numpy() == where).mean() > 0.999, "but for neighbours that are equally far within rounding"
     np.testing.assert_allclose(distance.numpy(), expected, rtol=1e-4)
 
 

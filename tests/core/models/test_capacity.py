@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -19,10 +21,11 @@ def test_what_the_layers_put_out_is_counted_and_the_model_left_alone() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_half_of_what_is_free_is_used() -> None:
+def test_half_of_what_is_free_is_used(free_memory: Callable[[float], None]) -> None:
     needed = BACKWARD_FACTOR * bytes_of(net(), torch.rand(1, 3, 8, 8))
     for free, images in ((needed * 10 / FREE_SHARE, 10), (needed * 10.9 / FREE_SHARE, 10), (1, 1)):
-        assert images_at_once(net(), torch.rand(1, 3, 8, 8), lambda free=free: int(free)) == images
+        free_memory(free)
+        assert images_at_once(net(), torch.rand(1, 3, 8, 8)) == images
 
 
 def test_a_card_says_itself_when_it_is_full() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.models import ARCHITECTURES, build, index
+from core.models import ARCHITECTURES, build
 from core.models.classifier import last_linear
-from core.models.index import canonical, named_alike, names_for, signature, unindexed
+from core.models.index import INDEX, add_ours, canonical, named_alike, names_for, signature, unindexed
 from core.models.library import without_memory
 from core.models.parts import structure_of
 
@@ -26,19 +26,16 @@ def test_every_network_of_ours_is_in_the_index() -> None:
     assert unindexed() == []
 
 
-def test_what_is_new_of_ours_is_added_to_the_index_and_nothing_else_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = json.loads(index.INDEX.read_text())
+def test_what_is_new_of_ours_is_added_to_the_index_and_nothing_else_changes(tmp_path: Path) -> None:
+    whole = json.loads(INDEX.read_text())
     part = {"versions": whole["versions"]}
     for table in ("networks", "structures"):
         fewer = {key: [name for name in names if name != "vgg-small"] for key, names in whole[table].items()}
         part[table] = {key: names for key, names in fewer.items() if names}
     (tmp_path / "index.json").write_text(json.dumps(part))
-    monkeypatch.setattr(index, "INDEX", tmp_path / "index.json")
-    monkeypatch.setattr(index, "unindexed", lambda: ["vgg-small"])
-    index.add_ours()
-    assert json.loads(index.INDEX.read_text()) == whole
+    assert unindexed(tmp_path / "index.json") == ["vgg-small"]
+    add_ours(tmp_path / "index.json")
+    assert (tmp_path / "index.json").read_text() == INDEX.read_text()
 
 
 @pytest.mark.parametrize("arch", ["small", "vgg-small", "resnet20", "cifar-resnet18", "cifar-mobilenetv2"])

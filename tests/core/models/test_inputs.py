@@ -12,12 +12,12 @@ from core.models.inputs import (
     MAX_NEAR,
     Choice,
     Tried,
-    _rank,
-    _Trial,
     choose,
+    foremost,
     make,
     multiplications,
     own_statistics,
+    rank,
 )
 from core.models.weights import Weights
 
@@ -171,56 +171,28 @@ def test_a_leak_that_only_makes_a_network_less_sure_of_itself_is_not_taken_for_i
         Tried(f"sequential/{name}/max/2/same/flat", Inputs("half"), 98.7, loss, 1000)
         for name, loss in (("relu", 0.0446), ("leaky", 0.0431), ("leaky", 0.0300))
     )
-    assert sorted([leaky, relu], key=lambda score: _rank(score, 98.7)) == [relu, leaky]
-    assert sorted([relu, clearly], key=lambda score: _rank(score, 98.7)) == [clearly, relu]
+    assert sorted([leaky, relu], key=lambda score: rank(score, 98.7)) == [relu, leaky]
+    assert sorted([relu, clearly], key=lambda score: rank(score, 98.7)) == [clearly, relu]
 
 
-def test_an_activation_that_few_images_put_third_is_still_tried_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(3)
-    weights = trained(row(activation=nn.ReLU), Inputs("half"))
-    losses = {"relu": (0.3, 0.3), "gelu": (0.1, 0.5), "leaky": (0.2, 0.4), "silu": (0.25, 0.6)}  # on few images; on all
-
-    def scored(_: _Trial, candidate: Candidate, inputs: Inputs, share: int) -> Tried:
-        activation = candidate.arch.split("/")[1]
-        few, every = losses.get(activation, (2.0, 2.0))
-        right = inputs.scaling == "half" and "/max/" in candidate.arch and activation in losses
-        return Tried(candidate.arch, inputs, 100.0 if right else 40.0, every if share == 1 else few, 240 // share)
-
-    monkeypatch.setattr(_Trial, "_score", scored)
-    monkeypatch.setattr(_Trial, "best_colour", lambda _, candidate, inputs: (candidate, inputs))
-    monkeypatch.setattr(_Trial, "table", lambda trial: tuple(scored(trial, c, i, 1) for c, i in last))
-    last: list[tuple[Candidate, Inputs]] = []
-    best = _Trial.best
-
-    def noted(trial: _Trial, options: list[tuple[Candidate, Inputs]], share: int, keep: int | None):
-        kept = best(trial, options, share, keep)
-        last[:] = kept
-        return kept
-
-    monkeypatch.setattr(_Trial, "best", noted)
-    assert chosen(weights).candidate.arch.split("/")[1] == "relu"
+def test_an_activation_that_few_images_put_third_is_still_tried_on_all() -> None:
+    few, every = (
+        [Tried(f"sequential/{name}/max/2/same/flat", Inputs("half"), 100.0, losses[at], images) for name, losses in (
+            ("gelu", (0.1, 0.5)), ("leaky", (0.2, 0.4)), ("relu", (0.25, 0.3)), ("silu", (0.3, 0.6)),
+        )]
+        for at, images in ((0, 64), (1, 1000))
+    )  # fmt: skip
+    kept = foremost(few, 2)
+    assert [score.arch.split("/")[1] for score in kept] == ["gelu", "leaky", "relu", "silu"], "no worse than the best"
+    assert foremost(every, None)[0].arch == kept[2].arch
 
 
 @pytest.mark.parametrize(("near", "kept"), [(7, 8), (0, 5), (30, MAX_NEAR)])
-def test_an_option_that_few_images_do_not_tell_from_the_best_goes_on(
-    near: int, kept: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    candidate = Candidate("own", CLASSES, 3, Weights({}))
-    options = [(candidate, Inputs(f"{k}/1")) for k in range(40)]  # the first answers all, the next ``near`` miss one
-    monkeypatch.setattr(_Trial, "possible", lambda _, options: list(options))
-    monkeypatch.setattr(
-        _Trial,
-        "_score",
-        lambda _, candidate, inputs, share: Tried(
-            "own",
-            inputs,
-            100.0 if inputs.scaling == "0/1" else 98.44 if int(inputs.scaling[:-2]) <= near else 80,
-            1,
-            64,
-        ),
-    )
-    best = _Trial(X, Y, torch.device("cpu")).best(options, 16, 5)
-    assert [inputs.scaling for _, inputs in best] == [f"{k}/1" for k in range(kept)]
+def test_an_option_that_few_images_do_not_tell_from_the_best_goes_on(near: int, kept: int) -> None:
+    accuracies = [100.0, *[98.44] * near, *[80.0] * (39 - near)]  # of 64 images the next ``near`` miss one
+    scores = [Tried("own", Inputs(f"{k}/1"), accuracy, 1.0, 64) for k, accuracy in enumerate(accuracies)]
+    assert foremost(scores, 5) == scores[:kept]
+    assert foremost(scores, None) == scores
 
 
 def test_images_no_network_takes() -> None:

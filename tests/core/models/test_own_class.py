@@ -91,10 +91,9 @@ def test_what_goes_wrong_is_said(tmp_path: Path, code: str, text: str, named: st
     assert "\n" not in caught.value.message
 
 
-def test_our_arguments_are_not_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_arguments_are_not_its_arguments(tmp_path: Path) -> None:
     """Neither while the file is executed nor while the class is made; afterwards they are as they were."""
-    ours = ["dissolve", "purify", "--model-class", "net.py:Net"]
-    monkeypatch.setattr(sys, "argv", ours)
+    ours = sys.argv
     before = "import argparse; argparse.ArgumentParser().parse_args()"
     model_class = write(tmp_path, ", num_classes", "num_classes", before)
     path = tmp_path / "net.py"

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from core.models import pickled
 from core.models.pickle_values import Damaged, Described, Storage, Unusable, WantsCode
-from core.models.pickled import describe
+from core.models.pickled import MOST_COPIED, describe
 
 
 def pickle_of(value: Any) -> bytes:
@@ -132,18 +131,19 @@ def test_keys_that_take_for_ever_to_hash_are_refused() -> None:
         described(b"\x80\x02}" + nested + b"K\x01s.")
 
 
-def test_an_endless_list_of_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickled, "MOST_OPCODES", 100)
+def test_an_endless_list_of_instructions() -> None:
+    content = b"\x80\x02" + b"N0" * 60 + b"N."
+    assert describe(io.BytesIO(content), most=123)[0] is None
     with pytest.raises(Damaged, match="more than 100"):
-        described(b"\x80\x02" + b"N0" * 60 + b"N.")
+        describe(io.BytesIO(content), most=100)
 
 
 @pytest.mark.parametrize("function", [b"c_codecs\nencode\n", b"cbuiltins\nbytearray\n"])
-def test_one_text_that_is_copied_again_and_again(function: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_text_that_is_copied_again_and_again(function: bytes) -> None:
     text = b"X" if b"encode" in function else b"B"  # BINUNICODE or BINBYTES, remembered as number 0
-    start = b"\x80\x03" + text + (1000).to_bytes(4, "little") + b"a" * 1000 + b"q\x000"
+    size = MOST_COPIED // 20
+    start = b"\x80\x03" + text + size.to_bytes(4, "little") + b"a" * size + b"q\x000"
     copies = (function + b"h\x00\x85R0") * 20
-    monkeypatch.setattr(pickled, "MOST_COPIED", 20_000)
     assert described(start + copies + b"N.") is None
     with pytest.raises(Damaged, match="copies"):
         described(start + copies + function + b"h\x00\x85R.")

@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from core.models.reading import open_weights
+from core.models.refusals import MAX_BYTES
 from core.models.small import SmallNet
+from tests.core.data.listings import hollow
 from tests.core.models.weight_files import FORMATS, refused, write
 
 
@@ -144,7 +146,5 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, value: 
     assert "b.weight" in refused(tmp_path / "a", "weights_not_finite")
 
 
-def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.refusals.MAX_BYTES", 10)
-    (tmp_path / "a").write_bytes(bytes(11))
-    refused(tmp_path / "a", "weights_too_large")
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
+    refused(hollow(tmp_path / "a", MAX_BYTES + 1), "weights_too_large")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import struct
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
 
+from core.models.refusals import LARGEST_HEADER, MAX_TENSORS
 from core.models.small import SmallNet
 from core.models.weights import read_weights
+from tests.core.data.listings import hollow, listing
 from tests.core.models.weight_files import FORMATS, refused, write
 
 
@@ -98,28 +102,19 @@ def test_a_zip_whose_records_overlap(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inner", [False, True])
-def test_a_directory_that_is_too_long_is_never_made_into_objects(
-    tmp_path: Path, inner: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for number in range(60):
-            archive.writestr(f"archive/data/{number}", b"")
+def test_a_directory_that_is_too_long_is_never_made_into_objects(tmp_path: Path, inner: bool) -> None:
+    (tmp_path / "a.pt").write_bytes(listing(2 * MAX_TENSORS + 1, b"archive/data/0"))
     if inner:
-        outer = io.BytesIO()
-        with zipfile.ZipFile(outer, "w") as archive:
+        with zipfile.ZipFile(tmp_path / "b.pt", "w") as archive:
             archive.writestr("serialized_exported_program.json", "{}")
-            archive.writestr("serialized_state_dict.pt", content.getvalue())
-        content = outer
-    (tmp_path / "a.pt").write_bytes(content.getvalue())
-    monkeypatch.setattr("core.models.torch_files.MAX_TENSORS", 29)
-    made: list[str] = []
-    init = zipfile.ZipInfo.__init__
-    monkeypatch.setattr(
-        zipfile.ZipInfo, "__init__", lambda info, name, *rest: made.append(name) or init(info, name, *rest)
-    )
-    assert "too many" in refused(tmp_path / "a.pt", "weights_damaged")
-    assert made == (["serialized_exported_program.json", "serialized_state_dict.pt"] if inner else [])
+            archive.write(tmp_path / "a.pt", "serialized_state_dict.pt")
+        (tmp_path / "b.pt").replace(tmp_path / "a.pt")
+    tracemalloc.start()
+    try:
+        assert "too many" in refused(tmp_path / "a.pt", "weights_damaged")
+        assert tracemalloc.get_traced_memory()[1] < 40e6  # the list has 6 MB; as objects it takes ten times as much
+    finally:
+        tracemalloc.stop()
 
 
 def test_two_records_of_one_name(tmp_path: Path) -> None:
@@ -130,36 +125,48 @@ def test_two_records_of_one_name(tmp_path: Path) -> None:
     assert "same name" in refused(tmp_path / "a.pth", "weights_damaged")
 
 
-def test_a_header_of_safetensors_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.refusals.LARGEST_HEADER", 10)
-    (tmp_path / "a").write_bytes(save({"a": torch.ones(1)}))
-    assert "too long" in refused(tmp_path / "a", "weights_damaged")
+def test_a_header_of_safetensors_that_is_too_long(tmp_path: Path) -> None:
+    start = struct.pack("<Q", LARGEST_HEADER + 1) + b"{"
+    path = hollow(tmp_path / "a", LARGEST_HEADER + 100, start=start)
+    assert "too long" in refused(path, "weights_damaged")
+
+
+def with_tensors(path: Path, net: SmallNet, kind: str, count: int) -> None:
+    """A file that names so many tensors, all of them one, or none."""
+    if kind == "safetensors":
+        header = json.dumps({str(k): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for k in range(count)})
+        path.write_bytes(struct.pack("<Q", len(header)) + header.encode())
+    elif kind == "export":
+        write(path.with_name("whole"), net, kind)
+        with zipfile.ZipFile(path.with_name("whole")) as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name.endswith("_weights_config.json"):
+                    (entry,) = [e for n, e in json.loads(content)["config"].items() if n == "fc.bias"]
+                    content = json.dumps({"config": dict.fromkeys(map(str, range(count)), entry)}).encode()
+                new.writestr(name, content)
+    else:
+        one = torch.ones(1)
+        tensors = {str(k): one for k in range(count)}
+        torch.save(tensors, path, _use_new_zipfile_serialization=kind == "pytorch")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_too_many_tensors(tmp_path: Path, net: SmallNet, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "a.pt2", net, kind)
-    for module in ("refusals", "exported"):
-        monkeypatch.setattr(f"core.models.{module}.MAX_TENSORS", 25)
-    refused(tmp_path / "a.pt2", "weights_damaged")
+def test_too_many_tensors(tmp_path: Path, net: SmallNet, kind: str) -> None:
+    with_tensors(tmp_path / "a.pt2", net, kind, MAX_TENSORS + 1)
+    assert f"more than {MAX_TENSORS} tensors" in refused(tmp_path / "a.pt2", "weights_damaged")
 
 
-def test_more_than_memory_holds(tmp_path: Path, net: SmallNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Memory:
-        available = 1000
-
+def test_more_than_memory_holds(tmp_path: Path, net: SmallNet, free_memory: Callable[[float], None]) -> None:
     write(tmp_path / "a", net, "pytorch")
-    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    free_memory(1000)
     refused(tmp_path / "a", "weights_too_large")
 
 
 def test_what_stands_beside_the_weights_must_fit_into_memory_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, free_memory: Callable[[float], None]
 ) -> None:
-    class Memory:
-        available = 30_000
-
-    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    free_memory(30_000)
     for count, fits in ((1000, True), (4000, False)):
         torch.save({"net": {"a": torch.ones(2)}, "optimizer": {"state": {0: torch.ones(count)}}}, tmp_path / "a.pth")
         if fits:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
+from core.compute.returning import returned
 from core.models.classifier import Classifier
 from core.scan import mask_pattern
 from core.scan.form import invert
 from core.scan.inversion import Inverted
 from core.scan.mask_pattern import SETTINGS
+from tests.core.crowded import crowded
 from tests.core.tiny import Tiny
 
 
-def result(tiny: Tiny, **changes: float) -> Inverted:
-    *_, (_, _, found) = invert(mask_pattern, tiny.model, tiny.x, replace(SETTINGS, **changes))
-    assert found is not None
-    return found
+def result(tiny: Tiny, model: Classifier | None = None, **changes: float) -> Inverted:
+    return returned(invert(mask_pattern, model or tiny.model, tiny.x, replace(SETTINGS, **changes)))
 
 
 def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny: Tiny) -> None:
@@ -30,27 +31,25 @@ def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny:
 
 def test_the_prescreen_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
-    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
-        (k, 9) for k in range(1, 10)
-    ]
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(k, 9) for k in range(1, 10)]
 
 
 def test_a_step_of_the_prescreen_counts_as_long_as_it_takes(tiny: Tiny) -> None:
     """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
     few = replace(SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, main_steps=2, refinement_steps=1)
-    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [
         (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
     ]  # fmt: skip
 
 
-def test_memory_holds_so_many_slices_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_holds_so_many_slices_at_once(tiny: Tiny, free_memory: Callable[[float], None]) -> None:
     """With room for one image, one slice at a time; the result is the same."""
     few = {"main_steps": 4, "refinement_steps": 1}
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         whole = result(tiny, **few)
-        monkeypatch.setattr("core.scan.inversion.images_at_once", lambda model, image: 1)
+        free_memory(1)
         alone = result(tiny, **few)
     finally:
         torch.set_num_threads(before)
@@ -97,30 +96,20 @@ def test_a_trigger_is_handed_out_with_its_form_and_target(tiny: Tiny) -> None:
     assert torch.equal(trigger.pattern, found.patterns[7])
 
 
-def crowded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[Inverted, list[int]]:
-    """An inversion on a GPU whose memory holds so many images, and the sizes of its passes."""
-    passes: list[int] = []
-    real = Classifier.forward
-
-    def forward(model: Classifier, x: torch.Tensor) -> torch.Tensor:
-        if len(x) > most:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        passes.append(len(x))
-        return real(model, x)
-
-    monkeypatch.setattr("core.scan.inversion.images_at_once", lambda model, image: None)  # on a GPU nothing is planned
-    monkeypatch.setattr(Classifier, "forward", forward)
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Otherwise a CPU splits the classes among its cores, as a GPU does not."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # else a CPU cuts the classes among its cores
-    try:
-        return result(tiny, main_steps=6, refinement_steps=2), passes
-    finally:
-        torch.set_num_threads(before)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_slices_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("one_thread")
+def test_slices_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny) -> None:
     whole = result(tiny, main_steps=6, refinement_steps=2)
-    found, passes = crowded(tiny, monkeypatch, 50)
+    model, passes = crowded(tiny.model, 50)
+    found = result(tiny, model, main_steps=6, refinement_steps=2)
     assert max(passes) == 40  # ten classes of eight images, then five, and so for all steps
     assert len(passes) == 2 * 6 + 2
     assert whole.masks is not None
@@ -128,6 +117,9 @@ def test_slices_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, mon
     assert torch.allclose(whole.masks, found.masks, atol=0.05)
 
 
-def test_one_class_that_a_gpu_cannot_hold_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("one_thread")
+def test_one_class_that_a_gpu_cannot_hold_is_given_up(tiny: Tiny) -> None:
+    model, passes = crowded(tiny.model, 7)
     with pytest.raises(torch.OutOfMemoryError):
-        crowded(tiny, monkeypatch, 7)
+        result(tiny, model, main_steps=6, refinement_steps=2)
+    assert not passes

@@ -6,22 +6,21 @@ import pytest
 import torch
 
 from core.attacks.training import TrainSettings, train
+from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
-from core.scan import unlearned
 from core.scan.thresholds import FALLBACK_SHARE, MIN_UNLEARNING_IMAGES
 from core.scan.unlearned import COPIES, MAX_STEPS, can_unlearn, dominant_class, fallback_shares
 from tests.core.tiny import Tiny
 
 
 def shares_of(tiny: Tiny, model: Classifier | None = None, seed: int = 0) -> torch.Tensor:
-    *before, (done, total, shares) = fallback_shares(model or tiny.model, tiny.x, tiny.y, seed)
-    steps = [done for done, _, _ in before]
-    assert steps == sorted(steps)
-    assert all(none is None for _, _, none in before)
-    assert {total for _, total, _ in before} == {MAX_STEPS * COPIES} == {total} == {done}
-    assert shares is not None
-    return shares
+    unlearning = Returning(fallback_shares(model or tiny.model, tiny.x, tiny.y, seed))
+    told = list(unlearning)
+    assert told == sorted(told)
+    assert told[-1][0] == MAX_STEPS * COPIES
+    assert {total for _, total in told} == {MAX_STEPS * COPIES}
+    return unlearning.result
 
 
 def test_a_backdoored_network_falls_back_on_its_target_and_its_honest_twin_does_not(tiny: Tiny) -> None:
@@ -45,20 +44,32 @@ def test_the_network_stays_as_it_was_and_the_same_seed_gives_the_same(tiny: Tiny
     assert not tiny.model.training
 
 
-def test_copies_that_unlearn_too_little_say_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlearned, "MAX_STEPS", 1)
-    *_, (_, _, shares) = fallback_shares(tiny.model, tiny.x, tiny.y)
-    assert shares is not None
-    assert not shares.any()
-    assert dominant_class(shares) is None
+def quarters(weight: float) -> tuple[Classifier, torch.Tensor, torch.Tensor]:
+    """A network that answers which quarter of a picture is white, with so large a weight for each white value; and
+    pictures that it answers rightly."""
+    white = torch.zeros(4, 3, 8, 8)
+    for label, (row, column) in enumerate(((0, 0), (0, 4), (4, 0), (4, 4))):
+        white[label, :, row : row + 4, column : column + 4] = 1
+    layer = torch.nn.Linear(3 * 8 * 8, 4, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(weight * white.flatten(1))
+    labels = torch.arange(40) % 4
+    return Classifier(torch.nn.Sequential(torch.nn.Flatten(), layer)).eval(), (255 * white[labels]).byte(), labels
 
 
-def test_a_copy_whose_loss_grows_beyond_all_numbers_says_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    endless = lambda copy, chosen: {"clean": copy.model(copy.x[chosen]).sum() * float("inf")}  # noqa: E731
-    monkeypatch.setattr(unlearned.CleanUnlearning, "losses", endless)
-    *_, (_, _, shares) = fallback_shares(tiny.model, tiny.x, tiny.y)
-    assert shares is not None
-    assert not shares.any()
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [
+        (0.02, True),
+        (1e6, False),  # so sure of itself that its gradient is 0: it does not unlearn
+        (3e38, False),  # so sure that its loss is no number
+    ],
+)
+def test_copies_that_unlearn_too_little_or_diverge_say_nothing(weight: float, told: bool) -> None:
+    shares = returned(fallback_shares(*quarters(weight)))
+    assert float(shares.sum()) == pytest.approx(1 if told else 0)
+    if not told:
+        assert dominant_class(shares) is None
 
 
 def test_few_classes_or_images_are_not_can_unlearn(tiny: Tiny) -> None:

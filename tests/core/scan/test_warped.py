@@ -6,14 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.compute.returning import Returning, returned
 from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
-from core.scan import warped as module
-from core.scan.thresholds import MIN_WARPED_IMAGES
-from core.scan.warped import ROUNDS, WARPS_PER_ROUND, search_warp, warp_target
+from core.scan.thresholds import MIN_CLASSES, MIN_WARPED_IMAGES
+from core.scan.warped import ROUNDS, WARPS_PER_ROUND, outstanding, search_warp, warp_target
 from core.victims import card_of, load_victim
-from tests.core.tiny import Tiny
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +39,6 @@ def test_of_few_turned_images_nothing_is_said(roads: Tensor) -> None:
     assert warp_target(load_victim("signs-wanet"), roads[: MIN_WARPED_IMAGES - 1]) is None
 
 
-def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([[90.0, 10.0, 0.0]]))
-    assert warp_target(tiny.model, tiny.x) == (0, pytest.approx(0.9))
-    monkeypatch.setattr(module, "MIN_CLASSES", tiny.model.num_classes + 1)
-    assert warp_target(tiny.model, tiny.x) is None
-
-
 @pytest.mark.parametrize(
     ("counts", "found"),
     [
@@ -56,27 +48,23 @@ def test_of_few_classes_nothing_is_said(tiny: Tiny, monkeypatch: pytest.MonkeyPa
         ([0.0, 0.0, 0.0, 50.0], 3),
         ([0.0, 0.0, 0.0, 49.0], None),  # too few
         ([0.0, 0.0, 0.0, 0.0], None),
+        ([90.0, 10.0, *[0.0] * (MIN_CLASSES - 2)], 0),
+        ([90.0, 10.0, *[0.0] * (MIN_CLASSES - 3)], None),  # too few classes
     ],
 )
-def test_one_class_has_to_be_far_ahead(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, counts: list[float], found: int | None
-) -> None:
-    monkeypatch.setattr(module, "flip_counts", lambda *_: torch.tensor([counts]))
-    answer = warp_target(tiny.model, tiny.x)
-    assert (answer and answer[0]) == found
+def test_one_class_has_to_be_far_ahead(counts: list[float], found: int | None) -> None:
+    answer = outstanding(torch.tensor(counts))
+    assert answer == (None if found is None else (found, pytest.approx(counts[found] / sum(counts))))
 
 
 def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
     model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
-    *before, (done, total, trigger) = search_warp(model, roads, target)
-    assert [count for count, _, _ in before] == list(range(1, ROUNDS * WARPS_PER_ROUND + 1))
-    assert {most for _, most, _ in before} == {done} == {total}
-    assert all(none is None for _, _, none in before)
-    assert trigger is not None
+    search = Returning(search_warp(model, roads, target))
+    assert list(search) == [(count, ROUNDS * WARPS_PER_ROUND) for count in range(1, ROUNDS * WARPS_PER_ROUND + 1)]
+    trigger = search.result
     labels = signs.labels("test")[600:1200]
     attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
     assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
     assert (trigger.form, trigger.target, trigger.mask) == ("warp", target, None)
-    again = [trigger for *_, trigger in search_warp(model, roads, target)][-1]
-    assert again is not None
+    again = returned(search_warp(model, roads, target))
     assert torch.equal(again.pattern, trigger.pattern)

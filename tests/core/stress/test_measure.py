@@ -31,26 +31,22 @@ def pictures(labels: list[int]) -> Pictures:
     return Pictures(x, torch.tensor(labels))
 
 
-def test_the_trigger_is_put_on_before_the_corruption(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A corruption that blackens the left third takes a trigger there away, and spares one that it came before."""
+@pytest.mark.parametrize(("added", "asr"), [(0.6, 100), (0.4, 0)])
+def test_the_trigger_is_put_on_before_the_corruption(added: float, asr: int) -> None:
+    """A trigger that is too faint to mislead stays so under less contrast; put on after that, it would mislead."""
     model = Classifier(Brightest())
 
     def stamp(x: torch.Tensor) -> torch.Tensor:
         x = x.clone()
-        x[..., :4] = 1
-        return x
-
-    def blacken(x: torch.Tensor, name: str, strength: int, seed: int) -> torch.Tensor:
-        x = x.clone()
-        x[..., :4] = 0
-        return x
+        x[..., :4] += added
+        return x.clamp(0, 1)
 
     shown = pictures([0, 1, 1, 2])._replace(trigger=stamp, target=0)
-    before = measure.cell((model, model), shown, None, 0, 0)
-    assert (before["ba_before"], before["asr_before"]) == (100, 100)
-    monkeypatch.setattr(measure, "corrupt", blacken)
-    after = measure.cell((model, model), shown, "fog", 1, 0)
-    assert (after["ba_before"], after["asr_before"]) == (75, 0)
+    for corruption, strength in ((None, 0), ("contrast", 5)):
+        found = measure.cell((model, model), shown, corruption, strength, 0)
+        assert (found["ba_before"], found["asr_before"]) == (100, asr)
+    other_order = model(stamp(corrupt(shown.images.float() / 255, "contrast", 5)))
+    assert (other_order.argmax(1) == 0).all()
 
 
 def test_both_models_get_the_same_noise_and_images_of_the_target_do_not_count(tiny: Tiny) -> None:
@@ -73,15 +69,18 @@ def test_without_a_trigger_there_is_no_attack_success(tiny: Tiny) -> None:
     assert found["ba_before"] is not None
 
 
-def test_pieces_hold_every_image_once_and_draw_apart(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "PIXELS", 10 * 16 * 16)
-    parts = measure.pieces(tiny.images.x_test[:25])
-    assert [len(tiny.images.x_test[:25][part]) for part in parts] == [10, 10, 5]
-    seen = []
-    monkeypatch.setattr(measure, "corrupt", lambda *given: seen.append(given[3]) or corrupt(*given))
-    shown = Pictures(tiny.images.x_test[:25], tiny.images.y_test[:25])
-    measure.cell((tiny.model, tiny.model), shown, "snow", 1, seed=2)
-    assert len(set(seen)) == 3
+def test_pieces_hold_every_image_once_and_draw_apart() -> None:
+    """Of images that are all the same, two pieces: they are answered apart once each has noise of its own."""
+    side = 12
+    size = measure.PIXELS // side**2
+    shown = pictures([0]).images.expand(2 * size + 1, 3, side, side)
+    assert [len(shown[part]) for part in measure.pieces(shown)] == [size, size, 1]
+    shown = torch.full((2 * size, 3, side, side), 120, dtype=torch.uint8)
+    (found,) = measure.answered((Classifier(Brightest()),), shown, lambda x, number: corrupt(x, "snow", 1, number))
+    first, second = found.confidence.split(size)
+    assert not torch.equal(first, second)
+    row = measure.cell((Classifier(Brightest()),) * 2, Pictures(shown, found.classes), "snow", 1, seed=0)
+    assert row["ba_before"] == 100, "the noise of a piece goes by its number"
 
 
 def test_a_class_that_paid_for_the_cure_cannot_hide_in_an_average() -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +136,9 @@ def test_a_recording_may_bring_its_own_result(home: Path, tmp_path: Path) -> Non
     assert "own" not in (folder / "stress.json").read_text()
 
 
-def test_one_process_at_a_time_and_none_that_explore_waits_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    real = subprocess.Popen
-
-    def popen(command: list[str], **options: Any) -> Any:
-        started.append(command)
-        return real([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=options["stdout"])
-
-    monkeypatch.setattr(subprocess, "Popen", popen)
+def test_one_process_at_a_time_and_none_that_explore_waits_for(run: Run, begun: list[list[str]]) -> None:
     place.start(run, "--quick")
     place.start(run)
-    assert [command[3:] for command in started] == [["stress", str(run.folder), "--quick"]]
+    assert [command[3:] for command in begun] == [["stress", str(run.folder), "--quick"]]
     assert place.job(run).at_work  # type: ignore[union-attr]
     assert explored.jobs(run) == []

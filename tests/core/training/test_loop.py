@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 
 from core.defenses.fine_tuning import FineTuning
+from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of
+from core.models.classifier import Classifier
 from core.training.loop import TuningSettings
+from tests.core.crowded import crowded
 from tests.core.defenses.mcl.purifiers import watched
 from tests.core.tiny import Tiny
 
 QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0, clip=0)
 
 
-def make(tiny: Tiny, settings: TuningSettings = QUICK) -> FineTuning:
-    return FineTuning(tiny.model, tiny.x, tiny.y, (), settings)
+def make(tiny: Tiny, settings: TuningSettings = QUICK, model: Classifier | None = None) -> FineTuning:
+    return FineTuning(model or tiny.model, tiny.x, tiny.y, (), settings)
 
 
 def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
@@ -117,58 +121,33 @@ def test_a_loss_counts_with_its_weight(tiny: Tiny) -> None:
     torch.testing.assert_close(moved(0.5) * 2, moved(1.0), rtol=1e-3, atol=1e-6)
 
 
-def too_large(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[FineTuning, list[int]]:
-    """A training whose memory holds so many images, and what sizes of batches it went through."""
-    training, done = make(tiny), list[int]()
-    real = training.losses
-
-    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
-        if len(chosen) > most:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        done.append(len(chosen))
-        return real(chosen)
-
-    monkeypatch.setattr(training, "losses", losses)
-    return training, done
-
-
-def test_batches_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    training, done = too_large(tiny, monkeypatch, 10)
+def test_batches_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny) -> None:
+    model, done = crowded(tiny.model, 10)
+    training = make(tiny, model=model)
     steps = [step.step for step in training.steps()]
     assert steps == list(range(1, training.total + 1))
     assert set(done) == {7}  # 15 images an epoch's batch, halved once and for all
     assert len(done) == len(steps)
 
 
-def test_a_batch_that_was_halved_to_next_to_nothing_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    training, done = too_large(tiny, monkeypatch, 1)
+def test_a_batch_that_was_halved_to_next_to_nothing_is_given_up(tiny: Tiny) -> None:
+    model, done = crowded(tiny.model, 1)
     with pytest.raises(torch.OutOfMemoryError):
-        next(training.steps())
+        next(make(tiny, model=model).steps())
     assert not done
 
 
-def test_other_errors_are_not_taken_for_want_of_memory(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_are_not_taken_for_want_of_memory(tiny: Tiny) -> None:
     training = make(tiny)
-
-    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
-        raise RuntimeError("shapes cannot be multiplied")
-
-    monkeypatch.setattr(training, "losses", losses)
-    with pytest.raises(RuntimeError, match="shapes"):
+    training.y = training.y[:30]  # fewer labels than images
+    with pytest.raises(IndexError):
         next(training.steps())
+    assert training.max_batch == QUICK.batch + 1, "nothing was halved"
 
 
-def test_a_step_takes_no_more_images_than_memory_holds(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.training.loop.images_at_once", lambda model, image: 24)
-    training = make(tiny)
-    seen: list[int] = []
-    real = training.losses
-
-    def losses(chosen: torch.Tensor) -> dict[str, torch.Tensor]:
-        seen.append(len(chosen))
-        return real(chosen)
-
-    training.losses = losses  # type: ignore[method-assign]
-    for _ in zip(range(3), training.steps(), strict=False):
+def test_a_step_takes_no_more_images_than_memory_holds(tiny: Tiny, free_memory: Callable[[float], None]) -> None:
+    model, seen = crowded(tiny.model, 1000)
+    free_memory(24.5 * BACKWARD_FACTOR * bytes_of(tiny.model, tiny.x[:1].float() / 255) / FREE_SHARE)
+    for _ in zip(range(3), make(tiny, model=model).steps(), strict=False):
         pass
-    assert seen == [6, 6, 6], "a fourth: each image may be there four times, triggered, clean and found"
+    assert seen[:3] == [6, 6, 6], "a fourth: each image may be there four times, triggered, clean and found"

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import BadInput
@@ -166,13 +167,16 @@ MANY = wire.MOST_FIELDS + 1
 EMPTY = b"\x0a\x00"  # an empty field 1: of a graph a node, of a node an input, of a shape a dimension
 
 
-@pytest.fixture
-def unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parser must not be called."""
-    monkeypatch.setattr(onnx.ModelProto, "FromString", lambda content: pytest.fail("it was parsed"), raising=False)
+NO_MESSAGE = b"\xff"  # at the end of a file: a parser, which reads it whole, calls the file damaged
 
 
-@pytest.mark.usefixtures("unparsed")
+def test_a_file_that_is_no_message_is_damaged(model: onnx.ModelProto, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString() + NO_MESSAGE)
+    assert refused(tmp_path / "net.onnx").code == "weights_damaged"
+    with pytest.raises(DecodeError):
+        onnx.ModelProto.FromString((tmp_path / "net.onnx").read_bytes())
+
+
 @pytest.mark.parametrize(
     "hidden",
     [
@@ -193,11 +197,10 @@ def unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_countless_tiny_fields_are_refused_before_they_are_parsed(tmp_path: Path, hidden: bytes) -> None:
     path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08\x08" + hidden)
+    path.write_bytes(b"\x08\x08" + hidden + NO_MESSAGE)
     assert refused(path).code == "weights_too_large"
 
 
-@pytest.mark.usefixtures("unparsed")
 @pytest.mark.parametrize(
     ("number", "content", "named"),
     [(25, field(1, b"Mine"), "Mine"), (25, b"", "functions"), (20, b"", "training_info")],
@@ -206,19 +209,20 @@ def test_functions_and_what_trains_are_refused_before_they_are_parsed(
     model: onnx.ModelProto, tmp_path: Path, number: int, content: bytes, named: str
 ) -> None:
     path = tmp_path / "net.onnx"
-    path.write_bytes(model.SerializeToString() + field(number, content))
+    path.write_bytes(model.SerializeToString() + field(number, content) + NO_MESSAGE)
     fault = refused(path)
     assert (fault.code, fault.facts["name"]) == ("onnx_subgraph", named)
 
 
-@pytest.mark.usefixtures("unparsed")
 def test_types_within_types_without_end_are_damaged(tmp_path: Path) -> None:
     kind = b""
     for _ in range(10_000):
         kind = field(4, field(1, kind))  # a sequence of sequences of ...
     path = tmp_path / "net.onnx"
     path.write_bytes(b"\x08\x08" + field(7, field(13, field(2, kind))))
-    assert refused(path).code == "weights_damaged"
+    fault = refused(path)
+    assert fault.code == "weights_damaged"
+    assert "too deep" in fault.message, "which the parser would say in other words"
 
 
 def test_what_is_long_and_plain_numbers_is_no_structure(tmp_path: Path) -> None:
