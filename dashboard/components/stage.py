@@ -21,7 +21,7 @@ from dashboard.components.wire import bundled, packed
 from dashboard.palette import class_marks
 
 ASSETS = Path(__file__).parent / "stage_assets"
-SCRIPTS = ("decode", "words", "player", "theme", "outline", "map", "curves", "view", "panel", "main")
+SCRIPTS = ("decode", "words", "player", "theme", "outline", "names", "map", "curves", "view", "panel", "main")
 MAGIC = b"DSV1"
 NOWHERE = -32768  # the quantised place of a point whose coordinates are not finite
 METRICS = ("step", "ba", "asr", "dissolution", "trustworthiness")
