@@ -83,6 +83,11 @@ def truth(rows: Sequence[Row], backdoored: Collection[str]) -> tuple[int, int, i
     return sum(row.signs for row in victims), len(victims), sum(row.signs for row in clean), len(clean)
 
 
+def missed(rows: Sequence[Row], backdoored: Collection[str]) -> list[str]:
+    """The files of the models with a backdoor that show no sign of one."""
+    return [row.file for row in rows if row.file in backdoored and not row.signs]
+
+
 def standing(folder: Path) -> Standing | None:
     """How a fleet stands; read anew only once it was written anew."""
     file = folder / place.STANDING

@@ -20,7 +20,7 @@ from dashboard.components.stage_payload import StagePayload, pack
 from dashboard.components.wire import bundled
 
 ASSETS = Path(__file__).parent / "stage_assets"
-SCRIPTS = ("decode", "words", "player", "theme", "outline", "map", "curves", "view", "panel", "main")
+SCRIPTS = ("decode", "words", "player", "theme", "outline", "names", "map", "curves", "view", "panel", "main")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ POLL_SECONDS = 1.0
 RATES = (0.05, 0.1)
 ALARMS = (0.01, 0.05, 0.1)
 LAB_IMAGES = 3000  # images of a set in the lab: enough to see it work, in a minute or two
-FIRST = "digits"  # the quickest to look through
+FIRST = "digits"  # where there is no recording to go by: the quickest to look through
 ASKED = "data_room_order"
 RECORDED = "data-room"  # the folder of the recording
 LISTED = 200  # flagged images that the page lists; the CSV has them all
@@ -74,6 +74,13 @@ def _recorded() -> None:
     _show(recording.folder, order.images, result)
 
 
+def _first() -> str:
+    """The set that the form begins with: that of the recording below it."""
+    recording = recorded.find(RECORDED)
+    order = place.order_in(recording.folder) if recording else None
+    return order.images if order and order.images in IMAGE_SETS else FIRST
+
+
 def _setup() -> Order | None:
     """The set, in the lab its attack, the filters and the rate; the order once the button is pressed."""
     given = {
@@ -81,7 +88,7 @@ def _setup() -> Order | None:
         for one in uploads.everything()
         if one.kind == "images" and (one.path.is_dir() or one.path.suffix == ".npz")
     }
-    names = {name: images_name(name) for name in dict.fromkeys((FIRST, *IMAGE_SETS)) if images.here(name)}
+    names = {name: images_name(name) for name in dict.fromkeys((_first(), *IMAGE_SETS)) if images.here(name)}
     names |= {key: f"{one.name} · {when(one.created)}" for key, one in given.items()}
     names["path"] = t("data_room.path")
     with st.container(horizontal=True, vertical_alignment="bottom", key="setup"):
@@ -94,16 +101,17 @@ def _setup() -> Order | None:
         attacks = {name: i18n.t(f"attack.{name}") for name in ATTACKS}
         attack = st.selectbox(
             t("data_room.attack"), list(attacks), format_func=attacks.__getitem__, key="data_room_attack", width=300,
-            disabled=not lab,
+            disabled=not lab, help=t("data_room.attack_help"),
         )  # fmt: skip
         rate = st.segmented_control(
             t("data_room.rate"), list(RATES), default=0.1, required=True, key="data_room_rate",
-            format_func=lambda share: percent(100 * share, 0), disabled=not lab,
+            format_func=lambda share: percent(100 * share, 0), disabled=not lab, help=t("data_room.rate_help"),
         )  # fmt: skip
         filters = {name: i18n.t(f"data_room.filter.{name}") for name in FILTERS}
         wanted = st.pills(
             t("data_room.filters"), list(filters), selection_mode="multi", default=list(Order.filters),
             format_func=filters.__getitem__, key="data_room_filters",
+            help="\n".join(f"- **{filters[name]}**: {i18n.t(f'data_room.filter.{name}.text')}" for name in filters),
         )  # fmt: skip
         alarms = st.segmented_control(
             t("data_room.alarms"), list(ALARMS), default=0.05, required=True, key="data_room_alarms",
@@ -271,10 +279,13 @@ def _ways(result: dict[str, Any]) -> None:
             fresh = name == "before" or one["asr"] is None or first.get("asr") is None
             change = None if fresh else points(first["asr"], one["asr"])
             asr = t("data_room.unknown") if one["asr"] is None else percent(one["asr"])
-            st.metric(t("data_room.ways.asr"), asr, change, delta_color="off", delta_arrow="off")
+            st.metric(
+                t("data_room.ways.asr"), asr, change, delta_color="off", delta_arrow="off", help=t("term.asr.text")
+            )
             st.metric(
                 t("outcome.ba"), percent(one["ba"]),
                 None if name == "before" else points(first["ba"], one["ba"]), delta_color="off", delta_arrow="off",
+                help=t("term.ba.text"),
             )  # fmt: skip
             if name != "before":
                 st.caption(t("data_room.cost", time=duration(60 * one["minutes"]), lost=f"{one['lost']:,}"))

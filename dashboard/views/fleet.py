@@ -87,6 +87,9 @@ def _recorded(recording: Recording) -> None:
         return
     hit, of, wrong, clean = fleet_data.truth(standing.models, recording.facts["backdoored"])
     what = t("fleet.recorded", total=len(standing.models), hit=hit, of=of, wrong=wrong, clean=clean)
+    if overlooked := fleet_data.missed(standing.models, recording.facts["backdoored"]):
+        names = ", ".join(i18n.unmarked(file.removesuffix(".safetensors")) for file in overlooked)
+        what = Words(i18n.language()).joined([what, t("fleet.recorded.missed", names=names)])
     recorded.banner(recording, what, t("fleet.recorded.own", start=t("fleet.start")))
     _show(standing, recording.folder, True)
 

@@ -124,9 +124,10 @@ def _figures(watch: Watch, view: View) -> None:
         st.markdown(f"**{t('watch.state', when=_when(view.images[-1]['t']), count=count)}**")
     images, flagged, drift = st.columns(3)
     images.metric(t("watch.images"), f"{len(view.images):,}")
-    flagged.metric(t("watch.flagged"), f"{len(view.flagged):,}")
+    flagged.metric(t("watch.flagged"), f"{len(view.flagged):,}", help=t("watch.flagged_help"))
     with drift:
-        st.metric(t("watch.drift"), t("watch.drift_yes") if view.moved else t("watch.drift_no"))
+        drifted = t("watch.drift_yes") if view.moved else t("watch.drift_no")
+        st.metric(t("watch.drift"), drifted, help=t("watch.drift_help"))
         if view.moved:
             groups = dict.fromkeys("features" if name.startswith("feature_") else name for name in view.moved)
             what = t("alert.and").join(t(f"alert.quantity.{name}") for name in groups)
