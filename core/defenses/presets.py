@@ -13,7 +13,7 @@ Settings = TypeVar("Settings")
 ABOVE_0 = (
     "tau", "batch", "epochs", "check_every", "anneal", "moved", "power", "ascent", "climbs", "curvature", "fixed_point",
 )  # fmt: skip
-BELOW_1 = ("momentum", "average", "holdout")
+BELOW_1 = ("momentum", "holdout")
 AT_MOST_1 = ("share", "tolerance", "alpha", "smoothing", "mixed")
 
 

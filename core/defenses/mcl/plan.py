@@ -2,8 +2,8 @@
 
 Three inputs decide:
 
-- *Scarcity of clean images* (clean images per class). A network soon overfits few labels. So the weight of the labels
-  falls, the weight of the victim's own answers rises, and annealing takes longer.
+- *Scarcity of clean images* (clean images per class). A network soon overfits few labels. So the weight of the
+  victim's own answers rises, and annealing takes longer.
 - *Normalisation layers.* A layer that is normalised does not change with the scale of its weights, so a learning rate
   that is too high does little harm. Without normalisation it does harm. Without batch norm, whose noise regularises,
   labels are overfitted sooner.
@@ -23,7 +23,6 @@ from core.triggers.reconstructed import Confidence
 
 AMPLE_PER_CLASS = 100  # clean images per class from which on scarcity is 0
 SCARCITY_WITHOUT_BATCH_NORM = 0.5  # scarcity is at least this where no layer normalises by batches
-SCARCE_CLEAN_FACTOR = 0.1  # factor on the weight of ``clean`` at scarcity 1
 SCARCE_KEEP_FACTOR = 2.0  # factor on the weight of ``keep`` at scarcity 1
 SCARCE_EXTRA_ANNEAL = 1.0  # annealing steps added at scarcity 1, as a share of the setting
 LR_FACTOR_WITHOUT_NORMALISATION = 0.1
@@ -41,7 +40,7 @@ class Plan:
     Attributes:
         lr: learning rate, at most.
         anneal: steps.
-        clean, keep: loss weights.
+        keep: loss weight.
         mixed: share of the clean images that are mixed in pairs, 0-1.
         margin: logits, against the target of the triggers.
         triggers: whether images with reconstructed triggers are trained on.
@@ -50,7 +49,6 @@ class Plan:
 
     lr: float
     anneal: int
-    clean: float
     keep: float
     mixed: float
     margin: float
@@ -77,7 +75,6 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
     return Plan(
         lr=settings.lr * (LR_FACTOR_WITHOUT_NORMALISATION if normalisation == "none" else 1.0),
         anneal=round(settings.anneal * anneal_factor),
-        clean=settings.clean * (1 + (SCARCE_CLEAN_FACTOR - 1) * scarcity),
         keep=settings.keep * (1 + (SCARCE_KEEP_FACTOR - 1) * scarcity) * (STAMPS_KEEP_FACTOR if stamps else 1.0),
         # without stamps the triggers are trained against whatever the confidence, so it does not limit the mixing
         mixed=_mixed_share(settings, scarcity, confidence if stamps else Confidence.SURE),

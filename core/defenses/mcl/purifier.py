@@ -5,7 +5,6 @@ weighted sum of
 
 - *contrast*: the published loss, against all reconstructed triggers (each form, several restarts);
 - *supervised*: cross-entropy of the triggered images with their true labels, with a margin against the target;
-- *clean*: cross-entropy of the clean images with their labels;
 - *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. The target's share is
   taken out of the answers to images of other classes, so that these answers carry no backdoor.
 
@@ -15,12 +14,11 @@ Further parts:
   some;
 - *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of untrusted ones;
 - *rounds* (``core.defenses.mcl.rounds``): as soon as the attack seems gone, triggers that still work are reconstructed
-  on victim and model together, and trained against as well;
-- *average*: the result is a running average of the weights.
+  on victim and model together, and trained against as well.
 
 The learning rate stays up until the held-out part of the clean budget shows that the attack is gone and no round finds
 another trigger. Then it is annealed to zero along a cosine, in which BA recovers. The batch-norm statistics of a result
-are recomputed on clean images, since the training's include triggered images and averaged weights have none.
+are recomputed on clean images, since the training's include triggered images.
 
 A setting switches each part off (``core.defenses.mcl.settings``). NOTES.md beside this file has what each is worth.
 """
@@ -59,7 +57,6 @@ WARM_UP_STEPS = 5  # in which the learning rate rises
 LR_IMAGES = 64  # clean images of the first batch, whose gradient sets the learning rate
 CHECK_STATISTICS, RESULT_STATISTICS = 256, 4000  # clean images for batch-norm statistics: at a check, at the end
 STAMP_IMAGES = 500  # clean images on which each kind of stamps is tried
-NO_SCORE = -1e9  # in a checkpoint, for minus infinity
 
 
 class Purifier(Training):
@@ -82,7 +79,7 @@ class Purifier(Training):
         annealing_from: the step from which the learning rate falls; None while the attack is not gone.
         annealing_at_latest: the step from which it falls even if the attack is not gone.
         rounds: rounds made.
-        averaged, best_averaged: running average of the weights, now and at the best check.
+        best_weights: those of the best check in the annealing; None before it.
 
     Raises:
         ValueError: no trigger.
@@ -124,8 +121,7 @@ class Purifier(Training):
         )
         self.annealing_from: int | None = None
         self.rounds = 0
-        self.averaged = self.weights()
-        self.best_averaged = self.weights()
+        self.best_weights: dict[str, Tensor] | None = None
         if held_count:
             self.held_out.measure_error(victim)
         first = torch.arange(min(LR_IMAGES, len(self.x)), device=device)
@@ -155,8 +151,7 @@ class Purifier(Training):
         return self.peak_lr * warm_up * 0.5 * (1 + math.cos(math.pi * annealed))
 
     def weight(self, term: str) -> float:
-        planned = {"clean": self.plan.clean, "keep": self.plan.keep}  # the other weights are those of the settings
-        return planned[term] if term in planned else super().weight(term)
+        return self.plan.keep if term == "keep" else super().weight(term)
 
     # the loss
 
@@ -166,7 +161,7 @@ class Purifier(Training):
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
         attacked, kinds = self._attacked(chosen)
-        x, labels, log_answers0 = self._clean(chosen)
+        x, log_answers0 = self._clean(chosen)
         found = self.found.draw(len(chosen), self.step_generator())
         # one pass for all images: batch norm has to see clean ones among the triggered ones
         batch = torch.cat([attacked.images, x, self.found.images[found]])
@@ -181,8 +176,6 @@ class Purifier(Training):
         if self.settings.supervised > 0:
             against = logits[of_attacked] + attacked.margins
             terms["supervised"] = kinds * F.cross_entropy(against, self.y[chosen].repeat(kinds))
-        if self.settings.clean > 0:
-            terms["clean"] = F.cross_entropy(logits[of_clean], labels)
         if self.settings.keep > 0:
             log_answers = logits[of_clean].log_softmax(1)
             terms["keep"] = F.kl_div(log_answers, log_answers0, log_target=True, reduction="batchmean")
@@ -206,8 +199,8 @@ class Purifier(Training):
             kinds.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
         return joined(kinds), len(kinds)
 
-    def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Clean images, the first of them mixed; class shares (k, classes); the victim's log-probabilities."""
+    def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Clean images, the first of them mixed; the log-probabilities (k, classes) to keep on them."""
         x, labels, logits0 = self.x[chosen], self.one_hot[chosen], self.logits0[chosen]
         pairs = round(self.plan.mixed * len(chosen))
         if pairs:
@@ -216,7 +209,7 @@ class Purifier(Training):
             x, labels, logits0 = (torch.cat([mixture, rest[pairs:]]) for mixture, rest in parts)
         if self.plan.triggers:
             logits0 = without_target(logits0, labels, self.target)
-        return x, labels, logits0.log_softmax(1)
+        return x, logits0.log_softmax(1)
 
     # the schedule
 
@@ -233,7 +226,6 @@ class Purifier(Training):
         self.annealing_from = min(self.done, self.annealing_at_latest)
 
     def after_step(self) -> Check | None:
-        self._average()
         if not len(self.held_out) or (self.done % self.settings.check_every and self.done != self.total):
             return None
         if self.annealing_from is None:
@@ -243,52 +235,35 @@ class Purifier(Training):
             return check
         if 2 * (self.done - self.annealing_from) < self.plan.anneal:
             return None  # not in the first half: reconstructed triggers fail earlier than the real one does
-        check = self.held_out.check(self._with_statistics(self.averaged, CHECK_STATISTICS), self.triggers)
+        check = self.held_out.check(self.result(), self.triggers)
         if self.held_out.prefers(check):
-            self.best_averaged = {key: value.clone() for key, value in self.averaged.items()}
+            self.best_weights = self.weights()
         return check
 
-    def _average(self) -> None:
-        decay = min(self.settings.average, (self.done - 1) / (self.done + 4))  # a short memory in the first steps
-        for key, value in self.model.net.state_dict().items():
-            average = self.averaged[key]
-            if value.is_floating_point() and self.settings.average > 0:
-                average.lerp_(value, 1 - decay)
-            else:
-                average.copy_(value)
-
-    def _with_statistics(self, weights: dict[str, Tensor], count: int) -> Classifier:
-        """The model with these weights, and batch-norm statistics of ``count`` clean images."""
-        model = deepcopy(self.model)
-        model.net.load_state_dict(weights)
-        model.eval()
-        recompute_statistics(model, self.x[:count])
-        return model
-
     def result(self, best: bool = False) -> Classifier:
-        """A copy of the purified model: the running average now or, with ``best``, the best that was checked."""
-        if not best:
-            return self._with_statistics(self.averaged, CHECK_STATISTICS)
-        checked = math.isfinite(self.held_out.best_score)
-        return self._with_statistics(self.best_averaged if checked else self.averaged, RESULT_STATISTICS)
+        """A copy of the model with batch-norm statistics of clean images. ``best``: as it was at the best check."""
+        model = deepcopy(self.model).eval()
+        if best and self.best_weights is not None:
+            model.net.load_state_dict(self.best_weights)
+        recompute_statistics(model, self.x[: RESULT_STATISTICS if best else CHECK_STATISTICS])
+        return model
 
     # resuming
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
-        tensors |= {f"averaged.{k}": v.clone() for k, v in self.averaged.items()}
-        tensors |= {f"best.{k}": v.clone() for k, v in self.best_averaged.items()}
+        tensors |= {f"best.{k}": v.clone() for k, v in (self.best_weights or {}).items()}
         for number, trigger in enumerate(self.triggers[self.scanned_triggers :]):
             tensors[f"round.{trigger.form}.{number}.pattern"] = trigger.pattern
             if trigger.mask is not None:
                 tensors[f"round.{trigger.form}.{number}.mask"] = trigger.mask
-        best = self.held_out.best_score if math.isfinite(self.held_out.best_score) else NO_SCORE
         annealing = -1 if self.annealing_from is None else self.annealing_from
-        return tensors, numbers | {"best_score": best, "annealing_from": annealing, "rounds": self.rounds}
+        numbers |= {"annealing_from": annealing, "rounds": self.rounds}
+        return tensors, numbers if self.best_weights is None else numbers | {"best_score": self.held_out.best_score}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.averaged, self.best_averaged = self.part(tensors, "averaged"), self.part(tensors, "best")
+        self.best_weights = self.part(tensors, "best") or None
         of_rounds = self.part(tensors, "round")  # keys "<form>.<number>.pattern" and "<form>.<number>.mask"
         names = sorted({key.rpartition(".")[0] for key in of_rounds}, key=lambda name: int(name.partition(".")[2]))
         self.triggers[self.scanned_triggers :] = [
@@ -300,7 +275,7 @@ class Purifier(Training):
         ]  # fmt: skip
         self.rounds = int(numbers["rounds"])
         self.annealing_from = None if numbers["annealing_from"] < 0 else int(numbers["annealing_from"])
-        self.held_out.best_score = -math.inf if numbers["best_score"] <= NO_SCORE else numbers["best_score"]
+        self.held_out.best_score = numbers.get("best_score", -math.inf)
 
 
 def normalisation(model: Classifier) -> Normalisation:

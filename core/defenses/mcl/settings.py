@@ -14,7 +14,6 @@ class MCLSettings:
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl.contrast``).
-        clean: weight of the cross-entropy of clean images x with their labels.
         supervised: weight of the cross-entropy of triggered images x_t with the labels of x.
         keep: weight of the KL divergence of the model's answers on clean and mixed images from the victim's answers
             (distillation).
@@ -32,7 +31,6 @@ class MCLSettings:
         epochs: passes over the clean budget before the annealing, at most.
         anneal: steps of the annealing, in which the learning rate falls from its peak to 0. It begins as soon as the
             attack is gone, and the run ends with it.
-        average: decay per step of the running average of the weights, 0-1; 0: no average.
         holdout: share of the clean budget that is held out from training, 0-1, to estimate BA and ASR.
         check_every: steps between two checks on the held-out part.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
@@ -43,7 +41,6 @@ class MCLSettings:
     """
 
     contrast: float = 1.0
-    clean: float = 1.0
     supervised: float = 1.0
     keep: float = 8.0
     mixed: float = 0.5
@@ -57,7 +54,6 @@ class MCLSettings:
     weight_decay: float = 1e-4
     epochs: int = 8
     anneal: int = 120
-    average: float = 0.9
     holdout: float = 0.1
     check_every: int = 5
     gone: float = 3.0

@@ -10,8 +10,8 @@ from core.defenses.mcl.plan import Normalisation, Plan, plan
 from core.defenses.mcl.settings import MCLSettings
 from core.triggers.reconstructed import Confidence
 
-SETTINGS = MCLSettings(clean=2.0, keep=3.0, mixed=0.25, margin=4.0, lr=0.01, anneal=100, stamps=3.0)
-PLAIN = Plan(lr=0.01, anneal=100, clean=2.0, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)
+SETTINGS = MCLSettings(keep=3.0, mixed=0.25, margin=4.0, lr=0.01, anneal=100, stamps=3.0)
+PLAIN = Plan(lr=0.01, anneal=100, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)
 
 
 def of(
@@ -38,32 +38,32 @@ def test_with_plenty_of_images_batch_norm_and_a_sure_trigger_the_settings_hold(p
 
 
 @pytest.mark.parametrize(
-    ("per_class", "clean", "keep", "anneal", "mixed"),
+    ("per_class", "keep", "anneal", "mixed"),
     [
-        (0.0, 0.2, 6.0, 200, 1.0),  # a tenth, twice, twice
-        (50.0, 1.1, 4.5, 150, 0.5),  # halfway
-        (90.0, 1.82, 3.3, 110, 0.25),  # the settings ask for more mixed ones than are missing
-        (6.0, 2 * (1 - 0.9 * 0.94), 3 * (1 + 0.94), 194, 0.94),
+        (0.0, 6.0, 200, 1.0),  # twice, twice
+        (50.0, 4.5, 150, 0.5),  # halfway
+        (90.0, 3.3, 110, 0.25),  # the settings ask for more mixed ones than are missing
+        (6.0, 3 * (1 + 0.94), 194, 0.94),
     ],
 )
-def test_few_labels_weigh_less_the_victims_answers_more_and_annealing_takes_longer(
-    per_class: float, clean: float, keep: float, anneal: int, mixed: float
+def test_with_few_images_the_victims_answers_weigh_more_and_annealing_takes_longer(
+    per_class: float, keep: float, anneal: int, mixed: float
 ) -> None:
-    expected = {"clean": clean, "keep": keep, "anneal": anneal, "mixed": mixed}
+    expected = {"keep": keep, "anneal": anneal, "mixed": mixed}
     if mixed == SETTINGS.mixed:
         del expected["mixed"]
     assert other(of(per_class)) == expected
 
 
 def test_where_layers_normalise_otherwise_it_is_as_if_images_were_few_and_annealing_takes_twice_as_long() -> None:
-    half = {"clean": 1.1, "keep": 4.5, "mixed": 0.5, "anneal": 200}
+    half = {"keep": 4.5, "mixed": 0.5, "anneal": 200}
     assert other(of(normalisation="other")) == half
     assert of(60, "other") == of(normalisation="other"), "no fewer than half"
-    assert of(10, "other").clean == of(10).clean, "fewer images count as they are"
+    assert of(10, "other").keep == of(10).keep, "fewer images count as they are"
 
 
 def test_where_nothing_normalises_the_rate_is_a_tenth_too() -> None:
-    assert other(of(normalisation="none")) == {"clean": 1.1, "keep": 4.5, "mixed": 0.5, "anneal": 150, "lr": 0.001}
+    assert other(of(normalisation="none")) == {"keep": 4.5, "mixed": 0.5, "anneal": 150, "lr": 0.001}
     assert of(10, "none") == replace(of(10), lr=pytest.approx(0.001))
 
 
@@ -94,7 +94,5 @@ def test_nothing_is_mixed_where_the_settings_say_so() -> None:
     assert of(settings=replace(SETTINGS, mixed=1)).mixed == 1
 
 
-@pytest.mark.parametrize("weight", ["clean", "keep"])
-def test_a_weight_of_0_stays_0(weight: str) -> None:
-    off = {weight: 0.0}
-    assert getattr(of(3, "none", Confidence.DOUBTFUL, replace(SETTINGS, **off)), weight) == 0  # type: ignore[arg-type]
+def test_a_weight_of_0_stays_0() -> None:
+    assert of(3, "none", Confidence.DOUBTFUL, replace(SETTINGS, keep=0.0)).keep == 0

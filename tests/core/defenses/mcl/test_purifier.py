@@ -37,7 +37,6 @@ def test_the_terms_at_the_start_are_those_of_the_victim(tiny: Tiny) -> None:
         f0_t, z0_t = tiny.model.features_and_logits(tiny.trigger(x))
     pushed = nn.functional.cosine_similarity(f0_t, f0).double()
     assert float(terms["contrast"]) == pytest.approx(float((1 + ((1 - pushed) / 0.5).exp()).log().mean()), rel=1e-4)
-    assert float(terms["clean"]) == pytest.approx(float(nn.functional.cross_entropy(z0, y)), rel=1e-4)
     away = y != tiny.target  # the target's own images are spared the margin
     z0_t[away, tiny.target] += QUICK.margin
     assert float(terms["supervised"]) == pytest.approx(float(nn.functional.cross_entropy(z0_t, y)), rel=1e-4)
@@ -60,28 +59,27 @@ def test_an_answer_with_the_target_is_not_kept_on_an_image_of_another_class(tiny
     assert float(terms["keep"]) > 1, "the victim's own answers are the target's, and these are not asked for"
 
 
-def test_all_four_terms_are_computed_and_everything_moves(tiny: Tiny) -> None:
+def test_all_three_terms_are_computed_and_everything_moves(tiny: Tiny) -> None:
     purifier = make(tiny)
     step = next(purifier.steps())
-    assert set(step.losses) == {"contrast", "clean", "supervised", "keep"}
+    assert set(step.losses) == {"contrast", "supervised", "keep"}
     before, after = weights(tiny.model), weights(purifier.model)
     assert not any(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("name", ["clean", "supervised", "keep"])
+@pytest.mark.parametrize("name", ["supervised", "keep"])
 def test_a_weight_of_0_leaves_its_term_out(tiny: Tiny, name: str) -> None:
     off = {name: 0.0}
     step = next(make(tiny, replace(QUICK, **off)).steps())  # type: ignore[arg-type]
-    assert set(step.losses) == {"contrast", "clean", "supervised", "keep"} - {name}
+    assert set(step.losses) == {"contrast", "supervised", "keep"} - {name}
 
 
 def test_terms_weigh_what_the_plan_says(tiny: Tiny) -> None:
-    few = make(tiny, replace(QUICK, clean=2.0, keep=3.0, supervised=1.5))
-    assert few.weight("clean") == pytest.approx(2.0 * (1 - 0.9 * 0.94))  # six images a class of a hundred
-    assert few.weight("keep") == pytest.approx(3.0 * (1 + 0.94))
+    few = make(tiny, replace(QUICK, keep=3.0, supervised=1.5))
+    assert few.weight("keep") == pytest.approx(3.0 * (1 + 0.94))  # six images a class of a hundred
     assert (few.weight("supervised"), few.weight("contrast")) == (1.5, 1.0)
-    many = Purifier(tiny.model, *plenty(tiny), [tiny.aimed], replace(QUICK, clean=2.0, keep=3.0))
-    assert (many.weight("clean"), many.weight("keep")) == (2.0, 3.0)
+    many = Purifier(tiny.model, *plenty(tiny), [tiny.aimed], replace(QUICK, keep=3.0))
+    assert many.weight("keep") == 3.0
 
 
 def test_a_term_counts_with_its_weight(tiny: Tiny) -> None:
@@ -89,7 +87,7 @@ def test_a_term_counts_with_its_weight(tiny: Tiny) -> None:
 
     def moved(weight: float) -> Tensor:
         alone = replace(
-            QUICK, contrast=0, clean=weight, supervised=0, keep=0, momentum=0, weight_decay=0, average=0, holdout=0
+            QUICK, contrast=0, supervised=weight, keep=0, moved=math.inf, momentum=0, weight_decay=0, holdout=0
         )
         purifier = make(tiny, alone)
         next(purifier.steps())
@@ -289,21 +287,12 @@ def test_the_best_checked_state_is_the_result(purified: Whole) -> None:
 
 
 def test_without_a_held_out_part_the_result_is_the_last_state_with_statistics_of_clean_images(tiny: Tiny) -> None:
-    purifier = make(tiny, replace(QUICK, holdout=0, average=0))
+    purifier = make(tiny, replace(QUICK, holdout=0))
     steps = list(purifier.steps())
     assert all(step.check is None for step in steps)
     expected = deepcopy(purifier.model)
     recompute_statistics(expected, purifier.x)
     assert same(weights(purifier.result(best=True)), weights(expected))
-
-
-def test_the_average_lies_between_the_victim_and_the_newest_state(tiny: Tiny) -> None:
-    purifier = make(tiny, replace(QUICK, average=0.9))
-    for _ in zip(range(20), purifier.steps(), strict=False):
-        pass
-    start = tiny.model.head[0].weight
-    newest, average = purifier.model.head[0].weight, purifier.result().head[0].weight
-    assert 0 < (average - start).norm() < (newest - start).norm()
 
 
 def test_a_sure_trigger_needs_no_stamps(tiny: Tiny) -> None:

@@ -58,7 +58,7 @@ def losses(purifier: Purifier, chosen: Tensor) -> dict[str, float]:
 
 
 def test_in_doubt_each_image_is_trained_on_with_a_trigger_and_with_a_stamp(tiny: Tiny) -> None:
-    settings, chosen = replace(SHORT, keep=0, clean=0, holdout=0), torch.arange(16)
+    settings, chosen = replace(SHORT, keep=0, holdout=0), torch.arange(16)
     both, stamps = (losses(doubtful(tiny, settings, one), chosen) for one in (DOUBTFUL, NONE))
     triggers = losses(doubtful(tiny, replace(settings, stamps=0), DOUBTFUL), chosen)
     assert set(both) == {"contrast", "supervised"}
