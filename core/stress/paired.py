@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIGNIFICANCE = 0.05  # level of all tests of a comparison together
+LEVEL = 0.05  # level of all tests of a comparison together
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Paired:
         return float(binomtest(self.lost, decided, alternative="greater").pvalue) if decided else 1.0
 
 
-def beyond_chance(chances: Sequence[float], level: float = SIGNIFICANCE) -> list[bool]:
+def beyond_chance(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
     """Which of several findings stand, with a chance of ``level`` that any of them is wrong (Holm, Scand. J. Stat. 6,
     1979): the worst of many figures is low by chance alone."""
     stands = [False] * len(chances)

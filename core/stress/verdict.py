@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.stress.paired import SIGNIFICANCE, beyond_chance
+from core.stress.paired import LEVEL, beyond_chance
 from core.words import LANGUAGES, Words
 
 
@@ -30,7 +30,7 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
         "worst_class": classes[worst_class] | {"beyond_chance": class_stands[worst_class]},
     }
     aimed = next((row for row in classes if row["target"]), None)
-    told["target_class"] = aimed and aimed | {"beyond_chance": aimed["chance"] <= SIGNIFICANCE}
+    told["target_class"] = aimed and aimed | {"beyond_chance": aimed["chance"] <= LEVEL}
     for when in ("before", "after"):
         rates = [cell[f"asr_{when}"] for cell in cells if cell[f"asr_{when}"] is not None]
         told[f"mean_asr_{when}"] = round(sum(rates) / len(rates), 2) if rates else None
