@@ -191,7 +191,7 @@ def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Ima
     if image.mode == "F":
         raise BadInput(
             "image_of_fractions",
-            f"{file} holds fractions, of which nobody knows the largest; write it with 8 or 16 bits a pixel.",
+            f"{file} holds fractions whose range is unknown; write it with 8 or 16 bits a pixel.",
             file=str(file),
         )
     if not image.mode.startswith("I"):
