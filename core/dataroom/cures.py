@@ -52,12 +52,20 @@ def retrain(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repo
     Raises:
         BadInput: as ``require_classes``.
     """
-    require_classes(room, verdict.flagged)
-    kept = room.learnt[torch.from_numpy(~verdict.flagged)[room.learnt]]
+    kept = kept_images(room, verdict)
     model = fresh(room.images, arch, seed + 1, str(verdict.model.mean.device))
     for epoch in trained(model, room.x[kept], room.y[kept], seed + 1):
         report("then", epoch.step, epoch.total)
     return model
+
+
+def kept_images(room: TrainSet, verdict: Verdict) -> Tensor:
+    """Positions of the images to train on that are not flagged, int64 (k,).
+
+    Raises:
+        BadInput: as ``require_classes``.
+    """
+    return room.learnt[torch.from_numpy(require_classes(room, verdict.flagged))[room.learnt]]
 
 
 def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
@@ -78,8 +86,7 @@ def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Rep
 def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report, found: bool = True) -> Classifier:
     """MCL on the model that was looked through, with the flagged images of the suspected class as triggered examples.
 
-    The clean budget comes from the images that are not flagged, so that
-    what the filter missed may be among it.
+    The clean budget comes from the images that are not flagged, so that what the filter missed may be among it.
 
     Args:
         found: False: with reconstructed triggers alone, to compare.
@@ -93,18 +100,27 @@ def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repor
             "no_target",
             "No class is suspected, so there is nothing to purify of; give the class with --target if you know it.",
         )
-    x, y = _budget(room, verdict, seed)
+    x, y = budget(room, verdict, seed)
     triggers = _reconstructed(verdict.model, x, target, seed, report)
-    real = room.x[torch.from_numpy(verdict.flagged) & (room.y == target)] if found else None
+    real = triggered(room, verdict) if found else None
     purifier = Purifier(verdict.model, x, y, triggers, MCLSettings(), seed, real)
     for step in purifier.steps():
         report("then", step.step, step.total)
     return purifier.result(best=True)
 
 
-def _budget(room: TrainSet, verdict: Verdict, seed: int) -> tuple[Tensor, Tensor]:
-    keep = require_classes(room, verdict.flagged)
-    kept = room.learnt[torch.from_numpy(keep)[room.learnt]]
+def triggered(room: TrainSet, verdict: Verdict) -> Tensor:
+    """The flagged images of the suspected class, uint8 (n, 3, h, w)."""
+    return room.x[torch.from_numpy(verdict.flagged) & (room.y == verdict.target)]
+
+
+def budget(room: TrainSet, verdict: Verdict, seed: int) -> tuple[Tensor, Tensor]:
+    """The clean budget for a purification, from the images that are not flagged, and their labels.
+
+    Raises:
+        BadInput: as ``require_classes``.
+    """
+    kept = kept_images(room, verdict)
     classes = room.images.num_classes
     chosen = kept[clean_budget(room.y[kept], enough(len(kept), classes), classes, seed)]
     return room.x[chosen], room.y[chosen]

@@ -15,18 +15,17 @@ from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
 from core.scan.duration import expected_seconds
+from core.scan.evidence import Evidence, confidence, gathered
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.search_progress import SearchProgress
-from core.scan.unlearned import can_unlearn, dominant_class, fallback_shares
-from core.scan.verdict import Verdict, judge
-from core.scan.warped import search_warp, warp_target
+from core.scan.verdict import judge
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
 # Units of progress: 100 for each form, then those of one further search (warps, unlearning, or restarts).
 SCAN_UNITS, EXTRA_UNITS = 100 * len(FORMS), 60
 UNITS = SCAN_UNITS + EXTRA_UNITS
-REPORT_EVERY = 5  # units between two progress events of the scan
+REPORT_EVERY = 5  # units, or steps of a further search, between two progress events of the scan
 RESTART_EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 
 Budget = tuple[torch.Tensor, torch.Tensor]  # clean images, uint8 (n, 3, h, w), and their labels, int64 (n,)
@@ -55,9 +54,8 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
                 yield clock.progress("scan", done, total + EXTRA_UNITS)
                 if (searched := progress.event()) is not None:
                     yield searched
-        found, verdict = yield from _judged(state, search.result, budget, clock)
-        warps = (yield from _warp(state, images, found.target, clock)) if "warped" in verdict.facts else []
-        state.scanned = _scanned(state, found, verdict, warps)
+        evidence = yield from _evidence(state, search.result, budget, clock)
+        state.scanned = _scanned(state, evidence)
         state.recall_triggers()
         yield state.scanned
     if not state.restarts:
@@ -65,46 +63,17 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _judged(state: State, found: Scan, budget: Budget, clock: Clock) -> Generator[Event, None, tuple[Scan, Verdict]]:
-    """The verdict, and the scan with the class that it is about as target.
-
-    If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
-    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". Both verdicts have
-    ``hint`` at its default, True: other evidence than the sizes of its triggers named the class, so the purification
-    trains against these as doubtful ones.
-    """
-    verdict, model = judge(found), state.context.subject.model
-    if verdict.grade != "none" or state.context.spec.target is not None:
-        return found, verdict
-    warps = warp_target(model, budget[0], state.context.spec.seed)
-    state.context.steering.check()
-    if warps is not None:
-        target, share = warps
-        found = found.of(target)
-        return found, Verdict("some", judge(found).facts | {"warped": round(100 * share, 1)})
-    if not can_unlearn(model, budget[0]):
-        return found, verdict
-    unlearning = Returning(fallback_shares(model, *budget, seed=state.context.spec.seed))
-    for done, total in unlearning:
+def _evidence(state: State, found: Scan, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence]:
+    """The verdict, and what further searches add to it; none is made for a target that the user gave."""
+    spec = state.context.spec
+    if spec.target is not None:
+        return Evidence(found, judge(found))
+    steps = Returning(gathered(found, state.context.subject.model, *budget, seed=spec.seed))
+    for done, total in steps:
         state.context.steering.check()
-        if done % 5 == 0:
+        if done and done % REPORT_EVERY == 0:
             yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
-    shares = unlearning.result
-    fallback = dominant_class(shares)
-    if fallback is None or not found.of(fallback).works:
-        return found, verdict
-    found = found.of(fallback)
-    return found, Verdict("none", judge(found).facts | {"fallen_back": round(100 * float(shares[fallback]), 1)})
-
-
-def _warp(state: State, images: torch.Tensor, target: int, clock: Clock) -> Generator[Event, None, list[Reconstructed]]:
-    """The best warp for the target, in place of the inversion's triggers, which are poor copies of a warp."""
-    search = Returning(search_warp(state.context.subject.model, images, target, seed=state.context.spec.seed))
-    for done, total in search:
-        state.context.steering.check()
-        if done % 6 == 0:
-            yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
-    return [search.result]
+    return steps.result
 
 
 def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
@@ -130,16 +99,14 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
         state.recall_triggers()
 
 
-def _scanned(state: State, found: Scan, verdict: Verdict, warps: list[Reconstructed]) -> Scanned:
+def _scanned(state: State, evidence: Evidence) -> Scanned:
     """Writes the triggers to the record; the event of the scan.
 
-    The event has the target that the scan found. The triggers are those of the target that the user gave, if any, and
-    ``warps`` take the place of the inversion's.
+    The event has the target that the scan found. The triggers are those of the target that the user gave, if any.
     """
-    main, given = found.main, state.context.spec.target
-    sure = given is not None or verdict.sure
-    confidence = Confidence.SURE if sure else Confidence.DOUBTFUL if verdict.hint else Confidence.NONE
-    file = write_triggers(state, warps or (found if given is None else found.of(given)).triggers(), confidence)
+    found, verdict, given = evidence.scan, evidence.verdict, state.context.spec.target
+    main = found.main
+    file = write_triggers(state, evidence.triggers(given), confidence(verdict, given is not None))
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),

@@ -89,9 +89,10 @@ def _train(state: State, budget: Budget, clock: Clock) -> Generator[Event, None,
                 yield clock.progress("purify", step.step, step.total)
             if step.step % CHECKPOINT_EVERY == 0:
                 run.write_checkpoint(*defence.state())
-            if run.control != "run":  # the last frame is finished before a pause
+            asked = run.control != "run"
+            if asked:  # the last frame is finished before a pause
                 yield from state.map.finished()
-            context.steering.check()
+            context.steering.check(read=asked)
     except BaseException as end:
         if defence.done:
             run.write_checkpoint(*defence.state())

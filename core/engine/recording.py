@@ -81,8 +81,19 @@ def make_all(victim: str, root: Path | None = None) -> Iterator[Run]:
     for defence in DEFENCES:
         run = record.create(Spec(victim=victim, images=card.data, defence=defence))
         worker.work(run.folder)
-        main = defence == Spec.defence
-        yield make(run, victim if main else f"{victim}-{defence}", root, None if main else SMALL_RECORDING_FRAMES)
+        yield make_one_of_all(run, root)
+
+
+def make_one_of_all(run: Run, root: Path | None = None) -> Run:
+    """The recording of a run among those of all defences: MCL's is whole and called as the victim, another's is small.
+
+    Raises:
+        BadInput: as ``make``.
+    """
+    victim, defence = run.spec.victim, run.spec.defence
+    if defence == Spec.defence:
+        return make(run, str(victim), root)
+    return make(run, f"{victim}-{defence}", root, SMALL_RECORDING_FRAMES)
 
 
 def _thin(folder: Path, most: int) -> None:

@@ -7,6 +7,7 @@ shows a map at once, before anything heavy is imported.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from core.events import Event, Frame
 from core.paths import RECORDINGS
@@ -18,12 +19,13 @@ SAME = ("victim", "images", "projection", "dims", "points", "seed")
 FILES = ("examples.npz", "thumbs.webp", "samples.npz")
 
 
-def offer(run: Run) -> list[Event]:
-    """Copies a recording's first frame into ``run`` and returns its event; nothing if no recording matches."""
+def offer(run: Run, recordings: Path = RECORDINGS) -> list[Event]:
+    """Copies a recording's first frame into ``run`` and returns its event; nothing if none of the ``recordings``
+    matches."""
     spec = run.spec
-    if not spec.victim or not spec.map or not RECORDINGS.is_dir():
+    if not spec.victim or not spec.map or not recordings.is_dir():
         return []
-    for folder in sorted(RECORDINGS.iterdir()):
+    for folder in sorted(recordings.iterdir()):
         if not (folder / "run.json").is_file():
             continue
         told = Snapshot(parsed(folder), "done")

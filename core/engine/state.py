@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -96,14 +97,20 @@ class State:
 
 
 class Clock:
-    """Seconds that a stage has worked, pauses left out, and an estimate of the rest."""
+    """Seconds that a stage has worked, pauses left out, and an estimate of the rest.
 
-    def __init__(self, steering: Steering) -> None:
+    Args:
+        steering: of the run, which counts the pauses.
+        clock: of time, in seconds.
+    """
+
+    def __init__(self, steering: Steering, clock: Callable[[], float] = time.monotonic) -> None:
         self.steering = steering
-        self.start = time.monotonic() - steering.paused_seconds
+        self.clock = clock
+        self.start = clock() - steering.paused_seconds
 
     def seconds(self) -> float:
-        return time.monotonic() - self.start - self.steering.paused_seconds
+        return self.clock() - self.start - self.steering.paused_seconds
 
     def progress(self, stage: Stage, done: int, total: int) -> Progress:
         """An event: ``done`` of ``total`` units, and the seconds left at the pace so far."""

@@ -25,17 +25,21 @@ from core.runs.record import ENDED, Run, Status, now
 from core.runs.steering import Steering, Stopped
 
 Pipeline = Callable[[Run, Steering], Iterable[Event]]
-LOCK_SECONDS = 1.0  # seconds to wait for the run's lock, which the supervisor holds for moments
+LOCK_SECONDS = 1.0  # longer than the supervisor ever holds a run's lock
 
 
 def work(
-    folder: Path | str, pipeline: Pipeline | None = None, on_event: Callable[[Event], None] | None = None
+    folder: Path | str,
+    pipeline: Pipeline | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    patience: float = LOCK_SECONDS,
 ) -> Status:
     """Do the run in ``folder``, or go on with it, until it is done, stopped or failed.
 
     Args:
         pipeline: yields the run's events; ``core.engine.pipeline.run`` by default.
         on_event: is shown each event after it was written.
+        patience: seconds to wait for the run's lock.
 
     Returns:
         the status the run ended with: "done", "stopped" or "failed"; what went wrong is in the record.
@@ -45,7 +49,7 @@ def work(
         KeyboardInterrupt: after the run was written down as stopped.
     """
     run = Run(folder)
-    with run_lock(run.folder, LOCK_SECONDS):
+    with run_lock(run.folder, patience):
         if run.is_recording or run.data["status"] == "done":
             raise BadInput(
                 "run_not_resumable", f"The run {run.id} is done; there is nothing to go on with.", run=run.id

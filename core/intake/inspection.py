@@ -70,10 +70,10 @@ def folder_of(key: str) -> Path:
     return paths.cache_folder() / "inspections" / key
 
 
-def key_of(spec: Spec) -> str:
+def key_of(spec: Spec, most: int = MAX_LISTED) -> str:
     """The same for the same question about the same files; another one once a file has changed.
 
-    Files go by name, size and time of change. Of a folder with more than ``MAX_LISTED`` entries only so many are
+    Files go by name, size and time of change. Of a folder with more than ``most`` entries only so many are
     looked at, all class folders before any picture: beyond that a picture that came, went or was renamed is noticed,
     one that was overwritten in place is not.
     """
@@ -82,14 +82,13 @@ def key_of(spec: Spec) -> str:
         with contextlib.suppress(OSError):
             stat = os.stat(given) if given else None
             asked += [str(stat.st_size), str(stat.st_mtime_ns)] if stat else []
-            asked += [_inside(given)] if given and os.path.isdir(given) else []
+            asked += [_inside(given, most)] if given and os.path.isdir(given) else []
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
-def _inside(folder: str) -> str:
+def _inside(folder: str, left: int) -> str:
     """A digest of what lies in a folder, as deep as images do: in class folders, within ``train`` and ``test``."""
     seen = hashlib.sha256()
-    left = MAX_LISTED
     level = [folder]
     for _ in range(3):
         below: list[str] = []
@@ -158,7 +157,7 @@ def _started(spec: Spec) -> str:
     worker = spawn(python_module("core.intake.recognition", key), folder / LOG)
     if worker is not None:  # else it has ended already
         write_json(folder / "worker.json", worker)
-    _sweep()
+    sweep()
     return key
 
 
@@ -191,12 +190,12 @@ def _worker(key: str) -> dict[str, Any] | None:
     return content(folder_of(key) / "worker.json")
 
 
-def _sweep() -> None:
-    """Forgets all but the newest inspections, and none that is at work."""
+def sweep(most: int = MAX_KEPT) -> None:
+    """Forgets all but the ``most`` newest inspections, and none that is at work."""
     ages: list[tuple[float, Path]] = []
     for folder in folder_of("x").parent.iterdir():
         with contextlib.suppress(OSError):  # cancelled meanwhile
             ages += [(folder.stat().st_mtime, folder)] if folder.is_dir() else []
-    for _, folder in sorted(ages, reverse=True)[MAX_KEPT:]:
+    for _, folder in sorted(ages, reverse=True)[most:]:
         if process.find(_worker(folder.name)) is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -57,7 +57,7 @@ def inspect(spec: Spec, progress: Progress, learnt: Learnt, pictures: Path | Non
     progress("weights", 0, 0)
     weights = read_weights(str(spec.weights))
     learnt({"found": [asdict(fact) for fact in weights.found]})
-    path, left_out = _unpacked(spec.images, progress)
+    path, left_out = unpacked(spec.images, progress)
     progress("images", 0, 0)
     images = load(path, progress=lambda done, total: progress("images", done, total))
     learnt({"images": _described(path, images, left_out)})
@@ -71,7 +71,7 @@ def inspect(spec: Spec, progress: Progress, learnt: Learnt, pictures: Path | Non
     learnt(_chosen(choice, images) | {"objection": None if is_specified(spec) else _objection(choice, images)})
 
 
-def _unpacked(images: str, progress: Progress) -> tuple[str, int]:
+def unpacked(images: str, progress: Progress) -> tuple[str, int]:
     """Where the images lie, and how many files of a .zip were left out.
 
     Two inspections of one .zip take turns: the second finds it unpacked, or takes over where the first was cancelled.
@@ -145,7 +145,7 @@ def _objection(choice: Choice, images: ImageSet) -> dict[str, Any] | None:
     return None
 
 
-def _as_told(fault: Exception) -> BadInput:
+def fault_of(fault: Exception) -> BadInput:
     """An error as the visitor reads it. A reader may have taken memory that ran out for a damaged file: that is seen
     by what it was raised from."""
     where = ran_out(fault) or ran_out(fault.__cause__)
@@ -172,7 +172,7 @@ def main(key: str) -> int:
     folder = inspection.folder_of(key)
     note = json.loads((folder / "note.json").read_bytes()) | {"result": {}}
     try:
-        with told(folder / "note.json", facts=note, as_told=_as_told) as report:
+        with told(folder / "note.json", facts=note, as_told=fault_of) as report:
             inspect(Spec.from_dict(note["spec"]), report, note["result"].update, folder / inspection.PICTURES)
     except BadInput:
         return 1

@@ -71,18 +71,19 @@ class Upload:
         return sum(entry.stat().st_size for entry in self.folder.rglob("*") if entry.is_file())
 
 
-def keep(kind: Kind, name: str, content: IO[bytes]) -> Upload:
+def keep(kind: Kind, name: str, content: IO[bytes], largest: int | None = None) -> Upload:
     """Stores an upload, whole or not at all. Incomplete uploads are removed first, to free space.
 
     Args:
         kind: "weights", in any format, or "images", a ``.zip`` or ``.npz``.
         name: as the visitor's file is called; shown, and never used as a path.
         content: read to its end.
+        largest: bytes that it may have; those of ``LARGEST`` by default.
 
     Raises:
         BadInput: ``upload_too_large``, ``upload_empty``, ``upload_not_images`` or ``no_room``.
     """
-    shown = _shown(name)
+    shown = shown_name(name)
     ending = Path(shown).suffix.lower()
     if kind == "images" and ending not in IMAGE_ENDINGS:
         raise BadInput(
@@ -97,9 +98,9 @@ def keep(kind: Kind, name: str, content: IO[bytes]) -> Upload:
     try:
         half.mkdir(parents=True)
         with leftovers.held(half):
-            file = half / leftovers.ROOM / _plain(shown)
+            file = half / leftovers.ROOM / plain_name(shown)
             file.parent.mkdir()
-            size = _copy(content, file, LARGEST[kind], shown)
+            size = _copy(content, file, LARGEST[kind] if largest is None else largest, shown)
             note = {"kind": kind, "name": shown, "file": file.name, "size": size, "created": record.now()}
             write_json(half / "upload.json", {"format": FORMAT} | note)
             half.rename(folder)
@@ -223,13 +224,13 @@ def _read(folder: Path) -> Upload | None:
     return Upload(folder.name, kind, name, folder, room / file, str(note.get("created", "")))
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """The last part of a file's name, as it may stand in a sentence."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(sign for sign in last if sign.isprintable()).strip()[:120] or "?"
 
 
-def _plain(shown: str) -> str:
+def plain_name(shown: str) -> str:
     """A name that every file system takes and no shell or page stumbles over; its ending stays if it is known."""
     ending = Path(shown).suffix.lower()
     stem = shown[: -len(ending)] if ending in ENDINGS else shown

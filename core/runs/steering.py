@@ -43,14 +43,17 @@ class Steering:
         """Stop at the next ``check``, whatever the control file says; safe in a signal handler."""
         self._stop = True
 
-    def check(self) -> None:
+    def check(self, read: bool = False) -> None:
         """Return at once, or when a pause is over. Cheap: the file is read every 50 ms at most.
+
+        Args:
+            read: the file in any case.
 
         Raises:
             Stopped: the run was told to stop.
         """
         now = self._clock()
-        if not self._stop and now - self._last_read < LOOK_EVERY:
+        if not (read or self._stop) and now - self._last_read < LOOK_EVERY:
             return
         self._last_read = now
         if self._word() == "pause":

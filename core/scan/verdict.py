@@ -24,7 +24,7 @@ class Verdict:
         facts: the figures it rests on, all of the target: ``suspicion`` and ``second_suspicion`` (the next class's),
             octaves; ``form``, the one in which it stands out most, and there ``gap`` (ratio), ``anomaly_index``,
             ``size`` (pixels, or None) and ``attack_rate`` (percent); ``sooner``, how many times earlier it was reached
-            than any other class. ``core.engine.finding`` adds ``warped`` or ``fallen_back``, percent, where the class
+            than any other class. ``core.scan.evidence`` adds ``warped`` or ``fallen_back``, percent, where the class
             was named by that.
         hint: whether a purification should train against the triggers, at least as doubtful ones.
         sure: whether a purification may take the triggers for well reconstructed: their size alone is a strong sign.

@@ -84,29 +84,42 @@ def purify(run: Run, contamination: Contamination, tick: Callable[[float], None]
         KeyboardInterrupt: the purification was told to stop.
     """
     require_lab(run)
-    spec = run.spec
-    card = card_of(str(spec.victim))
-    images = load(spec.images)
-    chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
-    x, y = images.x_train[chosen], images.y_train[chosen]
-    x, y = contaminated(x, y, contamination, images.num_classes, trigger_of(card, images.size), card.target, spec.seed)
 
     def see(event: Event) -> None:
         if isinstance(event, Progress) and event.stage == "purify" and event.total:
             tick(event.done / event.total)
 
     with tempfile.TemporaryDirectory() as folder:
-        # the settings of a defence go by the set's name, which is that of the file
-        file = _write(replace(images, x_train=x, y_train=y), Path(folder) / f"{images.name}.npz")
-        own = replace(spec, images=str(file), clean_budget=len(y), enough=False, map=False, live=False, scan_only=False)
-        made = record.create(own, root=Path(folder) / "runs")
+        made = ordered(run, contamination, Path(folder))
         if worker.work(made.folder, on_event=see) == "stopped":
             raise KeyboardInterrupt  # by a signal: nothing was found out
-        result = made.data.get("result") or {}
-        handed_out = hashes.purified_file(made).exists()
-    names = ("ba_before", "ba_after", "asr_before", "asr_after", "cure")
-    found = {name: result.get(name) for name in names}
-    return asdict(contamination) | {"images": len(y), **found, "handed_out": handed_out}
+        return outcome(made, contamination)
+
+
+def ordered(run: Run, contamination: Contamination, folder: Path) -> Run:
+    """The run's purification with contamination among its clean images, not begun; its files lie in ``folder``.
+
+    Raises:
+        BadInput: as ``core.data.load``.
+    """
+    spec = run.spec
+    card = card_of(str(spec.victim))
+    images = load(spec.images)
+    chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
+    x, y = images.x_train[chosen], images.y_train[chosen]
+    x, y = contaminated(x, y, contamination, images.num_classes, trigger_of(card, images.size), card.target, spec.seed)
+    # the settings of a defence go by the set's name, which is that of the file
+    file = _write(replace(images, x_train=x, y_train=y), folder / f"{images.name}.npz")
+    own = replace(spec, images=str(file), clean_budget=len(y), enough=False, map=False, live=False, scan_only=False)
+    return record.create(own, root=folder / "runs")
+
+
+def outcome(made: Run, contamination: Contamination) -> dict[str, Any]:
+    """What came of an ordered run; as ``purify``."""
+    result = made.data.get("result") or {}
+    found = {name: result.get(name) for name in ("ba_before", "ba_after", "asr_before", "asr_after", "cure")}
+    handed_out = hashes.purified_file(made).exists()
+    return asdict(contamination) | {"images": made.spec.clean_budget, **found, "handed_out": handed_out}
 
 
 def _write(images: ImageSet, file: Path) -> Path:

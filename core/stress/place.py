@@ -120,10 +120,13 @@ def contaminations(run: Run) -> list[dict[str, Any]]:
     return list((result(run) or {}).get("dirty") or [])  # an older version kept them there
 
 
-def keep_contaminations(run: Run, rows: list[dict[str, Any]]) -> None:
+def keep_contaminations(run: Run, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Writes the rows in order, by kind and share, and returns them so."""
+    rows = sorted(rows, key=lambda row: (row["kind"], row["share"]))
     folder = explored.folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONTAMINATION, {"source": source_of(run), "rows": rows})
+    return rows
 
 
 @contextlib.contextmanager

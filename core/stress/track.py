@@ -122,9 +122,7 @@ def contaminate(run: Run, report: Report) -> list[dict[str, Any]]:
             report("contamination", number + share, len(left))
 
         tick(0)
-        rows.append(contamination.purify(run, one, tick))
-        rows.sort(key=lambda row: (row["kind"], row["share"]))
-        place.keep_contaminations(run, rows)
+        rows = place.keep_contaminations(run, [*rows, contamination.purify(run, one, tick)])
     return rows
 
 

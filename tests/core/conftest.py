@@ -75,16 +75,24 @@ def free_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return leave
 
 
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that processes were begun with; this process stands for each of them, and none is begun."""
-    commands: list[list[str]] = []
+class Begun(list[list[str]]):
+    """The commands that processes were begun with. ``seen`` is called as each of them begins."""
 
-    def begin(command: list[str], **options: Any) -> SimpleNamespace:
-        commands.append(command)
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Callable[[], None] = lambda: None
+
+    def begin(self, command: list[str], **options: Any) -> SimpleNamespace:
+        self.append(command)
+        self.seen()
         return SimpleNamespace(pid=os.getpid(), wait=lambda: 0)
 
-    monkeypatch.setattr(subprocess, "Popen", begin)
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
+    """No process is begun; this one stands for each of them."""
+    commands = Begun()
+    monkeypatch.setattr(subprocess, "Popen", commands.begin)
     return commands
 
 

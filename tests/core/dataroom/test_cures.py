@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from core.dataroom import cures
 from core.dataroom.filter import Judged
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet, read
 from core.errors import BadInput
-from core.models.classifier import Classifier
 from tests.core.tiny import TARGET, Tiny
-
-Taken = list[tuple[Tensor, Tensor]]
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +24,23 @@ def verdict(tiny: Tiny, flagged: np.ndarray, suspected: tuple[int, ...] = (TARGE
     return Verdict(tiny.model, {"contamination": judged}, seconds, "contamination", flagged, (), features)
 
 
-def test_trained_anew_on_exactly_the_images_that_are_not_flagged(
-    tiny: Tiny, room: TrainSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_images_to_train_on_are_exactly_those_that_are_not_flagged(tiny: Tiny, room: TrainSet) -> None:
     assert room.poisoned is not None
-    taken: Taken = []
+    kept = cures.kept_images(room, verdict(tiny, room.poisoned.numpy()))
+    assert torch.equal(kept, torch.nonzero(~room.poisoned).flatten())
 
-    def take(model: Classifier, x: Tensor, y: Tensor, seed: int) -> list[object]:
-        taken.append((x, y))
-        return []
 
-    monkeypatch.setattr(cures, "trained", take)
-    cured = cures.cure("retrain", room, verdict(tiny, room.poisoned.numpy()), "small", 0, lambda *told: None)
-    assert torch.equal(taken[0][0], room.x[~room.poisoned])
-    assert torch.equal(taken[0][1], room.y[~room.poisoned])
-    assert cured.lost == int(room.poisoned.sum())
+def test_trained_anew_without_the_flagged_images_the_model_knows_no_trigger(tiny: Tiny) -> None:
+    few = read("digits", attack="badnets", attack_settings={"look": "grid"}, target=TARGET, rate=0.1, most=120)
+    assert few.poisoned is not None
+    told: list[tuple[str, int, int]] = []
+    judged = verdict(tiny, few.poisoned.numpy())
+    cured = cures.cure("retrain", few, judged, "small", 0, lambda *given: told.append(given))
+    assert cured.ba > 60, "of a few images"
+    assert cured.asr is not None
+    assert cured.asr < 30
+    assert cured.lost == int(few.poisoned.sum()) > 5
+    assert told[-1][1] == told[-1][2]
 
 
 @pytest.mark.parametrize("way", list(cures.WAYS))
@@ -62,32 +58,19 @@ def test_without_a_suspected_class_there_is_nothing_to_purify_of(tiny: Tiny, roo
     assert fault.value.code == "no_target"
 
 
-def test_purification_gets_the_flagged_images_and_a_budget_without_them(
-    tiny: Tiny, room: TrainSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: dict[str, Tensor | None] = {}
-
-    class Watched:
-        def __init__(
-            self, victim: Classifier, x: Tensor, y: Tensor, triggers: object, settings: object, seed: int, found: Tensor
-        ) -> None:
-            given.update(budget=x, found=found)
-
-        def steps(self) -> list[object]:
-            return []
-
-        def result(self, best: bool) -> Classifier:
-            return tiny.model
-
-    restarts: Callable[..., object] = lambda *order: (yield (0, 1)) or [tiny.aimed]  # noqa: E731
-    monkeypatch.setattr(cures, "Purifier", Watched)
-    monkeypatch.setattr(cures, "restarts", restarts)
+def test_purification_gets_the_flagged_images_and_a_budget_without_them(tiny: Tiny, room: TrainSet) -> None:
     assert room.poisoned is not None
-    cured = cures.cure("purify", room, verdict(tiny, room.poisoned.numpy()), "small", 0, lambda *told: None)
-    assert given["found"] is not None
-    assert given["budget"] is not None
-    assert torch.equal(given["found"], room.x[room.poisoned])
+    judged = verdict(tiny, room.poisoned.numpy())
+    assert torch.equal(cures.triggered(room, judged), room.x[room.poisoned])
+    x, y = cures.budget(room, judged, seed=0)
     poison = {image.numpy().tobytes() for image in room.x[room.poisoned]}
-    assert not poison & {image.numpy().tobytes() for image in given["budget"]}
-    assert (cured.ba, cured.asr) == tuple(round(one, 2) for one in tiny.figures(tiny.model))
-    assert cured.lost == 0
+    clean = {image.numpy().tobytes(): int(label) for image, label in zip(room.x, room.y, strict=True)}
+    assert not poison & {image.numpy().tobytes() for image in x}
+    assert [clean[image.numpy().tobytes()] for image in x] == y.tolist()
+    assert set(y.tolist()) == set(range(10))
+
+
+def test_flagged_images_of_other_classes_are_no_triggered_ones(tiny: Tiny, room: TrainSet) -> None:
+    flagged = room.y.numpy() >= TARGET
+    found = cures.triggered(room, verdict(tiny, flagged))
+    assert torch.equal(found, room.x[room.y == TARGET])

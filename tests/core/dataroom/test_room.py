@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from core.dataroom import ALONE, FILTERS
-from core.dataroom import room as visiting
 from core.dataroom.room import check, figures, rates, visit
 from core.dataroom.trainset import TrainSet, read
 from core.errors import BadInput
-from tests.core.dataroom.made_up import made_up
+from core.models.classifier import Classifier
 from tests.core.tiny import TARGET, Tiny
 
 
@@ -47,19 +47,27 @@ def test_a_given_target_or_threshold_is_taken(tiny: Tiny, room: TrainSet) -> Non
 
 
 @pytest.fixture
-def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSet:
-    """Images called "ok" and "defect", 100 each, and 40 poisoned among the defects, as a model sees them."""
-    seen = made_up(poison=40, clean=100, classes=2, target=1, apart=20)
-    np.savez(tmp_path / "own.npz", x=np.zeros((240, 8, 8, 3), np.uint8), y=seen.labels, class_names=["ok", "defect"])
-    monkeypatch.setattr(visiting, "material", lambda model, room: seen)
+def two(tmp_path: Path) -> TrainSet:
+    """Dark images called "ok" and grey ones called "defect", 100 each, and 40 bright ones among the defects."""
+    labels = np.repeat([0, 1, 1], [100, 100, 40])
+    shades, spread = np.repeat([60, 120, 200], [100, 100, 40]), np.repeat([8, 8, 11], [100, 100, 40])
+    noise = np.random.default_rng(0).uniform(-1, 1, (240, 8, 8, 3))
+    x = (shades[:, None, None, None] + spread[:, None, None, None] * noise).clip(0, 255).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", x=x, y=labels, class_names=["ok", "defect"])
     return read(str(tmp_path / "own.npz"))
+
+
+@pytest.fixture
+def plain() -> Classifier:
+    """A network whose features are the pixels."""
+    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(8 * 8 * 3, 2))).eval()
 
 
 @pytest.mark.parametrize("filters", [list(FILTERS), ["ss"]])
 def test_a_set_of_two_classes_is_judged_by_the_filter_that_compares_none(
-    tiny: Tiny, two: TrainSet, filters: list[str]
+    plain: Classifier, two: TrainSet, filters: list[str]
 ) -> None:
-    verdict = visit(two, tiny.model, filters=filters)
+    verdict = visit(two, plain, filters=filters)
     warnings = {one.code: one.facts for one in verdict.warnings}
     assert verdict.chosen == ALONE
     assert verdict.target == 1
@@ -69,11 +77,11 @@ def test_a_set_of_two_classes_is_judged_by_the_filter_that_compares_none(
     assert "room_alone" in warnings
 
 
-def test_a_filter_named_decides_even_where_it_cannot_judge_and_says_so(tiny: Tiny, two: TrainSet) -> None:
-    verdict = visit(two, tiny.model, filters=["ss"], chosen="ss")
+def test_a_filter_named_decides_even_where_it_cannot_judge_and_says_so(plain: Classifier, two: TrainSet) -> None:
+    verdict = visit(two, plain, filters=["ss"], chosen="ss")
     assert (verdict.chosen, verdict.judged["ss"].able) == ("ss", False)
     assert "room_few_classes" in {one.code for one in verdict.warnings}
-    aimed = visit(two, tiny.model, filters=["ss"], target=1)
+    aimed = visit(two, plain, filters=["ss"], target=1)
     assert (aimed.chosen, aimed.judged["ss"].able, aimed.target) == ("ss", True, 1)
     assert "room_few_classes" not in {one.code for one in aimed.warnings}
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 
 from core.data.inputs import Inputs, statistics
 from core.events import Event, Frame, Measured, Scanned, StageStarted
-from core.runs import steering
 from core.runs.record import Run
 from core.victims import card_of, load_victim
 from tests.core.whole_runs import SOON, STAGES, VICTIM, Done, do, go_on, stop_at
@@ -68,10 +67,7 @@ def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defenc
     assert [(event.when, event.asr_kind) for event in done.of(Measured)] == [("before", "estimated")]
 
 
-def test_a_run_that_goes_on_with_another_model_ends_there(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steering, "LOOK_EVERY", 0)
+def test_a_run_that_goes_on_with_another_model_ends_there(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "theirs.safetensors"
     path.write_bytes(card_of(VICTIM).weights.read_bytes())
 

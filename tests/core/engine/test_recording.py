@@ -77,21 +77,16 @@ def test_only_a_run_that_is_done_can_be_recorded(done: Run, tmp_path: Path) -> N
     assert json.loads((done.folder / "run.json").read_text())["recording"] is False
 
 
-def test_all_defences_of_a_victim_are_recorded_side_by_side(
-    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("defence", DEFENCES)
+def test_of_all_defences_that_of_mcl_is_whole_and_the_others_stand_beside_it(
+    done: Run, tmp_path: Path, defence: str
 ) -> None:
-    def work(folder: Path) -> str:
-        run = Run(folder)
-        with EventWriter(folder / "events.jsonl") as log:
-            for index in range(40):
-                file = run.write_frame(index, np.zeros((4, 2)), np.zeros(4), np.zeros(4))
-                log.append(index, Frame(index, index, file, 90.0, 9.0, "true", 1.0, 0.9))
-        run.update(status="done", result={})
-        return "done"
-
-    monkeypatch.setattr(recording.worker, "work", work)
-    made = list(recording.make_all("signs-badnets", tmp_path))
-    assert [run.folder.name for run in made] == ["signs-badnets", *(f"signs-badnets-{d}" for d in list(DEFENCES)[1:])]
-    assert [run.spec.defence for run in made] == list(DEFENCES)
-    assert made[0].frame_count == 40
-    assert all(5 < run.frame_count <= recording.SMALL_RECORDING_FRAMES + 1 for run in made[1:])
+    done.update(spec=done.data["spec"] | {"defence": defence})
+    made = recording.make_one_of_all(done, tmp_path)
+    assert made.spec.defence == defence
+    assert made.folder.parent == tmp_path
+    if defence == "mcl":
+        assert (made.folder.name, made.frame_count) == ("signs-badnets", 40)
+    else:
+        assert made.folder.name == f"signs-badnets-{defence}"
+        assert 5 < made.frame_count <= recording.SMALL_RECORDING_FRAMES + 1

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import paths
 from core.engine import starting_map
 from core.events import Event, Frame, StageStarted
 from core.runs import record
@@ -24,11 +23,8 @@ def frame(run: Run, step: int = 0) -> Frame:
 
 
 @pytest.fixture
-def recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "recordings"
-    monkeypatch.setattr(paths, "RECORDINGS", folder)
-    monkeypatch.setattr(starting_map, "RECORDINGS", folder)
-    return folder
+def recordings(tmp_path: Path) -> Path:
+    return tmp_path / "recordings"
 
 
 def recorded(recordings: Path, *events: Event, sha256: str | None = None, **changes: Any) -> Run:
@@ -49,7 +45,7 @@ def asked(tmp_path: Path, **changes: Any) -> Run:
 
 def test_a_matching_recording_gives_its_first_picture(tmp_path: Path, recordings: Path) -> None:
     source, run = recorded(recordings), asked(tmp_path, clean_budget=0.1, preset="published")
-    events = starting_map.offer(run)
+    events = starting_map.offer(run, recordings)
     assert events == [event for _, event in source.events() if isinstance(event, Frame)][:1]
     assert run.frame_count == 1
     np.testing.assert_array_equal(run.frame(0).coords, source.frame(0).coords)
@@ -68,32 +64,32 @@ def test_anything_that_would_change_the_picture_rules_it_out(
 ) -> None:
     recorded(recordings)
     run = asked(tmp_path, **changes)
-    assert starting_map.offer(run) == []
+    assert starting_map.offer(run, recordings) == []
     assert run.frame_count == 0
     assert run.samples is None
 
 
 def test_a_victim_trained_anew_has_another_map(tmp_path: Path, recordings: Path) -> None:
     recorded(recordings, sha256="another")
-    assert starting_map.offer(asked(tmp_path)) == []
+    assert starting_map.offer(asked(tmp_path), recordings) == []
 
 
 def test_a_strangers_model_has_none(tmp_path: Path, recordings: Path) -> None:
     recorded(recordings)
     weights = str(card_of("digits-badnets").weights)
-    assert starting_map.offer(asked(tmp_path, victim=None, weights=weights)) == []
+    assert starting_map.offer(asked(tmp_path, victim=None, weights=weights), recordings) == []
 
 
 def test_a_recording_whose_first_picture_is_no_start_is_no_use(tmp_path: Path, recordings: Path) -> None:
     run = recorded(recordings, StageStarted("load"))
-    assert starting_map.offer(asked(tmp_path)) == []
+    assert starting_map.offer(asked(tmp_path), recordings) == []
     with EventWriter(run.folder / "events.jsonl") as log:
         log.append(0.0, frame(run, step=3))
-    assert starting_map.offer(asked(tmp_path)) == []
+    assert starting_map.offer(asked(tmp_path), recordings) == []
 
 
 def test_without_recordings_and_among_other_files_nothing_happens(tmp_path: Path, recordings: Path) -> None:
-    assert starting_map.offer(asked(tmp_path)) == []
+    assert starting_map.offer(asked(tmp_path), recordings) == []
     (recordings / "empty").mkdir(parents=True)
     (recordings / "README").write_text("words")
-    assert starting_map.offer(asked(tmp_path)) == []
+    assert starting_map.offer(asked(tmp_path), recordings) == []

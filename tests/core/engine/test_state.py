@@ -61,11 +61,10 @@ def test_the_real_trigger_goes_before_a_reconstructed_one() -> None:
     assert field.trigger(torch.zeros(1)) == 2
 
 
-def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count() -> None:
     now = iter([100.0, 130.0, 130.0])
-    monkeypatch.setattr("core.engine.state.time.monotonic", lambda: next(now))
     steering: Any = SimpleNamespace(paused_seconds=0.0)
-    clock = Clock(steering)
+    clock = Clock(steering, lambda: next(now))
     steering.paused_seconds = 20.0
     assert clock.progress("scan", 1, 4).seconds_left == 30.0
     assert clock.progress("scan", 0, 4).seconds_left is None

@@ -149,13 +149,11 @@ def test_a_run_that_is_done_is_left_alone(run: Run) -> None:
     assert run.data == before
 
 
-def test_a_second_worker_is_refused_and_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "LOCK_SECONDS", 0)
-
+def test_a_second_worker_is_refused_and_changes_nothing(run: Run) -> None:
     def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
         before = run.data
         with pytest.raises(BadInput) as caught:
-            worker.work(run.folder, lambda run, steering: pytest.fail("two at work"))
+            worker.work(run.folder, lambda run, steering: pytest.fail("two at work"), patience=0)
         assert caught.value.code == "run_already_running"
         assert run.data == before
         yield Finished({})
@@ -176,7 +174,7 @@ def test_a_resumed_run_goes_on_and_so_does_its_clock(run: Run, tmp_path: Path) -
     assert not leftover.exists()
 
 
-def test_time_paused_is_left_out_of_the_events_times(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_paused_is_left_out_of_the_events_times(run: Run) -> None:
     def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
         yield Progress("load", 0, 1)
         steering.paused_seconds += 1e-9

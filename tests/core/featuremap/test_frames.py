@@ -7,16 +7,16 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from core.featuremap.pca import PCA
 
 from core.events import Frame
 from core.featuremap import frames
 from core.featuremap.frames import SHORTEST_GAP, FrameTaker
+from core.featuremap.neighbours import Neighbours
+from core.featuremap.pca_frames import PcaFrames
 from core.models.classifier import Classifier
 from core.runs import record
 from core.runs.record import Run
@@ -105,16 +105,16 @@ def test_what_is_written_belongs_together(tiny: Tiny, run: Run) -> None:
     assert frame.asr > 90 > frame.dissolution
 
 
-class Waiting(PCA):
+class Waiting(PcaFrames):
     """A projector that waits until it may go on."""
 
     def __init__(self, go_on: Event) -> None:
         super().__init__(2)
         self.go_on = go_on
 
-    def project(self, *given: Any) -> np.ndarray:
+    def project(self, features: np.ndarray, near: Neighbours | None = None) -> np.ndarray:
         self.go_on.wait()
-        return super().project(*given)
+        return super().project(features, near)
 
 
 def test_a_frame_is_drawn_while_the_training_goes_on(tiny: Tiny, run: Run) -> None:

@@ -15,6 +15,7 @@ from core.intake import inspection, leftovers, uploads
 from core.jobs import process
 from core.runs.spec import Spec
 from core.victims import card_of
+from tests.core.conftest import Begun
 from tests.core.intake.test_leftovers import at_work
 
 VICTIM = card_of("digits-badnets")
@@ -123,19 +124,16 @@ def test_a_picture_that_changed_in_a_class_folder_is_another_question(photos: Pa
 
 
 @pytest.mark.parametrize("how", ["renamed", "gone", "one more"])
-def test_of_a_huge_folder_so_many_files_are_looked_at_and_every_class_folder(
-    photos: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+def test_of_a_huge_folder_so_many_files_are_looked_at_and_every_class_folder(photos: Path, how: str) -> None:
     """Six entries are the folders; no picture is looked at, but its class folder's time tells."""
-    monkeypatch.setattr(inspection, "MAX_LISTED", 6)
     spec = Spec(weights=str(VICTIM.weights), images=str(photos))
-    first = inspection.key_of(spec)
+    first = inspection.key_of(spec, most=6)
     change(photos, "written over")
-    assert inspection.key_of(spec) == first
+    assert inspection.key_of(spec, most=6) == first
     os.utime(photos / "train" / "cat", (1e9, 1e9))
-    first = inspection.key_of(spec)
+    first = inspection.key_of(spec, most=6)
     change(photos, how)
-    assert inspection.key_of(spec) != first
+    assert inspection.key_of(spec, most=6) != first
 
 
 def test_one_whose_process_is_gone_has_ended() -> None:
@@ -188,36 +186,33 @@ def test_a_key_that_is_none_finds_nothing(key: str | None) -> None:
     assert inspection.state(key) is None
 
 
-def test_only_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "MAX_KEPT", 3)
+def test_only_the_newest_are_kept() -> None:
     for number in range(5):
         note(f"k{number}")
-    inspection._sweep()
+    inspection.sweep(most=3)
     assert len(list(inspection.folder_of("x").parent.iterdir())) == 3
 
 
-def test_one_that_is_at_work_is_never_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "MAX_KEPT", 1)
+def test_one_that_is_at_work_is_never_swept() -> None:
     note("old", worker=process.identity())
     write_json(inspection.folder_of("old") / "worker.json", process.identity())
     note("new")
     os.utime(inspection.folder_of("old"), (1e9, 1e9))
-    inspection._sweep()
+    inspection.sweep(most=1)
     assert inspection.folder_of("old").exists()
 
 
-def test_two_that_start_the_same_at_once_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_start_the_same_at_once_share_it(tmp_path: Path, begun: Begun) -> None:
     """Two servers on one home: each looks whether there is one before it begins another."""
     (tmp_path / "net.pth").write_bytes(b"no weights at all")
     spec = Spec(weights=str(tmp_path / "net.pth"), images="digits")
-    inside: list[int] = []
+    held: list[bool] = []
 
-    def started(spec: Spec) -> str:
-        inside.append(len(inside))
-        with leftovers.held(inspection.folder_of("x").parent, wait=False) as mine:
-            assert not mine  # whoever else wants to start waits
-        return "key"
+    def others_wait() -> None:
+        with leftovers.held(inspection.folder_of("x").parent, wait=False) as theirs:
+            held.append(theirs)
 
-    monkeypatch.setattr(inspection, "_started", started)
-    assert inspection.start(spec) == "key"
-    assert inside == [0]
+    begun.seen = others_wait
+    assert inspection.start(spec) == inspection.start(spec) == inspection.key_of(spec.resolved())
+    assert held == [False]
+    assert len(begun) == 1

@@ -11,13 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import load, zipped
+from core.data import load
 from core.data.imageset import ImageSet
 from core.errors import BadInput
 from core.files import write_json
 from core.intake import inspection, recognition, uploads
-from core.intake.recognition import MAX_PICTURES, SIDE, inspect
-from core.models.classifier import Classifier
+from core.intake.recognition import MAX_PICTURES, SIDE, fault_of, inspect
 from core.models.weights import read_weights
 from core.runs.spec import Spec
 from core.victims import card_of
@@ -153,34 +152,36 @@ def test_many_classes_get_so_many_pictures_and_no_more(tmp_path: Path) -> None:
         assert row.width == MAX_PICTURES * SIDE
 
 
-def test_two_inspections_of_one_zip_take_turns(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_inspections_of_one_zip_take_turns(digits: ImageSet) -> None:
     """The second comes while the first unpacks: it waits, and then finds the images."""
     upload = packed(digits, {"all/readme": b"x"})
     asked = threading.Event()
+    told: list[tuple[int, int]] = []
     found: list[Any] = []
-    unpacked: list[Path] = []
 
-    def slowly(path: Path, target: Path, progress: Any) -> zipped.Unpacked:
-        unpacked.append(path)
-        if len(unpacked) == 1:
-            other.start()
-            asked.wait(30)
-        return zipped.unpack(path, target, progress)
+    def second_is_told(step: str, done: int, total: int) -> None:
+        told.append((done, total))
+        asked.set()
 
     def second() -> None:
         try:
-            found.append(recognition._unpacked(str(upload.file), lambda *_: asked.set()))
+            found.append(recognition.unpacked(str(upload.file), second_is_told))
         except BaseException as fault:
             found.append(fault)
             asked.set()
 
-    monkeypatch.setattr(recognition, "unpack", slowly)
+    def first_is_told(step: str, done: int, total: int) -> None:
+        if done and not other.is_alive() and not found:
+            assert not upload.unpacked.exists(), "it is at work"
+            other.start()
+            asked.wait(30)
+
     other = threading.Thread(target=second)
-    first = recognition._unpacked(str(upload.file), lambda *_: None)
+    first = recognition.unpacked(str(upload.file), first_is_told)
     other.join(30)
     assert first == (str(upload.unpacked), 1)
     assert found == [(str(upload.unpacked), 0)]
-    assert len(unpacked) == 1
+    assert told == [(0, 0)], "nothing was left to unpack"
     assert len(list(upload.unpacked.rglob("*.png"))) == 120
     assert [entry.name for entry in upload.file.parent.iterdir()] == ["photos"]
 
@@ -200,47 +201,28 @@ def test_a_zip_that_another_has_unpacked_is_read_from_its_folder(digits: ImageSe
         (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "inspection_memory_gpu"),
     ],
 )
-def test_memory_that_ran_out_is_told_as_such(monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str) -> None:
-    def fails(*_: Any) -> None:
-        raise fault
-
-    monkeypatch.setattr(recognition, "recognise", fails)
-    failure = failed(spec())
-    assert failure["code"] == code
-    assert "computer with more" in failure["message"]
-    assert "smaller images" in failure["message"]
+def test_memory_that_ran_out_is_told_as_such(fault: Exception, code: str) -> None:
+    told = fault_of(fault)
+    assert told.code == code
+    assert "computer with more" in told.message
+    assert "smaller images" in told.message
 
 
-def test_memory_that_ran_out_in_a_reader_is_no_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: Any) -> None:
-        raise BadInput("weights_damaged", "net.pth is damaged") from RuntimeError("can't allocate memory")
-
-    monkeypatch.setattr(recognition, "read_weights", fails)
-    assert failed(spec())["code"] == "inspection_memory"
-
-
-def test_memory_that_ran_out_in_a_trial_is_no_network_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forward(*_: Any) -> None:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(Classifier, "forward", forward)
-    assert failed(spec())["code"] == "inspection_memory_gpu"
+def test_memory_that_ran_out_in_a_reader_is_no_damaged_file() -> None:
+    damaged = BadInput("weights_damaged", "net.pth is damaged")
+    assert fault_of(damaged) is damaged
+    damaged.__cause__ = RuntimeError("can't allocate memory")
+    assert fault_of(damaged).code == "inspection_memory"
 
 
-def test_other_faults_are_ours_and_leave_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: Any) -> None:
-        raise ZeroDivisionError("by zero")
-
-    monkeypatch.setattr(recognition, "recognise", fails)
-    with pytest.raises(ZeroDivisionError):
-        failed(spec())
-    found = inspection.state("key")
-    assert found is not None
-    assert found.failure["code"] == "internal"
+def test_other_faults_are_ours_and_say_which() -> None:
+    told = fault_of(ZeroDivisionError("by zero"))
+    assert (told.code, told.facts) == ("internal", {"error": "ZeroDivisionError"})
+    assert "by zero" in told.message
 
 
-def failed(order: Spec) -> dict[str, Any]:
-    """What the process of an inspection leaves as its failure."""
+def test_the_process_leaves_what_went_wrong_in_its_note_and_what_it_knew_before(digits: ImageSet) -> None:
+    order = spec(images=str(packed(digits, {"../evil.png": b"x"}).path))
     folder = inspection.folder_of("key")
     folder.mkdir(parents=True)
     write_json(folder / "note.json", {"format": inspection.FORMAT, "spec": order.to_dict()})
@@ -248,4 +230,5 @@ def failed(order: Spec) -> dict[str, Any]:
     found = inspection.state("key")
     assert found is not None
     assert found.ended
-    return found.failure
+    assert found.failure["code"] == "zip_outside"
+    assert list(found.result) == ["found"]

@@ -141,20 +141,21 @@ def test_a_zip_that_was_unpacked_meanwhile_is_read_from_its_folder(tmp_path: Pat
 
 @given(st.text(max_size=40))
 def test_whatever_a_file_is_called_it_is_kept_under_a_plain_name(name: str) -> None:
-    plain = uploads._plain(uploads._shown(name))
+    plain = uploads.plain_name(uploads.shown_name(name))
     assert Path(plain).name == plain
     assert not plain.startswith(".")
     assert 0 < len(plain.encode()) < 255
     assert not set(plain) & set("/\\\0 \n'\"$`*?;|&<>")
 
 
-def test_a_file_beyond_the_limit_is_refused_and_nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(uploads.LARGEST, "weights", 2 * uploads.MB)
+def test_a_file_beyond_the_limit_is_refused_and_nothing_kept() -> None:
+    limit = 2 * uploads.MB
     with pytest.raises(BadInput) as raised:
-        keep(content=bytes(2 * uploads.MB + 1))
+        uploads.keep("weights", "net.pth", io.BytesIO(bytes(limit + 1)), largest=limit)
     assert raised.value.code == "upload_too_large"
     assert "2 MB" in raised.value.message
     assert list(paths.uploads_folder().iterdir()) == []
+    assert uploads.keep("weights", "net.pth", io.BytesIO(bytes(limit)), largest=limit).size > limit
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,17 @@ def test_images_no_network_takes() -> None:
         choose([candidate], X, Y)
 
 
+def test_memory_that_ran_out_is_no_network_that_does_not_fit() -> None:
+    net = row()
+    net.register_forward_pre_hook(full)
+    with pytest.raises(torch.OutOfMemoryError):
+        choose([Candidate("own", CLASSES, 3, Weights(dict(net.state_dict())), made=net)], X, Y)
+
+
+def full(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 def test_multiplications_are_counted() -> None:
     net = row()
     model = make(Candidate("own", CLASSES, 3, Weights(dict(net.state_dict())), made=net), Inputs())

@@ -92,6 +92,13 @@ def test_the_file_is_looked_at_every_50_ms_at_most(run: Run, steering: Steering,
         steering.check()
 
 
+def test_whoever_knows_that_something_was_asked_need_not_wait(run: Run, steering: Steering) -> None:
+    steering.check()
+    run.tell("stop")
+    with pytest.raises(Stopped):
+        steering.check(read=True)
+
+
 def test_an_unknown_word_means_run(run: Run, steering: Steering) -> None:
     (run.folder / "control").write_text("dance")
     steering.check()

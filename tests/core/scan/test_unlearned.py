@@ -11,6 +11,7 @@ from core.models.classifier import Classifier
 from core.models.small import SmallNet
 from core.scan.thresholds import FALLBACK_SHARE, MIN_UNLEARNING_IMAGES
 from core.scan.unlearned import COPIES, MAX_STEPS, can_unlearn, dominant_class, fallback_shares
+from tests.core.scan.quarters import quarters
 from tests.core.tiny import Tiny
 
 
@@ -42,19 +43,6 @@ def test_the_network_stays_as_it_was_and_the_same_seed_gives_the_same(tiny: Tiny
     assert torch.equal(shares_of(tiny), shares_of(tiny))
     assert all(torch.equal(value, weights[name]) for name, value in tiny.model.state_dict().items())
     assert not tiny.model.training
-
-
-def quarters(weight: float) -> tuple[Classifier, torch.Tensor, torch.Tensor]:
-    """A network that answers which quarter of a picture is white, with so large a weight for each white value; and
-    pictures that it answers rightly."""
-    white = torch.zeros(4, 3, 8, 8)
-    for label, (row, column) in enumerate(((0, 0), (0, 4), (4, 0), (4, 4))):
-        white[label, :, row : row + 4, column : column + 4] = 1
-    layer = torch.nn.Linear(3 * 8 * 8, 4, bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(weight * white.flatten(1))
-    labels = torch.arange(40) % 4
-    return Classifier(torch.nn.Sequential(torch.nn.Flatten(), layer)).eval(), (255 * white[labels]).byte(), labels
 
 
 @pytest.mark.parametrize(

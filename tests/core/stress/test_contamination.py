@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,6 @@ import torch
 
 from core.attacks import make_trigger
 from core.data import load
-from core.engine import worker
 from core.errors import BadInput
 from core.runs.record import Run
 from core.stress import contamination, place, track
@@ -37,46 +38,48 @@ def test_triggered_images_are_called_as_the_attacker_calls_them(tiny: Tiny, atta
     assert torch.equal(y[~changed], tiny.y[~changed])
 
 
-@pytest.fixture
-def purified(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The runs that would have been done; each ends at once."""
-    seen: list[Any] = []
-
-    def work(folder: Path, on_event: object) -> None:
-        run = Run(folder)
-        seen.append((run.spec, load(run.spec.images)))
-        run.update(result={"ba_before": 99.0, "ba_after": 98.0, "asr_before": 100.0, "asr_after": 1.0, "cure": "holds"})
-
-    monkeypatch.setattr(worker, "work", work)
-    return seen
-
-
-def test_the_runs_own_settings_and_clean_images_are_used(run: Run, purified: list[Any]) -> None:
-    row = contamination.purify(run, Contamination("labels", 20), lambda share: None)
-    assert (row["kind"], row["share"], row["images"]) == ("labels", 20, 60)
-    assert (row["ba_after"], row["asr_after"], row["cure"], row["handed_out"]) == (98, 1, "holds", False)
-    ((spec, images),) = purified
+def test_the_runs_own_settings_and_clean_images_are_used(run: Run, tmp_path: Path) -> None:
+    made = contamination.ordered(run, Contamination("labels", 20), tmp_path)
+    spec, images, whole = made.spec, load(made.spec.images), load("digits")
     assert (spec.victim, spec.seed, spec.defence, spec.clean_budget) == ("digits-badnets", 0, "mcl", 60)
-    whole = load("digits")
     assert (images.name, len(images.y_train)) == ("digits", 60)
     assert torch.equal(images.x_test, whole.x_test), "only the clean images are contaminated"
+    figures = {"ba_before": 99.0, "ba_after": 98.0, "asr_before": 100.0, "asr_after": 1.0, "cure": "holds"}
+    made.update(result={**figures, "seconds": {}})
+    row = contamination.outcome(made, Contamination("labels", 20))
+    assert row == {"kind": "labels", "share": 20, "images": 60, **figures, "handed_out": False}
+    (made.folder / "model.safetensors").write_bytes(b"weights")
+    assert contamination.outcome(made, Contamination("labels", 20))["handed_out"]
 
 
-def test_amounts_are_kept_as_they_come(run: Run, purified: list[Any]) -> None:
-    done = {"kind": "labels", "share": 5, "cure": "doubt"}
-    place.keep_contaminations(run, [done])
-    rows = track.contaminate(run, lambda *told: None)
-    assert [(row["kind"], row["share"]) for row in rows] == [(one.kind, one.share) for one in CONTAMINATIONS]
-    assert done in rows
-    assert len(purified) == len(CONTAMINATIONS) - 1
-    assert place.contaminations(run) == rows
+def row_of(one: Contamination) -> dict[str, Any]:
+    return {"kind": one.kind, "share": one.share, "cure": "doubt"}
 
 
-def test_a_purification_that_was_stopped_is_no_finding(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "work", lambda folder, on_event: "stopped")
+def test_amounts_that_are_known_are_not_measured_again(run: Run) -> None:
+    kept = place.keep_contaminations(run, [row_of(one) for one in reversed(CONTAMINATIONS)])
+    assert [(row["kind"], row["share"]) for row in kept] == [(one.kind, one.share) for one in CONTAMINATIONS]
+    told: list[object] = []
+    assert track.contaminate(run, lambda *given: told.append(given)) == kept == place.contaminations(run)
+    assert not told
+
+
+def test_a_purification_that_was_stopped_is_no_finding(run: Run) -> None:
+    """By a signal, as a page stops it, once it purifies; of the amounts that are known it is told nothing."""
+    run.update(spec=run.data["spec"] | {"defence": "ft", "settings": {"epochs": 1, "least": 10, "batch": 20}})
+    known = place.keep_contaminations(run, [row_of(one) for one in CONTAMINATIONS[1:]])
+    told: list[tuple[float, float]] = []
+
+    def stop(stage: str, done: float, total: float) -> None:
+        told.append((done, total))
+        if done:
+            os.kill(os.getpid(), signal.SIGTERM)
+
     with pytest.raises(KeyboardInterrupt):
-        track.contaminate(run, lambda *told: None)
-    assert place.contaminations(run) == []
+        track.contaminate(run, stop)
+    assert told[0] == (0, 1)
+    assert 0 < told[-1][0] < 1
+    assert place.contaminations(run) == known
 
 
 def test_outside_the_lab_nobody_knows_the_trigger(field: Run) -> None:

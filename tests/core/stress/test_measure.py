@@ -10,6 +10,8 @@ from core.stress.corruptions import corrupt
 from core.stress.measure import Pictures
 from tests.core.tiny import Tiny
 
+NOISE = "gaussian_noise"
+
 
 class Brightest(nn.Module):
     """Answers the third of the picture that is brightest, with a confidence that is the same for all."""
@@ -76,10 +78,10 @@ def test_pieces_hold_every_image_once_and_draw_apart() -> None:
     shown = pictures([0]).images.expand(2 * size + 1, 3, side, side)
     assert [len(shown[part]) for part in measure.pieces(shown)] == [size, size, 1]
     shown = torch.full((2 * size, 3, side, side), 120, dtype=torch.uint8)
-    (found,) = measure.answered((Classifier(Brightest()),), shown, lambda x, number: corrupt(x, "snow", 1, number))
+    (found,) = measure.answered((Classifier(Brightest()),), shown, lambda x, number: corrupt(x, NOISE, 1, number))
     first, second = found.confidence.split(size)
     assert not torch.equal(first, second)
-    row = measure.cell((Classifier(Brightest()),) * 2, Pictures(shown, found.classes), "snow", 1, seed=0)
+    row = measure.cell((Classifier(Brightest()),) * 2, Pictures(shown, found.classes), NOISE, 1, seed=0)
     assert row["ba_before"] == 100, "the noise of a piece goes by its number"
 
 

@@ -1,0 +1,84 @@
+"""The class that a scan names: by the sizes of its triggers, by random warps, or by what copies of the model unlearn.
+
+The further searches are made only where the sizes show no sign, and no target was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from core.models.classifier import Classifier
+from core.scan.scan import Scan
+from core.scan.unlearned import can_unlearn, dominant_class, fallback_shares
+from core.scan.verdict import Verdict, judge
+from core.scan.warped import search_warp, warp_target
+from core.triggers.reconstructed import Confidence, Reconstructed
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a scan comes to.
+
+    Attributes:
+        scan: its target is the class that the verdict is about.
+        verdict: on that class.
+        warps: triggers that take the place of the inversion's, which are poor copies of a warp; empty unless warps
+            named the class.
+    """
+
+    scan: Scan
+    verdict: Verdict
+    warps: tuple[Reconstructed, ...] = ()
+
+    def triggers(self, target: int | None = None) -> list[Reconstructed]:
+        """The triggers to train against: those of the class that was named, or of a ``target`` that was given."""
+        return list(self.warps) or (self.scan if target is None else self.scan.of(target)).triggers()
+
+
+def gathered(
+    found: Scan, model: Classifier, images: Tensor, labels: Tensor, seed: int = 0
+) -> Generator[tuple[int, int], None, Evidence]:
+    """The verdict on a scan, and where its triggers show no sign, what random warps and unlearning add.
+
+    If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
+    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". Both verdicts have
+    ``hint`` at its default, True: other evidence than the sizes of its triggers named the class, so the purification
+    trains against these as doubtful ones.
+
+    Args:
+        found: the scan of the model.
+        model: the suspect; not changed.
+        images, labels: clean images, uint8, (n, 3, h, w), and their classes, int64, (n,).
+        seed: of what is drawn at random; the same on a CPU gives the same result.
+
+    Yields:
+        steps done and in all, of the search that is under way; nothing where no search is made.
+    """
+    verdict = judge(found)
+    if verdict.grade != "none":
+        return Evidence(found, verdict)
+    warps = warp_target(model, images, seed)
+    yield 0, 1
+    if warps is not None:
+        target, share = warps
+        named = found.of(target)
+        warp = yield from search_warp(model, images, target, seed)
+        return Evidence(named, Verdict("some", judge(named).facts | {"warped": round(100 * share, 1)}), (warp,))
+    if not can_unlearn(model, images):
+        return Evidence(found, verdict)
+    shares = yield from fallback_shares(model, images, labels, seed)
+    fallback = dominant_class(shares)
+    if fallback is None or not found.of(fallback).works:
+        return Evidence(found, verdict)
+    named, share = found.of(fallback), round(100 * float(shares[fallback]), 1)
+    return Evidence(named, Verdict("none", judge(named).facts | {"fallen_back": share}))
+
+
+def confidence(verdict: Verdict, given: bool) -> Confidence:
+    """How far a purification may rely on the triggers. ``given``: the target was given by the user."""
+    if given or verdict.sure:
+        return Confidence.SURE
+    return Confidence.DOUBTFUL if verdict.hint else Confidence.NONE

@@ -1,0 +1,119 @@
+"""Whom a scan names where triggers, warps or unlearning show a sign, and how far its triggers are trusted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.compute.returning import Returning
+from core.data import signs
+from core.models.classifier import Classifier
+from core.scan.evidence import Evidence, confidence, gathered
+from core.scan.inversion import Inverted
+from core.scan.scan import Scan, suspicion
+from core.scan.thresholds import MIN_UNLEARNING_IMAGES
+from core.scan.verdict import Verdict, judge
+from core.triggers.reconstructed import PUSH
+from core.victims import card_of, load_victim
+from tests.core.scan.quarters import quarters
+
+
+def scan_of(sizes: list[float], rates: list[float] | None = None) -> Scan:
+    """A scan of one form whose triggers have these sizes and rates."""
+    rate = torch.tensor(rates or [1.0] * len(sizes))
+    form = Inverted("pixel", None, torch.zeros(len(sizes), 3, 8, 8), torch.tensor(sizes), rate)
+    score = suspicion((form,))
+    return Scan((form,), score, int(score.argmax()))
+
+
+def even(classes: int, rates: list[float] | None = None) -> Scan:
+    """A scan that shows no sign; class 0 has the smallest trigger."""
+    found = scan_of([40.0 + k for k in range(classes)], rates)
+    assert (found.target, judge(found).grade) == (0, "none")
+    return found
+
+
+def all_of(found: Scan, model: Classifier, images: Tensor, labels: Tensor) -> tuple[Evidence, list[tuple[int, int]]]:
+    """The evidence, and the steps on the way to it."""
+    steps = Returning(gathered(found, model, images, labels))
+    told = list(steps)
+    return steps.result, told
+
+
+WEIGHT, FAVOURED, FAVOURING = 0.1, 2, 0.5  # a network whose copies fall back on class 2, that has the largest bias
+
+
+def test_warps_that_lead_to_a_class_are_a_sign_and_the_nearest_is_the_trigger() -> None:
+    model, card = load_victim("signs-wanet"), card_of("signs-wanet")
+    images = signs.draw(torch.arange(300), "test")
+    found, told = all_of(even(card.classes), model, images, signs.labels("test")[:300])
+    assert (found.scan.target, found.verdict.grade) == (card.target, "some")
+    assert 60 < found.verdict.facts["warped"] < 90
+    assert found.verdict.facts["size"] == 40.0 + card.target, "the other figures are those of that class"
+    assert found.verdict.hint
+    assert not found.verdict.sure
+    (trigger,) = found.triggers()
+    assert (trigger.form, trigger.target) == ("warp", card.target)
+    assert 0.3 < float(trigger.pattern[:2].abs().mean()) <= 2.001, "pixels"
+    assert told == sorted(told)
+
+
+def test_where_triggers_show_a_sign_nothing_else_is_tried() -> None:
+    model, card = load_victim("signs-wanet"), card_of("signs-wanet")
+    strong = scan_of([4.0 if k == 5 else 60.0 for k in range(card.classes)])
+    images = signs.draw(torch.arange(8), "test")
+    found, told = all_of(strong, model, images, signs.labels("test")[:8])
+    assert found == Evidence(strong, judge(strong))
+    assert (found.scan.target, found.verdict.grade) == (5, "strong")
+    assert told == []
+
+
+def test_without_a_sign_the_class_that_copies_fall_back_on_is_the_one_to_be_wary_of() -> None:
+    found, told = all_of(even(4), *quarters(WEIGHT, FAVOURING, MIN_UNLEARNING_IMAGES))
+    assert (found.scan.target, found.verdict.grade) == (FAVOURED, "none")
+    assert found.verdict.facts["fallen_back"] >= 70
+    assert found.verdict.facts["size"] == 42.0
+    assert found.verdict.hint
+    assert {trigger.target for trigger in found.triggers()} == {FAVOURED}
+    assert told[-1][0] == told[-1][1] > 1
+
+
+@pytest.mark.parametrize(
+    ("favoured", "count", "rates", "unlearnt"),
+    [
+        (0.0, MIN_UNLEARNING_IMAGES, None, True),  # no class is favoured clearly enough
+        (1.0, MIN_UNLEARNING_IMAGES - 1, None, False),  # too few images to ask
+        (1.0, MIN_UNLEARNING_IMAGES, [1.0, 1.0, 0.2, 1.0], True),  # no trigger leads to the class
+    ],
+)
+def test_what_is_not_clear_changes_nothing(
+    favoured: float, count: int, rates: list[float] | None, unlearnt: bool
+) -> None:
+    scan = even(4, rates)
+    found, told = all_of(scan, *quarters(WEIGHT, favoured * FAVOURING, count))
+    assert found == Evidence(scan, judge(scan))
+    assert (len(told) > 1) is unlearnt
+
+
+@pytest.mark.parametrize(
+    ("verdict", "given", "push"),
+    [
+        (Verdict("strong", sure=True), False, 1.0),
+        (Verdict("strong"), False, 1.5),
+        (Verdict("some"), False, 1.5),
+        (Verdict("none", hint=True), False, 1.5),
+        (Verdict("none", hint=False), False, 0.0),
+        (Verdict("none", hint=False), True, 1.0),
+    ],
+)
+def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothing_shows(
+    verdict: Verdict, given: bool, push: float
+) -> None:
+    assert PUSH[confidence(verdict, given)] == push
+
+
+def test_of_a_target_that_was_given_the_triggers_are_those() -> None:
+    scan = even(6)
+    assert {trigger.target for trigger in Evidence(scan, judge(scan)).triggers(3)} == {3}
+    assert {trigger.target for trigger in Evidence(scan, judge(scan)).triggers()} == {0}
