@@ -54,7 +54,7 @@ def test_the_button_starts_the_work_on_the_chosen_set(
     app.button(key="start").click().run()
     assert not app.exception
     (order,) = started
-    assert (order.images, order.attack, order.rate, order.most) == ("signs", "badnets", 0.1, data_room.MOST)
+    assert (order.images, order.attack, order.rate, order.most) == ("digits", "badnets", 0.1, data_room.MOST)
 
 
 @BOTH
