@@ -3,7 +3,7 @@
 import { SIDE } from "./picture.js";
 
 const DRAWN = 256; // pixels a side
-const PALE = [160, 0.35]; // ground and share of the grey picture
+const PALE = [180, 0.29]; // ground and share of the grey picture, as the report draws it
 const LIFTED = 0.7; // power of the strength: faint places are seen as well
 const MOSTLY = 0.5; // share of the evidence at the sticker, before: from there on it may be said that it counted
 const FELL = 3; // times less after: and that it does so no more
