@@ -26,12 +26,13 @@ export function crowdOf(at, width, height) {
   };
 }
 
-/** The boxes in which a name of that size may stand: above, below, beside its class, at its corners, or upon it. */
+/** The boxes in which a name of that size may stand: above, below, beside its class, at its corners, upon it, or further off. */
 export function placesOf([x, y], [left, top, right, bottom], [wide, high]) {
   const [mid, level] = [x - wide / 2, y - high / 2];
   const [above, below, before, behind] = [top - high - AWAY, bottom + AWAY, left - wide - AWAY, right + AWAY];
-  const corners = [[mid, above], [mid, below], [behind, level], [before, level], [behind, above], [before, above], [behind, below], [before, below], [mid, level]];
-  return corners.map(([from, to]) => [from, to, from + wide, to + high]);
+  const beside = [[mid, above], [mid, below], [behind, level], [before, level], [behind, above], [before, above], [behind, below], [before, below]];
+  const spots = [...beside, [mid, level], [mid, above - high], [mid, below + high], [behind, above - high], [before, below + high]];
+  return spots.map(([from, to]) => [from, to, from + wide, to + high]);
 }
 
 /**
