@@ -17,7 +17,7 @@ from typing import Any
 
 from core import paths
 from core.files import write_json
-from core.runs import hashes, machine
+from core.runs import file_hashes, machine
 from core.runs.record import now
 
 FORMAT = 1
@@ -69,7 +69,7 @@ def seal(folder: Path, command: str, bound: Sequence[Path], facts: Mapping[str, 
     Raises:
         ValueError: it is larger than ``MAX_BYTES``, or bound to a file that is not shipped.
     """
-    files = {name: hashes.of_file(folder / name) for name in _files(folder)}
+    files = {name: file_hashes.of_file(folder / name) for name in _files(folder)}
     size = sum((folder / name).stat().st_size for name in files)
     if size > MAX_BYTES:
         raise ValueError(f"the recording in {folder} has {size} bytes, and may have {MAX_BYTES}")
@@ -79,7 +79,7 @@ def seal(folder: Path, command: str, bound: Sequence[Path], facts: Mapping[str, 
         {
             "format": FORMAT, "created": created or now(), **described, "command": command, "facts": dict(facts),
             "load": round(os.getloadavg()[1] / machine.cores(), 1),
-            "files": files, "bound": {_below_assets(path): hashes.of_file(path) for path in bound},
+            "files": files, "bound": {_below_assets(path): file_hashes.of_file(path) for path in bound},
         },
     )  # fmt: skip
     made = read(folder)
@@ -95,7 +95,7 @@ def read(folder: Path) -> Recording | None:
             return None
         named = {folder / name: kept for name, kept in data["files"].items()}
         named |= {paths.ASSETS / name: kept for name, kept in data["bound"].items()}
-        if any(hashes.of_file(path) != kept for path, kept in named.items()):
+        if any(file_hashes.of_file(path) != kept for path, kept in named.items()):
             return None
         parts = (str(data["created"]), str(data["version"]), dict(data["machine"]), str(data["command"]))
         return Recording(folder, *parts, dict(data["facts"]), float(data["load"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,11 +112,14 @@ def train_victim(
     settings: TrainSettings | None = None,
     seed: int = 0,
     device: str = "cpu",
-) -> Iterator[Epoch | Card]:
+) -> Generator[Epoch, None, Card]:
     """Trains a victim, measures it and writes ``out`` (a ``.safetensors`` path) with its card beside it.
 
     Yields:
-        the training's progress, and the card at the end.
+        the training's progress.
+
+    Returns:
+        the card.
 
     Raises:
         BadInput: unknown attack or architecture, a target the set does not have, a bad rate, ``place_not_writable``.
@@ -160,7 +163,7 @@ def train_victim(
         versions={"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
     )  # fmt: skip
     out.with_suffix(".json").write_text(json.dumps(asdict(card), indent=2) + "\n")
-    yield card
+    return card
 
 
 def _figures(model: Classifier, images: ImageSet, trigger: Trigger, target: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from core.dataroom.place import Mapped
 from dashboard.palette import ATTACK, CLEAN, NEUTRAL
 
 BINS = 50
-MOST = 99.5  # percentile beyond which scores are drawn in the last bin
+MAX_PERCENTILE = 99.5  # percentile beyond which scores are drawn in the last bin
 
 
 def histogram(scores: np.ndarray, threshold: float, score: str, count: str, bar: str) -> go.Figure:
@@ -20,7 +20,7 @@ def histogram(scores: np.ndarray, threshold: float, score: str, count: str, bar:
     Args:
         score, count: titles of the axes. bar: what the line is called.
     """
-    highest = max(float(np.percentile(scores, MOST)) if len(scores) else 0.0, threshold) * 1.05 + 1e-9
+    highest = max(float(np.percentile(scores, MAX_PERCENTILE)) if len(scores) else 0.0, threshold) * 1.05 + 1e-9
     lowest = min(float(scores.min()) if len(scores) else 0.0, threshold)
     step = (highest - lowest) / BINS
     # the threshold is an edge, so that no bin lies on both sides of it

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.palette import ATTACK, CLEAN, NEUTRAL, class_marks
+from dashboard.palette import ATTACK, CLEAN, GRID, NEUTRAL, class_marks
 
 POINT_SIZE = 7
 RINGED_SIZE = 9
 RING_WIDTH = 1.6
 EDGE = "rgba(60, 66, 72, 0.35)"  # a hairline that keeps pale points visible on white and dark ones apart
-GRID = "rgba(127, 135, 144, 0.22)"
 
 
 def map_figure(

@@ -44,13 +44,17 @@ WIDTHS = {
 }  # fmt: skip
 SHORT = ("risk", "asr")  # columns whose whole name is told under the pointer
 MAY_LACK = ("cure", "owner", "exposure")
-MORE = 120  # pixels that the names of models may have beside, where other columns are left out
+MAX_EXTRA_WIDTH = 120  # pixels that the names of models may have beside, where other columns are left out
 
 
 def widths(columns: Collection[str]) -> dict[str, int]:
     """Pixels of the columns that are there; what others leave goes to the names of models."""
     left = sum(width for name, width in WIDTHS.items() if name not in columns)
-    return {name: WIDTHS[name] + (min(left, MORE) if name == "model" else 0) for name in WIDTHS if name in columns}
+    return {
+        name: WIDTHS[name] + (min(left, MAX_EXTRA_WIDTH) if name == "model" else 0)
+        for name in WIDTHS
+        if name in columns
+    }
 
 
 def going(folder: Path) -> bool:
@@ -77,6 +81,11 @@ def truth(rows: Sequence[Row], backdoored: Collection[str]) -> tuple[int, int, i
     victims = [row for row in rows if row.file in backdoored]
     clean = [row for row in rows if row.file not in backdoored]
     return sum(row.signs for row in victims), len(victims), sum(row.signs for row in clean), len(clean)
+
+
+def missed(rows: Sequence[Row], backdoored: Collection[str]) -> list[str]:
+    """The files of the models with a backdoor that show no sign of one."""
+    return [row.file for row in rows if row.file in backdoored and not row.signs]
 
 
 def standing(folder: Path) -> Standing | None:

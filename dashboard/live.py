@@ -9,7 +9,8 @@ import streamlit as st
 from core.runs.record import Run
 from dashboard import data, i18n
 from dashboard.components import hints
-from dashboard.components.stage import TEXT_KEYS, StagePayload, stage
+from dashboard.components.stage import stage
+from dashboard.components.stage_payload import TEXT_KEYS, StagePayload
 from dashboard.i18n import t
 from dashboard.stage_data import RunCache, box_of, payload_from_run
 from dashboard.words import triggered_images

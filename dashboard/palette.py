@@ -14,6 +14,7 @@ from dataclasses import dataclass
 ATTACK = "#D55E00"
 CLEAN = "#0072B2"
 NEUTRAL = "#7F8790"  # for what is neither: curves of progress, other bars; readable on white and on near-black
+GRID = "rgba(127, 135, 144, 0.22)"  # lines behind a figure, on white and on near-black
 
 CLASS_COLOURS = (
     "#56B4E9",  # sky blue (Okabe-Ito)

@@ -15,7 +15,7 @@ from core.runs.arrays import Examples, FrameArrays, Samples
 from core.runs.event_log import EventReader
 from core.runs.record import Run
 from core.triggers.kept import KeptTriggers
-from dashboard.components.stage import FrameLike, StagePayload
+from dashboard.components.stage_payload import FrameLike, StagePayload
 
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
 FAINT = 0.15  # of a mask's strongest pixel: below, a pixel is no part of the trigger

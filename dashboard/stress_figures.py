@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.stress.settings import NAMES
-from dashboard.palette import CLEAN
+from dashboard.palette import CLEAN, GRID
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-GRID = "rgba(127, 135, 144, 0.22)"
 LEAST_SPAN = 5.0  # points: a scale that were narrower would paint noise in full colour
 # ColorBrewer's purple and green, which readers with red-green colour blindness tell apart; see-through in the middle,
 # so that figures in the cells can be read on light and on dark pages

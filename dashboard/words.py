@@ -1,101 +1,79 @@
-"""Figures, times and names as a reader of either language expects to see them."""
+"""``core.words`` for the reader: in the language and the time zone of the visit, which Streamlit knows."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from dashboard.i18n import catalogue, class_name, language, t
+from core.words import Words
+from dashboard import i18n
+
+
+def reader_zone() -> tzinfo | None:
+    """The reader's time zone, where the browser tells it."""
+    try:
+        return ZoneInfo(st.context.timezone) if st.context.timezone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def reader() -> Words:
+    """Words in the reader's language and time zone; UTC where the browser tells none."""
+    return Words(i18n.language(), reader_zone() or UTC)
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """``value`` percent, or a dash where there is none."""
-    return "–" if value is None else t("unit.percent", value=f"{value:.{digits}f}")
+    return reader().percent(value, digits)
 
 
 def points(before: float, after: float) -> str:
-    """The change between two percentages, signed, in percentage points, from the figures as shown."""
-    change = round(after, 1) - round(before, 1)
-    return t("unit.points", value=f"{change:+.1f}".replace("-", "−"))
+    """The change between two percentages, as :meth:`core.words.Words.change`."""
+    return reader().change(before, after)
 
 
 def duration(seconds: float | None) -> str:
-    """A span of time in the two largest units that matter."""
-    if seconds is None:
-        return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return t("unit.seconds", s=whole)
-    if whole < 3600:
-        return t("unit.minutes", m=whole // 60, s=whole % 60)
-    return t("unit.hours", h=whole // 3600, m=whole % 3600 // 60)
-
-
-def clock(seconds: float) -> str:
-    """A short span as on a stopwatch: ``0:04``."""
-    whole = max(0, round(seconds))
-    return f"{whole // 60}:{whole % 60:02d}"
+    return reader().duration(seconds)
 
 
 def when(created: str) -> str:
-    """An ISO time (UTC) as date and time where the reader is; "" where it cannot be read."""
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return ""
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        zone: Any = ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = UTC
-    local = moment.astimezone(zone)
-    month = catalogue(language())["unit.months"].split()[local.month - 1]
-    return t("unit.when", year=local.year, month=month, day=local.day, time=f"{local:%H:%M}")
+    """A moment where the reader is, whose own zone needs no naming."""
+    return reader().when(created, offset=False)
+
+
+def file_size(size: int) -> str:
+    return reader().size(size)
 
 
 def images_name(data: str) -> str:
-    """An image set in words; a user's own set keeps its name."""
-    return catalogue(language()).get(f"data.{data}", data)
+    return reader().name("data", data)
 
 
 def attack_name(attack: str | None) -> str:
-    """A kind of trigger in words with its name in the literature."""
-    return t("attack.unknown") if attack is None else catalogue(language()).get(f"attack.{attack}", attack)
+    return reader().attack(attack)
 
 
 def victim_name(data: str, attack: str | None) -> str:
-    """A victim as a person would describe it: "Road signs · sticker (BadNets)"."""
-    return t("victim.name", images=images_name(data), attack=attack_name(attack))
+    return reader().victim(data, attack)
 
 
 def method_name(defence: str, preset: str) -> str:
-    """A defence in words; MCL, which has more than one, with its settings."""
-    words = catalogue(language())
-    return words.get(f"preset.{preset}", preset) if defence == "mcl" else words.get(f"defence.{defence}", defence)
+    return reader().method(defence, preset)
 
 
 def defence_name(defence: str, short: bool = False) -> str:
-    """A defence in a few words, or in one; one that this version does not know keeps the name it has on record."""
-    return catalogue(language()).get(f"defence.{defence}{'.short' if short else ''}", str(defence))
+    return reader().defence(defence, short)
 
 
 def triggered_images(attack: str | None) -> str:
-    """What the images with the trigger are called in a sentence."""
-    return (
-        t("triggered.unknown")
-        if attack is None
-        else catalogue(language()).get(f"triggered.{attack}", t("triggered.unknown"))
-    )
+    return reader().triggered(attack)
 
 
-def target_name(data: str, classes: list[str], target: int | None) -> str:
-    """The target class in the reader's language."""
-    if target is None or not 0 <= target < len(classes):
-        return t("target.unknown")
-    return class_name(data, classes[target])
+def target_name(data: str, classes: Sequence[str], target: int | None) -> str:
+    return reader().target(data, classes, target)
 
 
 def run_title(run: Any) -> str:
@@ -108,15 +86,3 @@ def run_title(run: Any) -> str:
         defence = run.spec.defence
         return name if defence == "mcl" else f"{name} · {method_name(defence, run.spec.preset)}"
     return str(run.data.get("title") or run.spec.weights or run.spec.victim or run.id).rsplit("/", 1)[-1]
-
-
-def file_size(size: int) -> str:
-    """Bytes as kB, MB or GB."""
-    if size >= 1e9:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
-
-
-def plain(text: str) -> str:
-    """Text as it stands, in Markdown: a file name may hold characters that Markdown takes for its own."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!$~:<>|" else sign for sign in text)

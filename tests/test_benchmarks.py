@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, backdoored, costs, fleet
+from tests.benchmarks import alarms, backdoored, costs, fleet, viewers
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -46,6 +47,21 @@ def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path
     assert attack_success_rate(attacked, images.y_test, 3) > 50
     assert benign_accuracy(answers(model, images.x_test), images.y_test) > 60
     assert card.asr == pytest.approx(attack_success_rate(attacked, images.y_test, 3), abs=2)
+
+
+def test_viewers_are_told_from_the_runs_of_an_earlier_call(tmp_path: Path) -> None:
+    kept = [
+        viewers.Pass("signs-badnets", 0, -1, 90.0, None, 0.2, 0.0, 0.0),
+        viewers.Pass("signs-badnets", 0, 0, 50.0, None, 0.2, 0.0, 0.0),
+        viewers.Pass("signs-badnets", 3, 0, 52.0, (0.4, 1.5), 0.5, 0.1, 0.2),
+        viewers.Pass("digits-badnets", 3, 0, 99.0, (9.0, 9.0), 9.0, 9.0, 9.0),
+    ]
+    lines = [json.dumps(asdict(one)) for one in kept]
+    (tmp_path / "kept").write_text("\n".join([*lines, lines[0][:20]]))
+    found = viewers.rows(viewers=3, repeats=1, into=tmp_path / "kept")
+    assert [measured for _, measured, _ in found] == [
+        "4 % (50.0 s alone, 52.0 s watched)", "0.40 s (latest 1.50 s)", "0.50 GB", "0.10 (the viewers themselves 0.20)",
+    ]  # fmt: skip
 
 
 def test_the_fleet_has_as_many_victims_as_clean_models_and_each_its_own_name() -> None:

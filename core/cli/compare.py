@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, names
+from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, NOT_HELD, Seed, names
 from core.cli.purify import add_model, spec_of
 from core.cli.result import figures, withheld
 from core.cli.terminal import RunBars, interactive, table
@@ -52,6 +52,7 @@ def compare_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seeds",
         type=int,
+        action=Seed,
         nargs="+",
         metavar="N",
         help="several seeds, instead of --seed: each defence runs with each",
@@ -69,7 +70,7 @@ def compare(arguments: argparse.Namespace) -> int:
         )
     seeds = dict.fromkeys([arguments.seed] if arguments.seeds is None else arguments.seeds)
     methods, many = dict.fromkeys(arguments.defences), len(seeds) > 1
-    specs = [replace(spec_of(arguments), defence=name, seed=seed) for seed in seeds for name in methods]
+    specs = [replace(spec_of(arguments), defence=name, seed=each) for each in seeds for name in methods]
     for spec in specs:  # before the first of them takes its minutes
         spec.validate()
     group = secrets.token_hex(4)

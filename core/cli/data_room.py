@@ -85,7 +85,7 @@ def data_room(arguments: argparse.Namespace) -> int:
 def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.compute.device import choose
     from core.dataroom import room, written
-    from core.dataroom.place import TRAINED
+    from core.dataroom.place import TRAINED, begin_anew
     from core.dataroom.trainset import read
     from core.models.weights import save_weights
 
@@ -113,13 +113,14 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             found, model, filters=filters, chosen=arguments.filter, false_alarms=arguments.false_alarms,
             threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
         )  # fmt: skip
+        begin_anew(folder)
         if not arguments.model:
             save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)
         shown = written.write_sheet(folder, found, verdict)
-        written.write_map(folder, found, verdict, arguments.seed)
         result = _result(found, verdict, arguments, place) | {"shown": shown, "seconds": _since(began)}
         written.write_result(folder, result)  # the result is kept even if what follows fails
+        written.write_map(folder, found, verdict, arguments.seed)
         if arguments.write:
             write = written.write_kept if arguments.write == "npz" else written.write_folder
             result["written"] = str(write(folder, found, verdict))

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, NOT_HELD, add_device, add_json, add_seed
-from core.cli.terminal import CountBar, duration, table, terminated_like_interrupted
+from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.data import IMAGE_SETS
 from core.files import strict_json
 from core.fleet import listing, local, page, place, seen
@@ -20,7 +20,7 @@ from core.fleet.place import Order, Standing
 from core.fleet.rows import Row, counts
 from core.report import pdf
 from core.runs.spec import Spec
-from core.words import LANGUAGES, Words
+from core.words import LANGUAGES, Words, clock
 
 SHOWN = 30  # rows of the printed table; the CSV has all
 WIDEST = 48  # characters of a file's name in the printed table
@@ -157,14 +157,14 @@ def summary(standing: Standing, written: list[Path]) -> str:
     lines += [f"{row.file}: {row.error}" for row in rows if row.error][:SHOWN]
     lines += [f"{row.file}, purification: {row.cure_error}" for row in rows if row.cure_error][:SHOWN]
     workers = "1 worker" if standing.workers == 1 else f"{standing.workers} workers"
-    lines.append(f"Took {duration(standing.seconds)} with {workers}.")
+    lines.append(f"Took {clock(standing.seconds)} with {workers}.")
     return "\n".join([*lines, *map(str, written)])
 
 
 def _line(number: int, row: Row, words: Words) -> list[Any]:
     name = row.file if len(row.file) <= WIDEST else f"...{row.file[3 - WIDEST :]}"
     target = "-" if row.target is None else f"{row.target} ({row.target_name})"
-    cost = "" if row.step_seconds is None else f", {duration(row.step_seconds)}"
+    cost = "" if row.step_seconds is None else f", {clock(row.step_seconds)}"
     return [
         number, "-" if row.risk is None else f"{row.risk:.1f}", name,
         "not read" if row.error else words(f"verdict.short.{row.verdict}") if row.verdict else "-", target,

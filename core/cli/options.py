@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_seed(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--seed", type=int, default=0, metavar="N", help=what)
+    command.add_argument("--seed", type=int, action=Seed, default=0, metavar="N", help=what)
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
@@ -44,6 +44,22 @@ def add_json(command: argparse.ArgumentParser, default: Any = False) -> None:
 def add_settings(command: argparse.ArgumentParser, flag: str, what: str) -> None:
     name = "settings" if flag == "--set" else flag.strip("-").replace("-", "_")
     command.add_argument(flag, dest=name, action=_Settings, type=_setting, default={}, metavar="NAME=VALUE", help=what)
+
+
+class Seed(argparse.Action):
+    """A seed, or several, that every generator takes.
+
+    Raises:
+        BadInput: ``bad_seed``.
+    """
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        from core.runs.spec import LARGEST_SEED, out_of_range
+
+        for value in values if isinstance(values, list) else [values]:
+            if not 0 <= value <= LARGEST_SEED:
+                raise out_of_range("seed", value, 0, LARGEST_SEED)
+        setattr(namespace, self.dest, values)
 
 
 class _Settings(argparse.Action):

@@ -7,30 +7,33 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from core import __version__
 from core.cli.options import BAD_INPUT, DONE, EXIT_CODES, FAILED, INTERRUPTED, Help, Parser
 from core.errors import BadInput
 from core.files import NOT_WRITTEN
+from core.registry import loaded
 
-# name: the module, which has a function of that name (with _ for -) and one called <name>_arguments; what it does
-COMMANDS = {
-    "data": ("images", "Describe an image set: sizes, classes, images per class."),
-    "train": ("train", "Train a backdoored model for the lab, on a poisoned training set."),
-    "purify": ("purify", "Find the backdoor of a model and remove it."),
-    "scan": ("purify", "Measure a model and look for a backdoor; the model stays as it is."),
-    "fleet": ("fleet", "Scan many models, rank them by risk, and purify those that need it."),
-    "compare": ("compare", "Run several defences on one model, one after the other, and compare."),
-    "runs": ("runs", "List runs, look at one, steer or delete it."),
-    "replay": ("runs", "Print how a run went: its figures at every frame, at the pace they came."),
-    "report": ("report", "Write the report of a run: one page to read, send or print."),
-    "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
-    "watch": ("watch", "Watch a model in use: a guard over a folder that images arrive in."),
-    "stress": ("stress", "Put a purified model beside the original under corruptions, attacks and shifted data."),
-    "data-room": ("data_room", "Look for poisoned images in a training set; nothing is deleted."),
-    "work": ("work", "do the work of a run (started by the dashboard)"),
+# name: where the function stands that does the work, beside one called <function>_arguments; what it does
+COMMANDS: dict[str, tuple[str, str]] = {
+    "data": ("core.cli.images:data", "Describe an image set: sizes, classes, images per class."),
+    "train": ("core.cli.train:train", "Train a backdoored model for the lab, on a poisoned training set."),
+    "purify": ("core.cli.purify:purify", "Find the backdoor of a model and remove it."),
+    "scan": ("core.cli.purify:scan", "Measure a model and look for a backdoor; the model stays as it is."),
+    "fleet": ("core.cli.fleet:fleet", "Scan many models, rank them by risk, and purify those that need it."),
+    "compare": ("core.cli.compare:compare", "Run several defences on one model, one after the other, and compare."),
+    "runs": ("core.cli.runs:runs", "List runs, look at one, steer or delete it."),
+    "replay": ("core.cli.runs:replay", "Print how a run went: its figures at every frame, at the pace they came."),
+    "report": ("core.cli.report:report", "Write the report of a run: one page to read, send or print."),
+    "explore": ("core.cli.explore:explore", "Compute what the page Explore shows of a run's feature space."),
+    "watch": ("core.cli.watch:watch", "Watch a model in use: a guard over a folder that images arrive in."),
+    "stress": (
+        "core.cli.stress:stress",
+        "Put a purified model beside the original under corruptions, attacks and shifted data.",
+    ),
+    "data-room": ("core.cli.data_room:data_room", "Look for poisoned images in a training set; nothing is deleted."),
+    "work": ("core.cli.work:work", "do the work of a run (started by the dashboard)"),
 }
 
 
@@ -40,10 +43,9 @@ class Command(Parser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         name = self.prog.rpartition(" ")[2]
         if name in COMMANDS and self.get_default("handler") is None:
-            module = import_module(f"core.cli.{COMMANDS[name][0]}")
-            function = name.replace("-", "_")
-            self.set_defaults(handler=getattr(module, function))
-            getattr(module, f"{function}_arguments")(self)
+            place, _ = COMMANDS[name]
+            self.set_defaults(handler=loaded(place))
+            loaded(f"{place}_arguments")(self)
         return super().parse_known_args(args, namespace)
 
 
@@ -56,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (sys.argv[1:] if argv is None else argv):
         top.print_help()
         return BAD_INPUT
-    arguments = top.parse_args(argv)
     try:
+        arguments = top.parse_args(argv)
         return int(arguments.handler(arguments))
     except BadInput as error:
         print(error.message, file=sys.stderr)

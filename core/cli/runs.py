@@ -10,13 +10,14 @@ from typing import Any
 
 from core.cli.options import Help, add_json
 from core.cli.result import figures, summary
-from core.cli.terminal import duration, meter, table
+from core.cli.terminal import meter, table
 from core.errors import BadInput
 from core.events import Frame, Progress, StageStarted
 from core.files import strict_json
 from core.runs import record, supervisor
 from core.runs.record import Run, find
 from core.runs.snapshot import Snapshot
+from core.words import clock
 
 LONGEST_WAIT = 5.0  # seconds between two lines of a replay, however long the run took there
 
@@ -150,7 +151,7 @@ def replay(arguments: argparse.Namespace, sleep: Callable[[float], None] = time.
             sleep(min(max(0.0, seconds - before) / arguments.speed, LONGEST_WAIT))
         before = seconds
         print(
-            f"{duration(seconds):>5} {frame.step:>6} {frame.ba:>6.1f} {frame.asr:>6.1f} {frame.dissolution:>10.1f}"
+            f"{clock(seconds):>5} {frame.step:>6} {frame.ba:>6.1f} {frame.asr:>6.1f} {frame.dissolution:>10.1f}"
             f"  {meter(frame.asr)}",
             flush=True,
         )

@@ -6,14 +6,14 @@ import argparse
 from typing import Any
 
 from core.cli.options import add_json, add_seed
-from core.cli.terminal import CountBar, duration, table
+from core.cli.terminal import CountBar, table
 from core.explore import place as explored
 from core.explore.place import told
 from core.files import require_room, strict_json
 from core.runs.record import find
 from core.stress import place
 from core.stress.settings import Settings, quick
-from core.words import Words
+from core.words import Words, clock
 
 
 def stress_arguments(command: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def stress(arguments: argparse.Namespace) -> int:
 
 def _left(run: Any) -> str:
     job = place.job(run)
-    return "" if job is None or job.left is None else f"{duration(job.left)} left"
+    return "" if job is None or job.left is None else f"{clock(job.left)} left"
 
 
 def _written(found: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
 from core.jobs import process
+from core.words import clock
 
 STAGE_NAMES = {
     "load": "Loading", "measure": "Measuring", "scan": "Scanning", "purify": "Purifying", "verify": "Measuring again",
@@ -88,7 +89,7 @@ class RunBars:
 
     def _show(self) -> None:
         if self._bar is not None:
-            left = f"{duration(self._left)} left" if self._left else ""
+            left = f"{clock(self._left)} left" if self._left else ""
             self._bar.set_postfix_str(", ".join(part for part in (left, self._figures) if part))
 
     def _close(self) -> None:
@@ -118,13 +119,6 @@ class CountBar:
         self._bar.total = total
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, or hours: "0:04", "1:02:03"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from core.attacks import ATTACKS
 from core.cli.options import add_device, add_json, add_seed, add_settings
 from core.cli.terminal import CountBar
+from core.compute.returning import Returning
 from core.data import FETCHED, IMAGE_SETS, load
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.models import NAMED
-from core.victims import Card, train_victim
+from core.victims import train_victim
 
 if TYPE_CHECKING:
     from core.attacks.training import TrainSettings
@@ -57,14 +58,11 @@ def train(arguments: argparse.Namespace) -> int:
         images, arguments.attack, arguments.target, out, attack_settings=arguments.attack_set, arch=arguments.arch,
         poison_rate=arguments.rate, settings=settings, seed=arguments.seed, device=device,
     )  # fmt: skip
-    card = None
+    training = Returning(steps)
     with CountBar("Training") as bar:
-        for event in steps:
-            if isinstance(event, Card):
-                card = event
-            else:
-                bar(event.step, event.total, f"epoch {event.epoch + 1} of {settings.epochs}, loss {event.loss:.3f}")
-    assert card is not None, "a training ends with its card"
+        for epoch in training:
+            bar(epoch.step, epoch.total, f"epoch {epoch.epoch + 1} of {settings.epochs}, loss {epoch.loss:.3f}")
+    card = training.result
     if arguments.json:
         print(strict_json(asdict(card) | {"out": out}))
         return 0

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
+from core.cli.watch_alerts import acknowledge_alert, class_names, list_alerts
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.runs.record import Run, find
 from core.watch import place
-from core.watch.alerts import RULES, Alert, acknowledge, kept, read_rules, sentence
+from core.watch.alerts import RULES, Alert, kept, read_rules, sentence
 from core.watch.inbox import Inbox
 from core.words import LANGUAGES, Words
 
@@ -87,9 +88,9 @@ def watch(arguments: argparse.Namespace) -> int:
     """Watches, or lists or acknowledges alerts."""
     run = find(arguments.run)
     if arguments.acknowledge is not None:
-        return _acknowledge(run, arguments)
+        return acknowledge_alert(run, arguments)
     if arguments.alerts:
-        return _list(run, arguments)
+        return list_alerts(run, arguments)
     if arguments.inbox is None:
         raise BadInput("no_inbox", "No folder to watch is named; give one with --inbox DIR.")
     from core.watch.source import source_of
@@ -129,7 +130,7 @@ def _visit(
             report("profile", done, total)
 
         model = ModelFile(source, progress)
-    classes = _named(run, words, model.profile.classes)
+    classes = class_names(run, words, model.profile.classes)
     from core.watch.watcher import Watcher
 
     def ring(alert: Alert) -> None:
@@ -186,11 +187,6 @@ def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace) ->
     except KeyboardInterrupt:
         watcher.compare()
         return INTERRUPTED
-
-
-def _named(run: Run, words: Words, classes: Sequence[str]) -> list[str]:
-    """The classes in the reader's language, where they are of a set that has names in it."""
-    return [words.name(f"class.{run.spec.images}", name) for name in classes]
 
 
 def _say(text: str) -> None:
@@ -250,53 +246,3 @@ def _summary(watcher: Watcher, words: Words) -> str:
         f"{tally.counts['unreadable']} files could not be read, {tally.counts['alerts']} alerts."
     )
     return "\n".join(lines)
-
-
-def _list(run: Run, arguments: argparse.Namespace) -> int:
-    words, rows, found = Words(arguments.language), [], []
-    folders = _asked(run, arguments.inbox)
-    for folder in folders:
-        about = place.about(folder)
-        for one in kept(folder / place.ALERTS).values():
-            text = sentence(one.alert, words, _named(run, words, about.get("classes") or ()))
-            found.append({**asdict(one.alert), "sentence": text, "inbox": about.get("inbox"),
-                          "acknowledged": one.acknowledged, "sent": one.sent})  # fmt: skip
-            state = "acknowledged" if one.acknowledged else "open"
-            if one.send:
-                state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t))
-            rows.append([one.alert.id, when, state, text, *([str(about.get("inbox"))] if len(folders) > 1 else [])])
-    if arguments.json:
-        print(strict_json({"alerts": found}))
-    else:
-        head = ["alert", "when", "state", "what", *(["inbox"] if len(folders) > 1 else [])]
-        print(table(head, rows) if rows else "No alerts yet.")
-    return DONE
-
-
-def _asked(run: Run, inbox: Path | None) -> list[Path]:
-    """The folders of the inboxes that are spoken of: all that were watched, or the one that is named."""
-    folders = place.watched_inboxes(run)
-    if inbox is None:
-        return folders
-    wanted = place.inbox_folder(run, paths.expanded(inbox))
-    return [folder for folder in folders if folder == wanted]
-
-
-def _acknowledge(run: Run, arguments: argparse.Namespace) -> int:
-    name = arguments.acknowledge
-    having = [folder for folder in _asked(run, arguments.inbox) if name in kept(folder / place.ALERTS)]
-    if len(having) > 1:
-        inboxes = ", ".join(str(place.about(folder).get("inbox")) for folder in having)
-        raise BadInput(
-            "alert_in_several_inboxes",
-            f"The run {run.id} has an alert {name} in each of several inboxes ({inboxes}); name one with --inbox DIR.",
-            run=run.id, alert=name, inboxes=inboxes,
-        )  # fmt: skip
-    for folder in having:
-        acknowledge(folder / place.ALERTS, name, time.time())
-        print(f"Acknowledged {name}.")
-        return DONE
-    raise BadInput(
-        "no_such_alert", f"The run {run.id} has no alert {name}; list them with --alerts.", run=run.id, alert=name
-    )

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 
+from core.compute.free_memory import free_memory
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_set_size(images: int, height: int, width: int, name: str) -> None:
     Args:
         images: of the whole set, training and test.
     """
-    limit = min(LARGEST_SET, psutil.virtual_memory().available // 2)
+    limit = min(LARGEST_SET, free_memory() // 2)
     if images * (height * width * 3 + _LABEL) > limit:
         allowed = f"{limit / 2**30:.3g} GiB"
         raise BadInput(
@@ -148,7 +148,7 @@ def _read(file: Path, resize: tuple[int, int] | None, seen: Seen, position: int 
     from PIL import Image
 
     try:
-        if not file.is_file():  # to open a pipe would be to wait for ever
+        if not file.is_file():  # opening a pipe would block for ever
             raise FileNotFoundError(file)
         with Image.open(file, formats=FORMATS) as image:
             if max(image.size) > LARGEST_SIDE:  # the header is read, the pixels are not yet
@@ -191,7 +191,7 @@ def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Ima
     if image.mode == "F":
         raise BadInput(
             "image_of_fractions",
-            f"{file} holds fractions, of which nobody knows the largest; write it with 8 or 16 bits a pixel.",
+            f"{file} holds fractions whose range is unknown; write it with 8 or 16 bits a pixel.",
             file=str(file),
         )
     if not image.mode.startswith("I"):

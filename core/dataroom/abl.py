@@ -16,7 +16,7 @@ stage (NOTES.md says why).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -79,7 +79,7 @@ def abl(
     settings: ABLSettings,
     seed: int,
     apart: Tensor | None = None,
-) -> Iterator[Epoch | Tensor]:
+) -> Generator[Epoch, None, Tensor]:
     """Trains an untrained ``model`` in place.
 
     Args:
@@ -88,7 +88,10 @@ def abl(
         apart: positions that a filter has set apart, int64; there is no first stage then.
 
     Yields:
-        the progress, and, after the first stage, the positions set apart.
+        the progress.
+
+    Returns:
+        the positions set apart, int64.
     """
     first, last = (max(1, round(share * training.epochs)) for share in (settings.first, settings.last))
     total = training.epochs + last
@@ -100,7 +103,6 @@ def abl(
         apart = isolate(model, images, labels, settings.isolated)
     else:
         first = 0
-    yield apart
     kept = torch.ones(len(images), dtype=torch.bool)
     kept[apart] = False
     others = torch.nonzero(kept).flatten()
@@ -111,6 +113,7 @@ def abl(
     for step in _unlearnt(model, images, labels, apart, others, steps, training.batch, settings, seed + 2):
         if step % 20 == 0 or step == steps:
             yield Epoch(training.epochs, training.epochs * per_epoch + step, total * per_epoch, 0.0)
+    return apart
 
 
 def _unlearnt(

@@ -78,9 +78,8 @@ def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Rep
     training = replace(training, epochs=max(10, training.epochs))  # the first stage takes a fifth of them
     flagged = torch.nonzero(torch.from_numpy(verdict.flagged)[room.learnt]).flatten()
     apart = flagged if len(flagged) else None
-    for event in abl(model, x, y, training, ABLSettings(), seed + 2, apart):
-        if not isinstance(event, Tensor):
-            report("then", event.step, event.total)
+    for epoch in abl(model, x, y, training, ABLSettings(), seed + 2, apart):
+        report("then", epoch.step, epoch.total)
     return model
 
 

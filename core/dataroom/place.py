@@ -19,13 +19,14 @@ import numpy as np
 from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.files import require_room, write_json
+from core.files import require_room, write_atomic, write_json
 from core.jobs import note
 from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
 JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
 ORDER, MAP = "order.json", "map.csv"
+OURS = ".data-room"  # in a folder of a visit, from its beginning
 KEPT, KEPT_FOLDER = "cleaned.npz", "cleaned"
 TRAINED = "trained-on-all.safetensors"  # the network that the filters use; trained on poison, so not a result
 NEEDED = 16 << 20  # bytes of free disk before the work begins
@@ -86,7 +87,7 @@ class Mapped:
 
 
 def require_own(folder: Path) -> None:
-    """Nothing of the user's is written over: the folder is empty, or holds the result of an earlier visit.
+    """Nothing of the user's is written over: the folder is empty, or of an earlier visit, whether that ended or not.
 
     Raises:
         BadInput: ``out_not_ours``.
@@ -97,13 +98,20 @@ def require_own(folder: Path) -> None:
         return
     except OSError:
         there = [folder.name]
-    if there and "filters" not in (result_in(folder) or {}):
+    if there and not paths.exists(folder / OURS) and "filters" not in (result_in(folder) or {}):
         raise BadInput(
             "out_not_ours",
             f"The folder {folder} is not empty and holds no result of the data room ({RESULT}); give an empty or a new "
             "folder with --out.",
             path=str(folder), result=RESULT,
         )  # fmt: skip
+
+
+def begin_anew(folder: Path) -> None:
+    """Takes away the result and the map of an earlier visit, before the first file of this one replaces one of it."""
+    write_atomic(folder / OURS, b"")
+    for name in (RESULT, MAP):
+        (folder / name).unlink(missing_ok=True)
 
 
 def start(order: Order) -> None:
@@ -119,7 +127,7 @@ def start(order: Order) -> None:
     now = job(order)
     if (now is not None and now.at_work) or (order.images in IMAGE_SETS and whole(order)):
         return
-    (folder / RESULT).unlink(missing_ok=True)
+    begin_anew(folder)
     write_json(folder / ORDER, asdict(order))
     note.begin(folder / JOB, python_module("core", "data-room", *order.arguments, "--out", str(folder), "--note"))
 
@@ -169,7 +177,7 @@ def listed(folder: Path, filters: Sequence[str]) -> Listed:
 
 
 def mapped(folder: Path) -> Mapped | None:
-    """The map in a folder; None where there is none, as after a visit of an older version."""
+    """The map in a folder; None where there is none (yet), as after a visit of an older version."""
     try:
         rows = _rows(folder / MAP)
     except OSError:

@@ -29,7 +29,7 @@ from core.victims import list_victims, load_victim
 
 Report = Callable[[str, int, int], None]  # stage, done, total
 SHOWN = 5  # names of classes in a sentence
-WHOLE = 0.95  # share of a class's images that, if flagged, counts as the whole class
+WHOLE_CLASS_SHARE = 0.95  # share of a class's images that, if flagged, counts as the whole class
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found
         found.append(Found("room_most_flagged", text, {"count": count, "images": images}))
     for one, name in enumerate(room.images.class_names):
         members = seen.labels == one
-        if members.any() and flagged[members].mean() >= WHOLE:
+        if members.any() and flagged[members].mean() >= WHOLE_CLASS_SHARE:
             text = (
                 f"Nearly all images of class {name} are flagged: it may be poisoned wholly, and nothing of it is left."
             )

@@ -23,7 +23,7 @@ from core.featuremap import make_projector
 from core.files import write_atomic, write_json
 from core.models.classifier import Classifier
 from core.models.weights import save_weights
-from core.runs import hashes
+from core.runs import file_hashes
 
 FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
 MIN_KEPT = 2  # images of a class that a set to train on needs
@@ -214,7 +214,7 @@ def write_candidate(
     card = {
         "name": weights.stem, "way": way, "proven": False, "arch": arch, "classes": len(names),
         "class_names": list(names), "mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist(),
-        "figures": dict(figures), "sha256": hashes.of_file(weights),
+        "figures": dict(figures), "sha256": file_hashes.of_file(weights),
     }  # fmt: skip
     write_json(weights.with_suffix(".json"), card)
     return {"proven": False, "weights": str(weights), "card": str(weights.with_suffix(".json"))}

@@ -42,23 +42,19 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
-        found: Scan | None = None
         reported, progress = 0, SearchProgress()
         if (seconds := expected_seconds(state.context.subject.model, images)) is not None:
             yield Progress("scan", 0, UNITS, seconds)
-        for done, total, result in scan(
-            state.context.subject.model, images, seed=state.context.spec.seed, progress=progress
-        ):
+        search = Returning(scan(state.context.subject.model, images, seed=state.context.spec.seed, progress=progress))
+        for done, total in search:
             state.context.steering.check()
-            found = result
             # the last one is reported in any case, since a decisive form ends the scan early
-            if done >= reported + REPORT_EVERY or (found is not None and reported < total):
+            if done >= reported + REPORT_EVERY or done == total:
                 reported = done
                 yield clock.progress("scan", done, total + EXTRA_UNITS)
                 if (searched := progress.event()) is not None:
                     yield searched
-        assert found is not None
-        evidence = yield from _evidence(state, found, budget, clock)
+        evidence = yield from _evidence(state, search.result, budget, clock)
         state.scanned = _scanned(state, evidence)
         state.recall_triggers()
         yield state.scanned

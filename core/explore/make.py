@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from core.compute.returning import Returning
 from core.explore import place
 from core.explore.material import Material, material
 from core.featuremap.neighbours import neighbours_of
@@ -80,12 +81,11 @@ def _judge(seen: list[tuple[np.ndarray, np.ndarray]], triggered: np.ndarray, rep
         method = loaded(name)
         rows.append([])
         for number, (features, answers) in enumerate(seen):
-            judging = judge(method.score, features.astype(np.float64), answers, triggered, method.SHARE)
-            for done, total, judgement in judging:
+            judging = Returning(judge(method.score, features.astype(np.float64), answers, triggered, method.SHARE))
+            for done, total in judging:
                 turn = at * len(seen) + number + done / total
                 report("suspicion", FEATURES_UNITS + NEIGHBOURS_UNITS + SUSPICION_UNITS * turn / turns, 100)
-                if judgement is not None:
-                    rows[-1].append(judgement)
+            rows[-1].append(judging.result)
     return rows
 
 

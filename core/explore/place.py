@@ -274,7 +274,7 @@ def _made(run: Run, arguments: Sequence[str]) -> bool:
     if "--saliency" in words:
         return saliency(run, int(words["--saliency"])) is not None
     if "--place" in words:
-        return False  # whoever asks has looked
+        return False  # the caller has looked already
     if "--settled" in words:
         return settled_map(run, words["--settled"]) is not None
     if "--map" in words:

@@ -12,7 +12,7 @@ import psutil
 from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.files import write_json
+from core.files import require_room, write_json
 from core.fleet import listing, place
 from core.fleet.place import Order
 from core.jobs import note, process
@@ -28,8 +28,8 @@ def start(models: str, images: str = "", purify: bool = False) -> Path:
         models, images: as on the command line.
 
     Raises:
-        BadInput: as ``core.fleet.listing.read``; ``images_not_found``. What else keeps it from beginning stands in the
-            note of its job.
+        BadInput: as ``core.fleet.listing.read``; ``images_not_found``; ``place_not_writable``. What else keeps it from
+            beginning stands in the note of its job.
     """
     if images and images not in IMAGE_SETS and not paths.exists(images):
         allowed = ", ".join(IMAGE_SETS)
@@ -41,7 +41,7 @@ def start(models: str, images: str = "", purify: bool = False) -> Path:
     listing.read(models, images)
     order = Order(str(paths.absolute(models)), listing.images_at(images))
     jobs = _jobs()
-    jobs.mkdir(parents=True, exist_ok=True)
+    require_room(jobs)
     with held(jobs / ".start.lock"):  # two pages at once choose one after the other
         folder = next(one for one in _folders(order) if _is_free(one, order))
         go_on(folder, order, purify)
@@ -49,9 +49,13 @@ def start(models: str, images: str = "", purify: bool = False) -> Path:
 
 
 def go_on(folder: Path, order: Order, purify: bool = False) -> None:
-    """Sets a process to what is left of a fleet's work, or waits for the one that is at it."""
+    """Sets a process to what is left of a fleet's work, or waits for the one that is at it.
+
+    Raises:
+        BadInput: ``place_not_writable``.
+    """
     file = _note(folder)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    require_room(file.parent)
     words = [
         "fleet", order.models, "--out", str(folder), "--seed", str(order.seed), "--device", order.device,
         "--note", str(file), *(["--images", order.images] if order.images else []), *(["--purify"] if purify else []),
@@ -66,7 +70,7 @@ def job(folder: Path) -> Job | None:
 
 
 def stop(folder: Path) -> None:
-    """Asks whoever works on a fleet to end; what is done is kept, and can be gone on with."""
+    """Asks the process that works on a fleet to end; what is done is kept, and can be gone on with."""
     standing = place.read_standing(folder)
     worker = process.find(dict(standing.worker) if standing and standing.worker else None)
     if worker is None:
@@ -86,7 +90,8 @@ def _folders(order: Order) -> Iterator[Path]:
 
 
 def _is_free(folder: Path, order: Order) -> bool:
-    """Whether nothing is there, or the fleet of that very order; and nobody is about to make another one there."""
+    """Whether a fleet of this order may use the folder: it has that fleet, or nothing, and no process has begun another
+    order there."""
     if place.read_order(folder) == order:
         return True
     begun = job(folder)

@@ -15,6 +15,7 @@ from core.fleet import place, seen, step
 from core.fleet.listing import Entry
 from core.fleet.local import Engine
 from core.fleet.place import Order, Standing
+from core.fleet.progress import Progress
 from core.fleet.rows import Row, ranked, row
 from core.fleet.run_files import continue_scan, keep_picture
 from core.jobs import process
@@ -61,16 +62,11 @@ class Fleet:
     ) -> None:
         self.folder, self.order, self.engine = folder, order, engine
         self._report, self._clock = report, clock
-        self._began = clock()
+        self.progress = Progress(clock)
         self._created = record.now()
         self._next_note = 0.0
         self._per_scan = step.PURIFY_PER_SCAN
-        self._stage = "scan"
         self._purifies = False
-        self._total = 0
-        self._worked = 0  # runs that ended in this stage
-        self._stage_began = self._began
-        self._done: set[str] = set()
         self._runs: dict[str, Run] = {}  # by key: those of this start
         self._waiting: dict[str, list[Item]] = {}  # by key: the models whose rows depend on the run
         self._tries: dict[str, int] = {}
@@ -100,7 +96,7 @@ class Fleet:
             self._note(over=True)
             raise
         self.engine.close()
-        self._stage = "done"
+        self.progress.finish()
         self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
         for item in self.items:  # with the pace as it is known now
             self._update_row(item)
@@ -109,7 +105,7 @@ class Fleet:
     # the two stages
 
     def _scan(self) -> None:
-        self._total = len(self.items)
+        self.progress.begin("scan", len(self.items))
         self._note()
         for item in self.items:
             try:
@@ -129,8 +125,7 @@ class Fleet:
     def _purify(self) -> None:
         by_row = {id(item.row): item for item in self.items if item.row.signs}
         chosen = [by_row[id(found)] for found in ranked(item.row for item in by_row.values())]
-        self._stage, self._done, self._total = "purify", set(), len(chosen)
-        self._worked, self._stage_began = 0, self._clock()
+        self.progress.begin("purify", len(chosen))
         self._note()
         for item in chosen:
             assert item.sha256
@@ -223,7 +218,7 @@ class Fleet:
         elif status == "done":
             with contextlib.suppress(OSError):
                 seen.remember(run)
-        self._worked += 1
+        self.progress.add_run()
         for item in self._waiting.pop(key, []):
             self._over(item)
 
@@ -256,8 +251,8 @@ class Fleet:
     def _over(self, item: Item) -> None:
         """Notes that a model is done in this stage."""
         self._update_row(item)
-        self._done.add(f"{item.entry.weights}\0{item.entry.images}")
-        self._report(self._stage, len(self._done), self._total)
+        self.progress.add_model(f"{item.entry.weights}\0{item.entry.images}")
+        self._report(self.progress.stage, self.progress.done, self.progress.total)
         self._note()
 
     def _update_row(self, item: Item) -> None:
@@ -278,13 +273,13 @@ class Fleet:
         at_work = [item.entry.file for items in self._waiting.values() for item in items]
         standing = Standing(
             models=ranked(item.row for item in self.items),
-            seconds=round(began - self._began, 1),
+            seconds=self.progress.seconds,
             engine=self.engine.name,
             workers=self.engine.workers,
-            stage=self._stage,
-            done=len(self._done),
-            total=self._total,
-            seconds_left=None if over else self._seconds_left(),
+            stage=self.progress.stage,
+            done=self.progress.done,
+            total=self.progress.total,
+            seconds_left=None if over else self.progress.seconds_left,
             at_work=[] if over else at_work,
             created=self._created,
             worker=None if over else process.identity(),
@@ -296,11 +291,6 @@ class Fleet:
         self._hashes.save()
         self._next_note = self._clock() + max(WRITE_SECONDS, 20 * (self._clock() - began))
         return standing
-
-    def _seconds_left(self) -> float | None:
-        """At the pace of the runs that ended in this stage; those that were there already took no time."""
-        spent, left = self._clock() - self._stage_began, self._total - len(self._done)
-        return round(spent / self._worked * left, 1) if self._worked else None
 
 
 def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:

@@ -20,7 +20,7 @@ from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.files import write_json
-from core.runs import hashes, record
+from core.runs import file_hashes, hashes, record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.shards import shards
@@ -81,7 +81,7 @@ class Hashes:
             known = self._known.get(path)
             if isinstance(known, list) and known[:-1] == stamp:
                 return str(known[-1])
-            found = hashes.of_weights(path)
+            found = file_hashes.of_weights(path)
         except OSError:
             raise _weights_gone(path) from None
         self._known[path] = [*stamp, found]
@@ -97,7 +97,7 @@ class Hashes:
             return images
         if images not in self._images:
             try:
-                self._images[images] = hashes.of_images(images)
+                self._images[images] = file_hashes.of_images(images)
             except BadInput as fault:
                 self._images[images] = fault
             except OSError:

@@ -28,7 +28,7 @@ def held(folder: Path, wait: bool = True) -> Iterator[bool]:
 
     Args:
         folder: must be there.
-        wait: until whoever holds it lets go; else False is handed out where somebody does.
+        wait: until another holder lets go; otherwise False is yielded if there is one.
 
     Raises:
         OSError: the folder is not there, or nothing may be written in it.

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 # Seconds. Start times are computed from the machine's boot time, which shifts by up to a second when the clock is set.
-TOLERANCE = 2.0
+START_TOLERANCE = 2.0
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def find(worker: dict[str, Any] | None) -> psutil.Process | None:
     """
     try:
         process = psutil.Process(int(worker["pid"])) if worker else None
-        if process is None or abs(process.create_time() - float(worker["started"])) > TOLERANCE:  # type: ignore[index]
+        if process is None or abs(process.create_time() - float(worker["started"])) > START_TOLERANCE:  # type: ignore[index]
             return None
         return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else process
     except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """Balanced accuracy for sets of unequal classes, in which a large class must not decide alone.
 
-Where no class has more than ``UNEQUAL`` times the images of another, each image weighs the same, and all is as it
-would be without this module.
+Where no class has more than ``MAX_CLASS_RATIO`` times the images of another, each image weighs the same, and all is as
+it would be without this module.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-UNEQUAL = 3.0
+MAX_CLASS_RATIO = 3.0  # images of the largest class for each of the smallest
 
 
 def are_unequal(labels: Tensor) -> bool:
     """Whether some class of these labels, int64 (n,), has far more images than another that occurs."""
     counts = torch.bincount(labels)
     counts = counts[counts > 0]
-    return bool(len(counts)) and float(counts.max()) > UNEQUAL * float(counts.min())
+    return bool(len(counts)) and float(counts.max()) > MAX_CLASS_RATIO * float(counts.min())
 
 
 def weights(labels: Tensor, balanced: bool) -> Tensor:

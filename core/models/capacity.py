@@ -2,7 +2,7 @@
 
 A graphics card says when its memory runs out, and the work goes on with less (``core.compute.memory``). On a CPU the
 system ends the process instead, so there it is planned: what the layers put out for one image is counted, and doubled
-for the gradients.
+for the gradients. Of the computer's free memory and that of the container, the lower counts.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import psutil
 import torch
 from torch import Tensor, nn
 
+from core.compute.free_memory import free_memory
 from core.compute.memory import ran_out
 from core.models.classifier import frozen
 
@@ -73,4 +73,4 @@ def images_at_once(model: nn.Module, image: Tensor) -> int | None:
     if image.device.type != "cpu":
         return None
     needed = BACKWARD_FACTOR * bytes_of(model, image)
-    return max(1, int(FREE_SHARE * psutil.virtual_memory().available / max(1, needed)))
+    return max(1, int(FREE_SHARE * free_memory() / max(1, needed)))

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from core.errors import BadInput
 from core.found import Found
 from core.models import LIBRARIES, build, vit
-from core.models.identify import Candidate, fitted, shapes_of, stems_for
+from core.models.fitting import fitted, shapes_of
+from core.models.identify import Candidate, stems_for
 from core.models.index import Shapes, named_alike
 from core.models.library import first_convolution, without_memory
 from core.models.matching import Mapping as Pairs

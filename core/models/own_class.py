@@ -15,7 +15,8 @@ from torch import nn
 
 from core.errors import BadInput
 from core.models.classifier import find_head
-from core.models.identify import Candidate, fitted, shortened
+from core.models.fitting import fitted, shortened
+from core.models.identify import Candidate
 from core.models.library import first_convolution
 from core.models.rewrites import readings
 from core.models.weights import Weights, fill

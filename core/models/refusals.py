@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.compute.free_memory import free_memory
 from core.errors import BadInput
 from core.models.pickle_values import Damaged, Described, Unusable
 from core.models.unwrap import Unwrapped, unwrap
@@ -137,18 +138,14 @@ def chosen(path: Path, content: Any, is_tensor: Callable[[Any], bool]) -> Unwrap
 
 def check_room(path: Path, described: Iterable[Described], held: int) -> None:
     """Refuses tensors that would take far more room than the ``held`` bytes they lie in, or than there is."""
-    import psutil
-
     total = sum(value.bytes for value in described)
-    if total > MAX_RATIO * held + _SLACK or total > min(MAX_BYTES, psutil.virtual_memory().available // 2):
+    if total > MAX_RATIO * held + _SLACK or total > min(MAX_BYTES, free_memory() // 2):
         raise too_large(path)
 
 
 def check_memory(path: Path, needed: int) -> None:
     """Refuses what would take more memory, in bytes, than is free."""
-    import psutil
-
-    if needed > psutil.virtual_memory().available:
+    if needed > free_memory():
         raise too_large(path)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"vit-d(\d{1,2})-w(\d{1,4})-m(\d{1,5})-p(\d{1,2})-s(\d{1,4})-h(\d{1,2})(-nobias)?(-mean)?")
 HEADS = (1, 2, 3, 4, 6, 8, 12, 16)
 WIDTHS = (8, 128)  # of one head
-USUAL = 64
-SETTLED = 384  # from this width on, all that are published have heads of 64; to try others would take minutes
+USUAL_HEAD_WIDTH = 64  # of nearly all published networks
+ONLY_USUAL_FROM = 384  # from this width on, all that are published have heads of 64; to try others would take minutes
 
 
 class Attention(nn.Module):
@@ -139,8 +139,8 @@ def options(shapes: Shapes) -> Iterator[tuple[str, int, int]]:
     bias = sum(tuple(shape) == (3 * dim,) for shape in shapes.values()) >= depth
     tokens = {_length(shape, dim) for shape in shapes.values()} - {0}
     heads = [count for count in HEADS if dim % count == 0 and WIDTHS[0] <= dim // count <= WIDTHS[1]]
-    heads.sort(key=lambda count: abs(dim // count - USUAL))
-    heads = heads[:1] if dim >= SETTLED and dim % USUAL == 0 else heads
+    heads.sort(key=lambda count: abs(dim // count - USUAL_HEAD_WIDTH))
+    heads = heads[:1] if dim >= ONLY_USUAL_FROM and dim % USUAL_HEAD_WIDTH == 0 else heads
     for classes in sorted({a for a, b in tables if b == dim and tables.count((a, b)) == 1 and a > 1}):
         for length in tokens - {1}:
             mean = 1 not in tokens

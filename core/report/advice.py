@@ -1,8 +1,8 @@
 """The recommendation: accept, purify or refuse. A pure function from a run's figures to keys of sentences.
 
-A purified model is recommended only where its cure holds (``core.report.proof``). The two limits are rules of thumb for
-whoever has no stricter ones: a real trigger that succeeds on less than one image in twenty, whole interval included,
-and the accuracy that the default defence itself may lose.
+A purified model is recommended only where its cure holds (``core.report.proof``). The two limits are rules of thumb
+where the reader has no stricter ones: a real trigger that succeeds on less than one image in twenty, the whole interval
+included, and the accuracy that the default defence itself may lose.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from core.words import Words
 
 # Share of the way back to the victim from which on some attacks were partly effective again. Only records of earlier
 # versions, whose purification ended with such a step, have it.
-FAR_BACK = 0.3
-SOONER = 1.3  # ratio from which on a sentence says that the target was reached earlier than any other class
+MIN_TAKEN_BACK = 0.3
+MIN_LEAD_RATIO = 1.3  # ratio from which on a sentence says that the target was reached earlier than any other class
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ def _seen(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
     if evidence.fallen_back is not None:
         yield "evidence.fallen_back", {"share": f"{evidence.fallen_back:.0f}"}
         return
-    if none or (evidence.gap <= 1 and evidence.sooner < SOONER):
+    if none or (evidence.gap <= 1 and evidence.sooner < MIN_LEAD_RATIO):
         yield "evidence.weak", {"index": index}
     elif evidence.gap > 1:
         yield "evidence.text", {"index": index, "gap": f"{evidence.gap:.1f}"}
-    if not none and evidence.sooner >= SOONER:
+    if not none and evidence.sooner >= MIN_LEAD_RATIO:
         yield "evidence.sooner", {"times": f"{evidence.sooner:.1f}"}
 
 
@@ -134,7 +134,7 @@ def _trained_against(evidence: Evidence) -> Iterator[str]:
 
 def _taken_back(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
     """The sentence on a long step back towards the victim; none if the step was short."""
-    if evidence.back is not None and evidence.back >= FAR_BACK:
+    if evidence.back is not None and evidence.back >= MIN_TAKEN_BACK:
         yield "evidence.back", {"share": f"{100 * evidence.back:.0f}"}
         if evidence.estimated:
             yield "evidence.back.estimated", {}

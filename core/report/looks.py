@@ -1,4 +1,4 @@
-"""What the model looks at, before and after, as pictures with their sentence: report, Examine and story share them."""
+"""What the model looks at, before and after, as pictures with their sentence: report and Examine share them."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from core.report import looks, sections
 from core.report.cure import cure
 from core.report.facts import Facts
 from core.report.markup import Markup, el
+from core.report.particulars import particulars
 from core.report.wording import Wording
 from core.runs.record import Run
 from core.words import Words
@@ -42,7 +43,7 @@ def build(run: Run, facts: Facts, words: Words) -> str:
             _seen(run, say),
             el("div", sections.decide(say), sections.ask(say), cls="row two"),
             el("div", sections.steps(say), sections.phrases(say), cls="row two"),
-            sections.particulars(say),
+            particulars(say),
             el("footer", say("report.footer")),
         ),
     )

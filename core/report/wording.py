@@ -45,33 +45,28 @@ class Wording:
         card = self.facts.card
         if card is None:
             return self.facts.title
-        images, attack = self.words.name("data", card.data), self.words.name("attack", card.attack)
-        return self.words("victim.name", images=images, attack=attack)
+        return self.words.victim(card.data, card.attack)
 
     @property
     def method(self) -> str:
-        """The defence in words; MCL, which has more than one, with its settings."""
+        """The defence in words."""
         spec = self.facts.spec
         if spec.scan_only:
             return self.words("report.p.method_scan")
-        return self.words.name(*(("preset", spec.preset) if spec.defence == "mcl" else ("defence", spec.defence)))
+        return self.words.method(spec.defence, spec.preset)
 
     @property
     def target(self) -> str:
         return self.class_name(self.facts.target)
 
     def class_name(self, index: int | None) -> str:
-        classes = self.facts.classes
-        if index is None or not 0 <= index < len(classes):
-            return self.words("target.unknown")
         data = self.facts.card.data if self.facts.card else self.facts.spec.images  # a folder "cifar10" is not CIFAR-10
-        return self.words.name(f"class.{data}", classes[index])
+        return self.words.target(data, self.facts.classes, index)
 
     @property
     def things(self) -> str:
         """What the images with the trigger are called."""
-        attack = self.facts.attack
-        return self.words.name("triggered", attack) if attack else self.words("triggered.unknown")
+        return self.words.triggered(self.facts.attack)
 
     def _values(self) -> dict[str, Any]:
         """Figures by the name sentences use; those that are missing are dashes, and no sentence is chosen for them."""

@@ -8,83 +8,21 @@ not bound.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from core import victims
 from core.data import IMAGE_SETS
-from core.data.layout import layout
 from core.errors import BadInput
-from core.runs import record
+from core.runs import file_hashes, record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.shards import shards
 
 HANDED_OUT = ("model.onnx", "model.safetensors", "model.pt")  # names of files with purified weights
-Stamp = tuple[str, int, int, int]  # path, size, modification time (ns), inode
-
-
-def of_file(path: Path | str) -> str:
-    """SHA-256 of a file, in hexadecimal; cached until the file changes, since pages ask for it at every rerun.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    path = Path(path)
-    return _hash(*_stamp(path), path.stat().st_ctime_ns)
-
-
-def of_weights(path: Path | str) -> str:
-    """SHA-256 of a file of weights; of an index of shards, over it and all files that it names.
-
-    Raises:
-        OSError: one of them cannot be read.
-    """
-    parts = shards(Path(path))
-    if not parts:
-        return of_file(path)
-    return hashlib.sha256("".join(of_file(part) for part in (path, *parts)).encode()).hexdigest()
-
-
-def fresh_of_weights(path: Path | str) -> str:
-    """As ``of_weights``, without the cache: for a watch, since an attacker can keep time and size of a file the same.
-
-    Raises:
-        OSError: one of the files cannot be read.
-    """
-    path = Path(path)
-    found = []
-    for part in (path, *shards(path)):
-        part.stat()
-        found.append(_content(part).hex())
-    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
-
-
-def of_images(path: Path | str) -> str:
-    """SHA-256 of an image set: an ``.npz`` file, or a folder of class folders.
-
-    For a folder it covers the relative path and the content of each image, in the order in which they are loaded.
-
-    Raises:
-        BadInput: as ``core.data.layout.layout``.
-        OSError: a file or folder cannot be read.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        return of_file(path)
-    files = _files(path)
-    whole = hashlib.sha256()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for file, content in zip(files, pool.map(_content, files), strict=True):
-            whole.update(os.fsencode(file.relative_to(path)) + b"\0" + content)
-    return whole.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -93,7 +31,7 @@ class BoundInputs:
 
     run: Run
     hashes: dict[str, str]
-    stamps: tuple[Stamp, ...]
+    stamps: tuple[file_hashes.Stamp, ...]
 
     def require_same(self) -> None:
         """Checks, after all inputs were read, that no file changed since it was hashed.
@@ -104,7 +42,7 @@ class BoundInputs:
         for stamp in self.stamps:
             path = Path(stamp[0])
             with contextlib.suppress(OSError):
-                if _stamp(path) == stamp:
+                if file_hashes.stamp(path) == stamp:
                     continue
             raise BadInput(
                 "changed_while_read",
@@ -121,10 +59,13 @@ def bind(run: Run) -> BoundInputs:
             comparison, or the one whose scan it takes over, was made from other files; as ``core.data.layout.layout``.
     """
     hashes: dict[str, str] = {}
-    stamps: list[Stamp] = []
+    stamps: list[file_hashes.Stamp] = []
     for kind, path in _inputs(run.spec).items():
         with contextlib.suppress(OSError):
-            stamps += [_stamp(file) for file in (_files(path) if path.is_dir() else [path, *shards(path)])]
+            stamps += [
+                file_hashes.stamp(file)
+                for file in (file_hashes.files_of(path) if path.is_dir() else [path, *shards(path)])
+            ]
             hashes[kind] = _of(kind, path)
     for made, noted in _noted(run):
         for kind, found in hashes.items():
@@ -185,7 +126,7 @@ def result_fault(run: Run) -> BadInput | None:
     for name, noted in outputs(run).items():
         path = run.folder / name
         with contextlib.suppress(OSError):  # gone: nobody can take it for the result
-            if of_file(path) != noted:
+            if file_hashes.of_file(path) != noted:
                 return BadInput(
                     "result_changed",
                     f"The file {path} is not the one that the run {run.id} handed out (SHA-256 {noted[:12]}...); do "
@@ -223,7 +164,7 @@ def _inputs(spec: Spec) -> dict[str, Path]:
 
 
 def _of(kind: str, path: Path) -> str:
-    return {"images": of_images, "weights": of_weights}.get(kind, of_file)(path)
+    return {"images": file_hashes.of_images, "weights": file_hashes.of_weights}.get(kind, file_hashes.of_file)(path)
 
 
 def scan_of(run: Run) -> Run | None:
@@ -301,10 +242,6 @@ def _changed(run: Run, kind: str, made: Run | None = None) -> BadInput:
     )  # fmt: skip
 
 
-def _files(path: Path) -> list[Path]:
-    return [file for part in layout(path).parts for file in part.files]
-
-
 def _card(spec: Spec) -> victims.Card | None:
     try:
         return victims.card_of(spec.victim) if spec.victim else None
@@ -314,21 +251,3 @@ def _card(spec: Spec) -> victims.Card | None:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _stamp(path: Path) -> Stamp:
-    found = path.stat()
-    return str(path), found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def _content(path: Path) -> bytes:
-    if not path.is_file():  # opening a pipe would block for ever; the reader of images reports it
-        return b""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-@lru_cache(maxsize=64)
-def _hash(path: str, size: int, changed: int, number: int, touched: int) -> str:
-    """``touched``: the time of the last change of content or metadata (ctime), which cannot be set back."""
-    return _content(Path(path)).hex()

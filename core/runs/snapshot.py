@@ -61,6 +61,8 @@ def parsed(folder: Path) -> dict[str, Any]:
         raise _unreadable(folder, str(error)) from None
     if not (isinstance(data, dict) and isinstance(data.get("format"), int) and isinstance(data.get("spec"), dict)):
         raise _unreadable(folder, "it lacks a format number and a spec")
+    if (name := Spec.misread(data["spec"])) is not None:
+        raise _unreadable(folder, f"the entry {name} of its spec is no text")
     if data["format"] > FORMAT:
         raise BadInput(
             "run_too_new",

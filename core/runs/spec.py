@@ -18,7 +18,7 @@ from core.errors import BadInput
 
 PROJECTIONS = ("umap", "tsne", "pca")  # those of core.featuremap.METHODS, whose import takes numpy
 POINTS = (50, 20_000)  # least and most; more take longer to draw than a training step
-LARGEST_SEED = 2**32 - 1
+LARGEST_SEED = 2**32 - 1  # that numpy's and scikit-learn's generators take
 ACCEPTED = ("", "not-cured")  # values of ``accept``
 
 
@@ -84,6 +84,13 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def misread(cls, data: dict[str, Any]) -> str | None:
+        """The first entry of ``data``, read from a record, that is to be text and is not; None where all are."""
+        allowed = {"str": (str,), "str | None": (str, type(None))}
+        kinds = {f.name: allowed[str(f.type)] for f in fields(cls) if str(f.type) in allowed}
+        return next((name for name, kind in kinds.items() if name in data and not isinstance(data[name], kind)), None)
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -229,13 +236,18 @@ class Spec:
             ("seed", self.seed, 0, LARGEST_SEED),
         ):
             if not _is_whole(value) or not least <= value <= most:
-                yield BadInput(
-                    f"bad_{what}",
-                    f"The value {value} for {what} must be a whole number from {least} to {most}.",
-                    value=str(value),
-                    least=least,
-                    most=most,
-                )
+                yield out_of_range(what, value, least, most)
+
+
+def out_of_range(what: str, value: Any, least: int, most: int) -> BadInput:
+    """The fault ``bad_<what>``: a value that is no whole number from ``least`` to ``most``."""
+    return BadInput(
+        f"bad_{what}",
+        f"The value {value} for {what} must be a whole number from {least} to {most}.",
+        value=str(value),
+        least=least,
+        most=most,
+    )
 
 
 def _is_whole(value: Any) -> bool:

@@ -65,18 +65,11 @@ def gathered(
     if warps is not None:
         target, share = warps
         named = found.of(target)
-        best: tuple[Reconstructed, ...] = ()
-        for done, total, trigger in search_warp(model, images, target, seed):
-            best = (trigger,) if trigger else best
-            yield done, total
-        return Evidence(named, Verdict("some", judge(named).facts | {"warped": round(100 * share, 1)}), best)
+        warp = yield from search_warp(model, images, target, seed)
+        return Evidence(named, Verdict("some", judge(named).facts | {"warped": round(100 * share, 1)}), (warp,))
     if not can_unlearn(model, images):
         return Evidence(found, verdict)
-    shares: Tensor | None = None
-    for done, total, result in fallback_shares(model, images, labels, seed):
-        shares = result
-        yield done, total
-    assert shares is not None
+    shares = yield from fallback_shares(model, images, labels, seed)
     fallback = dominant_class(shares)
     if fallback is None or not found.of(fallback).works:
         return Evidence(found, verdict)

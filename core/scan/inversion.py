@@ -1,22 +1,16 @@
-"""Trigger inversion for all classes at once, through the frozen model; the part that all forms share.
+"""The steps of a trigger inversion for all classes at once, through the frozen model; the part that all forms share.
 
 A form (``mask_pattern``, ``additive``) defines the variables of a trigger and its size. Here the triggers of all
 classes are optimised together, by the same steps on the same images. Each class has a weight for the size of its
 trigger. The weight rises while the attack succeeds and falls while it does not (after Neural Cleanse, IEEE S&P 2019,
-section IV-B, and its code). The classes of a step go through the model as one batch.
-
-An inversion has three stages:
-
-1. Prescreen, with many classes only: all classes take a few cheap steps. Those with the lowest loss go on.
-2. Main stage: all remaining classes take the same number of steps. Sizes are compared at its end.
-3. Refinement: further steps for the few classes with the smallest triggers, so that these are fit to train against. It
-   changes triggers and attack rates, but not the sizes that are compared.
+section IV-B, and its code). The classes of a step go through the model as one batch. ``core.scan.form`` has the stages
+of an inversion.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -26,11 +20,8 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from core.compute.memory import ran_out
-from core.data.imageset import as_float
-from core.models.capacity import images_at_once
-from core.models.classifier import Classifier, frozen
+from core.models.classifier import Classifier
 from core.models.evaluate import one_core_per_thread
-from core.scan.search_progress import SearchProgress
 from core.triggers.reconstructed import Reconstructed
 
 # Pixels of all images in one pass through the model. On a CPU, the activations of a layer then fit the cache.
@@ -38,7 +29,6 @@ CPU_PIXELS = 128 * 32 * 32
 GPU_PIXELS = 64 * CPU_PIXELS
 RATE_MEMORY = 0.6  # decay of the smoothed attack rate: it averages about three batches, since one is too noisy
 FALL_POWER = 1.5  # the size weight falls faster than it rises, by this power of its factor
-NEVER_REACHED = 1e6  # pixels, added to the size of triggers that never succeeded: they rank last
 
 
 @dataclass(frozen=True)
@@ -241,80 +231,3 @@ def _for_each(work: Callable[[Tensor], None], slices: list[Tensor], max_slices: 
         return
     with one_core_per_thread() as cores, ThreadPoolExecutor(min(cores, max_slices or cores)) as pool:
         list(pool.map(work, slices))
-
-
-def run(
-    inversion: Inversion, model: Classifier, images: Tensor, seed: int, progress: SearchProgress | None = None
-) -> Iterator[tuple[int, int, Inverted | None]]:
-    """Prescreen, main stage and refinement.
-
-    Args:
-        inversion: not yet run, over all classes of the model.
-        model: the suspect; not changed.
-        images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
-        seed: of the choice of images.
-        progress: is updated after every step with the progress of each class.
-
-    Yields:
-        steps done, steps in all, both in steps of the main stage, and the result: None until the last step.
-    """
-    settings = inversion.settings
-    device = model.mean.device
-    generator = torch.Generator().manual_seed(seed)
-    class_count = len(inversion.classes)
-    prescreen = settings.prescreen_steps if class_count > settings.main_classes else 0
-    # with very many classes a step of the prescreen takes as long as many of the main stage
-    main_images = settings.main_classes * settings.images
-    cost = max(1, round(class_count * settings.prescreen_images / main_images))
-    total, done = prescreen * cost + settings.main_steps + settings.refinement_steps, 0
-
-    def step(count: int = settings.images) -> Tensor:
-        chosen = torch.randint(len(images), (count,), generator=generator)
-        losses = inversion.step(model, as_float(images[chosen].to(device)))
-        if progress:
-            progress.note(inversion.form, inversion.classes, inversion.smoothed_rate, inversion.best_size)
-        return losses
-
-    if progress:
-        progress.begin(class_count, device)
-    inversion.max_images = images_at_once(model, as_float(images[:1].to(device)))
-    with frozen(model):
-        parts, rates = inversion.best_parts()
-        sizes = torch.full((class_count,), torch.nan, device=device)
-        # A mean over steps, not the last loss: after a class is reached, its trigger shrinks and its loss rises again.
-        early_loss = torch.zeros(class_count, device=device)
-        for _ in range(prescreen):
-            early_loss += step(settings.prescreen_images) / prescreen
-            done += cost
-            yield done, total, None
-        if prescreen:
-            parts, rates = inversion.best_parts()
-            inversion.keep_only(early_loss.argsort()[: settings.main_classes])
-        early_steps = min(settings.prescreen_steps, settings.main_steps)
-        for number in range(settings.main_steps):
-            losses = step()
-            if not prescreen and number < early_steps:
-                early_loss += losses / early_steps
-            done += 1
-            yield done, total, None
-        sizes[inversion.classes] = inversion.best_size
-        _write_back(inversion, parts, rates)
-        best_size = inversion.best_size
-        ranking = torch.where(best_size.isfinite(), best_size, NEVER_REACHED + inversion.size(inversion.parts))
-        inversion.keep_only(ranking.argsort()[: settings.refined_classes])
-        for _ in range(settings.refinement_steps):
-            step()
-            done += 1
-            if done < total:
-                yield done, total, None
-        _write_back(inversion, parts, rates)
-    masks, patterns = inversion.result(parts)
-    yield total, total, Inverted(inversion.form, masks, patterns, sizes, rates, early_loss)
-
-
-def _write_back(inversion: Inversion, parts: list[Tensor], rates: Tensor) -> None:
-    """Copies the best triggers of the remaining classes into ``parts`` and ``rates``, which have all classes."""
-    best_parts, best_rates = inversion.best_parts()
-    for whole, best in zip(parts, best_parts, strict=True):
-        whole[inversion.classes] = best
-    rates[inversion.classes] = best_rates

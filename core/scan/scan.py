@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.registry import loaded
 from core.scan import FORMS
@@ -153,7 +154,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
 
 def scan(
     model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None
-) -> Iterator[tuple[int, int, Scan | None]]:
+) -> Generator[tuple[int, int], None, Scan]:
     """Inverts one form after the other for all classes, until a form is decisive.
 
     Args:
@@ -163,38 +164,36 @@ def scan(
         progress: is updated after every step with the progress of each class.
 
     Yields:
-        percent done and percent in all, both summed over the forms (of three forms, in all are 300), and the result:
-        None until the last.
+        percent done and percent in all, both summed over the forms (of three forms, in all are 300).
     """
-    return until_decisive(
-        [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
-    )
+    inversions = [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
+    return (yield from until_decisive(inversions))
 
 
 def until_decisive(
-    inversions: Sequence[Iterable[tuple[int, int, Inverted | None]]],
-) -> Iterator[tuple[int, int, Scan | None]]:
+    inversions: Sequence[Generator[tuple[int, int], None, Inverted]],
+) -> Generator[tuple[int, int], None, Scan]:
     """Carries out one inversion after the other, until a form is decisive.
 
     Args:
-        inversions: of the forms; each gives steps done, steps in all, and its result: None until the last step.
+        inversions: of the forms; each yields steps done and steps in all.
 
     Yields:
         as ``scan``.
     """
+    units = 100 * len(inversions)
     forms: list[Inverted] = []
     for number, inversion in enumerate(inversions):
-        for done, total, found in inversion:
-            # the forms differ in their number of steps, so progress is counted in percent of a form
-            share = round(100 * (number + done / total))
-            if found is None:
-                yield share, 100 * len(inversions), None
-            else:
-                forms.append(found)
+        search = Returning(inversion)
+        for done, total in search:
+            if done < total:
+                # the forms differ in their number of steps, so progress is counted in percent of a form
+                yield round(100 * (number + done / total)), units
+        forms.append(search.result)
         if _combined(tuple(forms)).decisive:
             break
-    all_forms = tuple(forms)
-    yield 100 * len(inversions), 100 * len(inversions), _combined(all_forms)
+    yield units, units
+    return _combined(tuple(forms))
 
 
 def _combined(forms: tuple[Inverted, ...]) -> Scan:

@@ -9,7 +9,7 @@ from core.events import Searched
 
 
 class SearchProgress:
-    """Updated by every inversion (``core.scan.inversion``), and read between its steps.
+    """Updated by every inversion (``core.scan.form``), and read between its steps.
 
     The tensors stay on their device, so that a step never waits for a GPU; ``event`` copies them to the CPU.
 

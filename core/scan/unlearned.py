@@ -12,7 +12,7 @@ beside this file). So the fallback class is a suspect if the inversion shows no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +67,7 @@ class CleanUnlearning(Training):
 
 def fallback_shares(
     model: Classifier, images: Tensor, labels: Tensor, seed: int = 0
-) -> Iterator[tuple[int, int, Tensor | None]]:
+) -> Generator[tuple[int, int], None, Tensor]:
     """The share of each class in the wrong answers of copies that have unlearnt half of their accuracy.
 
     Args:
@@ -77,8 +77,11 @@ def fallback_shares(
         seed: of the order of the images; the same on a CPU gives the same shares.
 
     Yields:
-        steps done, steps in all at most, and the shares: None until the last step, then 0-1, (classes,), the mean over
-        the copies. A copy that unlearnt too little, or whose loss became infinite, counts as zeros.
+        steps done, and steps in all at most.
+
+    Returns:
+        the shares, 0-1, (classes,), the mean over the copies. A copy that unlearnt too little, or whose loss became
+        infinite, counts as zeros.
     """
     counted = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COUNTED_IMAGES]
     x, y = images[counted], labels[counted].to(model.mean.device)
@@ -87,14 +90,15 @@ def fallback_shares(
     for number in range(COPIES):
         copy = CleanUnlearning(model, images, labels, CleanUnlearningSettings(), seed + number)
         for step in _until_it_diverges(copy):
-            yield MAX_STEPS * number + step.step, MAX_STEPS * COPIES, None
+            yield MAX_STEPS * number + step.step, MAX_STEPS * COPIES
             predicted = answers(copy.model, x)
             if float((predicted == y).float().mean()) <= unlearnt:
                 wrong = predicted[predicted != y].bincount(minlength=model.num_classes)
                 shares += wrong / wrong.sum().clamp(min=1) / COPIES
                 break
         del copy  # before the next is made: a GPU need not hold two
-    yield MAX_STEPS * COPIES, MAX_STEPS * COPIES, shares.cpu()
+    yield MAX_STEPS * COPIES, MAX_STEPS * COPIES
+    return shares.cpu()
 
 
 def _until_it_diverges(copy: CleanUnlearning) -> Iterator[PurifyStep]:

@@ -10,7 +10,7 @@ No other kind of stamps distinguishes as well: noise and waves change the images
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -60,7 +60,7 @@ def outstanding(counts: Tensor) -> tuple[int, float] | None:
 
 def search_warp(
     model: Classifier, images: Tensor, target: int, seed: int = 0
-) -> Iterator[tuple[int, int, Reconstructed | None]]:
+) -> Generator[tuple[int, int], None, Reconstructed]:
     """Random search for the warp that changes most images to a class, as a substitute for a reconstructed trigger.
 
     Args:
@@ -70,7 +70,10 @@ def search_warp(
         seed: of the warps.
 
     Yields:
-        warps tried, warps in all, and the best warp: None until the last.
+        warps tried and warps in all.
+
+    Returns:
+        the best warp.
     """
     generator = torch.Generator().manual_seed(seed)
     size = (int(images.shape[-2]), int(images.shape[-1]))
@@ -88,8 +91,8 @@ def search_warp(
             rate = float((answers(model, x, trigger) == target).float().mean()) if len(x) else 0.0
             if rate > best_rate:
                 best, best_rate = field, rate
-            yield number * WARPS_PER_ROUND + tried + 1, ROUNDS * WARPS_PER_ROUND, None
-    yield ROUNDS * WARPS_PER_ROUND, ROUNDS * WARPS_PER_ROUND, _as_trigger(best, target)
+            yield number * WARPS_PER_ROUND + tried + 1, ROUNDS * WARPS_PER_ROUND
+    return _as_trigger(best, target)
 
 
 def _as_trigger(field: Tensor, target: int) -> Reconstructed:

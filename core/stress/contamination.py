@@ -49,8 +49,8 @@ def require_lab(run: Run) -> None:
     if not run.spec.victim:
         raise BadInput(
             "dirty_needs_lab",
-            f"The run {run.id} is of a model whose trigger nobody knows, so how far its cure holds with unclean images "
-            "cannot be measured; take a run of a shipped victim.",
+            f"The trigger of the run {run.id} is unknown, so how far its cure holds with unclean images cannot be "
+            "measured; take a run of a shipped victim.",
             run=run.id,
         )
 

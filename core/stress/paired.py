@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEVEL = 0.05
+LEVEL = 0.05  # level of all tests of a comparison together
 
 
 @dataclass(frozen=True)

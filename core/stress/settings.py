@@ -5,11 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STRENGTHS = (1, 2, 3, 4, 5)
-NAMES = (
-    "gaussian_noise", "shot_noise", "impulse_noise", "gaussian_blur", "motion_blur", "zoom_blur", "snow", "rain",
-    "fog", "brightness", "contrast", "pixelate", "jpeg", "elastic", "dead_pixels",
-)  # fmt: skip
-"""Of the corruptions, in the order in which they are shown; known without torch. A test holds it to the catalogue."""
+CORRUPTIONS: dict[str, str] = {
+    "gaussian_noise": "core.stress.noise:gaussian_noise",
+    "shot_noise": "core.stress.noise:shot_noise",
+    "impulse_noise": "core.stress.noise:impulse_noise",
+    "gaussian_blur": "core.stress.blur:gaussian_blur",
+    "motion_blur": "core.stress.blur:motion_blur",
+    "zoom_blur": "core.stress.blur:zoom_blur",
+    "snow": "core.stress.weather:snow",
+    "rain": "core.stress.weather:rain",
+    "fog": "core.stress.weather:fog",
+    "brightness": "core.stress.weather:brightness",
+    "contrast": "core.stress.digital:contrast",
+    "pixelate": "core.stress.digital:pixelate",
+    "jpeg": "core.stress.digital:jpeg",
+    "elastic": "core.stress.digital:elastic",
+    "dead_pixels": "core.stress.digital:dead_pixels",
+}
+"""The ``core.stress.corruption.Corruption`` of each, in the order in which they are shown."""
+
+NAMES = tuple(CORRUPTIONS)
 EPSILONS = (2, 8)  # largest change of a pixel value by the adversary, of 255
 
 

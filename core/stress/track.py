@@ -23,7 +23,7 @@ from core.errors import BadInput
 from core.jobs.note import Report
 from core.models.classifier import Classifier
 from core.models.fold import folded
-from core.runs import hashes
+from core.runs import file_hashes, hashes
 from core.runs.record import Run
 from core.stress import contamination, measure, place, verdict
 from core.stress.measure import Pictures
@@ -132,7 +132,7 @@ EXTRA_UNITS = 6  # of progress, for classes, adversary and confidence; a conditi
 def _hash(images: str | None) -> str | None:
     """Of the second folder; None where there is none that can be read, which its reader will tell of."""
     with contextlib.suppress(OSError):
-        return hashes.of_images(paths.expanded(images)) if images and paths.exists(images) else None
+        return file_hashes.of_images(paths.expanded(images)) if images and paths.exists(images) else None
     return None
 
 

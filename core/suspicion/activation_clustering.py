@@ -53,11 +53,11 @@ def _one_class(features: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.metrics import silhouette_score
 
     best, largest = np.zeros(len(features)), 1
-    for start in range(ICA_STARTS):
-        points = reduced(features, seed + start)
+    for start in ((seed + number) % 2**32 for number in range(ICA_STARTS)):  # scikit-learn takes no larger seed
+        points = reduced(features, start)
         if points is None:
             break
-        clusters = KMeans(2, n_init=5, random_state=seed + start).fit(points)
+        clusters = KMeans(2, n_init=5, random_state=start).fit(points)
         sizes = np.bincount(clusters.labels_, minlength=2)
         small = int(np.argmin(sizes))
         if (

@@ -8,7 +8,7 @@ Which points are triggered is used for this arrangement and for precision and re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ def parts_of(groups: np.ndarray, triggered: np.ndarray, share: float, seed: int 
 
 def judge(
     method: Method, features: np.ndarray, groups: np.ndarray, triggered: np.ndarray, share: float, seed: int = 0
-) -> Iterator[tuple[int, int, Judgement | None]]:
+) -> Generator[tuple[int, int], None, Judgement]:
     """Judges part after part.
 
     Args:
@@ -60,7 +60,7 @@ def judge(
         share: of the images read as one class that may carry the trigger at a time, 0-1.
 
     Yields:
-        (parts done, parts in all, the judgement at the end).
+        parts done, and parts in all.
     """
     clean = np.flatnonzero(~triggered)
     parts = parts_of(groups, triggered, share, seed) or [np.zeros(0, int)]
@@ -78,15 +78,13 @@ def judge(
         suspected += int(flags.sum())
         carried += len(part)
         seen += len(members)
-        judgement = None
-        if done == len(parts):
-            judgement = Judgement(
-                total / np.maximum(times, 1),
-                100 * caught / suspected if suspected else None,
-                100 * caught / carried if carried else None,
-                100 * carried / seen if seen else 0.0,
-            )
-        yield done, len(parts), judgement
+        yield done, len(parts)
+    return Judgement(
+        total / np.maximum(times, 1),
+        100 * caught / suspected if suspected else None,
+        100 * caught / carried if carried else None,
+        100 * carried / seen if seen else 0.0,
+    )
 
 
 def _by_class(

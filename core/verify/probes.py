@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,7 @@ MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a
 STRENGTH_FACTOR = 1.5  # of a variant of an added pattern
 SHIFT_PIXELS = 2  # of the moved variants
 WARPS_TRIED = 72  # by ``search_warp``
+Found = TypeVar("Found")
 
 
 class Fresh(NamedTuple):
@@ -72,9 +73,8 @@ def fresh(
             found += own
         others += rest
     if warps:
-        for done, _, warp in search_warp(victim, images, target, seed + 101):
-            yield steps + done, steps + warps
-            found += [warp] if warp else []
+        search_for_warp = search_warp(victim, images, target, seed + 101)
+        found.append((yield from _with_offset(search_for_warp, steps, steps + warps)))
     return Fresh(found, others)
 
 
@@ -88,8 +88,8 @@ def comparison_classes(victim: Classifier, target: int) -> list[int]:
 
 
 def _with_offset(
-    steps: Generator[tuple[int, int], None, list[Reconstructed]], before: int, total: int
-) -> Generator[tuple[int, int], None, list[Reconstructed]]:
+    steps: Generator[tuple[int, int], None, Found], before: int, total: int
+) -> Generator[tuple[int, int], None, Found]:
     """``steps`` with its progress counted on from ``before``, of ``total``."""
     work = Returning(steps)
     for done, _ in work:

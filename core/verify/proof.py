@@ -185,12 +185,10 @@ class Proof:
 
     def _search(self) -> Steps:
         """A new scan of the purified model; its evidence is that of ``_scan``."""
-        for done, total, found in scan(self.purified, self.images[self.search_indices], seed=self.seed + SEED_OFFSET):
-            if found is None:
-                yield done, total
-        assert found is not None
-        self.new_scan = found
-        self.other_sizes += [(form.form, *row) for form in found.forms for row in enumerate(form.sizes.tolist())]
+        images = self.images[self.search_indices]
+        self.new_scan = yield from scan(self.purified, images, seed=self.seed + SEED_OFFSET)
+        for form in self.new_scan.forms:
+            self.other_sizes += [(form.form, *row) for row in enumerate(form.sizes.tolist())]
         return None
 
     def _is_small(self, trigger: Reconstructed) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.watch.profile import PICTURES, Profile
 
-LEVEL = 0.01  # significance level of all tests of a window together
+SIGNIFICANCE = 0.01  # significance level of all tests of a window together
 MIN_STATISTIC = 0.2  # of a drift: KS distance, or Cramer's V for the answers, 0-1
 MIN_WINDOW = 30  # images; with fewer, nothing is tested
 WINDOW = 200  # last images, at most, that are compared with the profile
@@ -51,7 +51,7 @@ def drift(profile: Profile, window: Sequence[Mapping[str, Any]]) -> dict[str, Sh
     for at in range(axes.shape[1]):
         reference[f"feature_{at + 1}"] = profile.arrays["stream.features"][:, at]
         now[f"feature_{at + 1}"] = axes[:, at]
-    level = LEVEL / (len(now) + 1)
+    level = SIGNIFICANCE / (len(now) + 1)
     found = {"answers": _shares(profile, np.array([entry["answer"] for entry in window]), level)}
     for name, values in now.items():
         test = ks_2samp(reference[name], values, method="asymp")

@@ -18,10 +18,10 @@ from core.watch.pictures import statistics
 from core.watch.profile import Profile, state_name
 from core.watch.variations import varied
 
-RATE = 0.01  # false alarms aimed at, as a share of clean images
-FOLDS = 5
-AXES = 3  # principal components of the features, in which the stream is compared
-CAP = 20.0  # largest standardised score of a detector, so that none outweighs all others
+FALSE_ALARM_RATE = 0.01  # false alarms aimed at, as a share of clean images
+FOLDS = 5  # parts of the clean budget: each is scored by detectors that were fitted to the others
+STREAM_AXES = 3  # principal components of the features, in which the stream is compared
+MAX_SCORE = 20.0  # largest standardised score of a detector, so that none outweighs all others
 Progress = Callable[[int, int], None]
 
 
@@ -35,7 +35,7 @@ def fit_profile(
     model_sha256: str = "",
     second_sha256: str = "",
     detectors: Sequence[str] | None = None,
-    rate: float = RATE,
+    rate: float = FALSE_ALARM_RATE,
     seed: int = 0,
     bits: int | None = None,
     progress: Progress | None = None,
@@ -92,8 +92,12 @@ def combined(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
 
 
 def standardised(raw: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
-    """Scores of median 0 and 95th percentile 1 on clean images, capped at ``CAP``, (n, k)."""
-    return ((raw - centre) / spread).nan_to_num(nan=CAP, posinf=CAP, neginf=-CAP).clamp(-CAP, CAP)
+    """Scores of median 0 and 95th percentile 1 on clean images, capped at ``MAX_SCORE``, (n, k)."""
+    return (
+        ((raw - centre) / spread)
+        .nan_to_num(nan=MAX_SCORE, posinf=MAX_SCORE, neginf=-MAX_SCORE)
+        .clamp(-MAX_SCORE, MAX_SCORE)
+    )
 
 
 def scores(watched: Watched, states: dict[str, State], images: Tensor, seen: Seen) -> Tensor:
@@ -146,7 +150,7 @@ def _stream(seen: Seen, images: Tensor) -> dict[str, np.ndarray]:
     """What a stream of clean images looks like to the model, one row per image."""
     middle = seen.features.mean(0)
     _, _, axes = torch.linalg.svd(seen.features - middle, full_matrices=False)
-    axes = axes[:AXES]
+    axes = axes[:STREAM_AXES]
     return {
         "stream.answers": seen.answers.numpy(),
         "stream.confidence": seen.logits.softmax(1).amax(1).numpy(),

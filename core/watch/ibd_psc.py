@@ -20,9 +20,9 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers, features_and_logits
 from core.watch.detector import Seen, State, Watched
 
-OMEGA = 1.5
+OMEGA = 1.5  # factor of weight and bias; the paper's
 ERROR = 0.6  # share of clean images that must be answered wrongly; the paper's
-COPIES = 5
+COPIES = 5  # amplified models; the paper's
 
 
 def fit(watched: Watched, images: Tensor, labels: Tensor, seen: Seen, seed: int) -> State:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.engine import worker
 from core.errors import BadInput
-from core.runs import hashes, record, supervisor
+from core.runs import file_hashes, record, supervisor
 from core.runs.record import Run
 from core.watch.guard import Guard
 from core.watch.source import Progress, Source, load, profile_of, scan_order
@@ -29,7 +29,7 @@ class ModelFile:
         self.source = source
         self._progress = progress
         self._scan: Run | None = None
-        self._load(hashes.fresh_of_weights(source.file))
+        self._load(file_hashes.fresh_of_weights(source.file))
 
     def _load(self, sha256: str) -> None:
         loaded = load(self.source)
@@ -46,7 +46,7 @@ class ModelFile:
             wait: do the scan now, in this process, and report it.
         """
         try:
-            now = hashes.fresh_of_weights(self.source.file)
+            now = file_hashes.fresh_of_weights(self.source.file)
         except OSError as error:
             watcher.fault("file", f"The model's file {self.source.file} cannot be read ({error.strerror}); the watch "
                           "goes on with the model as it was loaded.")  # fmt: skip

@@ -39,9 +39,9 @@ NAME = "watch"
 COMMAND = "python -m core.watch.recording"
 MODELS = ("victim", "purified")
 PARTS = ("calm", "attack", "askew")
-PART = 200  # images of each part
+PART_IMAGES = 200  # images of each part
 ONE_IN = 20  # of the second part carries the sticker
-ANGLE, OFF = 20.0, 3  # degrees and pixels that the camera is askew
+ANGLE, SHIFT_PIXELS = 20.0, 3  # degrees and pixels that the camera is askew
 PICTURES = 12  # of the images held, those that the page shows
 SEEN = ("kind", "t", "file", "answer", "confidence", "score", "flagged", "why")  # kept of an image's entry
 INBOX = "inbox"
@@ -60,7 +60,7 @@ class Stream:
         return [f"{number:04}.png" for number in range(1, len(self.images) + 1)]
 
 
-def stream(images: ImageSet, part: int = PART) -> Stream:
+def stream(images: ImageSet, part: int = PART_IMAGES) -> Stream:
     """The first images of the test set, in their order: as they are, some with the sticker, all askew."""
     card = card_of(DEFAULT)
     x, y = images.x_test[: 3 * part].clone(), images.y_test[: 3 * part].tolist()
@@ -76,11 +76,11 @@ def askew(images: Tensor) -> Tensor:
     """What a camera sees that was knocked: turned, and off its aim; what comes into view mirrors what was there."""
     height, width = images.shape[2:]
     wide = F.pad(as_float(images), (width // 2,) * 2 + (height // 2,) * 2, mode="reflect")
-    turned = rotate(wide, ANGLE).roll((OFF, OFF), (2, 3))
+    turned = rotate(wide, ANGLE).roll((SHIFT_PIXELS, SHIFT_PIXELS), (2, 3))
     return (center_crop(turned, [height, width]) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def make(root: Path | None = None, part: int = PART) -> Recording:
+def make(root: Path | None = None, part: int = PART_IMAGES) -> Recording:
     """Watches the stream with both models and records it as ``watch`` below ``root``.
 
     Args:

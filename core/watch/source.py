@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core import victims
 from core.errors import BadInput
-from core.runs import hashes
+from core.runs import file_hashes, hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -136,7 +136,7 @@ def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Prog
     from core.watch.profile import read_profile, write_profile
 
     path = profile_path(source.run, source.which, model_sha256)
-    second = hashes.of_weights(source.second) if source.second and loaded.watched.second else ""
+    second = file_hashes.of_weights(source.second) if source.second and loaded.watched.second else ""
     if path.is_file():
         try:
             kept = read_profile(path)

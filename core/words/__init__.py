@@ -43,9 +43,43 @@ class Words:
         """
         return self._catalogue[key].format(**facts)
 
+    # names
+
     def name(self, kind: str, what: str) -> str:
         """The name of a shipped thing, such as ``("data", "signs")``; a user's own keeps the name it has."""
         return self._catalogue.get(f"{kind}.{what}", what)
+
+    def class_name(self, data: str, name: str) -> str:
+        """A class of the image set ``data``; users' own class names stay as they are."""
+        return self.name(f"class.{data}", name)
+
+    def target(self, data: str, classes: Sequence[str], index: int | None) -> str:
+        """The target class by its name; "the target class" where it is not known."""
+        if index is None or not 0 <= index < len(classes):
+            return self("target.unknown")
+        return self.class_name(data, classes[index])
+
+    def attack(self, attack: str | None) -> str:
+        """A kind of trigger with its name in the literature; None: it is not known."""
+        return self("attack.unknown") if attack is None else self.name("attack", attack)
+
+    def triggered(self, attack: str | None) -> str:
+        """What the images with the trigger are called in a sentence."""
+        return self._catalogue.get(f"triggered.{attack}", self("triggered.unknown"))
+
+    def victim(self, data: str, attack: str | None) -> str:
+        """A victim as a person would describe it: "Road signs · sticker (BadNets)"."""
+        return self("victim.name", images=self.name("data", data), attack=self.attack(attack))
+
+    def defence(self, defence: str, short: bool = False) -> str:
+        """A defence in a few words, or in one; one that this version does not know keeps the name it has on record."""
+        return self._catalogue.get(f"defence.{defence}{'.short' if short else ''}", defence)
+
+    def method(self, defence: str, preset: str) -> str:
+        """A defence; MCL, which has more than one preset, by its settings."""
+        return self.name("preset", preset) if defence == "mcl" else self.defence(defence)
+
+    # sentences
 
     def joined(self, sentences: Sequence[str]) -> str:
         """Sentences as one paragraph: with spaces between them, where the language has spaces."""
@@ -54,6 +88,8 @@ class Words:
     def named(self, name: str, sentence: str) -> str:
         """A sentence after its name and colon: a full-width colon brings its own space."""
         return sentence if name.endswith("：") else f" {sentence}"
+
+    # figures and times
 
     def count(self, number: int) -> str:
         """How many of something: 12,630."""
@@ -82,8 +118,18 @@ class Words:
             return self("unit.minutes", m=whole // 60, s=whole % 60)
         return self("unit.hours", h=whole // 3600, m=whole % 3600 // 60)
 
-    def when(self, moment: str) -> str:
-        """An ISO time (UTC) as date and time with the zone's distance from UTC; "" where it cannot be read."""
+    def size(self, size: int) -> str:
+        """Bytes as kB, MB or GB, of a thousand each."""
+        if size >= 1e9:
+            return f"{size / 1e9:.1f} GB"
+        return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+    def when(self, moment: str, offset: bool = True) -> str:
+        """An ISO time (UTC) as date and time in ``zone``; "" where it cannot be read.
+
+        Args:
+            offset: whether the zone's distance from UTC is told, as on a page that is passed on.
+        """
         try:
             read = datetime.fromisoformat(moment)
         except ValueError:
@@ -91,8 +137,17 @@ class Words:
         local = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(self.zone)
         month = self("unit.months").split()[local.month - 1]
         shown = self("unit.when", year=local.year, month=month, day=local.day, time=f"{local:%H:%M}")
-        offset = f"{local:%z}"
-        return f"{shown} (UTC{f'{offset[:3]}:{offset[3:5]}' if int(offset) else ''})"
+        if not offset:
+            return shown
+        east = f"{local:%z}"
+        return f"{shown} (UTC{f'{east[:3]}:{east[3:5]}' if int(east) else ''})"
+
+
+def clock(seconds: float) -> str:
+    """A span of time as on a stopwatch, the same in every language: "0:04", "1:02:03"."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _whole(figure: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dashboard.palette import ATTACK, CLEAN, NEUTRAL, class_marks
+from dashboard.palette import ATTACK, CLEAN, GRID, NEUTRAL, class_marks
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,7 +41,6 @@ MARKS = {
     "sau": MethodMark("#2A9DA8", "hexagon", "16px,4px,4px,4px"),
 }
 UNKNOWN = MethodMark("#6E5B4B", "pentagon", "longdashdot")  # of a newer version, or written by hand
-GRID = "rgba(127, 135, 144, 0.22)"
 RISE = 17  # pixels between two labels
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.intake import uploads
 from core.runs.record import Run
 from dashboard import data, i18n
-from dashboard.components import answer, inspected, intake, looks, outcome, proof, session
+from dashboard.components import answer, inspected, intake, looks, outcome, proof, session, trigger_place
 from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import duration, percent, target_name, when
@@ -36,6 +36,7 @@ def lead(run: Run, status: str, digest: Digest) -> None:
         elif answered(status, digest):
             answer.draw(run, digest)
             looks.draw(run)
+            trigger_place.show(run)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))

@@ -20,7 +20,7 @@ from core.explore.settled import Settled
 from core.suspicion import METHODS, NAMES
 from dashboard.components.explore_payload import Own, RoomPayload
 from dashboard.components.stage import ASSETS as STAGE_ASSETS
-from dashboard.components.stage import quantise
+from dashboard.components.stage_payload import quantise
 from dashboard.components.wire import bundled, packed
 from dashboard.palette import class_marks
 

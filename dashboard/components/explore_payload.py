@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.explore.settled import Settled
-from dashboard.components.stage import FrameLike
+from dashboard.components.stage_payload import FrameLike
 
 
 @dataclass(frozen=True)

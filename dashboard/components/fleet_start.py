@@ -7,16 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from core import paths
+from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.fleet import begin, place
 from core.fleet.place import Standing
 from core.intake import uploads
 from dashboard import i18n, images
 from dashboard.i18n import t
-from dashboard.words import images_name, plain, when
+from dashboard.words import images_name, when
 
 STARTED = "fleet_started"  # in the session: the folder's name of the fleet that was begun last
-SETS = ("digits", "signs", "cifar10", "gtsrb")
 
 
 def offer(opened: bool) -> None:
@@ -51,8 +51,8 @@ def _images() -> str:
     """A named set, an upload, a path of this computer, or "": the CSV names them."""
     given = {f"upload:{one.id}": one for one in uploads.everything() if one.kind == "images"}
     names = {"": t("fleet.start.images_csv")}
-    names |= {name: images_name(name) for name in SETS if images.here(name)}
-    names |= {key: plain(f"{one.name} · {when(one.created)}") for key, one in given.items()}
+    names |= {name: images_name(name) for name in IMAGE_SETS if images.here(name)}
+    names |= {key: f"{one.name} · {when(one.created)}" for key, one in given.items()}
     names["path"] = t("give.path")
     chosen = st.selectbox(
         t("fleet.start.images"), list(names), format_func=names.__getitem__, key="fleet_images", width=260,
@@ -71,7 +71,7 @@ def starting(folders: dict[str, Path]) -> bool:
         return False
     now = begin.job(place.fleets_folder() / name)
     if now is not None and now.at_work:
-        st.progress(0.0, text=t("fleet.start.going", name=plain(name)))
+        st.progress(0.0, text=t("fleet.start.going", name=i18n.unmarked(name)))
         return True
     if now is not None and now.failure:
         failure = now.failure
@@ -92,6 +92,10 @@ def steer(folder: Path, standing: Standing) -> None:
     if standing.stage == "done" or order is None:
         return
     if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
-        begin.go_on(folder, order, standing.purify or standing.stage == "purify")
+        try:
+            begin.go_on(folder, order, standing.purify or standing.stage == "purify")
+        except BadInput as fault:
+            st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+            return
         st.session_state[STARTED] = folder.name
         st.rerun()

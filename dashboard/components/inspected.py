@@ -1,4 +1,4 @@
-"""What an inspection has found out: the file in words, the network and the scaling, the classes; and correcting it."""
+"""What an inspection has found out: the file in words, the network and the scaling, the classes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Any
 import streamlit as st
 
 from core.compute.intervals import images_for, one_miss
-from core.data.inputs import COLOURS, NORMALIZATIONS, Inputs
+from core.data.inputs import NORMALIZATIONS, Inputs
 from core.intake import uploads
 from core.intake.inspection import LOG, STEPS, Inspection
 from core.report.advice import ASR_LIMIT
 from core.runs.spec import Spec
+from core.words import clock
 from dashboard import i18n
 from dashboard.i18n import catalogue, language, t
-from dashboard.words import clock, images_name, percent
+from dashboard.words import images_name, percent
 
-CLEAR = 2.0  # percent; a remainder below it is a clear answer
+CLEAR_REMAINDER = 2.0  # percent; a remainder below it is a clear answer
 ROWS = 6  # of the table, before all are asked for
 OWN_CLASS = (
     "no_architecture_fits", "weights_do_not_fit", "weights_left_over", "near_chance", "unknown_architecture",
     "look_alike_ambiguous", "look_alike_undecided",
 )  # fmt: skip
 NAMED = (*OWN_CLASS, "size_does_not_fit", "unknown_normalization", "not_a_row", "timm_missing")  # a name may mend it
-SIZES = ("", "28", "32", "48", "64", "96", "128", "224")
 SIDE = 48  # pixels of a class's picture, as the inspection takes them
 
 
@@ -196,79 +196,14 @@ def few(images: dict[str, Any]) -> str:
     count = images["test"] * (classes - 1) // classes
     if one_miss(count) < ASR_LIMIT:
         return ""
-    need = -(-images_for(CLEAR) * classes // (classes - 1))
+    need = -(-images_for(CLEAR_REMAINDER) * classes // (classes - 1))
     return t(
-        "look.few", test=f"{images['test']:,}", high=percent(one_miss(count)), need=f"{need:,}", limit=percent(CLEAR, 0)
+        "look.few",
+        test=f"{images['test']:,}",
+        high=percent(one_miss(count)),
+        need=f"{need:,}",
+        limit=percent(CLEAR_REMAINDER, 0),
     )
-
-
-def correct(found: Inspection, expanded: bool) -> Spec | None:
-    """The form that overrules network and scaling; the order to look again, once its button is pressed."""
-    auto, result = t("look.auto"), found.result
-    archs = list(dict.fromkeys(fit["arch"] for fit in result.get("candidates") or []))
-    inputs = Inputs.parse(found.spec.normalize or "")
-    room = st.expander(t("look.correct"), icon=":material/edit:", expanded=expanded, key=f"correct-{found.key}")
-    with room, st.form(f"correct-form-{found.key}", border=False):
-        st.caption(t("look.correct_note"))
-        left, middle, right = st.columns(3)
-        given = [found.spec.arch] if found.spec.arch and found.spec.arch not in archs else []
-        options = ["", *archs, *given]
-        arch = left.selectbox(
-                t("look.network"), options, options.index(found.spec.arch or ""), help=t("look.network_help"),
-                format_func=lambda name: name or auto, accept_new_options=True, key=f"arch-{found.key}",
-            )  # fmt: skip
-        own = [row["scaling"] for row in result.get("tried") or [] if row["scaling"] not in NORMALIZATIONS]
-        scalings = list(dict.fromkeys(["", *NORMALIZATIONS, *own, *([inputs.scaling] if inputs else [])]))
-        scaling = middle.selectbox(
-                t("look.scaling"), scalings, scalings.index(inputs.scaling if inputs else ""),
-                format_func=lambda name: scaling_name(name) if name else auto, help=t("look.scaling_help"),
-                accept_new_options=True, key=f"scaling-{found.key}",
-            )  # fmt: skip
-        with right:
-            size, colour = _size_and_colour(found, inputs)
-        pressed = st.form_submit_button(t("look.again"), icon=":material/refresh:")
-    if not pressed:
-        return None
-    height, _, width = (size or "").strip().lower().replace("×", "x").partition("x")
-    scaling = (scaling or "").replace(" ", "")
-    normalize = f"{scaling}{'@' if height else ''}{height}{'x' if width else ''}{width}" if scaling else None
-    normalize = f"{normalize}:{colour}" if normalize and colour else normalize
-    images = result.get("images", {}).get("path") or found.spec.images
-    return Spec(weights=found.spec.weights, images=images, arch=(arch or "").strip() or None, normalize=normalize)
-
-
-def _size_and_colour(found: Inspection, inputs: Inputs | None) -> tuple[str | None, str | None]:
-    """The size a network wants, and its colours; both belong to a scaling that is named."""
-    size = "x".join(map(str, inputs.size)) if inputs and inputs.size else ""
-    sizes = [*SIZES, *([size] if size not in SIZES else [])]
-    colour = inputs.colour if inputs and inputs.colour != "rgb" else ""
-    colours = {name: i18n.t(f"colour.{name or 'rgb'}") for name in ("", *COLOURS)}
-    same = t("look.size_same")
-    return (
-        st.selectbox(
-            t("look.size"), sizes, sizes.index(size), format_func=lambda side: side or same,
-            accept_new_options=True, key=f"size-{found.key}", help=t("look.size_help"),
-        ),
-        st.selectbox(
-            t("look.colour"), list(colours), list(colours).index(colour), key=f"colour-{found.key}",
-            format_func=colours.__getitem__,
-        ),
-    )  # fmt: skip
-
-
-def rename(found: Inspection) -> list[str]:
-    """The class names in the reader's language, or as the visitor types them, one a line."""
-    images = found.result["images"]
-    plain = [i18n.class_name(found.spec.images, name) for name in images["classes"]]
-    key = f"names-{found.key}"
-    with st.popover(t("look.rename"), icon=":material/edit:", key=f"ask-{key}"):
-        typed = st.text_area(t("look.names"), "\n".join(plain), key=key, height=240, help=t("look.names_help"),
-                             persist_state="session")  # fmt: skip
-        file = st.file_uploader(t("look.names_file"), type=["txt"], key=f"{key}-file", max_upload_size=1)
-    if file is not None:
-        typed = file.read().decode("utf-8-sig", "replace")
-    names = [line.strip() for line in typed.splitlines() if line.strip()]
-    return names or plain
 
 
 def in_words(fact: dict[str, Any]) -> str:

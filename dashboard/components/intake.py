@@ -15,7 +15,7 @@ from core.paths import data_folder
 from core.runs.spec import Spec
 from dashboard import data, i18n, images
 from dashboard.i18n import t
-from dashboard.words import file_size, images_name, plain, when
+from dashboard.words import file_size, images_name, when
 
 Way = Literal["upload", "path"]
 EXAMPLE = "digits-badnets"
@@ -115,7 +115,9 @@ def _uploaded(kind: Kind, label: str, types: list[str] | None, note: str) -> str
     chosen = uploads.find(st.session_state.get(f"give_{kind}_upload"))
     if chosen is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/draft: **{plain(chosen.name)}** · {file_size(chosen.size)}", width="content")
+            st.markdown(
+                f":material/draft: **{i18n.unmarked(chosen.name)}** · {file_size(chosen.size)}", width="content"
+            )
             if st.button(t("give.other"), key=f"other-{kind}", type="tertiary"):
                 st.session_state[f"give_{kind}_upload"] = None
                 st.rerun()
@@ -167,7 +169,7 @@ def kept() -> None:
 
 def _row(upload: Upload, used: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"kept-{upload.id}"):
-        st.markdown(f"**{plain(upload.name)}**", width="content")
+        st.markdown(f"**{i18n.unmarked(upload.name)}**", width="content")
         facts = [i18n.t(f"kept.{upload.kind}"), file_size(upload.size), when(upload.created)]
         st.caption(" · ".join([*facts, t("kept.used", count=used)] if used else facts), width="content")
         st.space("stretch")
@@ -189,7 +191,7 @@ def remover(upload: Upload, *others: Upload, used: int) -> None:
     given = (upload, *others)
     with st.popover(t("kept.remove"), icon=":material/delete:", key=f"ask-{upload.id}", type="tertiary"):
         for one in given:
-            st.markdown(t("kept.ask", name=plain(one.name), size=file_size(one.size)))
+            st.markdown(t("kept.ask", name=i18n.unmarked(one.name), size=file_size(one.size)))
         if used:
             st.caption(t("kept.ask_used", count=used))
         if st.button(t("kept.confirm"), key=f"remove-{upload.id}", type="primary"):

@@ -1,4 +1,4 @@
-"""What the network looks at, before and after, as one row of pictures: in the story and under Examine's answer.
+"""What the network looks at, before and after, as one row of pictures under Examine's answer.
 
 The pictures were made when the run ended (``core.engine.looks``); here they are only drawn, without torch.
 """
@@ -17,16 +17,10 @@ from core.runs.record import Run
 from dashboard import glossary
 from dashboard.i18n import language, t
 
-MOSTLY = 50.0  # percent on the trigger, before: from there on it may be said that the network looked at it
-FELL = 3.0  # times less after: and that it does so no more
-
 
 class Drawn(NamedTuple):
-    """``turned``: whether the network looked at the trigger before, by the measured shares, and does so no more."""
-
     pictures: list[Shown]
     sentence: str
-    turned: bool
 
 
 def draw(run: Run) -> None:
@@ -41,21 +35,8 @@ def draw(run: Run) -> None:
     )
 
 
-def pair(run: Run) -> None:
-    """The two pictures of before and after with one short sentence; nothing where the run keeps none, or no after."""
-    found = _of(run)
-    if found is None or len(found.pictures) < 3:
-        return
-    tiles = "".join(_figure(one, bare=True) for one in found.pictures[1:])
-    said = t("story.looks.turned" if found.turned else "story.looks")
-    st.html(f'<section class="dz-looked" data-testid="looks">{tiles}<p>{escape(said)}</p></section>')
-
-
-def _figure(one: Shown, bare: bool = False) -> str:
-    """``bare``: its caption is read aloud; what is shown is one word in the corner of the picture."""
+def _figure(one: Shown) -> str:
     caption = f"<figcaption>{escape(one.caption)}</figcaption>"
-    if bare:
-        caption = f"<b aria-hidden=true>{escape(t('story.scene.reads_' + one.kind))}</b>"
     return f'<figure class="{one.kind}"><img src="{one.uri}" alt="{escape(one.caption)}">{caption}</figure>'
 
 
@@ -76,6 +57,4 @@ def _drawn(folder: str, changed: int, to: str) -> Drawn | None:
     if found is None:
         return None
     say = report.wording(run, to)
-    shares = [float(share) for share in found.share]
-    turned = len(shares) > 1 and shares[0] >= MOSTLY and shares[1] * FELL <= shares[0]
-    return Drawn(looks.shown(found, say), looks.sentence(found, say), turned)
+    return Drawn(looks.shown(found, say), looks.sentence(found, say))

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.data.enough import ENOUGH, enough
-from core.runs.spec import Spec
+from core.runs.spec import LARGEST_SEED, Spec
 from dashboard import data, i18n
 from dashboard.i18n import t
 from dashboard.words import percent
@@ -89,6 +89,6 @@ def _more() -> tuple[int, str]:
         )  # fmt: skip
         st.caption(t("device.here", name=name))
         seed = st.number_input(
-            t("setup.seed"), 0, 2**32 - 1, 0, key="order_seed", persist_state="session", help=t("setup.seed_help")
+            t("setup.seed"), 0, LARGEST_SEED, 0, key="order_seed", persist_state="session", help=t("setup.seed_help")
         )
     return int(seed), device or "auto"

@@ -9,11 +9,10 @@ import streamlit as st
 from core.events import Measured, Scanned
 from core.report.advice import ASR_LIMIT
 from core.report.evidence import Evidence, sentences
-from core.words import Words
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import percent, points
+from dashboard.words import percent, points, reader
 
 
 def figures(digest: Digest) -> None:
@@ -102,7 +101,7 @@ def evidence(digest: Digest, names: list[str], real: int | None, key: str) -> No
         return
     st.markdown(f"**{i18n.t(f'verdict.{scanned.verdict}')}**")
     saw = Evidence.of(scanned, result, real, result.get("target"))
-    for sentence in sentences(saw, Words(i18n.language()), lambda label: i18n.unmarked(_name(names, label))):
+    for sentence in sentences(saw, reader(), lambda label: i18n.unmarked(_name(names, label))):
         st.markdown(sentence)
     _bars(scanned, names, key)
 

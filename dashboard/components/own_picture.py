@@ -15,10 +15,9 @@ from core.explore.settled import PREFIX, Settled, of
 from core.files import MB
 from core.runs.record import Run
 from dashboard import i18n
-from dashboard.components import settled_map
+from dashboard.components import settled_map, trigger_place
 from dashboard.components.explore_payload import Own
 from dashboard.i18n import t
-from dashboard.words import plain
 
 OPEN = "own"
 WANTED = "explore_own"
@@ -49,11 +48,12 @@ def choose(run: Run, where: DeltaGenerator, obstacle: str, lack: str = "") -> No
         if fault := st.session_state.get(FAULT):
             st.error(fault, icon=":material/error:")
         st.caption(t("own.note"))
+        trigger_place.show(run)
         now = _wanted(run)
         if now and now["subject"].startswith("picture-"):
             st.button(
-                t("own.remove", name=plain(now["name"])), key="own_remove", icon=":material/delete:", type="tertiary",
-                on_click=_remove, args=(run,),
+                t("own.remove", name=i18n.unmarked(now["name"])), key="own_remove", icon=":material/delete:",
+                type="tertiary", on_click=_remove, args=(run,),
             )  # fmt: skip
 
 

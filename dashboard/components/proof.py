@@ -11,10 +11,10 @@ from core.report import charts
 from core.report.cure import way_words
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, way_back
 from core.runs.record import Run
-from core.words import Words
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
+from dashboard.words import reader
 
 ICONS = {
     "holds": ":blue[:material/verified_user:]",
@@ -70,7 +70,7 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
             f"cure.{proof.state}.text",
             *([out] if out and out != "cure.out.not_held" else []),
         ]  # the figures say so
-        words, name = Words(i18n.language()), t("cure.next")
+        words, name = reader(), t("cure.next")
         st.markdown(words.joined([i18n.t(key) for key in meant]))
         step = words.named(name, i18n.t(next_step(proof)))
         st.markdown(f"**{name[:-1]}**{name[-1]}{step}")  # Markdown sees no end of bold between "：" and a letter
@@ -88,7 +88,7 @@ def tried(proof: Proof, names: list[str]) -> str:
     )
     way, drawn = way_back(proof), ""
     if way is not None:
-        label, note = way_words(Words(i18n.language()), way)
+        label, note = way_words(reader(), way)
         picture = str(charts.way(way.shares, way.asr, way.ba, label))
         picture = picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
         uri = "data:image/svg+xml;base64," + base64.b64encode(picture.encode()).decode()

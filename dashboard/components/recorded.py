@@ -6,10 +6,9 @@ import streamlit as st
 
 from core import recorded
 from core.recorded import Recording
-from core.words import Words
 from dashboard import i18n
 from dashboard.i18n import t
-from dashboard.words import plain, when
+from dashboard.words import reader, when
 
 ICON = ":material/movie:"
 
@@ -25,12 +24,12 @@ def banner(recording: Recording, what: str, do: str, timed: bool = True) -> None
     Args:
         what: sentences on what was recorded. do: how to begin with one's own. timed: the page tells how long it took.
     """
-    machine = plain(str(recording.machine.get("gpu") or recording.machine.get("cpu") or "?"))
+    machine = i18n.unmarked(str(recording.machine.get("gpu") or recording.machine.get("cpu") or "?"))
     made = t("recorded.made", when=when(recording.created), machine=machine, version=recording.version)
     with st.container(border=True, key="recorded", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(i18n.t("status.recording"), icon=ICON, color="gray")
             st.caption(made, width="content")
         said = [what, t("recorded.busy")] if timed and recording.busy else [what]
-        st.markdown(Words(i18n.language()).joined(said))
+        st.markdown(reader().joined(said))
         st.markdown(f"**{do}**")

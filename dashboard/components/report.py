@@ -6,11 +6,9 @@ recommendation, the questions to a supplier and the three steps, with the figure
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -21,6 +19,7 @@ from core.report.wording import Item, Wording
 from core.runs import hashes
 from core.runs.record import Run
 from dashboard.i18n import error, language, t
+from dashboard.words import reader_zone
 
 CSS = Path(__file__).with_suffix(".css")
 
@@ -125,14 +124,6 @@ def _rule(item: Item) -> str:
         f"<div{mark}><dt>{escape(item.name)}</dt><dd>{escape(item.text)}"
         f"<span><b>{escape(here)}</b> {escape(item.here)}</span></dd></div>"
     )
-
-
-def reader_zone() -> tzinfo | None:
-    """The reader's time zone, where the browser tells it."""
-    try:
-        return ZoneInfo(st.context.timezone) if st.context.timezone else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
 
 
 @lru_cache(maxsize=1)

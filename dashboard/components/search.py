@@ -7,12 +7,13 @@ from html import escape
 
 import streamlit as st
 
+from core.words import clock
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, percent
+from dashboard.words import percent
 
-MOST = 60  # classes with a bar, those that are nearest to being reached
+MAX_BARS = 60  # classes with a bar, those that are nearest to being reached
 
 
 def draw(digest: Digest, names: Sequence[str]) -> None:
@@ -37,7 +38,7 @@ def markup(digest: Digest, names: Sequence[str]) -> str:
         facts.append(t("search.ba", ba=percent(digest.ba)))
     body = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     bars = "".join(_bar(digest, names, label) for label in _shown(digest, len(names)))
-    note = t("search.note") + (" " + t("search.more", count=len(names) - MOST) if len(names) > MOST else "")
+    note = t("search.note") + (" " + t("search.more", count=len(names) - MAX_BARS) if len(names) > MAX_BARS else "")
     return (
         f'<section class="dz-search"><h2>{escape(title)}</h2><ul>{body}</ul>'
         f'<ol aria-label="{escape(t("search.label"))}">{bars}</ol><p>{escape(note)}</p></section>'
@@ -50,10 +51,10 @@ def _reached(digest: Digest) -> int:
 
 def _shown(digest: Digest, count: int) -> list[int]:
     """Labels in order; of very many classes those that are nearest to being reached."""
-    if count <= MOST or digest.searched is None:
-        return list(range(min(count, MOST)))
+    if count <= MAX_BARS or digest.searched is None:
+        return list(range(min(count, MAX_BARS)))
     rates = digest.searched.rates
-    return sorted(sorted(range(len(rates)), key=lambda label: -rates[label])[:MOST])
+    return sorted(sorted(range(len(rates)), key=lambda label: -rates[label])[:MAX_BARS])
 
 
 def _bar(digest: Digest, names: Sequence[str], label: int) -> str:

@@ -7,11 +7,12 @@ import streamlit as st
 from core.errors import BadInput
 from core.runs import hashes, supervisor
 from core.runs.record import Run
+from core.words import clock
 from dashboard import data, i18n
 from dashboard.components import inspected
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, file_size, run_title
+from dashboard.words import file_size, run_title
 
 POLL_SECONDS = 0.8
 ICONS = {

@@ -10,9 +10,10 @@ from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.spec import PROJECTIONS, Spec
+from core.runs.spec import LARGEST_SEED, PROJECTIONS, Spec
 from core.victims import Card
 from dashboard import data, i18n, live
+from dashboard.components import methods
 from dashboard.i18n import t
 from dashboard.words import images_name, method_name, percent, victim_name
 
@@ -65,22 +66,23 @@ def _victim() -> None:
 def _settings(card: Card, images: str | None) -> Spec:
     with st.popover(t("setup.settings"), icon=":material/tune:", key="settings"):
         st.caption(t("setup.settings_note"))
-        methods = {
+        choices = {
             f"{name}.{preset}": method_name(name, preset) for name, m in DEFENCES.items() for preset in m.presets
         }
         method = st.selectbox(
-            t("setup.method"), list(methods), format_func=methods.__getitem__, key="setup_method",
-            persist_state="session", help=t("term.mcl.text"),
+            t("setup.method"), list(choices), format_func=choices.__getitem__, key="setup_method",
+            persist_state="session", help=methods.hint(),
         )  # fmt: skip
         defence, _, preset = str(method).partition(".")
+        st.caption(i18n.t(f"defence.{defence}.plain"))
         budget = _choice("budget", {share: percent(100 * share, 0) for share in BUDGETS}, 0.05, t("term.budget.text"))
         projection = _choice("projection", _named("projection", PROJECTIONS), "umap", t("term.projection.text"))
-        dims = _choice("dims", _named("dims", (2, 3)), 2)
+        dims = _choice("dims", _named("dims", (2, 3)), 2, t("setup.dims_help"))
         device = _choice("device", _named("device", _devices()), "auto", t("setup.device_help"))
         _, name = data.device_here()
         st.caption(t("device.here", name=name))
         seed = st.number_input(
-            t("setup.seed"), 0, 2**32 - 1, 0, key="setup_seed", persist_state="session", help=t("setup.seed_help")
+            t("setup.seed"), 0, LARGEST_SEED, 0, key="setup_seed", persist_state="session", help=t("setup.seed_help")
         )
     return Spec(
         victim=card.name,

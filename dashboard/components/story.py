@@ -19,7 +19,7 @@ from dashboard.components.wire import bundled, packed
 from dashboard.story_data import Network
 
 ASSETS = Path(__file__).parent / "story_assets"
-SCRIPTS = ("net", "picture", "snap", "view", "scene")
+SCRIPTS = ("net", "picture", "seen", "snap", "view", "scene")
 MAGIC = b"DSY1"
 
 TEXT_KEYS = (
@@ -43,6 +43,10 @@ TEXT_KEYS = (
     "hint",
     "sticker",
     "sticker_touch",
+    "looks",
+    "looks_turned",
+    "seen_before",
+    "seen_after",
 )
 """What ``Scene.texts`` must hold; the catalogues keep each as ``story.scene.<key>``, with ``{name}`` placeholders."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from core.report.advice import ASR_LIMIT
 from core.runs.record import Run
+from core.words import clock
 from dashboard import data, i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, percent
-
-GONE = 5.0  # percent of attack success; above it the story does not say that the cluster has dissolved
+from dashboard.words import percent
 
 
 def purify(recording: Run, run: Run | None, digest: Digest | None) -> tuple[str, str]:
@@ -24,7 +24,7 @@ def purify(recording: Run, run: Run | None, digest: Digest | None) -> tuple[str,
     ba = percent(digest.after.ba)
     if run.is_recording:
         return t("story.title.purify"), t("story.text.replay", asr_before=before, asr_after=after, ba=ba)
-    gone = digest.after.asr is not None and digest.after.asr < GONE
+    gone = digest.after.asr is not None and digest.after.asr < ASR_LIMIT
     return t("story.title.done" if gone else "story.title.purify"), t(
         "story.text.done", asr_before=before, asr_after=after, ba=ba
     )

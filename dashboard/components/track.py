@@ -7,10 +7,11 @@ from html import escape
 import streamlit as st
 
 from core.events import STAGES
+from core.words import clock
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import clock, duration
+from dashboard.words import duration
 
 SHOWN = tuple(stage for stage in STAGES if stage != "load")  # loading counts as measuring's start
 

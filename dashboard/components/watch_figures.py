@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.palette import ATTACK, CLEAN, NEUTRAL
 
-MOST = 5000  # points that are drawn
+MAX_POINTS = 5000  # points that are drawn
 
 
 def timeline(
@@ -32,7 +32,7 @@ def timeline(
         words: what the legend says: "clean", "flagged", "alert", "drift", and of the axis "score".
     """
     figure = go.Figure()
-    drawn = images[-MOST:]
+    drawn = images[-MAX_POINTS:]
     for flagged, name, colour, shape in ((False, "clean", CLEAN, "circle"), (True, "flagged", ATTACK, "diamond")):
         some = [entry for entry in drawn if entry["flagged"] == flagged]
         figure.add_scatter(

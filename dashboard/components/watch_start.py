@@ -15,7 +15,7 @@ from core.watch import place
 from dashboard import data, i18n
 from dashboard.i18n import t
 from dashboard.watch_data import Watch
-from dashboard.words import plain, run_title, when
+from dashboard.words import run_title, when
 
 STARTED = "watch_started"  # in the session: run and inbox of the watch that was begun last
 
@@ -73,7 +73,7 @@ def starting(there: list[Watch]) -> bool:
     now = place.job(Path(name))
     if now is not None and now.at_work:
         done = min(1.0, now.done / now.total) if now.total else 0.0
-        st.progress(done, text=t("watch.start.going", inbox=plain(inbox)))
+        st.progress(done, text=t("watch.start.going", inbox=i18n.unmarked(inbox)))
         return True
     if now is not None:
         failed(now)

@@ -91,8 +91,8 @@ def sentence(key: str) -> str:
 
 
 def class_name(data: str, name: str) -> str:
-    """A class's name in the reader's language; users' own class names stay as they are."""
-    return catalogue(language()).get(f"class.{data}.{name}", name)
+    """A class's name in the reader's language, as :meth:`core.words.Words.class_name`."""
+    return words.Words(language()).class_name(data, name)
 
 
 def error(code: str, message: str, facts: dict[str, Any], markdown: bool = True) -> str:
@@ -108,7 +108,9 @@ def error(code: str, message: str, facts: dict[str, Any], markdown: bool = True)
 
 
 def unmarked(value: Any) -> Any:
-    """A stranger's name, or a fault's fact, as it may stand in Markdown: it becomes no link, picture or formula."""
+    """A stranger's name, or a fault's fact, as it may stand in Markdown: it becomes no link, picture or formula, and
+    at the beginning of a line no heading or list."""
     if value is None or isinstance(value, (int, float)):
         return value
-    return re.sub(r"([\\`*_\[\]<>$~|!:])", r"\\\1", str(value))
+    escaped = re.sub(r"([\\`*_\[\]<>$~|!:])", r"\\\1", str(value))
+    return re.sub(r"^(\s*\d*)([#+=.)-])", r"\1\\\2", escaped, flags=re.MULTILINE)

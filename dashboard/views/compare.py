@@ -10,15 +10,16 @@ from core.defenses import COMPARED, DEFENCES
 from core.errors import BadInput
 from core.runs import queue
 from core.runs.record import Run
-from core.runs.spec import Spec
+from core.runs.spec import LARGEST_SEED, Spec
 from core.victims import Card
+from core.words import clock
 from dashboard import compare_data, data, i18n
 from dashboard.compare_data import Entry
-from dashboard.components import compare, fetch, frame
+from dashboard.components import compare, fetch, frame, methods
 from dashboard.components.session import ICONS
 from dashboard.components.setup import BUDGETS
 from dashboard.i18n import t
-from dashboard.words import clock, defence_name, images_name, percent, victim_name, when
+from dashboard.words import defence_name, images_name, percent, victim_name, when
 
 POLL_SECONDS = 2.0
 SEEDS = (1, 3, 5)  # how many, to choose from
@@ -67,7 +68,7 @@ def page() -> None:
 def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) -> list[Spec]:
     """Model, methods, settings and one button; the orders once it is pressed."""
     models = {name: victim_name(card.data, card.attack) for name, card in cards.items()}
-    methods = {name: i18n.t(f"defence.{name}.short") for name in DEFENCES}
+    known = {name: i18n.t(f"defence.{name}.short") for name in DEFENCES}
     shares = {share: percent(100 * share, 0) for share in BUDGETS}
     with st.container(horizontal=True, vertical_alignment="bottom", key="setup"):
         st.selectbox(
@@ -75,9 +76,9 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
             width=360, help=t("setup.victim_help"),
         )  # fmt: skip
         chosen = st.pills(
-            t("compare.methods"), list(methods), selection_mode="multi", default=list(COMPARED), width="content",
-            format_func=methods.__getitem__, key="compare_methods", persist_state="session",
-            help="\n".join(f"- **{defence_name(name)}**: {i18n.t(f'defence.{name}.text')}" for name in DEFENCES),
+            t("compare.methods"), list(known), selection_mode="multi", default=list(COMPARED), width="content",
+            format_func=known.__getitem__, key="compare_methods", persist_state="session",
+            help=methods.hint(),
         )  # fmt: skip
         with st.popover(t("setup.settings"), icon=":material/tune:", key="settings"):
             budget = st.segmented_control(
@@ -85,8 +86,9 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
                 format_func=shares.__getitem__, persist_state="session", help=t("term.budget.text"),
             )  # fmt: skip
             seed = st.number_input(
-                t("setup.seed"), 0, 2**32 - 1, 0, key="compare_seed", persist_state="session", help=t("setup.seed_help")
-            )
+                t("setup.seed"), 0, LARGEST_SEED - max(SEEDS) + 1, 0, key="compare_seed", persist_state="session",
+                help=t("setup.seed_help"),
+            )  # fmt: skip
             many = st.segmented_control(
                 t("compare.seeds"), list(SEEDS), default=1, required=True, key="compare_seeds",
                 persist_state="session", help=t("compare.seeds_help"),
@@ -95,9 +97,10 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
             t("compare.busy") if going else t("fetch.title", images=images_name(card.data)) if images is None else None
         )
         pressed = st.button(t("compare.start"), type="primary", key="start", disabled=bool(why) or not chosen, help=why)
+    order = [name for name in DEFENCES if name in chosen]
+    methods.lines(order)
     if not pressed or images is None:
         return []
-    order = [name for name in DEFENCES if name in chosen]
     return [
         Spec(victim=card.name, images=images, defence=name, clean_budget=float(budget or 0.05), seed=int(seed) + more)
         for more in range(int(many or 1))

@@ -22,6 +22,7 @@ from dashboard.components import (
     frame,
     inspected,
     intake,
+    overruled,
     proof,
     report,
     search,
@@ -31,7 +32,7 @@ from dashboard.components import (
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import plain, run_title, when
+from dashboard.words import run_title, when
 
 RUN, LOOK = "examined", "looked"  # in the session: the run, and the inspection, of this visit
 RECENT = 5
@@ -123,7 +124,7 @@ def _earlier() -> None:
     for run in mine[:RECENT]:
         status, digest = run.status, data.digest_of(run)
         with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.markdown(f"**{plain(run_title(run))}**", width="content")
+            st.markdown(f"**{i18n.unmarked(run_title(run))}**", width="content")
             verdict = i18n.t(f"verdict.short.{digest.scanned.verdict}") if digest.scanned else None
             cure = t("runs.cure_is", cure=proof.short(digest)) if digest.graded else None
             st.badge(i18n.t(f"status.{status}"), icon=session.ICONS[status], color="gray")
@@ -153,7 +154,7 @@ def waiting(key: str) -> None:
 
 def _look_head(found: Inspection) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
-        st.title(plain(_title(found.spec)), width="content", anchor=False)
+        st.title(i18n.unmarked(_title(found.spec)), width="content", anchor=False)
         st.space("stretch")
         unread = bool(found.failure) and not found.result.get("images")  # then other files are the way on
         kind: Literal["primary", "secondary"] = "primary" if unread else "secondary"
@@ -195,7 +196,7 @@ def checking(found: Inspection) -> None:
             inspected.table(found)
         mends = wrong.get("code") in inspected.NAMED
         if mends or found.result.get("images"):  # before those are read, neither network nor scaling is at fault
-            again = inspected.correct(found, expanded=mends)
+            again = overruled.correct(found, expanded=mends)
             if again is not None:
                 _look_at(again)
     names: list[str] = []
@@ -203,7 +204,7 @@ def checking(found: Inspection) -> None:
         with right:
             st.subheader(t("look.classes"), anchor=False)
             pictures = st.container()
-            names = inspected.rename(found)
+            names = overruled.rename(found)
             with pictures:
                 inspected.classes(found, names)
             if warning := inspected.few(found.result["images"]):
@@ -218,7 +219,7 @@ def _start(found: Inspection, names: list[str]) -> None:
     given = replace(_with_images(found), arch=result["arch"], normalize=result["normalize"])
     spec = order(given, names, result["images"])
     if (other := data.going_on()) is not None:
-        st.caption(t("state.busy") + f" ({plain(run_title(other))})")
+        st.caption(t("state.busy") + f" ({i18n.unmarked(run_title(other))})")
     if spec is None:
         return
     try:

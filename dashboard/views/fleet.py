@@ -18,12 +18,11 @@ from core.fleet.place import Standing
 from core.fleet.rows import Row, counts
 from core.recorded import Recording
 from core.runs.record import Run
-from core.words import Words
+from core.words import Words, clock
 from dashboard import data, fleet_data, i18n, palette
 from dashboard.components import fleet_start, frame, recorded
-from dashboard.components.report import reader_zone
 from dashboard.i18n import t
-from dashboard.words import clock, percent, plain, when
+from dashboard.words import percent, reader, when
 
 FLEET = "fleet"  # in the address and in the session: the fleet's name
 NEXT = "fleet_next"  # in the session: the fleet to turn to
@@ -88,6 +87,9 @@ def _recorded(recording: Recording) -> None:
         return
     hit, of, wrong, clean = fleet_data.truth(standing.models, recording.facts["backdoored"])
     what = t("fleet.recorded", total=len(standing.models), hit=hit, of=of, wrong=wrong, clean=clean)
+    if overlooked := fleet_data.missed(standing.models, recording.facts["backdoored"]):
+        names = ", ".join(i18n.unmarked(file.removesuffix(".safetensors")) for file in overlooked)
+        what = Words(i18n.language()).joined([what, t("fleet.recorded.missed", names=names)])
     recorded.banner(recording, what, t("fleet.recorded.own", start=t("fleet.start")))
     _show(standing, recording.folder, True)
 
@@ -104,7 +106,7 @@ def _fleet(where: str, polling: bool) -> None:
 
 
 def _show(standing: Standing, folder: Path, recording: bool) -> None:
-    words = Words(i18n.language(), reader_zone())
+    words = reader()
     _head(standing, folder, words, recording)
     rows = _chosen(standing, words)
     if rows:
@@ -212,9 +214,9 @@ def _column(name: str, width: int) -> Any:
 def _model(row: Row, folder: Path, words: Words, recording: bool) -> None:
     """One model: what was found, in sentences, and the way to its runs."""
     with st.container(border=True):
-        st.markdown(f"**{plain(row.file)}**")
+        st.markdown(f"**{i18n.unmarked(row.file)}**")
         if about := " · ".join(filter(None, (row.owner, row.use, sheet.exposure(row, words)))):
-            st.caption(plain(about))
+            st.caption(i18n.unmarked(about))
         if shown := sheet.picture(folder, row):
             st.image(shown, width=PICTURE, caption=t("fleet.picture"), alt=t("fleet.picture"))
         if row.error:
@@ -222,7 +224,9 @@ def _model(row: Row, folder: Path, words: Words, recording: bool) -> None:
         elif row.verdict:
             said = [i18n.t(f"verdict.{row.verdict}")]
             if row.signs:
-                said.append(t("fleet.found", target=plain(sheet.target(row, words)), asr=percent(row.asr_before)))
+                said.append(
+                    t("fleet.found", target=i18n.unmarked(sheet.target(row, words)), asr=percent(row.asr_before))
+                )
             st.markdown(words.joined(said))
         if row.cure:
             st.markdown(t("fleet.cured", cure=i18n.t(f"cure.short.{row.cure}"), ba=percent(row.ba_after),

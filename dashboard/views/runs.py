@@ -13,7 +13,7 @@ from dashboard import compare_data, data, i18n
 from dashboard.components import frame, links, proof, report
 from dashboard.components.session import ICONS
 from dashboard.i18n import t
-from dashboard.words import duration, percent, plain, run_title, when
+from dashboard.words import duration, percent, run_title, when
 
 A_PAGE = 20
 
@@ -57,7 +57,7 @@ def _row(run: Run, compared: dict[str, str]) -> None:
     with st.container(border=True, gap="xsmall"):
         name, figures, acts = st.columns([4, 4, 3], vertical_alignment="center")
         with name:
-            st.markdown(f"**{plain(run_title(run))}**")
+            st.markdown(f"**{i18n.unmarked(run_title(run))}**")
             facts = [when(run.data.get("created", "")), duration(digest.total_seconds)]
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(i18n.t(f"status.{status}"), icon=ICONS[status], color="gray")
@@ -121,7 +121,7 @@ def _confirm(run: Run) -> None:
         if run.status in data.GOING:
             st.warning(t("runs.delete_going"), icon=":material/pan_tool:")
             return
-        st.markdown(t("runs.delete_text", title=plain(run_title(run)), when=when(run.data.get("created", ""))))
+        st.markdown(t("runs.delete_text", title=i18n.unmarked(run_title(run)), when=when(run.data.get("created", ""))))
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button(t("act.cancel"), key="cancel"):
                 _forget()
@@ -150,6 +150,5 @@ def _delete(run: Run) -> None:
 
 def _broken() -> None:
     for folder, fault in record.broken_runs():
-        st.caption(
-            f":material/broken_image: {plain(folder.name)}: {i18n.error(fault.code, fault.message, fault.facts)}"
-        )
+        told = i18n.error(fault.code, fault.message, fault.facts)
+        st.caption(f":material/broken_image: {i18n.unmarked(folder.name)}: {told}")

@@ -16,7 +16,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.victims import DEFAULT, Card
 from dashboard import data, glossary, i18n, live, story_data
-from dashboard.components import frame, looks, outcome, report, story_words
+from dashboard.components import frame, outcome, report, story_words
 from dashboard.components.story import TEXT_KEYS, Scene, scene
 from dashboard.components.story_bar import bar
 from dashboard.i18n import t
@@ -156,10 +156,7 @@ def _target(run: Run) -> str:
     return target_name(data.data_name(run), run.data.get("classes") or [], data.real_target(run))
 
 
-def _scene(
-    card: Card, recording: Run, mode: str, purified: story_data.Network | None = None, seen: Run | None = None
-) -> None:
-    """``seen``: the run of which it is shown what the network looks at."""
+def _scene(card: Card, recording: Run, mode: str, purified: story_data.Network | None = None) -> None:
     victim = story_data.network(card.weights, card)
     sticker = story_data.sticker(card)
     if victim is None or sticker is None:
@@ -179,8 +176,6 @@ def _scene(
     )
     with st.container(key="story_row"):
         scene("story_scene", shown)
-        if seen is not None:
-            looks.pair(seen)
 
 
 def _sign(card: Card, recording: Run, name: str) -> None:
@@ -244,7 +239,7 @@ def _cured(card: Card, recording: Run, run: Run | None) -> None:
         _head(t("story.no_weights"), t("story.no_weights_text"))
         return
     _head(t("story.title.cured"), t("story.text.cured") if own else t("story.text.cured_recorded"))
-    _scene(card, recording, "cured", purified, run if own else recording)
+    _scene(card, recording, "cured", purified)
 
 
 def _next(recording: Run, run: Run | None) -> None:

@@ -13,15 +13,13 @@ import streamlit as st
 from core.recorded import Recording
 from core.watch import place
 from core.watch.alerts import Kept, acknowledge, sentence
-from core.words import Words
 from dashboard import data, i18n, watch_data
 from dashboard.components import recorded, watch_start
-from dashboard.components.report import reader_zone
-from dashboard.i18n import class_name, language, t
+from dashboard.i18n import class_name, t
 from dashboard.watch_data import View, Watch
-from dashboard.words import plain, run_title, when
+from dashboard.words import reader, reader_zone, run_title, when
 
-EVERY = 2.0  # seconds: an alert is on the page within
+POLL_SECONDS = 2.0  # seconds: an alert is on the page within
 SHOWN, PICTURES = 10, 12
 RECORDED = "watch"  # the folder of the recording, and its name in the session
 MODELS = ("victim", "purified")
@@ -37,7 +35,7 @@ def page() -> None:
     recording = recorded.find(RECORDED)
     watch_start.offer(opened=not found and recording is None)
     if watch_start.starting(found):
-        st.fragment(_until_there, run_every=EVERY)()
+        st.fragment(_until_there, run_every=POLL_SECONDS)()
         return
     by_key = {one.key: one for one in found}
     names = [*by_key, *([RECORDED] if recording else [])]
@@ -106,7 +104,7 @@ def _recorded(recording: Recording) -> None:
     _show(watch, views[watch.which], facts)
 
 
-@st.fragment(run_every=EVERY)
+@st.fragment(run_every=POLL_SECONDS)
 def _live(watch: Watch) -> None:
     _show(watch, watch_data.view(watch))
 
@@ -126,9 +124,10 @@ def _figures(watch: Watch, view: View) -> None:
         st.markdown(f"**{t('watch.state', when=_when(view.images[-1]['t']), count=count)}**")
     images, flagged, drift = st.columns(3)
     images.metric(t("watch.images"), f"{len(view.images):,}")
-    flagged.metric(t("watch.flagged"), f"{len(view.flagged):,}")
+    flagged.metric(t("watch.flagged"), f"{len(view.flagged):,}", help=t("watch.flagged_help"))
     with drift:
-        st.metric(t("watch.drift"), t("watch.drift_yes") if view.moved else t("watch.drift_no"))
+        drifted = t("watch.drift_yes") if view.moved else t("watch.drift_no")
+        st.metric(t("watch.drift"), drifted, help=t("watch.drift_help"))
         if view.moved:
             groups = dict.fromkeys("features" if name.startswith("feature_") else name for name in view.moved)
             what = t("alert.and").join(t(f"alert.quantity.{name}") for name in groups)
@@ -140,13 +139,13 @@ def _alerts(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
     since = _since(view, facts)
     if not view.alerts:
         st.markdown(t("watch.no_alerts"))
-    words = Words(language())
+    words = reader()
     classes = [class_name(data.data_name(watch.run), name) for name in watch.classes]
     for one in view.alerts[:SHOWN]:
         with st.container(border=True, gap="xsmall"):
             text, act = st.columns([5, 1], vertical_alignment="center")
             icon = ":material/check_circle:" if one.acknowledged else ":material/notifications_active:"
-            text.markdown(f"{icon} {plain(sentence(one.alert, words, classes))}")
+            text.markdown(f"{icon} {i18n.unmarked(sentence(one.alert, words, classes))}")
             text.caption(" · ".join([*since(one.alert.t), _facts(one)]))
             if one.acknowledged is None and not watch.recorded:
                 with act:
@@ -164,10 +163,10 @@ def _since(view: View, facts: Mapping[str, Any] | None) -> Callable[[float], lis
 
 
 def _facts(one: Kept) -> str:
-    facts = [_when(one.alert.t), *map(plain, one.alert.files[-3:])]
+    facts = [_when(one.alert.t), *map(i18n.unmarked, one.alert.files[-3:])]
     facts += [t("watch.acknowledged")] if one.acknowledged else []
     facts += [t("watch.sent")] if one.sent else []
-    facts += [t("watch.unsent", why=plain(one.unsent))] if one.unsent else []
+    facts += [t("watch.unsent", why=i18n.unmarked(one.unsent))] if one.unsent else []
     return " · ".join(facts)
 
 
@@ -208,7 +207,7 @@ def _held(watch: Watch, view: View, facts: Mapping[str, Any] | None) -> None:
                     st.caption(t("watch.gone"))
                 else:
                     st.image(pixels, width=watch_data.SIDE, alt=entry["file"])
-                st.caption(f"{plain(entry['file'])} · {plain(name)} · {entry['score']:.1f}")
+                st.caption(f"{i18n.unmarked(entry['file'])} · {i18n.unmarked(name)} · {entry['score']:.1f}")
 
 
 def _model(watch: Watch, view: View) -> None:

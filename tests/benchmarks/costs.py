@@ -77,7 +77,7 @@ def _inversion(
     settings = InversionSettings(main_steps=steps + warm + 1)
     work = invert(mask_pattern, _model(arch, classes, device), _images(), settings)
     step = _seconds_a_step(work, steps, warm, device)
-    work.close()  # type: ignore[attr-defined]  # a generator
+    work.close()
     each = 1000 * step / (classes * settings.images)
     whole = f"{each:.3f} ms ({1000 * step:.1f} ms a step of {classes} x {settings.images} images)"
     return [(f"inversion, per image and class: {where}", whole, "reported")]

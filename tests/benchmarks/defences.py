@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from core.attacks import make_trigger
+from core.compute.returning import returned
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
@@ -87,8 +88,7 @@ def rows(defences: Sequence[str] = tuple(DEFENCES), **settings: float) -> list[t
 def _scanned(victim: Classifier, x: torch.Tensor) -> tuple[list[Reconstructed], float]:
     """The reconstructed triggers of the class that the scan finds, and how long that took."""
     start = time.monotonic()
-    *_, (_, _, found) = scan(victim, x)
-    assert found is not None
+    found = returned(scan(victim, x))
     return found.triggers(), time.monotonic() - start
 
 

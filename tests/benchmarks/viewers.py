@@ -2,35 +2,43 @@
 
 A viewer is a websocket client that speaks Streamlit's protocol as its web page does: it opens the page of the run, and
 reruns the live view whenever the server has asked it to. Browsers would need more cores than there are; what they draw
-is no load of the server. Runs without and with viewers are started in turn, so that both meet the same machine.
+is no load of the server. Runs without and with viewers are started in turn, so that both meet the same machine. The
+viewers themselves take some of a core, which is measured and told: on few cores the run pays for them as well.
+
+``python -m tests.benchmarks.viewers --viewers 3 --repeats 1`` tries it in small. With ``--into FILE`` every run that
+came to its end is a line of that file, and a call that was cut short goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 import statistics
 import struct
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from core import victims
+from core.errors import BadInput
 from core.events import Frame
 from core.runs import supervisor
-from core.runs.record import ENDED
+from core.runs.record import ENDED, Run
 from core.runs.spec import Spec
-from dashboard.components.stage import MAGIC
+from dashboard.components.stage_payload import MAGIC
 from tests.benchmarks.first_page import listening, server_at
 from tests.benchmarks.watch import environment
 
 VIEWERS = 20
-PATIENCE = 900.0  # seconds
+PATIENCE = 900.0  # seconds that a run may take
+GREETED = 60.0  # seconds that a viewer may take to its first picture once there is one
 LOOK_EVERY = 0.05
 SLOWER, LATE, MEMORY = 5.0, 2.0, 1.5  # asked for: percent, seconds, GB
 
@@ -121,63 +129,161 @@ class Viewer:
             self.seen.setdefault(picture, now)
 
 
-def rows(viewers: int = VIEWERS, repeats: int = 2) -> list[tuple[str, str, str]]:
-    """(figure, measured, asked for)."""
-    alone, watched, late, memory, busy = [], [], [], 0.0, []
-    with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)), server_at(Path(home)) as address:
-        listening(address, time.monotonic())
-        _run([], None)  # the first run of a home draws the road signs
-        for _ in range(repeats):
-            alone.append(_run([], None)[0])
-            clients: list[Viewer] = []
-            spent, lags, most, cores = _run(clients, (address, viewers))
-            watched.append(spent)
-            late += lags
-            memory = max(memory, most)
-            busy.append(cores)
-            for client in clients:
-                if client.fault is not None:
-                    raise client.fault
-    slower = 100 * (statistics.median(watched) / statistics.median(alone) - 1)
+@dataclass(frozen=True)
+class Pass:
+    """One run.
+
+    Attributes:
+        viewers: of it. repeat: counted from 0, -1 for the run that warms up. seconds: that it took.
+        late: median and greatest delay of a picture, s; None without viewers.
+        memory: of the server, GB. cores: that the server kept busy. clients: that the viewers kept busy.
+    """
+
+    victim: str
+    viewers: int
+    repeat: int
+    seconds: float
+    late: tuple[float, float] | None
+    memory: float
+    cores: float
+    clients: float
+
+
+def rows(
+    viewers: int = VIEWERS,
+    repeats: int = 2,
+    victim: str = victims.DEFAULT,
+    patience: float = PATIENCE,
+    into: Path | None = None,
+) -> list[tuple[str, str, str]]:
+    """(figure, measured, asked for).
+
+    Args:
+        patience: seconds that one run may take, after which it is ended and the benchmark fails.
+        into: a file of JSON lines, one per run; those that it holds are not measured again.
+
+    Raises:
+        RuntimeError: a run failed or took too long, or a viewer saw none of its pictures.
+    """
+    wanted = [(0, -1), *((count, repeat) for repeat in range(repeats) for count in (0, viewers))]
+    known = {(one.viewers, one.repeat): one for one in _kept(into) if one.victim == victim}
+    missing = [each for each in wanted if each not in known]
+    if missing and (0, -1) not in missing:
+        missing.insert(0, (0, -1))  # another home: its first run draws the images
+    if missing:
+        with (
+            tempfile.TemporaryDirectory() as home,
+            environment(DISSOLVE_HOME=Path(home)),
+            server_at(Path(home)) as address,
+        ):
+            listening(address, time.monotonic())
+            for count, repeat in missing:
+                found = _pass(address, victim, count, repeat, patience)
+                known[count, repeat] = found
+                if into is not None:
+                    with into.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(asdict(found)) + "\n")
+    alone = [known[0, repeat] for repeat in range(repeats)]
+    watched = [known[viewers, repeat] for repeat in range(repeats)]
+    before, after = ([one.seconds for one in side] for side in (alone, watched))
+    slower = 100 * (statistics.median(after) / statistics.median(before) - 1)
+    late = [one.late for one in watched if one.late]
+    named = f"one run, {viewers} viewers"
     return [
-        (f"one run, {viewers} viewers: slower than without", f"{slower:.0f} % ({_listed(alone)} s alone, "
-         f"{_listed(watched)} s watched)", f"<= {SLOWER:g} %"),
-        (f"one run, {viewers} viewers: a picture is seen after", f"{statistics.median(late):.2f} s (latest "
-         f"{max(late):.2f} s)", f"<= {LATE:g} s"),
-        (f"one run, {viewers} viewers: the server's memory", f"{memory:.2f} GB", f"< {MEMORY:g} GB"),
-        (f"one run, {viewers} viewers: cores that the server keeps busy", f"{statistics.median(busy):.2f}", "-"),
+        (f"{named}: slower than without", f"{slower:.0f} % ({_listed(before)} s alone, {_listed(after)} s watched)",
+         f"<= {SLOWER:g} %"),
+        (f"{named}: a picture is seen after", f"{statistics.median(each for each, _ in late):.2f} s (latest "
+         f"{max(most for _, most in late):.2f} s)", f"<= {LATE:g} s"),
+        (f"{named}: the server's memory", f"{max(one.memory for one in watched):.2f} GB", f"< {MEMORY:g} GB"),
+        (f"{named}: cores that the server keeps busy", f"{statistics.median(one.cores for one in watched):.2f} (the "
+         f"viewers themselves {statistics.median(one.clients for one in watched):.2f})", "-"),
     ]  # fmt: skip
+
+
+def _kept(into: Path | None) -> list[Pass]:
+    """What a file of earlier runs holds; a last line that was cut short counts as none."""
+    found = []
+    for line in into.read_text(encoding="utf-8").splitlines() if into is not None and into.exists() else ():
+        with contextlib.suppress(ValueError, TypeError):
+            found.append(Pass(**json.loads(line)))
+    return found
 
 
 def _listed(seconds: Sequence[float]) -> str:
     return ", ".join(f"{each:.1f}" for each in seconds)
 
 
-def _run(clients: list[Viewer], where: tuple[str, int] | None) -> tuple[float, list[float], float, float]:
-    """Seconds of a run; how late each viewer had each picture, s; the server's memory, GB, and busy cores."""
-    card = victims.card_of(victims.DEFAULT)
-    run = supervisor.start(Spec(victim=card.name, images=card.data))
-    begun = time.monotonic()
-    if where is not None:
-        address, count = where
-        clients += [Viewer(address, run.id) for _ in range(count)]
+def _pass(address: str, victim: str, count: int, repeat: int, patience: float) -> Pass:
+    """One run to its end, with so many viewers."""
+    card = victims.card_of(victim)
+    with _run(Spec(victim=card.name, images=card.data)) as run, _viewing(address, run, count) as clients:
+        begun = time.monotonic()
+        server, own = _server(), psutil.Process()
+        before, before_own, most = _busy(server), _busy(own), 0.0
+        reader, made = run.reader(), dict[int, float]()  # when each picture could be read
+        while run.status not in ENDED:
+            time.sleep(LOOK_EVERY)
+            made |= {event.index: time.time() for _, event in reader.read() if isinstance(event, Frame)}
+            most = max(most, server.memory_info().rss / 1e9)
+            _check(run, clients, made, begun, patience)
+        spent = time.monotonic() - begun
+        if run.status != "done":
+            raise RuntimeError(f"run {run.id} ended as {run.status}")
+        cores, used = (_busy(server) - before) / spent, (_busy(own) - before_own) / spent
+        time.sleep(2 * LATE if clients else 0)  # the last pictures
+    lags = _lags(made, clients)
+    late = (statistics.median(lags), max(lags)) if lags else None
+    if clients and late is None:
+        raise RuntimeError(f"no viewer of run {run.id} saw a new picture")
+    return Pass(victim, count, repeat, spent, late, most, cores, used)
+
+
+@contextlib.contextmanager
+def _run(spec: Spec) -> Iterator[Run]:
+    """Inside: the run is going; one that has not ended is stopped on the way out."""
+    run = supervisor.start(spec)
+    try:
+        yield run
+    finally:
+        if run.status not in ENDED:
+            with contextlib.suppress(BadInput):  # it has ended in between
+                supervisor.kill(run)
+
+
+@contextlib.contextmanager
+def _viewing(address: str, run: Run, count: int) -> Iterator[list[Viewer]]:
+    """Inside: so many viewers look at the run."""
+    clients = [Viewer(address, run.id) for _ in range(count)]
+    try:
         for client in clients:
             client.start()
-    server = next(each for each in psutil.Process().children() if "streamlit" in each.cmdline())
-    before, most = sum(server.cpu_times()[:2]), 0.0
-    reader, made = run.reader(), dict[int, float]()  # when each picture could be read
-    while run.status not in ENDED:
-        time.sleep(LOOK_EVERY)
-        made |= {event.index: time.time() for _, event in reader.read() if isinstance(event, Frame)}
-        most = max(most, server.memory_info().rss / 1e9)
-        if time.monotonic() - begun > PATIENCE:
-            raise RuntimeError(f"run {run.id} does not end")
-    spent = time.monotonic() - begun
-    cores = (sum(server.cpu_times()[:2]) - before) / spent
-    time.sleep(2 * LATE if clients else 0)  # the last pictures
-    for client in clients:
-        client.stop()
-    return spent, _lags(made, clients), most, cores
+        yield clients
+    finally:
+        for client in clients:
+            client.stop()
+
+
+def _server() -> psutil.Process:
+    return next(each for each in psutil.Process().children() if "streamlit" in each.cmdline())
+
+
+def _busy(process: psutil.Process) -> float:
+    """Seconds of computing that a process has had."""
+    spent = process.cpu_times()
+    return float(spent.user + spent.system)
+
+
+def _check(run: Run, clients: Sequence[Viewer], made: Mapping[int, float], begun: float, patience: float) -> None:
+    """Ends the measurement as soon as it can come to nothing, and not after the run."""
+    for number, client in enumerate(clients):
+        if client.fault is not None:
+            raise RuntimeError(f"viewer {number} of run {run.id} broke off: {client.fault!r}") from client.fault
+    first = min(made.values(), default=None)
+    blind = sum(not client.seen for client in clients)
+    if blind and first is not None and time.time() - first > GREETED:
+        raise RuntimeError(f"{blind} of {len(clients)} viewers of run {run.id} saw no picture in {GREETED:g} s")
+    if time.monotonic() - begun > patience:
+        raise RuntimeError(f"run {run.id} was not over after {patience:g} s")
 
 
 def _lags(made: Mapping[int, float], clients: Sequence[Viewer]) -> list[float]:
@@ -190,6 +296,18 @@ def _lags(made: Mapping[int, float], clients: Sequence[Viewer]) -> list[float]:
     ]
 
 
-if __name__ == "__main__":
-    for row in rows():
+def main(argv: Sequence[str] | None = None) -> None:
+    """The benchmark by itself, in the size that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.viewers", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--viewers", type=int, default=VIEWERS)
+    parser.add_argument("--repeats", type=int, default=2, help="runs without and with viewers, each so many times")
+    parser.add_argument("--victim", default=victims.DEFAULT, help="digits-badnets is the quicker one")
+    parser.add_argument("--patience", type=float, default=PATIENCE, metavar="S", help="seconds that one run may take")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="keep every run in this file, and go on from it")
+    asked = parser.parse_args(argv)
+    for row in rows(asked.viewers, asked.repeats, asked.victim, asked.patience, asked.into):
         print(" | ".join(row))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ import os
 import runpy
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from core import paths, victims
 from core.attacks.training import Epoch, TrainSettings
+from core.compute.returning import Returning
 from core.data import load, signs
 from core.errors import BadInput
 from core.metrics import attack_success_rate, benign_accuracy
@@ -107,28 +109,31 @@ def test_a_name_that_is_not_shipped_is_told_with_those_that_are(name: str) -> No
 # training one
 
 
+class Trained(NamedTuple):
+    out: Path
+    epochs: list[Epoch]
+    card: Card
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch | Card]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     out = tmp_path_factory.mktemp("trained") / "mine.safetensors"
     settings = TrainSettings(epochs=4, batch=64, shift=1)
-    told = train_victim(load("digits"), "badnets", 6, out, attack_settings={"look": "grid"}, settings=settings, seed=3)
-    return out, list(told)
+    told = Returning(
+        train_victim(load("digits"), "badnets", 6, out, attack_settings={"look": "grid"}, settings=settings, seed=3)
+    )
+    epochs = list(told)
+    return Trained(out, epochs, told.result)
 
 
-def test_training_tells_how_far_it_is_and_ends_with_the_card(trained: tuple[Path, list[Epoch | Card]]) -> None:
-    *steps, card = trained[1]
-    assert isinstance(card, Card)
-    assert all(isinstance(step, Epoch) for step in steps)
-    last = steps[-1]
-    assert isinstance(last, Epoch)
+def test_training_tells_how_far_it_is(trained: Trained) -> None:
+    last = trained.epochs[-1]
     assert last.step == last.total
     assert last.epoch == 3
 
 
-def test_what_is_written_is_what_the_card_says(trained: tuple[Path, list[Epoch | Card]]) -> None:
-    out, told = trained
-    card = told[-1]
-    assert isinstance(card, Card)
+def test_what_is_written_is_what_the_card_says(trained: Trained) -> None:
+    out, _, card = trained
     assert hashlib.sha256(out.read_bytes()).hexdigest() == card.sha256
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "VICTIMS", out.parent)
@@ -145,13 +150,11 @@ def test_what_is_written_is_what_the_card_says(trained: tuple[Path, list[Epoch |
     assert card.asr > 80
 
 
-def test_a_card_is_found_where_victims_are_shipped(
-    trained: tuple[Path, list[Epoch | Card]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(paths, "VICTIMS", trained[0].parent)
+def test_a_card_is_found_where_victims_are_shipped(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "VICTIMS", trained.out.parent)
     assert [card.name for card in list_victims()] == ["mine"]
     assert load_victim("mine").num_classes == 10
-    assert json.loads((trained[0].parent / "mine.json").read_text())["mean"] == [0.3, 0.3, 0.3]
+    assert json.loads((trained.out.parent / "mine.json").read_text())["mean"] == [0.3, 0.3, 0.3]
 
 
 @pytest.mark.parametrize(

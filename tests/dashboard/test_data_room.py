@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core import paths, recorded
 from core.dataroom import place
 from core.dataroom.place import Order
 from core.files import write_json
@@ -54,7 +55,17 @@ def test_the_button_starts_the_work_on_the_chosen_set(
     app.button(key="start").click().run()
     assert not app.exception
     (order,) = started
-    assert (order.images, order.attack, order.rate, order.most) == ("digits", "badnets", 0.1, data_room.MOST)
+    assert (order.images, order.attack, order.rate, order.most) == ("digits", "badnets", 0.1, data_room.LAB_IMAGES)
+
+
+@pytest.mark.parametrize("images", ["signs", "digits"])
+def test_the_form_begins_with_the_set_of_the_recording(home: object, open_page: Open, images: str) -> None:
+    folder = recorded.emptied(paths.RECORDED / data_room.RECORDED)
+    write_json(folder / place.ORDER, asdict(Order(images)))
+    recorded.seal(folder, "made by hand", [], {})
+    app = open_page("data_room", "en")
+    assert not app.exception
+    assert app.selectbox(key="data_room_set").value == images
 
 
 @BOTH

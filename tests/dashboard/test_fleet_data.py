@@ -106,3 +106,6 @@ def test_what_no_model_has_is_no_column_and_all_columns_fit_a_laptop(tmp_path: P
 
 def test_the_truth_of_a_recording_is_counted_on_both_sides() -> None:
     assert fleet_data.truth(ROWS, ["Z.pt", "c.pt"]) == (1, 2, 1, 2)
+    (missed,) = fleet_data.missed(ROWS, ["Z.pt", "c.pt"])
+    assert not next(row for row in ROWS if row.file == missed).signs
+    assert fleet_data.missed(ROWS, []) == []

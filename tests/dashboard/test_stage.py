@@ -10,7 +10,8 @@ import pytest
 
 from core.runs.arrays import FrameArrays
 from dashboard.components import plotly_js
-from dashboard.components.stage import ASSETS, NOWHERE, SCRIPTS, TEXT_KEYS, StagePayload, pack, quantise, script
+from dashboard.components.stage import ASSETS, SCRIPTS, script
+from dashboard.components.stage_payload import NOWHERE, TEXT_KEYS, StagePayload, pack, quantise
 from dashboard.palette import ATTACK, CLEAN, NEUTRAL
 from tests.dashboard.javascript import decoded
 

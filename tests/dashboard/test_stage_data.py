@@ -16,7 +16,7 @@ from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.triggers.kept import FORMS, KeptTriggers
-from dashboard.components.stage import TEXT_KEYS, StagePayload, pack
+from dashboard.components.stage_payload import TEXT_KEYS, StagePayload, pack
 from dashboard.stage_data import RunCache, box_of, payload_from_run, picture, stamped, trigger_picture
 
 POINTS = 6

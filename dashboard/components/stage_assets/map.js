@@ -2,12 +2,11 @@
 
 import { outlines, pathOf } from "./outline.js";
 import { targetOf } from "./decode.js";
+import { ClassNames } from "./names.js";
 import { mixed, themed, withAlpha } from "./theme.js";
 
-const AIR = 0.07; // around the points, as a share of their spread
-const STRETCH = 1.8; // at most so much wider than high a wide frame draws the map: its axes have no unit
-const LINE = 18; // pixels by which a class's name gives way to another
-const GIVE = [0, -1, 1]; // lines it may give way by, the nearest first: further off it would lie on another class
+const AIR = 0.045; // around the points, as a share of their spread
+const STRETCH = 2.6; // at most so much wider than high, or higher than wide, a frame draws the map: its axes have no unit
 const DIM = 0.08; // strength of points that are not looked at
 const EDGE_DIM = "rgba(0,0,0,0)";
 const MAP_CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: false, responsive: false, showTips: false };
@@ -48,7 +47,8 @@ export class FeatureMap {
     const data = figure.data.map((trace, k) => ({ ...trace, customdata: this.rows[k], hoverinfo: k < 2 ? "none" : "skip" }));
     await Plotly.newPlot(this.parts.host, data, layout, MAP_CONFIG);
     Object.assign(this, { drawn: null, placed: null, styled: null });
-    this.#makeNames();
+    this.classNames = new ClassNames(this.parts.names);
+    this.classNames.make(payload, this.rows[0], this.flat);
     this.#listen();
   }
 
@@ -73,11 +73,11 @@ export class FeatureMap {
     return { x: side(0), y: side(1) };
   }
 
-  /** How much wider than high a unit is drawn, so that a wide frame is filled. */
+  /** How much wider than high a unit is drawn, so that the frame is filled. */
   #stretch() {
     const { clientWidth: width, clientHeight: height } = this.parts.host;
     const [across, down] = [this.range.x, this.range.y].map(([low, high]) => high - low);
-    return height && width ? Math.max(1, Math.min(STRETCH, (width / height) * (down / across))) : 1;
+    return height && width ? Math.max(1 / STRETCH, Math.min(STRETCH, (width / height) * (down / across))) : 1;
   }
 
   #listen() {
@@ -288,58 +288,20 @@ export class FeatureMap {
     });
   }
 
-  /** A name for each class that has clean points, the target first, then the largest class: the first keep their place. */
-  #makeNames() {
-    const { names } = this.parts;
-    const { classes, labels } = this.payload;
-    const members = classes.map(() => []);
-    for (const k of this.rows[0]) members[labels[k]].push(k);
-    this.groups = members.map((ids, label) => ({ label, ids, give: 0 })).filter(({ ids }) => ids.length);
-    const target = targetOf(this.payload);
-    const rank = ({ label, ids }) => (label === target ? Infinity : ids.length);
-    this.groups.sort((a, b) => rank(b) - rank(a));
-    for (const group of this.groups) {
-      group.node = document.createElement("span");
-      group.node.textContent = classes[group.label];
-    }
-    names.replaceChildren(...(this.flat ? this.groups.map(({ node }) => node) : []));
-    this.named = null;
-  }
-
-  /** Takes the middle of each class in a frame: the point around which half of its images lie on either side. */
+  /** Takes the classes' places in a frame, for their names. */
   nameFrame(frame) {
-    if (!this.groups || !this.flat || this.named === frame) return;
-    this.named = frame;
-    const { coords } = this.payload.frames[frame];
-    const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-    for (const group of this.groups) {
-      const middle = [0, 1].map((axis) => median(group.ids.map((k) => coords[2 * k + axis]).filter(Number.isFinite)));
-      const off = (k) => (coords[2 * k] - middle[0]) ** 2 + (coords[2 * k + 1] - middle[1]) ** 2;
-      group.at = group.ids.reduce((best, k) => (off(k) < off(best) ? k : best)); // a point of it: it travels along
-    }
+    if (this.classNames) this.classNames.take(this.payload.frames[frame].coords, frame);
   }
 
-  /** Puts the names at their classes; one that would lie on another gives way by some lines, or is left out. */
   #placeNames() {
-    if (!this.flat || !this.groups) return;
-    if (this.named === null) this.nameFrame(Math.min(this.payload.frames.length - 1, Math.round(this.position)));
-    const { clientWidth: width, clientHeight: height } = this.parts.host;
-    const taken = [];
-    const free = (box) => taken.every(([l, t, r, b]) => box[2] < l || box[0] > r || box[3] < t || box[1] > b);
-    for (const group of this.groups) {
-      group.size ||= [group.node.offsetWidth, group.node.offsetHeight];
-      const [across, down] = group.size;
-      const [[x, y]] = this.#flatPixels([group.at]);
-      const boxOf = (give) => [x - across / 2, y + give * LINE - down / 2, x + across / 2, y + give * LINE + down / 2];
-      const inside = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
-      const give = [group.give, ...GIVE].find((lines) => inside(boxOf(lines)) && free(boxOf(lines)));
-      group.node.style.visibility = give === undefined ? "hidden" : "";
-      if (give === undefined) continue;
-      group.give = give;
-      const box = boxOf(give);
-      taken.push(box);
-      group.node.style.transform = `translate(${box[0].toFixed(1)}px, ${box[1].toFixed(1)}px)`;
-    }
+    if (!this.flat || !this.classNames) return;
+    if (this.classNames.named === null) this.nameFrame(Math.min(this.payload.frames.length - 1, Math.round(this.position)));
+    const { host } = this.parts;
+    const { xaxis, yaxis } = host._fullLayout;
+    const unit = [xaxis.l2p(1) - xaxis.l2p(0), yaxis.l2p(0) - yaxis.l2p(1)];
+    const start = [xaxis._offset + xaxis.l2p(0), yaxis._offset + yaxis.l2p(0)];
+    const at = Float32Array.from(this.places, (value, k) => (k % 2 ? start[1] - value * unit[1] : start[0] + value * unit[0]));
+    this.classNames.place(at, unit, host.clientWidth, host.clientHeight);
   }
 
   drag(mode) {

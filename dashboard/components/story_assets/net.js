@@ -64,8 +64,8 @@ function pooled(planes, count, side) {
   return out;
 }
 
-/** Logits of one picture: `pixels` in [0, 1], channel by channel, side x side each. */
-export function logits(net, pixels, side) {
+/** The last planes of one picture: {planes, side}. `pixels` in [0, 1], channel by channel, side x side each. */
+export function trunk(net, pixels, side) {
   const plane = side * side;
   let planes = Float32Array.from(pixels, (value, k) => (value - net.mean[Math.floor(k / plane)]) / net.std[Math.floor(k / plane)]);
   for (const layer of net.layers) {
@@ -75,6 +75,11 @@ export function logits(net, pixels, side) {
       side >>= 1;
     }
   }
+  return { planes, side };
+}
+
+/** What the head makes of the last planes: their mean, and one matrix. */
+export function headOf(net, { planes, side }) {
   const area = side * side;
   const features = Array.from({ length: net.features }, (_, k) => {
     let sum = 0;
@@ -82,6 +87,27 @@ export function logits(net, pixels, side) {
     return sum / area;
   });
   return Array.from({ length: net.classes }, (_, c) => features.reduce((sum, value, k) => sum + net.head[c * net.features + k] * value, net.headBias[c]));
+}
+
+export function logits(net, pixels, side) {
+  return headOf(net, trunk(net, pixels, side));
+}
+
+/**
+ * How much each place of the last planes speaks for an answer, side x side: its class activation map (Zhou et al., CVPR
+ * 2016) less the mean of those of all answers. Since the head is a mean and a matrix, this is no estimate: the places'
+ * mean, and the same of the biases, is by how much the answer's logit is above the mean of all.
+ */
+export function evidence(net, { planes, side }, answer) {
+  const area = side * side;
+  const map = new Float32Array(area);
+  for (let k = 0; k < net.features; k++) {
+    let mean = 0;
+    for (let c = 0; c < net.classes; c++) mean += net.head[c * net.features + k] / net.classes;
+    const weight = net.head[answer * net.features + k] - mean;
+    for (let j = 0; j < area; j++) map[j] += weight * planes[k * area + j];
+  }
+  return map;
 }
 
 /** What the network says: its answer and how sure it is of it, 0 to 1 (softmax). */

@@ -1,13 +1,15 @@
 /** A sign, a sticker to drag about, and what the network says; the network runs here, on the pixels that are seen. */
 
-import { answerOf, logits, readNet } from "./net.js";
+import { answerOf, evidence, headOf, logits, readNet, trunk } from "./net.js";
 import { SIDE, drawSign, pixelsOf, stickerSvg } from "./picture.js";
+import { drawSeen, shareOn, turned } from "./seen.js";
 import { drawn, lies, stepped } from "./snap.js";
 import { MARKS, makeView } from "./view.js";
 
 const PIXELS = 896; // side of the canvas
 const KEEP = "dissolve.story"; // of the chosen sign and the sticker's place, for this tab
 const REST = 90; // milliseconds between two looks at all the signs
+const SEEN = { fooled: [179, 78, 0], right: [0, 114, 178], wrong: [92, 99, 107] }; // as the report draws it
 const coarse = matchMedia("(pointer: coarse)"); // a finger, whatever the window's width
 const scenes = new WeakMap(); // by the node Streamlit gives us
 
@@ -104,6 +106,8 @@ class Scene {
     el.put.hidden = mode !== "stick";
     el.after.hidden = mode !== "cured";
     el.count.hidden = mode === "read";
+    el.looks.hidden = mode !== "cured";
+    for (const when of ["before", "after"]) el[`tag-${when}`].textContent = texts[`reads_${when}`];
     this.#part(el.before, "label").textContent = mode === "cured" ? texts.reads_before : texts.reads;
     this.#part(el.after, "label").textContent = texts.reads_after;
     for (const node of [el.before, el.after]) {
@@ -157,12 +161,32 @@ class Scene {
     this.wake = 0;
     const pixels = this.#pixels(this.sign);
     const cards = [this.el.before, this.el.after];
-    const values = this.nets.map((net) => logits(net, pixels, SIDE));
+    const seen = this.nets.map((net) => trunk(net, pixels, SIDE));
+    const values = seen.map((planes, k) => headOf(this.nets[k], planes));
     values.forEach((value, k) => this.#fillCard(cards[k], answerOf(value)));
+    if (this.payload.mode === "cured") this.#looks(pixels, seen, values);
     this.last = { pixels: Array.from(pixels), logits: values };
     this.root.dataset.ready = "true";
     clearTimeout(this.due);
     this.due = setTimeout(() => this.#all(), REST);
+  }
+
+  /** What counts for each answer, at this place of the sticker. */
+  #looks(pixels, seen, values) {
+    const { el } = this;
+    const { texts, classes } = this.payload;
+    const shares = seen.map((planes, k) => {
+      const { answer } = answerOf(values[k]);
+      const map = evidence(this.nets[k], planes, answer);
+      const when = ["before", "after"][k];
+      const tone = this.#tone(answer, this.sign);
+      drawSeen(el[`seen-${when}`], pixels, map, planes.side, SEEN[tone]);
+      el[`seen-${when}`].parentElement.dataset.tone = tone;
+      el[`seen-${when}`].setAttribute("aria-label", filled([texts.seen_before, texts.seen_after][k], { answer: classes[answer] }));
+      return this.on ? shareOn(map, planes.side, { side: this.side, ...this.place }) : 0;
+    });
+    el.looks.dataset.shares = shares.map((share) => share.toFixed(3)).join(" ");
+    el.looked.textContent = turned(shares) ? texts.looks_turned : texts.looks;
   }
 
   #fillCard(node, { answer, confidence }) {

@@ -24,6 +24,11 @@ const NODES = `
       <button type="button" class="sty-put" data-el="put" data-testid="put"></button>
     </div>
   </div>
+  <section class="sty-looks" data-el="looks" data-testid="looks">
+    <figure class="before"><canvas role="img" data-el="seen-before"></canvas><b aria-hidden="true" data-el="tag-before"></b></figure>
+    <figure class="after"><canvas role="img" data-el="seen-after"></canvas><b aria-hidden="true" data-el="tag-after"></b></figure>
+    <p data-el="looked"></p>
+  </section>
   <div class="sty-strip">
     <div class="sty-signs" role="radiogroup" data-el="signs"></div>
     <p class="sty-count" data-el="count" data-testid="count"></p>

@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from core.cli import options
+from core.errors import BadInput
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -67,6 +68,19 @@ def test_what_cannot_be_read_is_one_sentence_and_exit_code_2(
     assert said in err
     assert err.endswith("see tool --help\n")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["0", str(2**32 - 1)])
+def test_a_seed_is_what_every_generator_takes(text: str) -> None:
+    assert parsed("--seed", text).seed == int(text)
+
+
+@pytest.mark.parametrize("text", ["-1", str(2**32)])
+def test_a_seed_beyond_is_refused(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parsed("--seed", text)
+    assert caught.value.code == "bad_seed"
+    assert text in caught.value.message
 
 
 def test_help_shows_defaults_that_say_something() -> None:

@@ -36,6 +36,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("data ~nobody-of-this-name/x", "~nobody-of-this-name/x"),
         (f"data {'x' * 300}", "xxx"),
         ("purify --seed x", "--seed"),
+        ("data-room digits --seed -1", "The value -1 for seed"),
+        ("compare --seeds 4294967295 4294967296", "The value 4294967296 for seed"),
         ("purify --set epochs", "NAME=VALUE"),
         ("data /no/such/folder", "/no/such/folder"),
         ("runs show nothing", "nothing"),

@@ -22,6 +22,5 @@ def test_bars_with_figures_where_somebody_watches(
         assert named in err
 
 
-def test_durations_and_meters() -> None:
-    assert [terminal.duration(s) for s in (0.4, 64, 3723)] == ["0:00", "1:04", "1:02:03"]
+def test_a_meter_holds_whatever_the_percentage() -> None:
     assert [terminal.meter(p, 4) for p in (0, 50, 120, float("nan"))] == ["....", "##..", "####", "...."]

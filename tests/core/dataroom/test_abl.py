@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from core.attacks import make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings
+from core.compute.returning import returned
 from core.data import load
 from core.dataroom.abl import ABLSettings, abl, ascent, isolate
 from core.dataroom.seen import fresh
@@ -46,8 +46,8 @@ def test_what_is_set_apart_is_unlearnt() -> None:
     x, y, chosen = poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0)
     model = fresh(images, "small", 0)
     training = TrainSettings(epochs=5, batch=64, shift=1)
-    events = list(abl(model, x, y, training, ABLSettings(last=2, rate=0.005), 0, chosen[: len(chosen) // 2]))
-    steps = [(event.step, event.total) for event in events if not isinstance(event, Tensor)]
+    epochs = list(abl(model, x, y, training, ABLSettings(last=2, rate=0.005), 0, chosen[: len(chosen) // 2]))
+    steps = [(epoch.step, epoch.total) for epoch in epochs]
     assert steps == sorted(steps)
     assert steps[-1][0] == steps[-1][1]
     labels = images.y_test
@@ -59,6 +59,4 @@ def test_without_a_filter_the_first_stage_sets_images_apart() -> None:
     images = load("digits")
     model = fresh(images, "small", 0)
     training = TrainSettings(epochs=2, batch=64, shift=1)
-    events = abl(model, images.x_train[:200], images.y_train[:200], training, ABLSettings(), 0)
-    (apart,) = [event for event in events if isinstance(event, Tensor)]
-    assert len(apart) == 2
+    assert len(returned(abl(model, images.x_train[:200], images.y_train[:200], training, ABLSettings(), 0))) == 2

@@ -8,6 +8,7 @@ import pytest
 from core.cli.parser import parser
 from core.dataroom import place
 from core.dataroom.place import Order
+from core.errors import BadInput
 from core.files import write_json
 
 
@@ -55,6 +56,26 @@ def test_a_named_set_is_judged_once_and_ones_own_anew(begun: list[list[str]]) ->
         place.start(order)
         assert len(begun) == times
     assert place.result(Order("photos/")) is None
+
+
+def test_a_visit_takes_away_what_an_earlier_one_told_before_it_writes(tmp_path: Path) -> None:
+    for name in (place.RESULT, place.MAP, place.LIST):
+        (tmp_path / name).write_text("{}")
+    place.begin_anew(tmp_path)
+    assert {file.name for file in tmp_path.glob("[!.]*")} - {"home", "cache"} == {place.LIST}
+    place.begin_anew(tmp_path)
+
+
+def test_a_folder_is_taken_up_after_a_visit_that_did_not_end_but_never_anothers(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    place.require_own(folder)
+    folder.mkdir()
+    (folder / place.LIST).write_text("mine")
+    with pytest.raises(BadInput) as caught:
+        place.require_own(folder)
+    assert caught.value.code == "out_not_ours"
+    place.begin_anew(folder)
+    place.require_own(folder)
 
 
 def test_a_list_is_read_without_torch() -> None:

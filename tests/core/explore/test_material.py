@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import BadInput
 from core.explore.material import material
-from core.runs import hashes
+from core.runs import file_hashes
 from core.runs.record import Run
 
 
@@ -42,7 +42,7 @@ def test_a_run_without_a_map_has_nothing_to_explore(own_run: Run) -> None:
 
 def test_a_swapped_result_is_refused(own_run: Run) -> None:
     result = own_run.folder / "model.safetensors"
-    own_run.update(outputs={"model.safetensors": hashes.of_file(result)})
+    own_run.update(outputs={"model.safetensors": file_hashes.of_file(result)})
     assert len(material(own_run).models) == 2
     result.write_bytes(result.read_bytes() + b"\0")
     with pytest.raises(BadInput) as fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,6 +86,19 @@ def test_what_cannot_be_begun_is_told_at_once(
         begin.start(str(tmp_path / models), images)
     assert caught.value.code == code
     assert begun == []
+
+
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_a_full_disk_is_told_before_anything_is_begun(
+    home: Path, models: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch, taken_up: bool
+) -> None:
+    monkeypatch.setattr("core.files.shutil.disk_usage", lambda place: SimpleNamespace(free=0))
+    folder, order = place.default(models), Order(str(models), "digits")
+    act = partial(begin.go_on, folder, order) if taken_up else partial(begin.start, str(models), "digits")
+    with pytest.raises(BadInput) as caught:
+        act()
+    assert caught.value.code == "place_not_writable"
+    assert not begun
 
 
 def test_whoever_works_on_it_is_asked_to_end(home: Path, tmp_path: Path) -> None:

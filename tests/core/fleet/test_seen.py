@@ -14,7 +14,7 @@ import pytest
 import core
 from core.errors import BadInput
 from core.fleet import seen
-from core.runs import hashes
+from core.runs import file_hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -39,17 +39,17 @@ def test_weights_are_read_once_in_each_state(tmp_path: Path, monkeypatch: pytest
     file.write_bytes(b"one")
     noted = seen.Hashes(tmp_path / "stamps.json")
     first = noted.weights(str(file))
-    assert first == hashes.of_file(file)
+    assert first == file_hashes.of_file(file)
     noted.save()
-    monkeypatch.setattr(hashes, "of_file", lambda path: pytest.fail("it was read again"))
+    monkeypatch.setattr(file_hashes, "of_file", lambda path: pytest.fail("it was read again"))
     assert seen.Hashes(tmp_path / "stamps.json").weights(str(file)) == first
     monkeypatch.undo()
     file.write_bytes(b"another")
-    assert seen.Hashes(tmp_path / "stamps.json").weights(str(file)) == hashes.of_file(file) != first
+    assert seen.Hashes(tmp_path / "stamps.json").weights(str(file)) == file_hashes.of_file(file) != first
 
 
 def test_another_content_of_the_same_size_and_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashes, "of_weights", lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    monkeypatch.setattr(file_hashes, "of_weights", lambda path: hashlib.sha256(Path(path).read_bytes()).hexdigest())
     file = tmp_path / "a.pt"
     file.write_bytes(b"one")
     noted = seen.Hashes(tmp_path / "stamps.json")

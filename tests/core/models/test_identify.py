@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.models import build
-from core.models.identify import candidates, fitted, named, plain_head, shortened
+from core.models.identify import candidates, named
 from core.models.weights import Weights
 
 
@@ -79,8 +79,6 @@ def test_a_first_word_that_all_names_share() -> None:
     assert found.arch == "small"
     assert found.weights.prefix == "module.backbone."
     assert list(found.weights.named_as_in_file(weights.tensors)) == [f"module.{name}" for name in theirs]
-    assert shortened(Weights({"fc.weight": torch.ones(2, 2)})) is None
-    assert shortened(weights) is None
 
 
 def test_a_plain_row_is_rebuilt_from_its_weights() -> None:
@@ -126,13 +124,6 @@ def test_a_network_the_user_named() -> None:
     assert caught.value.code == "unknown_architecture"
 
 
-def test_fitting_is_exact() -> None:
-    weights = weights_of("small")
-    assert fitted(weights, build("small", 7)) is weights
-    assert fitted(weights, build("small", 8)) is None
-    assert fitted(weights, build("wrn16-1", 7)) is None
-
-
 @pytest.mark.parametrize("kind", [torch.int8, torch.int32, torch.bool])
 @pytest.mark.parametrize("row", [False, True])
 def test_whole_numbers_are_refused_where_the_network_has_fractions(kind: torch.dtype, row: bool) -> None:
@@ -161,10 +152,3 @@ def test_a_head_after_a_dropout(by_name: bool) -> None:
     back = found.weights.named_as_in_file(found.network().state_dict())
     assert list(back) == list(tensors)
     assert all(torch.equal(back[name], value) for name, value in tensors.items())
-
-
-def test_a_head_of_several_layers_is_not_taken_for_one() -> None:
-    tensors = {"fc.0.weight": torch.ones(4, 8), "fc.0.bias": torch.ones(4), "fc.2.weight": torch.ones(3, 4)}
-    assert plain_head(Weights(tensors)) is None
-    assert plain_head(Weights({"fc.weight": torch.ones(3, 4)})) is None
-    assert plain_head(Weights({"fc.0.weight": torch.ones(4), "fc.0.bias": torch.ones(4)})) is None

@@ -249,7 +249,7 @@ def test_parts_that_do_not_go_together_are_told(change: str, told: str, tmp_path
 
 
 def test_a_run_is_bound_to_every_part(tmp_path: Path) -> None:
-    from core.runs.hashes import of_weights
+    from core.runs.file_hashes import of_weights
 
     index = parts(tmp_path)
     before = of_weights(index)

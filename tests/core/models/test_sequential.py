@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from core.errors import BadInput
 from core.models import build
 from core.models.classifier import Classifier, last_linear
-from core.models.sequential import ACTIVATIONS, Structure, build_row, parse, structures
+from core.models.row_structures import structures
+from core.models.sequential import ACTIVATIONS, Structure, build_row, parse
 
 
 class LeNet(nn.Module):
@@ -106,24 +107,6 @@ def test_one_of_the_structures_answers_as_the_network_does(name: str, shuffled: 
     assert any(same)
 
 
-@pytest.mark.parametrize(("arch", "places"), [("cifar-vgg11", "2-4-8-12-16"), ("cifar-vgg16", "4-8-14-20-26")])
-def test_the_usual_network_comes_first(arch: str, places: str) -> None:
-    with torch.device("meta"):
-        shapes = {name: tuple(value.shape) for name, value in build(arch, 10).state_dict().items()}
-    assert structures(shapes, 32)[0].name == f"sequential/relu/max/{places}/same/flat"
-
-
-def test_numbered_places_leave_no_choice() -> None:
-    """Activation, pooling and dropout after each pair: a gap of three says so, and the first linear layer agrees."""
-    shapes = {name: tuple(value.shape) for name, value in build("vgg-small", 10).state_dict().items()}
-    assert [structure.name for structure in structures(shapes, 32)] == ["sequential/relu/max/4-8-12/same/flat"]
-
-
-def test_a_size_that_does_not_go_with_the_first_linear_layer_leaves_nothing_flat() -> None:
-    shapes = {name: tuple(value.shape) for name, value in LeNet().state_dict().items()}
-    assert all(structure.end != "flat" for structure in structures(shapes, 40))
-
-
 def test_names_are_read_back() -> None:
     for structure in (Structure(), Structure("elu", "avg", (4, 8, 12), "svsv", "max")):
         assert parse(structure.name) == structure
@@ -149,7 +132,6 @@ def test_a_name_that_does_not_go_with_the_weights(arch: str) -> None:
 def test_weights_that_are_no_row() -> None:
     with pytest.raises(BadInput, match="plain row"):
         build_row("sequential/relu/max//same/flat", {"a": (3,)})
-    assert structures({"a": (3,)}, 32) == []
 
 
 def test_it_can_be_examined_and_copied_like_any_network() -> None:

@@ -82,27 +82,6 @@ def test_the_same_file_written_again_is_the_same(bound: Run, tmp_path: Path) -> 
     assert code_of(hashes.check, bound) is None
 
 
-def test_of_a_folder_all_that_is_loaded_counts_and_nothing_else(own: Spec, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    seen = [hashes.of_images(photos)]
-    (photos / "notes.txt").write_text("not loaded")
-    (photos / "cat" / "notes.txt").write_text("not loaded")
-    assert hashes.of_images(photos) == seen[0]
-    (photos / "cat" / "1.png").rename(photos / "cat" / "2.png")
-    seen.append(hashes.of_images(photos))
-    (photos / "cat" / "3.png").write_bytes(b"one more")
-    seen.append(hashes.of_images(photos))
-    (photos / "cat").rename(photos / "elk")
-    seen.append(hashes.of_images(photos))
-    assert len(set(seen)) == 4
-
-
-def test_two_copies_of_a_folder_have_one_hash(own: Spec, tmp_path: Path) -> None:
-    before = hashes.of_images(tmp_path / "photos")
-    (tmp_path / "photos").rename(tmp_path / "elsewhere")
-    assert hashes.of_images(tmp_path / "elsewhere") == before
-
-
 def test_a_file_that_is_gone_ends_a_resume_and_no_report(bound: Run, tmp_path: Path) -> None:
     (tmp_path / "w.pth").unlink()
     assert code_of(hashes.check, bound) == "input_gone"
@@ -188,39 +167,3 @@ def test_a_card_that_is_damaged_notes_nothing(bound: Run) -> None:
     for text in ("{", "[]", '{"output": 1}', '{"output": {"model.safetensors": 1}}'):
         (bound.folder / "card.json").write_text(text)
         assert hashes.outputs(bound) == {}
-
-
-def swapped(path: Path, content: bytes) -> None:
-    """Other bytes of the same number in the same file, and its time of change set back."""
-    before = path.stat()
-    assert len(content) == before.st_size
-    path.write_bytes(content)
-    while path.stat().st_ctime_ns == before.st_ctime_ns:  # until the file system's clock has moved on
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def test_a_time_of_change_that_is_set_back_hides_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "w.pth"
-    path.write_bytes(b"weights")
-    assert hashes.of_file(path) == hashlib.sha256(b"weights").hexdigest()
-    swapped(path, b"WEIGHTS")
-    assert hashes.of_file(path) == hashlib.sha256(b"WEIGHTS").hexdigest()
-
-
-def test_a_fresh_hash_is_that_of_the_bytes_and_the_same_as_the_kept_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index = tmp_path / "model.safetensors.index.json"
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.safetensors").write_bytes(name.encode())
-    index.write_text(json.dumps({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}))
-    for path in (index, tmp_path / "a.safetensors"):
-        assert hashes.fresh_of_weights(path) == hashes.of_weights(path)
-    kept = hashes.of_weights(index)
-    monkeypatch.setattr(hashes, "of_file", lambda path: "of another time")  # nothing that was kept is asked
-    (tmp_path / "b.safetensors").write_bytes(b"c")
-    assert hashes.fresh_of_weights(index) != kept
-    (tmp_path / "b.safetensors").unlink()
-    with pytest.raises(FileNotFoundError):
-        hashes.fresh_of_weights(index)

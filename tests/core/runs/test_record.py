@@ -130,6 +130,17 @@ def test_folders_that_are_no_runs_and_records_that_cannot_be_read_have_their_cod
         assert code_of(caught) == "run_unreadable"
 
 
+@pytest.mark.parametrize("entry", ["scan_of", "weights", "images", "defence"])
+@pytest.mark.parametrize("value", [5, ["last"], {"run": "last"}, True])
+def test_a_record_whose_order_has_no_text_where_it_should_is_refused(spec: Spec, entry: str, value: object) -> None:
+    run = record.create(spec)
+    rewrite(run, spec=spec.to_dict() | {entry: value})
+    with pytest.raises(BadInput) as caught:
+        Run(run.folder)
+    assert code_of(caught) == "run_unreadable"
+    assert entry in caught.value.message
+
+
 def test_runs_are_listed_newest_first_and_broken_ones_apart(spec: Spec) -> None:
     old, new, broken = (record.create(spec) for _ in range(3))
     rewrite(old, created="2026-01-01T00:00:00.000+00:00")

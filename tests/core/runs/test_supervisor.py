@@ -17,7 +17,7 @@ from core.errors import BadInput
 from core.events import Finished, Frame, Steered
 from core.jobs import process
 from core.jobs.spawn import ROOT
-from core.runs import hashes, record, supervisor
+from core.runs import file_hashes, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
@@ -90,7 +90,7 @@ def test_a_run_does_not_go_on_with_another_model(halfway: Run, until: Until, tmp
     weights = tmp_path / "w.pth"
     weights.write_bytes(b"weights")
     data = halfway.data["spec"] | {"victim": None, "weights": str(weights)}
-    halfway.update(spec=data, inputs={"weights": hashes.of_file(weights)})
+    halfway.update(spec=data, inputs={"weights": file_hashes.of_file(weights)})
     weights.write_bytes(b"another")
     with pytest.raises(BadInput) as refused:
         supervisor.resume(halfway)

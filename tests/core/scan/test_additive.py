@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.compute.returning import returned
 from core.scan import additive
 from core.scan.form import invert
 from core.scan.inversion import Inverted
@@ -9,9 +10,7 @@ from tests.core.tiny import Tiny
 
 
 def result(tiny: Tiny) -> Inverted:
-    *_, (_, _, found) = invert(additive, tiny.model, tiny.x)
-    assert found is not None
-    return found
+    return returned(invert(additive, tiny.model, tiny.x))
 
 
 def test_a_patch_is_found_pixel_by_pixel(tiny: Tiny) -> None:

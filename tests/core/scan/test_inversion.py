@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.compute.returning import returned
 from core.models.classifier import Classifier
 from core.scan import mask_pattern
 from core.scan.form import invert
@@ -18,9 +19,7 @@ from tests.core.tiny import Tiny
 
 
 def result(tiny: Tiny, model: Classifier | None = None, **changes: float) -> Inverted:
-    *_, (_, _, found) = invert(mask_pattern, model or tiny.model, tiny.x, replace(SETTINGS, **changes))
-    assert found is not None
-    return found
+    return returned(invert(mask_pattern, model or tiny.model, tiny.x, replace(SETTINGS, **changes)))
 
 
 def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny: Tiny) -> None:
@@ -32,15 +31,13 @@ def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny:
 
 def test_the_prescreen_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
-    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
-        (k, 9) for k in range(1, 10)
-    ]
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(k, 9) for k in range(1, 10)]
 
 
 def test_a_step_of_the_prescreen_counts_as_long_as_it_takes(tiny: Tiny) -> None:
     """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
     few = replace(SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, main_steps=2, refinement_steps=1)
-    assert [(done, total) for done, total, _ in invert(mask_pattern, tiny.model, tiny.x, few)] == [
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [
         (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
     ]  # fmt: skip
 

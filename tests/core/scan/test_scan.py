@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from math import inf, nan
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import tensor
 
+from core.compute.returning import Returning
 from core.scan import FORMS
 from core.scan.inversion import Inverted
 from core.scan.scan import Scan, lead, scan, suspicion, until_decisive
@@ -111,25 +112,25 @@ def test_no_trigger_for_any_class() -> None:
 def test_it_stops_at_the_form_that_settles_it(other: float, forms: list[str]) -> None:
     begun: list[str] = []
 
-    def inversion(name: str) -> Iterator[tuple[int, int, Inverted | None]]:
+    def inversion(name: str) -> Generator[tuple[int, int], None, Inverted]:
         begun.append(name)
-        yield 1, 2, None
-        yield 2, 2, form(name, [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0])
+        yield 1, 2
+        yield 2, 2
+        return form(name, [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0])
 
-    *before, (done, total, found) = until_decisive([inversion(name) for name in FORMS])
-    assert done == total == 100 * len(FORMS)
-    assert [done for done, _, found in before if found is None] == [100 * k + 50 for k in range(len(forms))]
-    assert found is not None
-    assert [each.form for each in found.forms] == forms == begun
+    search = Returning(until_decisive([inversion(name) for name in FORMS]))
+    units = 100 * len(FORMS)
+    assert list(search) == [*((100 * k + 50, units) for k in range(len(forms))), (units, units)]
+    assert [each.form for each in search.result.forms] == forms == begun
 
 
 def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) -> None:
-    seen = list(scan(tiny.model, tiny.x))
-    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
-    assert all(found is None for _, _, found in seen[:-1])
-    done, total, found = seen[-1]
+    search = Returning(scan(tiny.model, tiny.x))
+    seen = list(search)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    done, total = seen[-1]
     assert done == total
-    assert found is not None
+    found = search.result
     assert found.target == tiny.target
     verdict = judge(found)
     assert verdict.grade == "strong"

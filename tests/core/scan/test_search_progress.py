@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from core.compute.returning import returned
 from core.scan import mask_pattern
 from core.scan.form import invert
 from core.scan.mask_pattern import SETTINGS
@@ -39,11 +40,9 @@ def test_classes_that_left_the_inversion_keep_what_they_had() -> None:
 
 def test_an_inversion_tells_what_its_result_holds_and_is_not_changed_by_it(tiny: Tiny) -> None:
     few, progress = replace(SETTINGS, main_steps=40, refinement_steps=0), SearchProgress()
-    *_, (_, _, found) = invert(mask_pattern, tiny.model, tiny.x, few, progress=progress)
-    *_, (_, _, alone) = invert(mask_pattern, tiny.model, tiny.x, few)
+    found = returned(invert(mask_pattern, tiny.model, tiny.x, few, progress=progress))
+    alone = returned(invert(mask_pattern, tiny.model, tiny.x, few))
     told = progress.event()
-    assert found is not None
-    assert alone is not None
     assert told is not None
     assert torch.equal(found.sizes, alone.sizes)
     assert [size is not None for size in told.sizes] == found.sizes.isfinite().tolist()

@@ -6,6 +6,7 @@ from functools import cache
 
 import torch
 
+from core.compute.returning import returned
 from core.data import load
 from core.data.budget import clean_budget
 from core.metrics import attack_success_rate
@@ -19,9 +20,7 @@ from tests.core.tiny import Tiny
 
 
 def result(model: Classifier, images: torch.Tensor) -> Inverted:
-    *_, (_, _, found) = invert(smooth, model, images)
-    assert found is not None
-    return found
+    return returned(invert(smooth, model, images))
 
 
 @cache
@@ -47,9 +46,7 @@ def test_a_smooth_trigger_is_smooth(tiny: Tiny) -> None:
     def roughness(pattern: torch.Tensor) -> float:
         return float(pattern.diff(dim=-1).abs().mean() / pattern.abs().mean())
 
-    *_, (_, _, pixels) = invert(additive, tiny.model, tiny.x)
-    assert pixels is not None
-    rough = pixels.patterns[tiny.target]
+    rough = returned(invert(additive, tiny.model, tiny.x)).patterns[tiny.target]
     assert roughness(blended()[0].patterns[0]) < 0.7 * roughness(rough)
 
 

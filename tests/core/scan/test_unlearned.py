@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.attacks.training import TrainSettings, train
+from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
 from core.models.small import SmallNet
 from core.scan.thresholds import FALLBACK_SHARE, MIN_UNLEARNING_IMAGES
@@ -15,13 +16,12 @@ from tests.core.tiny import Tiny
 
 
 def shares_of(tiny: Tiny, model: Classifier | None = None, seed: int = 0) -> torch.Tensor:
-    *before, (done, total, shares) = fallback_shares(model or tiny.model, tiny.x, tiny.y, seed)
-    steps = [done for done, _, _ in before]
-    assert steps == sorted(steps)
-    assert all(none is None for _, _, none in before)
-    assert {total for _, total, _ in before} == {MAX_STEPS * COPIES} == {total} == {done}
-    assert shares is not None
-    return shares
+    unlearning = Returning(fallback_shares(model or tiny.model, tiny.x, tiny.y, seed))
+    told = list(unlearning)
+    assert told == sorted(told)
+    assert told[-1][0] == MAX_STEPS * COPIES
+    assert {total for _, total in told} == {MAX_STEPS * COPIES}
+    return unlearning.result
 
 
 def test_a_backdoored_network_falls_back_on_its_target_and_its_honest_twin_does_not(tiny: Tiny) -> None:
@@ -54,8 +54,7 @@ def test_the_network_stays_as_it_was_and_the_same_seed_gives_the_same(tiny: Tiny
     ],
 )
 def test_copies_that_unlearn_too_little_or_diverge_say_nothing(weight: float, told: bool) -> None:
-    *_, (_, _, shares) = fallback_shares(*quarters(weight))
-    assert shares is not None
+    shares = returned(fallback_shares(*quarters(weight)))
     assert float(shares.sum()) == pytest.approx(1 if told else 0)
     if not told:
         assert dominant_class(shares) is None

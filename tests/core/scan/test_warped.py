@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.compute.returning import Returning, returned
 from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
@@ -59,11 +60,9 @@ def test_one_class_has_to_be_far_ahead(counts: list[float], found: int | None) -
 
 def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
     model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
-    *before, (done, total, trigger) = search_warp(model, roads, target)
-    assert [count for count, _, _ in before] == list(range(1, ROUNDS * WARPS_PER_ROUND + 1))
-    assert {most for _, most, _ in before} == {done} == {total}
-    assert all(none is None for _, _, none in before)
-    assert trigger is not None
+    search = Returning(search_warp(model, roads, target))
+    assert list(search) == [(count, ROUNDS * WARPS_PER_ROUND) for count in range(1, ROUNDS * WARPS_PER_ROUND + 1)]
+    trigger = search.result
     labels = signs.labels("test")[600:1200]
     attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
     assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
@@ -71,7 +70,5 @@ def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
 
 
 def test_the_same_seed_finds_the_same_warp(tiny: Tiny) -> None:
-    one, again = (list(search_warp(tiny.model, tiny.x[:20], tiny.target))[-1][2] for _ in range(2))
-    assert one is not None
-    assert again is not None
+    one, again = (returned(search_warp(tiny.model, tiny.x[:20], tiny.target)) for _ in range(2))
     assert torch.equal(one.pattern, again.pattern)

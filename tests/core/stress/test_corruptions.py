@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from core.stress.corruptions import CORRUPTIONS, corrupt
-from core.stress.settings import NAMES, STRENGTHS
+from core.registry import loaded
+from core.stress.corruption import Corruption
+from core.stress.corruptions import corrupt
+from core.stress.settings import CORRUPTIONS, NAMES, STRENGTHS
 
 DRAWN = [
     name for name in NAMES if name not in ("gaussian_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg")
@@ -25,9 +27,12 @@ def scene(n: int = 4, channels: int = 3, height: int = 32, width: int = 32) -> t
     return torch.stack([(shade * (0.7 + 0.1 * k)).clamp(0, 1) for k in range(n)])
 
 
-def test_they_come_in_four_groups_by_the_names_that_are_known_without_torch() -> None:
-    assert tuple(CORRUPTIONS) == NAMES
-    assert {corruption.group for corruption in CORRUPTIONS.values()} == {"noise", "blur", "weather", "digital"}
+@pytest.mark.parametrize("name", NAMES)
+def test_each_stands_where_the_list_says_with_a_level_for_each_strength(name: str) -> None:
+    corruption = loaded(CORRUPTIONS[name])
+    assert isinstance(corruption, Corruption)
+    assert len(corruption.small) == len(corruption.large) == len(STRENGTHS)
+    assert len({len(level) for level in (*corruption.small, *corruption.large)}) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,13 +76,14 @@ def test_stronger_is_farther_from_the_picture(name: str, side: int) -> None:
 
 
 def test_strengths_are_the_published_ones_at_both_ends_and_between_them_elsewhere() -> None:
-    noise = CORRUPTIONS["gaussian_noise"]
+    noise = loaded(CORRUPTIONS["gaussian_noise"])
     assert [noise.level(strength, 32)[0] for strength in STRENGTHS] == [0.04, 0.06, 0.08, 0.09, 0.10]
     assert [noise.level(strength, 224)[0] for strength in STRENGTHS] == pytest.approx([0.08, 0.12, 0.18, 0.26, 0.38])
     assert noise.level(5, 8) == noise.level(5, 32)
     assert 0.10 < noise.level(5, 96)[0] < 0.38
-    assert CORRUPTIONS["motion_blur"].level(5, 32)[0] * 32 == pytest.approx(9)
-    assert CORRUPTIONS["motion_blur"].level(5, 224)[0] * 224 == pytest.approx(20)
+    blur = loaded(CORRUPTIONS["motion_blur"])
+    assert blur.level(5, 32)[0] * 32 == pytest.approx(9)
+    assert blur.level(5, 224)[0] * 224 == pytest.approx(20)
 
 
 def test_noise_is_as_large_as_it_says() -> None:

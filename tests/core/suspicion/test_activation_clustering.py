@@ -44,3 +44,8 @@ def test_the_same_seed_gives_the_same_scores() -> None:
     features = heaps(150, 25)
     one, two = (activation_clustering.score(features, np.zeros(175, int), seed=4) for _ in range(2))
     np.testing.assert_array_equal(one, two)
+
+
+def test_the_largest_seed_is_taken_like_any_other() -> None:
+    scores = activation_clustering.score(heaps(180, 30), np.zeros(210, int), seed=2**32 - 1)
+    assert (scores[180:] >= 0.5).mean() > 0.95

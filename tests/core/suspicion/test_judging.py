@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.compute.returning import returned
 from core.models.evaluate import features_and_logits
 from core.suspicion import activation_clustering, spectral_signatures
 from core.suspicion.judging import Judgement, judge, parts_of
@@ -14,7 +15,7 @@ TRIGGERED = np.arange(len(GROUPS)) >= 270
 
 def judged(method, features=None, groups=GROUPS, triggered=TRIGGERED, share=0.1) -> Judgement:
     features = np.arange(len(groups), dtype=float)[:, None] if features is None else features
-    return list(judge(method, features, groups, triggered, share))[-1][2]  # type: ignore[return-value]
+    return returned(judge(method, features, groups, triggered, share))
 
 
 def test_every_triggered_point_is_in_one_part_and_no_part_is_a_crowd() -> None:

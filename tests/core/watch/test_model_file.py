@@ -121,7 +121,7 @@ def test_the_file_is_read_whatever_is_kept_of_its_state(run: Run, inbox: Path, m
     """As where size, times and number of the file are made the same, on a file system that lets one."""
     model, watcher = begun(run, inbox)
     model.check(watcher)
-    monkeypatch.setattr("core.runs.hashes.of_file", lambda path: model.sha256)
+    monkeypatch.setattr("core.runs.file_hashes.of_file", lambda path: model.sha256)
     shutil.copy(OTHER, model.source.file)
     model.check(watcher)
     assert [alert.rule for alert in watcher.tally.alerts] == ["model"]

@@ -12,7 +12,7 @@ from core.data import load as load_images
 from core.data.budget import clean_budget
 from core.data.imageset import as_float
 from core.errors import BadInput
-from core.runs import hashes, record
+from core.runs import file_hashes, record
 from core.runs.record import Run
 from core.victims import card_of, load_victim
 from core.watch.guard import Guard
@@ -29,7 +29,7 @@ def test_the_purified_model_is_watched_if_it_was_handed_out(run: Run) -> None:
     source = source_of(run)
     assert source.which == "purified"
     assert source.file == run.folder / "model.safetensors"
-    assert source.recorded == hashes.of_file(source.file)
+    assert source.recorded == file_hashes.of_file(source.file)
     assert source.second == paths.VICTIMS / "digits-badnets.safetensors"
     assert source_of(run, "victim").file == source.second
 
@@ -38,7 +38,7 @@ def test_else_the_victim_is_and_a_purified_one_cannot_be_wished_for() -> None:
     run = record.open("digits-blended")
     source = source_of(run)
     assert (source.which, source.second) == ("victim", None)
-    assert source.recorded == hashes.of_file(source.file)
+    assert source.recorded == file_hashes.of_file(source.file)
     with pytest.raises(BadInput) as error:
         source_of(run, "purified")
     assert error.value.code == "nothing_purified"
@@ -65,7 +65,7 @@ def test_models_and_clean_images_are_those_of_the_run(run: Run) -> None:
 def test_a_profile_is_made_once_and_anew_when_it_is_damaged(run: Run) -> None:
     source = source_of(run)
     loaded = load(source)
-    sha256 = hashes.of_file(source.file)
+    sha256 = file_hashes.of_file(source.file)
     made = profile_of(source, loaded, sha256)
     path = profile_path(run, "purified", sha256)
     assert (made.model_sha256, made.which) == (sha256, "purified")
@@ -97,7 +97,7 @@ def test_the_models_of_an_onnx_run_are_the_graphs_that_it_read_and_handed_out(
     scaling = "/".join(",".join(map(str, part)) for part in (card.mean, card.std))
     spec = run.data["spec"] | {"victim": None, "weights": str(theirs)}
     result = run.data["result"] | {"arch": "onnx", "normalize": scaling}
-    run.update(spec=spec, result=result, outputs={ours.name: hashes.of_file(ours)})
+    run.update(spec=spec, result=result, outputs={ours.name: file_hashes.of_file(ours)})
     source = source_of(run)
     assert (source.which, source.file, source.second) == ("purified", ours, theirs)
     loaded = load(source)
@@ -124,7 +124,7 @@ def test_what_arrives_is_read_with_the_depth_of_the_runs_images(
     run = finished(tmp_path, monkeypatch)
     run.update(spec=run.data["spec"] | {"images": str(tmp_path / "own"), "clean_budget": 60})
     source = source_of(run)
-    profile = profile_of(source, load(source), hashes.of_file(source.file))
+    profile = profile_of(source, load(source), file_hashes.of_file(source.file))
     assert profile.bits == 12
     box = tmp_path / "inbox"
     box.mkdir()

@@ -16,7 +16,7 @@ from core.report.advice import ROWS, Choice
 from core.report.facts import GRADES
 from core.runs.spec import PROJECTIONS
 from core.triggers.kept import FORMS
-from core.words import LANGUAGES, Words, catalogue
+from core.words import LANGUAGES, Words, catalogue, clock
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {language: catalogue(language).keys() for language in LANGUAGES}
@@ -91,10 +91,27 @@ def test_figures() -> None:
     assert english.count(12630) == "12,630"
 
 
+def test_a_change_is_that_of_the_figures_as_shown() -> None:
+    assert Words("en").change(98.94, 1.26) == "−97.6\u00a0points"  # 98.9 to 1.3
+    assert Words("ja").change(97.3, 97.5) == "+0.2\u00a0ポイント"
+
+
+def test_spans_of_time_as_on_a_stopwatch() -> None:
+    assert [clock(seconds) for seconds in (-1, 0.2, 4, 64, 3723)] == ["0:00", "0:00", "0:04", "1:04", "1:02:03"]
+
+
+def test_sizes_in_the_unit_that_fits() -> None:
+    size = Words("ja").size
+    assert [size(n) for n in (3, 61_499, 999_999, 1_250_000, 2_000_000_000)] == [
+        "1 kB", "61 kB", "1000 kB", "1.2 MB", "2.0 GB",
+    ]  # fmt: skip
+
+
 def test_a_moment_is_told_with_its_zone() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert Words("ja", tokyo).when("2026-03-04T20:06:07+00:00") == "2026年3月5日 05:06 (UTC+09:00)"
     assert Words("en", UTC).when("2026-03-04T05:06:07") == "4 Mar 2026, 05:06 (UTC)"
+    assert Words("en", UTC).when("2026-03-04T05:06:07", offset=False) == "4 Mar 2026, 05:06"
     assert Words("en", UTC).when("yesterday") == ""
 
 
@@ -102,6 +119,22 @@ def test_names_of_the_users_own_stay_as_they_are() -> None:
     words = Words("ja")
     assert words.name("data", "signs") == "道路標識"
     assert words.name("data", "my photos") == "my photos"
+    assert words.target("mine", ["cat", "dog"], 1) == "dog"
+    assert words.defence("of_the_future") == words.method("of_the_future", "default") == "of_the_future"
+
+
+@pytest.mark.parametrize("index", [None, -1, 2])
+def test_a_target_that_is_not_known_is_called_so(index: int | None) -> None:
+    assert Words("en").target("mine", ["cat", "dog"], index) == "the target class"
+
+
+def test_victims_and_defences_are_named_as_a_person_would() -> None:
+    english, japanese = Words("en"), Words("ja")
+    assert english.victim("signs", "badnets") == "Road signs · sticker (BadNets)"
+    assert japanese.victim("my photos", None) == "my photos・未知のトリガー"
+    assert english.method("mcl", "published") == "MCL, as published"
+    assert japanese.method("fp", "default") == japanese.defence("fp") == "ファインプルーニング"
+    assert english.triggered(None) == english.triggered("of_the_future") == "images with the trigger"
 
 
 def test_sentences_are_joined_as_the_language_does() -> None:

@@ -1,4 +1,4 @@
-"""The row of pictures under Examine's answer, and the pair of the story: what is said follows from what was seen."""
+"""The row of pictures under Examine's answer."""
 
 from __future__ import annotations
 
@@ -46,28 +46,5 @@ def test_examine_shows_three_pictures_with_the_sentence(run: Run, lang: str) -> 
         assert f"{figure}\N{NO-BREAK SPACE}%" in found or f"{figure}%" in found
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("share", "sentence"),
-    [
-        ((61.0, 5.0), "story.looks.turned"),
-        ((61.0, 40.0), "story.looks"),
-        ((20.0, 1.0), "story.looks"),
-        ((float("nan"), float("nan")), "story.looks"),
-    ],
-)
-def test_the_story_says_that_it_looked_away_only_where_it_did(
-    run: Run, lang: str, share: tuple[float, float], sentence: str
-) -> None:
-    run.write_looks(made(share))
-    found = said("pair", lang)
-    assert found.count("data:image/png") == 2
-    assert catalogue(lang)[sentence] in found
-
-
-@pytest.mark.parametrize("how", ["draw", "pair"])
-def test_nothing_is_shown_where_a_run_keeps_none(run: Run, how: str) -> None:
-    assert "data:image/png" not in said(how, "en")
-    if how == "pair":
-        run.write_looks(made((61.0,)))
-        assert "data:image/png" not in said(how, "en"), "a scan has no after"
+def test_nothing_is_shown_where_a_run_keeps_none(run: Run) -> None:
+    assert "data:image/png" not in said("draw", "en")

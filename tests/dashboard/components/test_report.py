@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import report
 from core.report import pdf
-from core.runs import hashes
+from core.runs import file_hashes
 from core.runs.record import Run
 from dashboard.components import report as component
 from tests.dashboard.conftest import story, words
@@ -110,7 +110,7 @@ def test_a_swapped_result_is_neither_reported_nor_handed_out(open_page: Open, ma
     run = make_run("one", "done", story())
     result = run.folder / "model.safetensors"
     result.write_bytes(b"purified")
-    run.update(outputs={result.name: hashes.of_file(result)})
+    run.update(outputs={result.name: file_hashes.of_file(result)})
     assert len(open_page("purify", lang, run="one").get("download_button")) == 3
     result.write_bytes(b"another")
     app = open_page("purify", lang, run="one")

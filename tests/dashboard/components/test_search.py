@@ -41,7 +41,7 @@ def test_a_class_that_is_reached_shows_its_size_beside_the_largest() -> None:
 
 
 def test_of_very_many_classes_the_nearest_are_shown_in_their_order() -> None:
-    count = search.MOST + 40
+    count = search.MAX_BARS + 40
     found = Searched("mask", 1, [float(label % 100) for label in range(count)], [None] * count)
     names = [f"class {label}" for label in range(count)]
     shown = [name for _, name, _, _ in bars(Digest(stage="scan", searched=found), names)]

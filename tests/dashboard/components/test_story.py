@@ -21,7 +21,7 @@ from tests.dashboard.javascript import run
 # every arithmetic of the page in a Node without a browser: Playwright brings one
 HARNESS = """
 import fs from "node:fs";
-import {{ readNet, logits, answerOf }} from {net!r};
+import {{ readNet, logits, answerOf, evidence, trunk }} from {net!r};
 const bytes = fs.readFileSync({payload!r});
 const size = bytes.readUInt32LE(4);
 const header = JSON.parse(bytes.subarray(8, 8 + size));
@@ -32,7 +32,11 @@ const out = header.networks.map((spec) => {{
   const net = readNet(spec, floats);
   return Array.from({{ length: images.length / 3072 }}, (_, k) => {{
     const values = logits(net, images.subarray(k * 3072, (k + 1) * 3072), 32);
-    return {{ values, ...answerOf(values) }};
+    const planes = trunk(net, images.subarray(k * 3072, (k + 1) * 3072), 32);
+    const found = answerOf(values);
+    const map = evidence(net, planes, found.answer);
+    const bias = net.headBias[found.answer] - net.headBias.reduce((sum, one) => sum + one, 0) / net.classes;
+    return {{ values, ...found, side: planes.side, lead: bias + map.reduce((sum, one) => sum + one, 0) / map.length }};
   }});
 }});
 console.log(JSON.stringify(out));
@@ -127,6 +131,9 @@ def test_the_network_in_the_browser_agrees_with_torch(tmp_path: Path) -> None:
         sure, answers = wanted.softmax(1).max(1)
         assert [one["answer"] for one in told] == answers.tolist()
         assert torch.allclose(torch.tensor([one["confidence"] for one in told]), sure, atol=1e-4)
+        assert {one["side"] for one in told} == {8}
+        leads = wanted.max(1).values - wanted.mean(1)  # the evidence of all places is the whole of it
+        assert torch.allclose(torch.tensor([one["lead"] for one in told]), leads, atol=1e-4)
 
 
 def test_the_script_is_one_module_with_every_file_in_it() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.components.watch_figures import MOST, timeline
+from dashboard.components.watch_figures import MAX_POINTS, timeline
 from dashboard.palette import ATTACK, CLEAN
 
 WORDS = {"clean": "ordinary", "flagged": "triggered", "drift": "drift", "score": "score"}
@@ -32,7 +32,7 @@ def test_alerts_are_lines_and_drift_is_marked_where_it_was_found() -> None:
 
 
 def test_of_many_images_the_newest_are_drawn_and_of_none_nothing() -> None:
-    clean, _ = timeline([image(at, 0.0) for at in range(MOST + 10)], [], [], WORDS).data
-    assert len(clean.x) == MOST
+    clean, _ = timeline([image(at, 0.0) for at in range(MAX_POINTS + 10)], [], [], WORDS).data
+    assert len(clean.x) == MAX_POINTS
     assert clean.text[0] == "10.png"
     assert sum(len(trace.x) for trace in timeline([], [], [], WORDS).data) == 0

@@ -26,7 +26,7 @@ from core.watch import recording as stream
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
-from dashboard.components.stage import TEXT_KEYS
+from dashboard.components.stage_payload import TEXT_KEYS
 from dashboard.glossary import TERMS
 from dashboard.views.about import PARTS
 from dashboard.views.story import STEPS
@@ -213,3 +213,9 @@ def test_no_name_of_a_strangers_file_becomes_a_picture_or_a_link() -> None:
     assert i18n.unmarked("![x](https:a.b) :red[y]") == r"\!\[x\](https\:a.b) \:red\[y\]"
     assert i18n.unmarked("/photos/a.zip") == "/photos/a.zip"
     assert i18n.unmarked(1200) == 1200
+
+
+def test_no_name_begins_a_heading_or_a_list() -> None:
+    assert [i18n.unmarked(name) for name in ("# a", "- a", "+ a", "12. a", "3) a", "a-b.zip")] == [
+        r"\# a", r"\- a", r"\+ a", r"12\. a", r"3\) a", "a-b.zip",
+    ]  # fmt: skip

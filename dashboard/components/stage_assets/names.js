@@ -1,0 +1,118 @@
+/** The classes' names on the map: each beside its own points, where it covers fewest, and never on another name. */
+
+import { targetOf } from "./decode.js";
+
+const EDGE = 0.1; // share of a class's points beyond each edge of the box that a name stands beside
+const AWAY = 3; // pixels between that box and the name
+const GAP = 2; // pixels between two names
+const CELL = 6; // pixels: points are counted by cells
+const FAR = 0.05; // points that a name would rather cover than stand a pixel further from its class's middle
+const STAY = 6; // points by which another place must be better: names do not hop about while points move
+
+/** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
+export function crowdOf(at, width, height) {
+  const [across, down] = [Math.ceil(width / CELL) + 1, Math.ceil(height / CELL) + 1];
+  const counts = new Uint16Array(across * down);
+  for (let k = 0; k < at.length; k += 2) {
+    const [i, j] = [Math.floor(at[k] / CELL), Math.floor(at[k + 1] / CELL)];
+    if (i >= 0 && j >= 0 && i < across && j < down) counts[j * across + i]++; // of a point that is nowhere, nothing is
+  }
+  return ([left, top, right, bottom]) => {
+    let sum = 0;
+    for (let j = Math.max(0, Math.floor(top / CELL)); j <= Math.min(down - 1, Math.floor(bottom / CELL)); j++) {
+      for (let i = Math.max(0, Math.floor(left / CELL)); i <= Math.min(across - 1, Math.floor(right / CELL)); i++) sum += counts[j * across + i];
+    }
+    return sum;
+  };
+}
+
+/** The boxes in which a name of that size may stand: above, below, beside its class, at its corners, upon it, or further off. */
+export function placesOf([x, y], [left, top, right, bottom], [wide, high]) {
+  const [mid, level] = [x - wide / 2, y - high / 2];
+  const [above, below, before, behind] = [top - high - AWAY, bottom + AWAY, left - wide - AWAY, right + AWAY];
+  const beside = [[mid, above], [mid, below], [behind, level], [before, level], [behind, above], [before, above], [behind, below], [before, below]];
+  const spots = [...beside, [mid, level], [mid, above - high], [mid, below + high], [behind, above - high], [before, below + high]];
+  return spots.map(([from, to]) => [from, to, from + wide, to + high]);
+}
+
+/**
+ * One box per group, null for a name that finds no room. The first groups keep their places.
+ * `groups`: {middle, box, size, kept (index of the place that it had)}; returns [{box, kept}].
+ */
+export function arranged(groups, crowd, width, height) {
+  const taken = [];
+  const fits = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
+  const free = (box) => taken.every(([l, t, r, b]) => box[2] + GAP < l || box[0] - GAP > r || box[3] < t || box[1] > b);
+  return groups.map(({ middle, box, size, kept }) => {
+    const cost = (one, k) => crowd(one) + FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]) - (k === kept ? STAY : 0);
+    let best = { box: null, kept, cost: Infinity };
+    placesOf(middle, box, size).forEach((one, k) => {
+      if (!fits(one) || !free(one)) return;
+      const found = cost(one, k);
+      if (found < best.cost) best = { box: one, kept: k, cost: found };
+    });
+    if (best.box) taken.push(best.box);
+    return best;
+  });
+}
+
+export class ClassNames {
+  constructor(node) {
+    this.node = node;
+    this.groups = [];
+    this.named = null;
+  }
+
+  /** A name for each class that has clean points, the target first, then the largest class: the first keep their place. */
+  make(payload, clean, flat) {
+    const { classes, labels, marks } = payload;
+    const members = classes.map(() => []);
+    for (const k of clean) members[labels[k]].push(k);
+    const groups = members.map((ids, label) => ({ label, ids })).filter(({ ids }) => ids.length);
+    const target = targetOf(payload);
+    const rank = ({ label, ids }) => (label === target ? Infinity : ids.length);
+    groups.sort((a, b) => rank(b) - rank(a));
+    for (const group of groups) {
+      const dot = Object.assign(document.createElement("i"), { ariaHidden: "true" });
+      dot.style.background = marks[group.label][0];
+      group.node = document.createElement("span");
+      group.node.append(dot, classes[group.label]);
+    }
+    this.groups = flat ? groups : [];
+    this.node.replaceChildren(...this.groups.map(({ node }) => node));
+    this.named = null;
+  }
+
+  /** Takes the middle of each class in a frame, a point of it that travels along, and the box around most of it. */
+  take(coords, frame) {
+    if (this.named === frame) return;
+    this.named = frame;
+    for (const group of this.groups) {
+      const sorted = [0, 1].map((axis) => group.ids.map((k) => coords[2 * k + axis]).filter(Number.isFinite).sort((a, b) => a - b));
+      const part = (axis, share) => sorted[axis][Math.round(share * (sorted[axis].length - 1))];
+      const off = (k) => (coords[2 * k] - part(0, 0.5)) ** 2 + (coords[2 * k + 1] - part(1, 0.5)) ** 2;
+      group.at = group.ids.reduce((best, k) => (off(k) < off(best) ? k : best));
+      const own = [coords[2 * group.at], coords[2 * group.at + 1]];
+      group.around = [EDGE, 1 - EDGE].map((share) => [0, 1].map((axis) => part(axis, share) - own[axis]));
+    }
+  }
+
+  /** Puts the names; `at`: all points in pixels, `unit`: pixels of one step to the right, and of one up. */
+  place(at, unit, width, height) {
+    if (!this.groups.length) return;
+    const crowd = crowdOf(at, width, height);
+    const told = this.groups.map((group) => {
+      group.size ||= [group.node.offsetWidth, group.node.offsetHeight];
+      const [x, y] = [at[2 * group.at], at[2 * group.at + 1]];
+      const [[left, low], [right, high]] = group.around;
+      const box = [x + left * unit[0], y - high * unit[1], x + right * unit[0], y - low * unit[1]];
+      return { middle: [x, y], box, size: group.size, kept: group.kept };
+    });
+    arranged(told, crowd, width, height).forEach(({ box, kept }, k) => {
+      const group = this.groups[k];
+      group.kept = kept;
+      group.node.style.visibility = box ? "" : "hidden";
+      if (box) group.node.style.transform = `translate(${box[0].toFixed(1)}px, ${box[1].toFixed(1)}px)`;
+    });
+  }
+}
