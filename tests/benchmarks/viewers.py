@@ -101,11 +101,14 @@ class Viewer:
                     kind = message.WhichOneof("type")
                     if kind == "new_session":
                         page = message.new_session.page_script_hash
-                        if not message.new_session.fragment_ids_this_run:
+                        if not message.metadata.run.fragment_ids:  # the whole page, which asks for its reruns anew
                             every, due = {}, {}
                     elif kind == "auto_rerun":
                         every[message.auto_rerun.fragment_id] = message.auto_rerun.interval
                         due[message.auto_rerun.fragment_id] = time.monotonic() + message.auto_rerun.interval
+                    elif kind == "stop_auto_rerun":
+                        for gone in message.stop_auto_rerun.fragment_ids:
+                            due.pop(gone, None)
                     elif kind == "delta":
                         self._look(got)  # type: ignore[arg-type]
                 for fragment, moment in list(due.items()):

@@ -6,8 +6,8 @@ const EDGE = 0.1; // share of a class's points beyond each edge of the box that 
 const AWAY = 3; // pixels between that box and the name
 const GAP = 2; // pixels between two names
 const CELL = 6; // pixels: points are counted by cells
-const FAR = 0.05; // points that a name would rather cover than stand a pixel further from its class's middle
-const STAY = 6; // points by which another place must be better: names do not hop about while points move
+const FAR = 0.15; // points that a name would rather cover than stand a pixel further from its class's middle
+const STAY = 8; // points by which another place must be better: names do not hop about while points move
 
 /** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
 export function crowdOf(at, width, height) {
