@@ -94,7 +94,8 @@ def _figures(what: str, told: Mapping[int, Told], models: Sequence[Model]) -> li
         (f"{what}, {count} at once", f"{one['seconds'] / 60:.1f} min", f"<= {MINUTES} min on two cores")
         for count, one in told.items()
     ]
-    first, *_, last = told
+    counts = list(told)
+    first, last = counts[0], counts[-1]
     found.append((f"{what}: victims in the first places", _places(told[first], models), "those that the scan can name"))
     found.append((f"{what}: could not be looked at", str(_faults(told[first])), "0"))
     if 1 in told:

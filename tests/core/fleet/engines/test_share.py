@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
-import psutil
+import pytest
 
 from core import paths
-from core.fleet.engines.share import Shares
+from core.fleet.engines.share import Shares, share
 from core.runs.spec import Spec
 
 GB = 2**30
 
 
-def test_small_models_share_a_gpu_that_holds_two_and_what_cannot_be_read_gets_one_alone(tmp_path: Path) -> None:
-    victim = Spec(weights=str(paths.VICTIMS / "digits-badnets.safetensors"), images="digits")
+@pytest.fixture
+def victim() -> Spec:
+    return Spec(weights=str(paths.VICTIMS / "digits-badnets.safetensors"), images="digits", device="cpu")
+
+
+def test_a_small_model_needs_half_of_a_large_gpu_and_a_small_one_for_itself(victim: Spec) -> None:
+    assert (share(victim, 80 * GB), share(victim, GB // 4)) == (0.5, 1.0)
+
+
+def test_a_model_that_cannot_be_read_gets_one_alone_and_holds_up_nobody(victim: Spec, tmp_path: Path) -> None:
     (tmp_path / "broken.pt").write_bytes(b"no weights")
-    large, small = Shares(80 * GB), Shares(GB // 4)
+    at = Shares(80 * GB)
     try:
-        assert (large.of(victim), small.of(victim)) == (0.5, 1.0)
-        assert large.of(Spec(weights=str(tmp_path / "broken.pt"), images="digits")) == 1.0
-        (process,) = [
-            child for child in psutil.Process().children() if str(80 * GB) in child.cmdline()
-        ]  # fmt: skip
-        os.kill(process.pid, signal.SIGKILL)
-        assert large.of(victim) in (0.5, 1.0), "the process is begun anew, at the latest for the next model"
-        assert large.of(victim) == 0.5
+        told = [at.of(Spec(weights=str(tmp_path / "broken.pt"), images="digits")), at.of(victim)]
     finally:
-        large.close()
-        small.close()
+        at.close()
+    assert told == [1.0, 0.5]
