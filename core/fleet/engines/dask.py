@@ -217,7 +217,8 @@ class Dask:
         """Dask's facts of the nodes that there are; empty also where the scheduler does not answer."""
         try:
             assert self._client is not None
-            return dict(self._client.sync(self._client.scheduler.identity, callback_timeout=CONNECT_SECONDS)["workers"])
+            scheduler: Any = self._client.scheduler
+            return dict(self._client.sync(scheduler.identity, callback_timeout=CONNECT_SECONDS)["workers"])
         except Exception:  # the connection is gone
             return {}
 
