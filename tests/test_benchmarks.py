@@ -70,6 +70,29 @@ def test_the_fleet_has_as_many_victims_as_clean_models_and_each_its_own_name() -
     assert all(card_of(model.name).attack == model.attack for model in fleet.MODELS if model.shipped)
 
 
+def test_a_fleet_is_measured_on_each_engine_and_only_once(tmp_path: Path) -> None:
+    measured: list[tuple[str, int]] = []
+
+    def measure(models: Path, home: Path, engine: str, workers: int) -> fleet.Told:
+        measured.append((engine, workers))
+        row = {"file": "digits-badnets.safetensors", "verdict": "strong", "error": None, "reused": False}
+        return {"seconds": {1: 30.0, 2: 15.0}[workers], "models": [row | {"seconds": {"scan": 27.0, "load": 2.0}}]}
+
+    def rows() -> dict[str, str]:
+        found = fleet.rows(fleet.MODELS[4:5], measure=measure, kept=tmp_path)
+        return {figure.partition(", ")[2]: figure_of for figure, figure_of, _ in found}
+
+    found = rows()
+    assert measured == [(engine, workers) for engine in ("local", "dask") for workers in (2, 1)]
+    for engine in ("local", "dask"):
+        assert found[f"{engine}: overhead a model"] == "1.00 s"
+        assert found[f"{engine}: 1 to 2 at once"].startswith("2.00 times")
+        assert found[f"{engine}, 1 at once"] == "0.5 min"
+        assert found[f"{engine}: victims in the first places"].startswith("1 before")
+    assert rows() == found
+    assert len(measured) == 4, "what was measured is kept"
+
+
 def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None:
     names = [model.name for model in (*alarms.CLEAN, *alarms.VICTIMS)]
     assert len(alarms.CLEAN) == 40

@@ -13,8 +13,9 @@ from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, NOT_HELD, add_device
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.data import IMAGE_SETS
 from core.files import strict_json
-from core.fleet import listing, local, page, place, seen
+from core.fleet import listing, page, place, seen
 from core.fleet import table as tables
+from core.fleet.engines import ADDRESS, ENGINES, engine
 from core.fleet.make import Fleet
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row, counts
@@ -33,6 +34,7 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core fleet models/ --images photos/\n"
         "  python -m core fleet models.csv --purify --workers 2 --json | tail -1\n"
         "  python -m core fleet models/ --images digits --out fleet --lang ja --pdf\n"
+        "  python -m core fleet models/ --images photos/ --engine dask --engine-address tcp://10.0.0.5:8786\n"
         "A CSV has the columns weights and images, and if wanted owner, use and exposure (1 to 5: what a wrong answer\n"
         "costs; left out it counts as 5). Its paths are meant from the CSV's own folder. The risk, 0 to 100, is\n"
         "evidence x exposure: a rule for an order, no probability. OUT gets fleet.csv, fleet.json, fleet.html and a\n"
@@ -55,7 +57,16 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N",
         help="models that are worked on at once, each with its share of the cores (default: half as many as cores)",
     )  # fmt: skip
-    command.add_argument("--engine", default="local", metavar="NAME", help="where: local, this machine")
+    command.add_argument(
+        "--engine", default="local", metavar="NAME",
+        help=f"where: {', '.join(ENGINES)}. local is processes on this machine; dask is the nodes of a cluster of "
+        "yours, or nodes started on this machine",
+    )  # fmt: skip
+    command.add_argument(
+        "--engine-address", default="", metavar="ADDRESS",
+        help=f"of a cluster that is there already, tcp://HOST:8786 for dask, else ${ADDRESS}. Whoever reaches a "
+        "cluster can compute on it: keep it on your own network",
+    )  # fmt: skip
     command.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the summary")
     command.add_argument("--pdf", action="store_true", help="write the summary as PDF too")
     add_seed(command, "of everything that is drawn at random")
@@ -75,7 +86,6 @@ def fleet(arguments: argparse.Namespace) -> int:
 
 
 def _fleet(arguments: argparse.Namespace) -> int:
-    engine = local.engine(arguments.engine, arguments.workers)
     folder = paths.absolute(arguments.out or place.default(arguments.models))
     entries = listing.read(arguments.models, arguments.images or "", beside=[folder])
     order = Order(
@@ -88,9 +98,10 @@ def _fleet(arguments: argparse.Namespace) -> int:
     _check(order, entries[0], hashes)
     if arguments.pdf:  # before hours are spent
         pdf.require_browser()
+    at = engine(arguments.engine, arguments.workers, arguments.engine_address, arguments.device)
     with place.opened(folder, order), _Bars() as bars, terminated_like_interrupted():
         try:
-            standing = Fleet(folder, order, entries, engine, hashes, bars).work(arguments.purify)
+            standing = Fleet(folder, order, entries, at, hashes, bars).work(arguments.purify)
         except KeyboardInterrupt:
             print(f"Stopped. The fleet is in {folder}; the same command goes on with it.", file=sys.stderr)
             return INTERRUPTED

@@ -19,12 +19,16 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import psutil
+
 from core.engine import worker
+from core.jobs import process
 from core.jobs.spawn import ROOT
 from core.runs import supervisor
 from core.runs.record import Run
 
 READY = b"ready\n"
+TIED = "DISSOLVE_WORKERS_TIED"  # variable of the environment: the workers end when whoever began the process does
 LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # what most runs would import by themselves
 
 
@@ -42,9 +46,12 @@ class ForkServer:
 
     Args:
         threads: of each worker.
+        tied: whether the workers end by force when this process ends, however it does, since nobody would ever ask
+            for their runs.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, tied: bool = False) -> None:
+        self._more = {"OMP_NUM_THREADS": str(threads)} | ({TIED: "1"} if tied else {})
         self._threads = threads
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +63,7 @@ class ForkServer:
         try:
             self._process = subprocess.Popen(
                 command(), cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+                stderr=subprocess.DEVNULL, env=os.environ | self._more,
             )  # fmt: skip
         except OSError:
             return False
@@ -97,10 +104,18 @@ def serve(work: Callable[[Path], object]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers that have ended leave nothing behind
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
+    begun = []
     for line in sys.stdin.buffer:
         folder = Path(os.fsdecode(line.rstrip(b"\n")))
-        if os.fork() == 0:
+        if (number := os.fork()) == 0:
             _worker(folder, work)
+        if TIED in os.environ:
+            with contextlib.suppress(psutil.Error):  # it has ended already
+                begun.append(process.identity(number))
+    for identity in begun:
+        still = process.find(identity)
+        if still is not None:
+            still.kill()
 
 
 def _worker(folder: Path, work: Callable[[Path], object]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from core.errors import BadInput
 from core.files import sweep
 from core.fleet import place, seen, step
+from core.fleet.engines import Engine, EngineGone
 from core.fleet.listing import Entry
-from core.fleet.local import Engine
 from core.fleet.place import Order, Standing
 from core.fleet.progress import Progress
 from core.fleet.rows import Row, ranked, row
@@ -84,16 +84,19 @@ class Fleet:
 
         Raises:
             KeyboardInterrupt: after all workers were stopped and the standing was written.
+            BadInput: likewise, where the engine can do no more.
         """
         self._purifies = purify
         try:
             self._scan()
             if purify:
                 self._purify()
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(KeyboardInterrupt):
                 self.engine.stop()
             self._note(over=True)
+            if isinstance(error, EngineGone):
+                raise error.fault from None
             raise
         self.engine.close()
         self.progress.finish()

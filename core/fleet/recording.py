@@ -17,7 +17,8 @@ import torch
 from core import paths, recorded
 from core.attacks.training import TrainSettings, train
 from core.data import load
-from core.fleet import listing, local, place, seen
+from core.fleet import listing, place, seen
+from core.fleet.engines import engine
 from core.fleet.make import Fleet
 from core.fleet.place import Order, Standing
 from core.models import build
@@ -85,8 +86,7 @@ def make(root: Path | None = None, workers: int = 1) -> Recording:
     order, entries = Order(str(listed), ""), listing.read(listed)
     with place.opened(folder, order):
         hashes = seen.Hashes(folder / place.STAMPS)
-        engine = local.engine("local", workers)
-        standing = Fleet(folder, order, entries, engine, hashes, _say).work()
+        standing = Fleet(folder, order, entries, engine("local", workers), hashes, _say).work()
     return record(standing, folder, listed, (root or paths.RECORDED) / NAME)
 
 

@@ -74,3 +74,15 @@ def images_at_once(model: nn.Module, image: Tensor) -> int | None:
         return None
     needed = BACKWARD_FACTOR * bytes_of(model, image)
     return max(1, int(FREE_SHARE * free_memory() / max(1, needed)))
+
+
+def share_of_gpu(model: nn.Module, image: Tensor, images: int, memory: int) -> float:
+    """What a model takes of a GPU: 0.5 if two such models fit it, planned as on a CPU; else 1.
+
+    Args:
+        model, image: as ``bytes_of``.
+        images: in the largest pass.
+        memory: bytes of the GPU, of which ``FREE_SHARE`` is planned with: CUDA itself takes some, too.
+    """
+    needed = BACKWARD_FACTOR * bytes_of(model, image) * images
+    return 0.5 if 2 * needed <= FREE_SHARE * memory else 1.0

@@ -27,7 +27,7 @@ MODULES = {
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "alarms": "forty clean networks and twenty victims: how often the verdict is wrong",
-    "fleet": "24 small models ranked by risk: minutes, places, overhead a model, one worker and two",
+    "fleet": "24 small models ranked by risk, on each engine: minutes, places, overhead a model, one at a time and two",
     "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
     "stress": "the test track: what purified models lose under corruption, class by class and to an adversary",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",

@@ -65,8 +65,8 @@ def test_what_is_wrong_with_all_models_is_one_sentence_and_leaves_nothing_behind
     for arguments, says in (
         ([given], "needs --images"),
         ([given, "--images", "/nowhere"], "/nowhere"),
-        ([given, "--images", "digits", "--engine", "ray"], "this machine alone"),
-        ([given, "--images", "digits", "--engine", "moon"], "moon"),
+        ([given, "--images", "digits", "--engine", "moon"], "no engine 'moon'; use one of local, dask"),
+        ([given, "--images", "digits", "--engine-address", "tcp://there:1"], "add --engine dask"),
         ([given, "--images", "digits", "--workers", "0"], "workers 0"),
         ([given, "--images", "digits", "--seed", "-1"], "-1"),
         ([given, "--images", "digits", "--device", "abacus"], "abacus"),

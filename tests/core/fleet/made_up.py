@@ -1,8 +1,9 @@
 """Models that are files of a few words, and workers whose finding stands in the file's name.
 
 ``strong-3.pt`` is found to have strong signs of class 3, ``none.pt`` none, ``broken.pt`` cannot be read, ``hangs.pt``
-waits for a file ``go`` beside it, ``dies.pt`` ends its worker by force, ``withheld-3.pt`` has signs and is not cured,
-and ``swapped.pt`` is replaced by one without signs just before its worker reads it.
+waits for a file ``go`` beside it or beside the log of what began, ``dies.pt`` ends its worker by force,
+``withheld-3.pt`` has signs and is not cured, and ``swapped.pt`` is replaced by one without signs just before its worker
+reads it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
         raise BadInput("not_weights", f"{file.name} is broken.", file=file.name)
     if grade == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
-    while grade == "hangs" and not (file.parent / "go").exists():
+    gates = [folder / "go" for folder in (file.parent, Path(os.environ["FLEET_BEGAN"]).parent)]
+    while grade == "hangs" and not any(gate.exists() for gate in gates):
         steering.check()
         time.sleep(0.005)
     cured = grade != "withheld"

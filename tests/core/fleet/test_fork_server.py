@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from core.fleet import fork_server
 from core.fleet.fork_server import ForkServer
+from core.jobs.spawn import ROOT
 from core.runs import record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -37,6 +39,33 @@ def test_workers_do_their_runs_and_outlive_the_process(created: Callable[[str], 
     assert hangs.status == "running"
     (tmp_path / "models" / "go").touch()
     wait_for(lambda: hangs.status == "done")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tied_workers_end_with_whoever_began_the_process(
+    created: Callable[[str], Run], tmp_path: Path, tied: bool
+) -> None:
+    run = created("hangs.pt")
+    script = f"""
+import sys, time
+from pathlib import Path
+from core.fleet import fork_server
+from core.runs.record import Run
+from tests.core.fleet import made_up
+fork_server.command = made_up.fork_server_command
+fork_server.ForkServer(1, {tied}).begin(Run(Path({str(run.folder)!r})))
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as owner:
+        wait_for(lambda: run.data["worker"])
+        worker = psutil.Process(run.data["worker"]["pid"])
+        server = worker.parent()
+        owner.kill()
+    assert server
+    wait_for(lambda: not server.is_running())
+    assert run.status == ("lost" if tied else "running")
+    (tmp_path / "models" / "go").touch()
+    wait_for(lambda: run.status == ("lost" if tied else "done"))
 
 
 def test_one_that_dies_leaves_the_others_alone(created: Callable[[str], Run]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.fleet import listing, make, place, seen
-from core.fleet.local import Local
+from core.fleet.engines.local import Local
 from core.fleet.place import Order, Standing
 from core.jobs.spawn import ROOT
 from core.runs import record

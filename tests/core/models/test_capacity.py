@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of, halved, images_at_once
+from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of, halved, images_at_once, share_of_gpu
 
 
 def net() -> nn.Sequential:
@@ -26,6 +26,12 @@ def test_half_of_what_is_free_is_used(free_memory: Callable[[float], None]) -> N
     for free, images in ((needed * 10 / FREE_SHARE, 10), (needed * 10.9 / FREE_SHARE, 10), (1, 1)):
         free_memory(free)
         assert images_at_once(net(), torch.rand(1, 3, 8, 8)) == images
+
+
+def test_two_models_share_a_gpu_if_half_of_what_is_planned_with_holds_each() -> None:
+    needed = 100 * BACKWARD_FACTOR * bytes_of(net(), torch.rand(1, 3, 8, 8))
+    for memory, share in ((2 * needed / FREE_SHARE, 0.5), (2 * needed / FREE_SHARE - 1, 1.0)):
+        assert share_of_gpu(net(), torch.rand(1, 3, 8, 8), 100, int(memory)) == share
 
 
 def test_a_card_says_itself_when_it_is_full() -> None:

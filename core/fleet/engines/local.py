@@ -6,53 +6,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import psutil
 
 from core.errors import BadInput
+from core.fleet.engines import Asked, usual_workers
 from core.fleet.fork_server import ForkServer, possible
 from core.runs import record, supervisor
 from core.runs.machine import cores
 from core.runs.record import Run
 
-ENGINES = ("local",)
 POLL_SECONDS = 0.1  # between two looks at the runs
 STOP_SECONDS = 10.0  # seconds for a worker to stop by itself, before it is killed
-
-
-class Engine(Protocol):
-    """Carries out a fleet's runs. ``ended`` gives back every run given to ``start``, however it ended.
-
-    ``name``: as on the command line. ``workers``: how many runs are worked on at once.
-    """
-
-    name: str
-    workers: int
-
-    @property
-    def full(self) -> bool:
-        """Whether a run that is started now would have to wait."""
-
-    @property
-    def going(self) -> list[Run]:
-        """The runs being worked on."""
-
-    def start(self, run: Run) -> None:
-        """Sets a worker to a run, a new one or one that was cut off; one that has a worker is waited for.
-
-        Raises:
-            BadInput: as ``core.runs.supervisor``.
-        """
-
-    def ended(self) -> list[Run]:
-        """The runs that have ended since the last call, after a moment's wait."""
-
-    def stop(self) -> None:
-        """Stops all that is worked on; each run can be gone on with."""
-
-    def close(self) -> None:
-        """Gives back what it holds; to be called when there is no more to do."""
 
 
 class Local:
@@ -127,29 +92,6 @@ class Local:
             self._fork_server.close()
 
 
-def usual_workers() -> int:
-    """Half of the cores this process may use, at least 1."""
-    return max(1, cores() // 2)
-
-
-def engine(name: str, workers: int | None) -> Engine:
-    """The engine of that name.
-
-    Args:
-        workers: None: as many as ``usual_workers``.
-
-    Raises:
-        BadInput: ``fleet_engine`` or ``fleet_workers``.
-    """
-    if name not in ENGINES:
-        raise BadInput(
-            "fleet_engine",
-            f"There is no engine {name!r}: this version of Dissolve works on this machine alone; leave --engine out.",
-            value=name,
-        )  # fmt: skip
-    count = usual_workers() if workers is None else workers
-    if count < 1 or count > 1024:
-        raise BadInput(
-            "fleet_workers", f"The number of workers {count} must be from 1 to 1024.", value=count, least=1, most=1024
-        )
-    return Local(count)
+def begin(asked: Asked) -> Local:
+    """As many workers as asked for; by default half as many as there are cores."""
+    return Local(usual_workers() if asked.workers is None else asked.workers)

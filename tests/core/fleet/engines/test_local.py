@@ -1,4 +1,4 @@
-"""The engine: how many at once, with how many threads, and what can be asked for."""
+"""Processes of this machine: how many at once, and with how many threads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput
-from core.fleet import local
-from core.fleet.local import Local, engine
+from core.fleet.engines import local
+from core.fleet.engines.local import Local
 from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -66,26 +65,3 @@ def test_a_run_that_was_stopped_goes_on(fake: Path, tmp_path: Path) -> None:
     (folder / "go").touch()
     at.start(run)
     assert [found.status for found in all_ended(at)] == ["done"]
-
-
-def test_the_usual_number_is_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, expected in ((1, 1), (2, 1), (8, 4), (9, 4)):
-        monkeypatch.setattr(local, "cores", lambda cores=cores: cores)
-        assert engine("local", None).workers == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "workers", "code", "says"),
-    [
-        ("dusk", 1, "fleet_engine", "this machine alone"),
-        ("ray", 1, "fleet_engine", "this machine alone"),
-        ("local", 0, "fleet_workers", "0"),
-        ("local", -3, "fleet_workers", "-3"),
-    ],
-)
-def test_what_cannot_be_used_is_told(name: str, workers: int, code: str, says: str) -> None:
-    with pytest.raises(BadInput) as caught:
-        engine(name, workers)
-    assert caught.value.code == code
-    assert says in caught.value.message
-    assert "install" not in caught.value.message

@@ -1,0 +1,87 @@
+"""A dask cluster on this machine alone, for a fleet that was given no address: as many nodes as asked for.
+
+The scheduler is in this process and listens on localhost. Each node is a process of its own, which ends when the
+scheduler does, so that nothing is left behind after a ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from distributed import LocalCluster
+
+from core.fleet.engines.node import GPU, THREADS
+from core.jobs.spawn import ROOT
+from core.runs.machine import cores
+
+HOST = "127.0.0.1"
+START_SECONDS = 60  # seconds that a node waits for the scheduler
+END_SECONDS = 5.0  # seconds for a node to end by itself
+
+
+class Cluster:
+    """Starts the nodes; they report to the scheduler some seconds later.
+
+    Args:
+        workers: runs that are worked on at once, by all nodes together.
+        gpus: of this machine; there is a node for each, or one for each run where there is none.
+
+    Attributes:
+        address: of the scheduler.
+        nodes: their processes.
+    """
+
+    def __init__(self, workers: int, gpus: int = 0) -> None:
+        count = min(workers, gpus) or workers
+        self._scheduler = LocalCluster(
+            n_workers=0, processes=True, host=HOST, scheduler_port=0, dashboard_address=f"{HOST}:0",
+            silence_logs=logging.CRITICAL,
+        )  # fmt: skip
+        self.address = str(self._scheduler.scheduler_address)
+        self._folder = Path(tempfile.mkdtemp(prefix="dissolve-nodes-"))
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        limit = int(threads) if threads.isdecimal() and int(threads) else cores()
+        share = str(max(1, min(limit, cores() // workers)))
+        self.nodes = [
+            self._node(number, -(-workers // count), share, bool(gpus)) for number in range(count)
+        ]  # fmt: skip
+
+    def _node(self, number: int, slots: int, threads: str, gpu: bool) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--no-nanny", "--no-dashboard",
+            "--host", HOST, "--name", f"node-{number}", "--nthreads", str(slots), "--memory-limit", "0",
+            "--local-directory", str(self._folder), "--death-timeout", str(START_SECONDS),
+            *(["--resources", f"{GPU}=1"] if gpu else []),
+        ]  # fmt: skip
+        environment = os.environ | {THREADS: threads} | ({"CUDA_VISIBLE_DEVICES": str(number)} if gpu else {})
+        with (self._folder / f"node-{number}.log").open("wb") as log:
+            return subprocess.Popen(
+                command, cwd=ROOT, start_new_session=True, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a node that is still going."""
+        return any(node.poll() is None for node in self.nodes)
+
+    def close(self) -> None:
+        """Ends the nodes and the scheduler, and removes what they kept."""
+        for node in self.nodes:
+            node.terminate()
+        for node in self.nodes:
+            try:
+                node.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                node.kill()
+                node.wait()
+        with contextlib.suppress(Exception):  # nothing that dask says now changes anything
+            self._scheduler.close(timeout=END_SECONDS)
+        shutil.rmtree(self._folder, ignore_errors=True)

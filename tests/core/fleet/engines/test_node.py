@@ -1,0 +1,66 @@
+"""The node's side: what is the same, which GPU it has, and images that lie on it until they are forgotten."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("distributed", reason="the engine dask needs the package distributed")
+
+from core.fleet.engines import node, parcel
+from core.fleet.engines.node import Images, different
+
+
+def test_the_first_version_that_differs_is_named_and_what_a_node_lacks_too() -> None:
+    ours = {"dissolve": "1.0", "torch": "2.14", "numpy": "2.3"}
+    assert different("a", dict(ours), ours) is None
+    fault = different("tcp://a:1", ours | {"torch": "2.11"}, ours)
+    assert fault
+    assert fault.facts == {"node": "tcp://a:1", "package": "torch", "there": "2.11", "here": "2.14"}
+    for theirs in ({}, ours | {"umap-learn": "0.5"}):
+        fault = different("a", theirs, ours)
+        assert fault
+        assert "-" in (fault.facts["there"], fault.facts["here"])
+
+
+def test_versions_name_what_figures_depend_on() -> None:
+    assert {"dissolve", "python", "torch", "numpy", "distributed"} <= set(node.versions())
+
+
+@pytest.mark.parametrize(("visible", "memory"), [(None, 80), ("1", 40), ("1,0", 40), ("7", 0), ("", 0)])
+def test_the_memory_is_that_of_the_gpu_a_node_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, memory: int
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 80\necho 40\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert node.gpus() == [80 * 2**20, 40 * 2**20]
+    assert node.gpu_memory() == memory * 2**20
+
+
+def test_a_machine_without_the_driver_has_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (node.gpus(), node.gpu_memory()) == ([], 0)
+
+
+def test_images_are_laid_down_whole_or_not_at_all_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    (tmp_path / "photos" / "a" / "1.png").write_bytes(b"pixels")
+    content = parcel.of_files([tmp_path / "photos" / "a" / "1.png"], tmp_path)
+    worker = SimpleNamespace(local_directory=str(tmp_path / "node"))
+    whole, torn = Images("abc", content), Images("def", b"x" * 600)
+    for images in (whole, torn):
+        images.setup(worker)  # type: ignore[arg-type]
+    kept = tmp_path / "node" / "dissolve" / "images"
+    assert [file.name for file in kept.iterdir()] == ["abc"]
+    assert (kept / "abc" / "photos" / "a" / "1.png").read_bytes() == b"pixels"
+    whole.teardown(worker)  # type: ignore[arg-type]
+    assert list(kept.iterdir()) == []
+    shutil.rmtree(kept)
