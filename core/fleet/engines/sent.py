@@ -12,7 +12,7 @@ from core.data import IMAGE_SETS
 from core.data.layout import layout
 from core.errors import BadInput
 from core.fleet.engines import parcel
-from core.runs import hashes
+from core.runs import file_hashes
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,7 +42,7 @@ class Sent:
 
             place = Path(path)
             try:
-                digest = hashes.of_images(place)
+                digest = file_hashes.of_images(place)
                 files = [file for part in layout(place).parts for file in part.files] if place.is_dir() else [place]
                 content = parcel.of_files(files, place.parent)
             except OSError as error:
