@@ -28,6 +28,8 @@ COMMANDS = {
     "report": ("report", "Write the report of a run: one page to read, send or print."),
     "explore": ("explore", "Compute what the page Explore shows of a run's feature space."),
     "watch": ("watch", "Watch a model in use: a guard over a folder that images arrive in."),
+    "rollout": ("rollout", "Take a purified model into use in stages, with a rule for going on and back."),
+    "account": ("account", "Tell what a purification cost, what training anew would, and what risk is left."),
     "stress": ("stress", "Put a purified model beside the original under corruptions, attacks and shifted data."),
     "data-room": ("data_room", "Look for poisoned images in a training set; nothing is deleted."),
     "work": ("work", "do the work of a run (started by the dashboard)"),
