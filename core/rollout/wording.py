@@ -18,16 +18,18 @@ def sentence(reason: Reason, words: Words) -> str:
         if name in facts:
             told[name] = words.percent(facts[name])
     if "points" in facts:
-        told["points"] = words.points(-facts["points"])
+        told["points"] = words.points(0.0 - facts["points"])
     if "limit" in facts:
-        told["limit"] = words.points(facts["limit"], signed=False) if "points" in facts else _limit(facts, words)
+        told["limit"] = (
+            words.points(facts["limit"], signed=False) if "points" in facts else whole_percent(facts["limit"], words)
+        )
     counts = {name: words.count(value) for name, value in facts.items() if type(value) is int}
     return words(f"rollout.reason.{reason.key}", **counts | told)
 
 
-def _limit(facts: Mapping[str, Any], words: Words) -> str:
-    limit = float(facts["limit"])
-    return words.percent(limit, 0 if limit == int(limit) else 1)
+def whole_percent(value: float, words: Words) -> str:
+    """A share that somebody set: without decimals where it has none."""
+    return words.percent(value, 0 if value == int(value) else 1)
 
 
 def reasons(decision: Decision, words: Words) -> list[str]:
@@ -47,7 +49,7 @@ def move(entry: Mapping[str, Any], words: Words) -> str:
 def phrases(state: State, words: Words) -> list[str]:
     """What to say of the roll-out in a meeting: where it stands, and what comes next."""
     tally = state.tally
-    said = [words(f"rollout.say.{state.stage}", share=words.percent(state.rule.share, 0))]
+    said = [words(f"rollout.say.{state.stage}", share=whole_percent(state.rule.share, words))]
     interval = tally.interval
     if interval is not None:
         said.append(
@@ -58,4 +60,6 @@ def phrases(state: State, words: Words) -> list[str]:
         )  # fmt: skip
     if tally.averted:
         said.append(words("rollout.say.averted", averted=words.count(tally.averted)))
+    if state.stage == "off":
+        return said
     return [*said, words(f"rollout.say.next_{state.decision.move if state.stage != 'all' else 'all'}")]

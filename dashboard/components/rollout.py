@@ -73,7 +73,7 @@ def _stages(state: State | None, rule: Rule) -> None:
     """The three stages, the one that it is in marked."""
     if state is not None and state.stage == "off":
         st.warning(t("rollout.off"), icon=":material/block:")
-    share = percent(rule.share, 0)
+    share = wording.whole_percent(rule.share, Words(language()))
     for cell, (number, name) in zip(st.columns(3), enumerate(FORWARD, 1), strict=True):
         here = state is not None and state.stage == name
         with cell, st.container(border=True, key=f"stage-{name}", height="stretch"):
@@ -125,7 +125,9 @@ def _figures(state: State) -> None:
     if tally.flagged:
         cells[2].caption(t("rollout.averted", count=f"{tally.averted:,}"))
     loss = tally.ba_loss
-    cells[3].metric(t("rollout.ba"), "–" if loss is None else t("unit.points", value=f"{-loss:+.1f}".replace("-", "−")))
+    cells[3].metric(
+        t("rollout.ba"), "–" if loss is None else t("unit.points", value=f"{0.0 - loss:+.1f}".replace("-", "−"))
+    )
     cells[3].caption(t("rollout.labelled", count=f"{tally.labelled:,}"))
     st.caption(
         t("rollout.total", images=f"{state.images:,}", purified=f"{state.purified:,}", when=_when(state.last))
