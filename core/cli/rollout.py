@@ -137,14 +137,15 @@ class _Look:
         self._held, self._inbox, self._labels = held, inbox, labels
         self.answers: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
+        self._broken: dict[str, tuple[int, int]] = {}  # size and time of change of those
         self.waiting = 0
 
     def __call__(self, progress: Callable[[int, int], None] | None = None) -> None:
         self._held.obey()
         if not self._inbox.hold():
             return
-        fresh = [one for one in self._inbox.arrivals() if self._held.seen.get(one.file) != (one.size, one.changed)]
-        fresh = [one for one in fresh if one.file not in self.unreadable]
+        known = self._held.seen | self._broken
+        fresh = [one for one in self._inbox.arrivals() if known.get(one.file) != (one.size, one.changed)]
         self.waiting, done, arrivals = 0, 0, iter(fresh)
         while part := list(islice(arrivals, BATCH)):
             self._part(part)
@@ -166,7 +167,7 @@ class _Look:
                 if time.time() - one.changed / 1e9 < SETTLED:
                     self.waiting += 1
                 else:
-                    self.unreadable[one.file] = error.message
+                    self.unreadable[one.file], self._broken[one.file] = error.message, (one.size, one.changed)
                     _say(error.message)
         if not good:
             return

@@ -165,7 +165,9 @@ class Rollout:
         if self.stage == "off":
             return original
         purified = features_and_logits(self._model, pixels)[1].argmax(1).tolist()
-        share, used, entries = self.state.rule.share, [], []
+        share = self.state.rule.share
+        used: list[int] = []
+        entries: list[dict[str, Any]] = []
         bytes_of = (as_float(pixels) * 255).round().byte().cpu().numpy()
         for at, finding in enumerate(findings):
             key = key_of(bytes_of[at].tobytes(), self.run.id)

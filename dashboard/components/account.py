@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -60,7 +61,7 @@ def _rates(run: Run, given: Given, step: TrainingStep | None) -> Given:
     """What the user gives, kept as soon as it is changed."""
     with st.expander(t("account.rates"), icon=":material/tune:", expanded=not any(getattr(given, n) for n in RATES)):
         st.caption(t("account.rates_note"))
-        values = {}
+        values: dict[str, Any] = {}
         cells = [*st.columns(4), *st.columns(4)]
         values["currency"] = cells[0].text_input(
             t("account.given.currency"), given.currency, max_chars=4, key=f"account_currency_{run.id}"
@@ -78,7 +79,7 @@ def _rates(run: Run, given: Given, step: TrainingStep | None) -> Given:
             t("account.given.training_images"), 1, 10**9, images, key=f"account_images_{run.id}"
         )
     if step and values["training_images"] == step.images:
-        values["training_images"] = given.training_images  # as many as the set has, which is what None says
+        values["training_images"] = None  # as many as the set has
     changed = Given(**values)
     if changed != given:
         try:

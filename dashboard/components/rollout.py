@@ -29,12 +29,12 @@ MOST_MOVES = 5
 
 def show(run: Run) -> None:
     """Where the roll-out of a run stands, or how to begin one."""
+    job = begin.job(run)
     try:
         state = place.read_state(place.folder_of(run))
     except BadInput as fault:
         _error(fault)
         return
-    job = begin.job(run)
     if job is not None and job.at_work:
         st.fragment(_live, run_every=EVERY)(run)
     elif state is None:
@@ -52,7 +52,11 @@ def _live(run: Run) -> None:
     job = begin.job(run)
     if job is None or not job.at_work:
         st.rerun()
-    state = place.read_state(place.folder_of(run))
+    try:
+        state = place.read_state(place.folder_of(run))
+    except BadInput as fault:
+        _error(fault)
+        return
     if state is None:
         done = min(1.0, job.done / job.total) if job and job.total else 0.0
         st.progress(done, text=t("rollout.going"))
