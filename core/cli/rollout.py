@@ -144,14 +144,16 @@ class _Look:
         self._held.obey()
         if not self._inbox.hold():
             return
-        known = self._held.seen | self._broken
-        fresh = [one for one in self._inbox.arrivals() if known.get(one.file) != (one.size, one.changed)]
+        fresh = [one for one in self._inbox.arrivals() if not self._known(one)]
         self.waiting, done, arrivals = 0, 0, iter(fresh)
         while part := list(islice(arrivals, BATCH)):
             self._part(part)
             done += len(part)
             if progress:
                 progress(done, len(fresh))
+
+    def _known(self, one: Arrival) -> bool:
+        return (one.size, one.changed) in (self._held.seen.get(one.file), self._broken.get(one.file))
 
     def _part(self, part: Sequence[Arrival]) -> None:
         import numpy as np
@@ -163,6 +165,7 @@ class _Look:
             try:
                 pixels.append(self._inbox.read(one, self._held.size, self._held.bits))
                 good.append(one)
+                self.unreadable.pop(one.file, None)
             except BadInput as error:
                 if time.time() - one.changed / 1e9 < SETTLED:
                     self.waiting += 1
