@@ -24,6 +24,7 @@ from core.runs.record import Run
 FILE = "account.json"
 FORMAT = 1
 RATES = ("machine_hour", "image", "engineer_hour")  # of ``Given``, in money
+EPOCHS = 100  # of a training whose length nobody knows: BackdoorBench on CIFAR-10 (Wu et al., NeurIPS 2022)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Given:
         purify_hours, train_hours: hours of people for the purification, and for a training anew.
         currency: written before the amounts.
         training_images: of a training anew; None: as many as the run's image set has.
-        epochs: passes over them.
+        epochs: passes over them; None: as ``usual_epochs``.
     """
 
     machine_hour: float = 0.0
@@ -46,7 +47,7 @@ class Given:
     train_hours: float = 0.0
     currency: str = ""
     training_images: int | None = None
-    epochs: int = 100
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
         """Raises:
@@ -54,7 +55,7 @@ class Given:
         """
         for name in (*RATES, "purify_hours", "train_hours", "training_images", "epochs"):
             value, least = getattr(self, name), 1 if name in ("training_images", "epochs") else 0
-            if value is None and name == "training_images":
+            if value is None and name in ("training_images", "epochs"):
                 continue
             if type(value) not in ((int,) if least else (int, float)) or not least <= value < 1e12:
                 raise BadInput(
@@ -122,11 +123,12 @@ class Risk:
 @dataclass(frozen=True)
 class Account:
     """``purified``: None where the record has no times. ``anew``: None until a training step was measured; ``steps``:
-    of that training. ``risk``: None without a purification that came to its end."""
+    and ``epochs`` of that training. ``risk``: None without a purification that came to its end."""
 
     purified: Cost | None
     anew: Cost | None
     steps: int | None
+    epochs: int
     risk: Risk | None
 
     @property
@@ -144,6 +146,12 @@ class Account:
         return self.anew.money - self.purified.money
 
 
+def usual_epochs(facts: Facts) -> int:
+    """As many passes as the model itself was trained for, by a shipped victim's card; else ``EPOCHS``."""
+    known = facts.card.training.get("epochs") if facts.card else None
+    return known if type(known) is int and known > 0 else EPOCHS
+
+
 def account(facts: Facts, given: Given, step: TrainingStep | None = None) -> Account:
     """The account of a run.
 
@@ -153,12 +161,12 @@ def account(facts: Facts, given: Given, step: TrainingStep | None = None) -> Acc
     """
     total = facts.total_seconds
     purified = None if total is None else _cost(total, facts.clean_images, given.purify_hours, given)
-    anew, steps = None, None
+    anew, steps, epochs = None, None, given.epochs or usual_epochs(facts)
     if step is not None:
         images = given.training_images or step.images
-        steps = given.epochs * max(1, images // step.batch)
+        steps = epochs * max(1, images // step.batch)
         anew = _cost(steps * step.seconds, images, given.train_hours, given)
-    return Account(purified, anew, steps, _risk(facts))
+    return Account(purified, anew, steps, epochs, _risk(facts))
 
 
 def _cost(seconds: float, images: int | None, hours: float, given: Given) -> Cost:

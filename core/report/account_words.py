@@ -32,7 +32,7 @@ def estimate(made: Account, given: Given, step: TrainingStep | None, say: Wordin
     told = words(
         "account.step", machine=step.machine, device=step.device, arch=step.arch,
         milliseconds=f"{1000 * step.seconds:.0f}",
-        batch=words.count(step.batch), timed=words.count(step.timed), epochs=words.count(given.epochs),
+        batch=words.count(step.batch), timed=words.count(step.timed), epochs=words.count(made.epochs),
         images=words.count(given.training_images or step.images), steps=words.count(made.steps),
     )  # fmt: skip
     here = str(say.facts.machine.get("gpu") or say.facts.machine.get("cpu") or "")

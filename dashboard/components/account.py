@@ -39,7 +39,7 @@ def show(run: Run) -> None:
         st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
         return
     say = report.wording(run, language(), reader_zone())
-    given = _rates(run, given, step)
+    given = _rates(run, given, step, accounts.usual_epochs(say.facts))
     made = accounts.account(say.facts, given, step)
     st.html(_table(made, given, say))
     _estimated(run, made, given, step, say)
@@ -57,7 +57,7 @@ def show(run: Run) -> None:
             st.markdown(plain(sentence))
 
 
-def _rates(run: Run, given: Given, step: TrainingStep | None) -> Given:
+def _rates(run: Run, given: Given, step: TrainingStep | None, epochs: int) -> Given:
     """What the user gives, kept as soon as it is changed."""
     with st.expander(t("account.rates"), icon=":material/tune:", expanded=not any(getattr(given, n) for n in RATES)):
         st.caption(t("account.rates_note"))
@@ -72,12 +72,14 @@ def _rates(run: Run, given: Given, step: TrainingStep | None) -> Given:
                 key=f"account_{name}_{run.id}",
             )  # fmt: skip
         values["epochs"] = cells[6].number_input(
-            t("account.given.epochs"), 1, 100_000, given.epochs, key=f"account_epochs_{run.id}"
+            t("account.given.epochs"), 1, 100_000, given.epochs or epochs, key=f"account_epochs_{run.id}"
         )
         images = given.training_images or (step.images if step else None)
         values["training_images"] = cells[7].number_input(
             t("account.given.training_images"), 1, 10**9, images, key=f"account_images_{run.id}"
         )
+    if values["epochs"] == epochs:
+        values["epochs"] = None  # the usual ones
     if step and values["training_images"] == step.images:
         values["training_images"] = None  # as many as the set has
     changed = Given(**values)

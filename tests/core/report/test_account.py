@@ -45,6 +45,16 @@ def test_a_training_set_of_another_size_is_reckoned_with(make_run: Make) -> None
     assert tiny.steps == 10, "less than a batch is still a step"
 
 
+def test_passes_are_those_of_the_victim_s_own_training_where_they_are_known(make_run: Make) -> None:
+    facts = gather(make_run())
+    assert facts.card is not None
+    assert account(facts, Given(), STEP).epochs == 100, "the card says nothing"
+    known = replace(facts, card=replace(facts.card, training={"epochs": 12}))
+    made = account(known, Given(), STEP)
+    assert (made.epochs, made.steps) == (12, 12 * 93)
+    assert account(known, Given(epochs=3), STEP).epochs == 3
+
+
 def test_nothing_is_made_up(make_run: Make) -> None:
     """Without rates no money, without a measured step no training anew, without times no purification."""
     facts = gather(make_run())
