@@ -46,9 +46,7 @@ def account_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--training-images", type=int, metavar="N", help="of a training anew; else the run's image set"
     )
-    command.add_argument(
-        "--epochs", type=int, metavar="N", help=f"passes; else as the victim's card says, or {accounts.EPOCHS}"
-    )
+    command.add_argument("--epochs", type=int, metavar="N", help=f"passes; else the victim's own, or {accounts.EPOCHS}")
     command.add_argument("--measure", action="store_true", help="measure the training step again")
     command.add_argument("--lang", choices=LANGUAGES, default="en", help="of checklist and phrases")
     command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # a job's note, for the page
@@ -98,7 +96,8 @@ def _result(run: Run, made: Account, given: Given, step: TrainingStep, say: Word
     checks = account_words.checklist(made, say)
     return {
         "run": run.id, "purified": asdict(made.purified) if made.purified else None,
-        "anew": asdict(made.anew) if made.anew else None, "steps": made.steps, "epochs": made.epochs, "times": made.times, "saved": made.saved,
+        "anew": asdict(made.anew) if made.anew else None, "steps": made.steps, "epochs": made.epochs,
+        "times": made.times, "saved": made.saved,
         "risk": {**asdict(left), "fooled_of_1000": left.fooled} if left else None, "given": asdict(given),
         "training_step": asdict(step), "checklist": [check._asdict() for check in checks],
         "phrases": account_words.phrases(made, given, say), "kept": str(accounts.file_of(run)),

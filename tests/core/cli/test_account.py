@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from core import paths
 from core.cli.options import BAD_INPUT, DONE
 from core.cli.parser import main
 from core.report.account import kept
 from core.runs.record import Run
-from tests.core.watch.conftest import finished
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return finished(tmp_path, monkeypatch)
+    """A recording, in a home where nothing was given yet."""
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
+    return Run(paths.RECORDINGS / "digits-badnets")
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:  # type: ignore[type-arg]
@@ -23,7 +25,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:  # type: 
 
 
 def test_a_step_is_measured_once_and_rates_are_kept(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    first = told(capsys, str(run.folder), "--machine-hour", "2", "--image", "0.1", "--currency", "€", "--epochs", "10")
+    first = told(capsys, run.id, "--machine-hour", "2", "--image", "0.1", "--currency", "€", "--epochs", "10")
     step = first["training_step"]
     assert step["seconds"] > 0
     assert (step["batch"], step["arch"], step["device"]) == (128, "small", step["device"])
@@ -34,15 +36,15 @@ def test_a_step_is_measured_once_and_rates_are_kept(run: Run, capsys: pytest.Cap
     assert first["purified"]["images"] == spent["clean_images"]
     assert first["saved"] == pytest.approx(first["anew"]["money"] - first["purified"]["money"])
     assert first["risk"]["cure"] == spent["cure"]
-    again = told(capsys, str(run.folder), "--lang", "ja")
+    again = told(capsys, run.id, "--lang", "ja")
     assert again["training_step"] == step, "not measured again"
     assert again["given"] == first["given"]
     assert again["phrases"] != first["phrases"]
     assert kept(run)[0].currency == "€"
-    assert main(["account", str(run.folder)]) == DONE
+    assert main(["account", run.id]) == DONE
     assert "€" in capsys.readouterr().out
 
 
 def test_a_rate_that_cannot_be_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["account", str(run.folder), "--image", "-1"]) == BAD_INPUT
+    assert main(["account", run.id, "--image", "-1"]) == BAD_INPUT
     assert len(capsys.readouterr().err.splitlines()) == 1
