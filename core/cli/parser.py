@@ -28,6 +28,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("core.cli.report:report", "Write the report of a run: one page to read, send or print."),
     "explore": ("core.cli.explore:explore", "Compute what the page Explore shows of a run's feature space."),
     "watch": ("core.cli.watch:watch", "Watch a model in use: a guard over a folder that images arrive in."),
+    "rollout": (
+        "core.cli.rollout:rollout",
+        "Take a purified model into use in stages, with a rule for going on and back.",
+    ),
+    "account": (
+        "core.cli.account:account",
+        "Tell what a purification cost, what training anew would, and what risk is left.",
+    ),
     "stress": (
         "core.cli.stress:stress",
         "Put a purified model beside the original under corruptions, attacks and shifted data.",

@@ -25,6 +25,7 @@ from core.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
     from core.watch.alerts import Rule
+    from core.watch.metrics import Metrics
     from core.watch.model_file import ModelFile
     from core.watch.sending import Sender
     from core.watch.source import Source
@@ -44,6 +45,7 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core watch last --inbox camera/                 sends alerts there\n"
         "  python -m core watch last --alerts                        the alerts so far\n"
         "  python -m core watch last --acknowledge 41-alike\n"
+        "  python -m core watch last --inbox camera/ --metrics 9108  figures at http://127.0.0.1:9108/metrics\n"
         "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
         "from the run's clean budget; it and the logs lie in RUN/watch. No image is moved, changed or deleted.\n\n"
         + EXIT_CODES
@@ -67,6 +69,10 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         help="send alerts there, by apprise, else to $DISSOLVE_SEND; nothing is sent without either. A password in an "
         "argument is seen by every user of the machine and kept in the shell's history: use the variable"
     )  # fmt: skip
+    command.add_argument(
+        "--metrics", type=_address, metavar="PORT",
+        help="serve figures for Prometheus there, to this machine alone; to others with HOST:PORT, such as 0.0.0.0:9108"
+    )  # fmt: skip
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the alerts")
     command.add_argument("--alerts", action="store_true", help="list the alerts so far, and end; of --inbox if given")
     command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
@@ -82,6 +88,15 @@ def _seconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return value
+
+
+def _address(text: str) -> tuple[str, int]:
+    from core.watch.metrics import address
+
+    try:
+        return address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, and no HOST:PORT") from None
 
 
 def watch(arguments: argparse.Namespace) -> int:
@@ -152,12 +167,15 @@ def _visit(
     )
     if sender:
         _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
+    metrics = _metrics(watcher, run, inbox, arguments)
     _say(f"Watching {inbox.path} with the {source.which} model of {run.id} ({source.file}).")
     report("watch", 0, 0)
     try:
         with terminated_like_interrupted():
             code = _watch(watcher, model, arguments)
     finally:
+        if metrics:
+            metrics.close()
         watcher.close()
         inbox.close()
         if sender:
@@ -165,6 +183,20 @@ def _visit(
     result = _result(watcher, model, folder)
     print(strict_json(result) if arguments.json else _summary(watcher, words))
     return code
+
+
+def _metrics(watcher: Watcher, run: Run, inbox: Inbox, arguments: argparse.Namespace) -> Metrics | None:
+    if arguments.metrics is None:
+        return None
+    from core.watch.metrics import Metrics
+
+    try:
+        served = Metrics(watcher, {"run": run.id, "inbox": str(inbox.path)}, arguments.metrics)
+    except BadInput:
+        watcher.close()
+        raise
+    _say(f"Figures for Prometheus: {served.url}")
+    return served
 
 
 def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace) -> int:

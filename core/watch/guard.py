@@ -77,10 +77,15 @@ class Guard:
         Raises:
             BadInput: ``images_not_for_the_guard``: another shape or size than the profile's.
         """
-        pixels = self._checked(images)
+        pixels = self.checked(images)
         return [finding for part in pixels.split(BATCH) if len(part) for finding in self._look(part)]
 
-    def _checked(self, images: Tensor | np.ndarray) -> Tensor:
+    def checked(self, images: Tensor | np.ndarray) -> Tensor:
+        """The images as a tensor (n, 3, h, w).
+
+        Raises:
+            BadInput: ``images_not_for_the_guard``.
+        """
         pixels = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
         height, width = self.profile.size
         if pixels.ndim == 4 and tuple(pixels.shape[1:]) == (height, width, 3) and isinstance(images, np.ndarray):

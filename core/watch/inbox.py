@@ -30,13 +30,14 @@ class Inbox:
 
     Args:
         path: must be there.
+        lock: False for a reader beside a watch, which has a lock of its own.
 
     Raises:
         BadInput: ``inbox_not_found``; ``inbox_watched``, another watch has it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, lock: bool = True) -> None:
+        self.path, self._lock = path, lock
         self._folder: int | None = None
         if not self.hold():
             raise not_found(path)
@@ -56,7 +57,8 @@ class Inbox:
         except OSError:
             return False
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._lock:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(folder)
             raise BadInput(

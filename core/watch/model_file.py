@@ -79,7 +79,7 @@ class ModelFile:
             watcher.fault("load", f"{_message(error)} The watch goes on with the model as it was loaded.")
             return
         watcher.mended("load")
-        watcher.guard = self.guard
+        watcher.guard, watcher.tally.model = self.guard, self.sha256
 
     def _order(self, watcher: Watcher) -> None:
         """The scan of the changed file: the one that was ordered, by this watch or one before it, or a new one."""

@@ -124,8 +124,13 @@ def load(source: Source) -> Loaded:
     return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names), images.bits)
 
 
-def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Progress | None = None) -> Profile:
+def profile_of(
+    source: Source, loaded: Loaded, model_sha256: str, progress: Progress | None = None, path: Path | None = None
+) -> Profile:
     """The profile of the model as it is loaded: the one that is kept, or one made now and kept.
+
+    Args:
+        path: where it is kept; with the watches of the run by default.
 
     Raises:
         BadInput: ``place_not_writable``.
@@ -135,7 +140,7 @@ def profile_of(source: Source, loaded: Loaded, model_sha256: str, progress: Prog
     from core.watch.place import profile_path
     from core.watch.profile import read_profile, write_profile
 
-    path = profile_path(source.run, source.which, model_sha256)
+    path = path or profile_path(source.run, source.which, model_sha256)
     second = file_hashes.of_weights(source.second) if source.second and loaded.watched.second else ""
     if path.is_file():
         try:

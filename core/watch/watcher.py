@@ -39,13 +39,17 @@ Progress = Callable[[int, int], None]
 class Tally:
     """Counts and recent items of this watch since it began.
 
-    ``counts``: numbers of "flagged" and "unreadable" images and of "alerts". The lists of these names hold the last
-    ``most`` items each, or all if it is None.
+    ``counts``: numbers of "flagged" and "unreadable" images, of "alerts" and of each rule's ("alert.<rule>"), and of
+    changes of the model's file ("model"). The lists of these names hold the last ``most`` items each, or all if it is
+    None. ``looked``: when the inbox was last looked at, seconds since 1970; 0 before. ``model``: SHA-256 of the file
+    that the guard's model came from.
     """
 
     most: int | None = None
     images: int = 0
     waiting: int = 0
+    looked: float = 0.0
+    model: str = ""
     drift: dict[str, Shift] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -88,7 +92,7 @@ class Watcher:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.guard, self.inbox, self.folder = guard, inbox, folder
-        self.tally = Tally(most)
+        self.tally = Tally(most, model=model)
         self.say, self._on_alert, self._sends, self._clock = say, on_alert, sends, clock
         self._reported: set[str] = set()  # lasting faults, each reported once
         self._log, self._alerts = Log(folder / LOG), Log(folder / ALERTS)
@@ -126,6 +130,7 @@ class Watcher:
             if self.past.since >= DRIFT_EVERY:
                 self.compare()
         self._write_pending()
+        self.tally.looked = self._clock()
 
     def compare(self) -> None:
         """Tests the last images for drift and logs the result, if new images came since the last test."""
@@ -153,6 +158,7 @@ class Watcher:
             return False
         self.mended("log")
         for entry in stamped:
+            self.tally.counts["model"] += entry["kind"] == "model"
             self._pending += self.past.take(entry)
         self._write_pending()
         return True
@@ -170,6 +176,7 @@ class Watcher:
         new, self._pending = self._pending, []
         self.tally.alerts += new
         self.tally.counts["alerts"] += len(new)
+        self.tally.counts.update(f"alert.{alert.rule}" for alert in new)
         for alert in new:
             self._on_alert(alert)
 

@@ -26,8 +26,8 @@ def offer(opened: bool) -> None:
     Args:
         opened: whether it is unfolded from the start.
     """
-    runs = {run.id: run for run in sorted(data.runs(), key=_later) if run.is_recording or run.status == "done"}
-    names = {key: _name(key) for key in runs}
+    runs = {run.id: run for run in sorted(data.runs(), key=later) if run.is_recording or run.status == "done"}
+    names = {key: name(key) for key in runs}
     with st.expander(t("watch.start"), expanded=opened, icon=":material/add:", key="watch_begin"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox(
@@ -54,12 +54,12 @@ def offer(opened: bool) -> None:
     st.rerun()
 
 
-def _later(run: Run) -> tuple[bool, bool, bool]:
+def later(run: Run) -> tuple[bool, bool, bool]:
     """The visitor's own runs first, then the recording of the story; those of other defences last."""
     return run.is_recording, run.id != DEFAULT, run.spec.defence != "mcl"
 
 
-def _name(run_id: str) -> str:
+def name(run_id: str) -> str:
     run = data.find(run_id)
     assert run is not None
     return f"{run_title(run)} · {t('status.recording') if run.is_recording else when(run.data.get('created', ''))}"

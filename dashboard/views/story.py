@@ -273,6 +273,8 @@ def _next(recording: Run, run: Run | None) -> None:
         for name, icon in (("fleet", "lan"), ("watch", "notifications_active")):
             if st.button(i18n.t(f"nav.{name}"), icon=f":material/{icon}:", type="tertiary", key=f"story_{name}"):
                 st.switch_page(frame.PAGES[name])
+        if st.button(t("watch.view.account"), icon=":material/calculate:", type="tertiary", key="story_account"):
+            st.switch_page(frame.PAGES["watch"], query_params={"view": "account", "run": told.id})
 
 
 def _figure(before: str, value: str, label: str, tone: str) -> str:

@@ -1,4 +1,5 @@
-"""Watch: a model in use. When it rang, what was held, whether the stream drifted, and the state of the model's file."""
+"""Watch: a model in use. When it rang, what was held, whether the stream drifted, and the state of the model's file;
+how a purified model is taken into use in stages, and the account of that."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ from typing import Any
 import streamlit as st
 
 from core.recorded import Recording
+from core.rollout.begin import can_roll_out
+from core.runs.record import Run
 from core.watch import place
 from core.watch.alerts import Kept, acknowledge, sentence
 from dashboard import data, i18n, watch_data
-from dashboard.components import recorded, watch_start
+from dashboard.components import account, recorded, rollout, watch_start
 from dashboard.i18n import class_name, t
 from dashboard.watch_data import View, Watch
 from dashboard.words import reader, reader_zone, run_title, when
@@ -24,13 +27,51 @@ SHOWN, PICTURES = 10, 12
 RECORDED = "watch"  # the folder of the recording, and its name in the session
 MODELS = ("victim", "purified")
 COMMAND = "python -m core watch signs-badnets --inbox FOLDER"
+VIEWS = ("watch", "rollout", "account")
+VIEW, RUN = "view", "run"  # in the address
 
 
 def page() -> None:
-    """One watch at a time; without any, the recorded one. And how to begin one."""
+    """One of three views: the watch, the roll-out, its account."""
     st.title(t("watch.title"), anchor=False)
+    wanted = st.query_params.get(VIEW)
+    names = {name: i18n.t(f"watch.view.{name}") for name in VIEWS}
+    chosen = st.segmented_control(
+        t("watch.view"), list(VIEWS), default=wanted if wanted in VIEWS else VIEWS[0], required=True,
+        format_func=names.__getitem__, key="watch_view", label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen != VIEWS[0] or wanted:
+        st.query_params[VIEW] = chosen or VIEWS[0]
     with st.container(key="lead"):
-        st.markdown(t("watch.lead"))
+        st.markdown(t("watch.lead") if chosen == VIEWS[0] else i18n.t(f"watch.lead.{chosen}"))
+    if chosen == VIEWS[0]:
+        _watches()
+        return
+    run = _chosen_run()
+    if run is not None:
+        (rollout if chosen == "rollout" else account).show(run)
+
+
+def _chosen_run() -> Run | None:
+    """The run that is rolled out: of those that handed out a purified model, the address's or the visitor's latest."""
+    runs = {run.id: run for run in sorted(data.runs(), key=watch_start.later) if can_roll_out(run)}
+    if not runs:
+        st.info(t("rollout.no_run"), icon=":material/info:")
+        return None
+    wanted = st.query_params.get(RUN)
+    if st.session_state.get("rollout_run") not in runs:
+        st.session_state["rollout_run"] = wanted if wanted in runs else next(iter(runs))
+    names = {key: watch_start.name(key) for key in runs}
+    chosen = st.selectbox(
+        t("watch.start.run"), list(names), format_func=names.__getitem__, key="rollout_run", width=480
+    )  # fmt: skip
+    if chosen and wanted != chosen:
+        st.query_params[RUN] = chosen
+    return runs.get(chosen or "")
+
+
+def _watches() -> None:
+    """One watch at a time; without any, the recorded one. And how to begin one."""
     found = watch_data.watches()
     recording = recorded.find(RECORDED)
     watch_start.offer(opened=not found and recording is None)
