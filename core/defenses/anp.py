@@ -67,8 +67,7 @@ class ANPSettings(TuningSettings):
     eps: float = 0.4
     tolerance: float = 0.1
     holdout: float = 0.2
-    lr: float = 0.2  # of the masks, which are no weights
-    moved: float = 0.0
+    lr: float = 0.2
     epochs: int = 3
     least: int = 100
     batch: int = 32

@@ -4,7 +4,7 @@ Source: the baseline of Liu et al., RAID 2018 (section 3.2), of NAD (Li et al., 
 is, and of BackdoorBench (Wu et al., NeurIPS 2022), whose momentum, weight decay and cosine these are.
 
 Deviations: 4 epochs, for the sake of a CPU, where NAD's authors take 10 and BackdoorBench 100; images are shifted by
-up to 2 pixels and never mirrored; the rate is lowered where the network does not bear it (``TuningSettings``).
+up to 2 pixels and never mirrored; a gradient that is long beside the weights is cut (``TuningSettings``).
 """
 
 from __future__ import annotations

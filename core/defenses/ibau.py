@@ -63,7 +63,6 @@ class IBAUSettings(TuningSettings):
     fixed_point_lr: float = 0.1
     curvature: int = 16
     lr: float = 1e-3
-    moved: float = 0.0  # the length of Adam's steps does not depend on that of the gradient
     epochs: int = 2
     least: int = 40
     batch: int = 128

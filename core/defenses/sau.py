@@ -57,7 +57,6 @@ class SAUSettings(TuningSettings):
     climbs: int = 3
     adversarial: float = 0.01
     lr: float = 1e-3
-    moved: float = 0.0  # the length of Adam's steps does not depend on that of the gradient
     epochs: int = 1
     least: int = 60
     batch: int = 32

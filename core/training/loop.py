@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_, get_total_norm
 from torch.optim.sgd import sgd
 
 from core.attacks.training import shifted
@@ -21,7 +21,6 @@ from core.events import Stamps
 from core.models.capacity import images_at_once
 from core.models.classifier import Classifier
 from core.training.finite import require_finite
-from core.training.rate import trust_region_rate
 
 MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise
 IMAGES_PER_CHOSEN = 4  # images in a pass for each chosen one: triggered, clean, found, and one to spare
@@ -74,18 +73,18 @@ class TuningSettings:
     """Cross-entropy on clean images with a cosine schedule; most other defences extend these settings.
 
     Momentum, weight decay and the cosine to 0 are those of BackdoorBench (Wu et al., NeurIPS 2022). The learning rate
-    is that of NAD's authors for a WRN-16-1 and 5 % clean images. A trust region lowers it on a PreActResNet-18, which
-    does not bear it, and on no other network that was tried (core/defenses/NOTES.md).
+    is that of NAD's authors for a WRN-16-1 and 5 % clean images. The gradient norm is clipped to a share of the weight
+    norm: that has no effect on a WRN-16-1 and lowers the effective rate of a PreActResNet-18 (core/defenses/NOTES.md).
 
     Args:
         clean: weight of the cross-entropy.
-        lr: learning rate at the start, at most.
+        lr: learning rate at the start.
         epochs: passes over the clean budget.
         least: least number of steps; a small budget has few steps per epoch.
         batch: images per step.
         momentum, weight_decay: of SGD.
-        moved: trust region, nats: the KL divergence by which the first step may change the answers on clean images. The
-            learning rate is lowered until it does not change them more (``core.training.rate``). 0: no limit.
+        clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping. The
+            effect of a learning rate depends on that share, which differs sevenfold between networks (NOTES.md).
         shift: largest random shift of an image, pixels. Images are not mirrored: a mirrored sign is another sign.
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
@@ -97,7 +96,7 @@ class TuningSettings:
     batch: int = 64
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    moved: float = 0.05
+    clip: float = 0.1
     shift: int = 2
     most_drop: float = 2.0
 
@@ -257,25 +256,9 @@ class Training(ABC):
 
 
 class Tuning(Training):
-    """Training with ``TuningSettings``: a learning rate that the network bears and that falls to 0 along a cosine.
-
-    Attributes:
-        peak_lr: the learning rate at the start.
-    """
+    """Training with ``TuningSettings``: clipped gradients and a learning rate that falls to 0 along a cosine."""
 
     settings: TuningSettings
-
-    def __init__(
-        self, victim: Classifier, images: Tensor, labels: Tensor, settings: TuningSettings, seed: int = 0
-    ) -> None:
-        super().__init__(victim, images, labels, settings, seed)
-        self.peak_lr = settings.lr
-        if settings.moved:
-            x, y = self.x[: settings.batch].contiguous(memory_format=torch.channels_last), self.y[: settings.batch]
-            self.model.train()
-            self.peak_lr = trust_region_rate(
-                self.model, lambda: F.cross_entropy(self.model(x), y), self.x, settings.lr, settings.moved
-            )
 
     @property
     def total(self) -> int:
@@ -286,7 +269,13 @@ class Tuning(Training):
         return max(self.settings.epochs * self.per_epoch, self.settings.least)
 
     def learning_rate(self, step: int) -> float:
-        return self.peak_lr * 0.5 * (1 + math.cos(math.pi * step / self._loop_steps))
+        return self.settings.lr * 0.5 * (1 + math.cos(math.pi * step / self._loop_steps))
+
+    def _descend(self, lr: float) -> None:
+        if self.settings.clip:
+            weights = list(self.model.net.parameters())
+            clip_grad_norm_(weights, self.settings.clip * float(get_total_norm([p.detach() for p in weights])))
+        super()._descend(lr)
 
     def shifted_batch(self, chosen: Tensor) -> Tensor:
         """The images ``chosen`` with random shifts, float (k, 3, h, w)."""

@@ -27,7 +27,7 @@ def test_the_loss_is_the_mean_cross_entropy_with_the_clean_labels(tiny: Tiny) ->
 def test_the_settings_are_those_that_the_docstring_names() -> None:
     default = PRESETS["default"]
     assert (default.lr, default.momentum, default.weight_decay) == (0.1, 0.9, 5e-4)
-    assert default.moved == 0.05
+    assert default.clip == 0.1
     assert (default.batch, default.epochs, default.shift) == (64, 4, 2)
 
 

@@ -10,7 +10,7 @@ from core.training.adam import AdamTuning
 from core.training.loop import TuningSettings
 from tests.core.tiny import Tiny
 
-QUICK = TuningSettings(lr=0.003, epochs=2, batch=16, least=0, weight_decay=1e-3, moved=0)
+QUICK = TuningSettings(lr=0.003, epochs=2, batch=16, least=0, weight_decay=1e-3)
 
 
 class ByAdam(AdamTuning):
