@@ -77,7 +77,7 @@ def test_a_failed_run_says_why_in_the_readers_language(open_page: Open, make_run
     make_run("one", "failed", [], failure=BUDGET)
     app = open_page("purify", lang, run="one")
     assert not app.exception
-    assert catalogue(lang)["error.folder_not_writable"].split("{")[0] in app.error[0].value
+    assert SAYS["budget"][lang] in app.error[0].value
     assert "English only" not in words(app)
 
 
