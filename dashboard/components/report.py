@@ -7,7 +7,6 @@ recommendation, the questions to a supplier and the three steps, with the figure
 from __future__ import annotations
 
 from datetime import tzinfo
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -42,7 +41,7 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
         st.error(error(fault.code, fault.message, fault.facts), icon=":material/error:")
         return
     to, zone = language(), reader_zone()  # here: what makes the file runs where there is no visitor
-    browser = None if compact else _browser()
+    browser = None if compact else pdf.find_browser()
     name = f"{run.spec.name}-{run.id}"
 
     def page() -> bytes:
@@ -133,8 +132,3 @@ def reader_zone() -> tzinfo | None:
         return ZoneInfo(st.context.timezone) if st.context.timezone else None
     except (ZoneInfoNotFoundError, ValueError):
         return None
-
-
-@lru_cache(maxsize=1)
-def _browser() -> Path | None:
-    return pdf.find_browser()

@@ -139,7 +139,7 @@ def open_site() -> Callable[..., AppTest]:
 
     def open_(first: str, lang: str = "en", run: str | None = None) -> AppTest:
         app = AppTest.from_string(SITE.format(first=first), default_timeout=60)
-        app.context = {"locale": "en-GB", "timezone": "UTC"}
+        app.context = {"locale": {"en": "en-GB", "ja": "ja-JP"}[lang], "timezone": "UTC"}  # links leave ``lang`` behind
         app.query_params["lang"] = lang
         if run:
             app.query_params["run"] = run
