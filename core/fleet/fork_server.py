@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from core.engine import worker
-from core.jobs.spawn import ROOT
+from core.jobs.spawn import ROOT, python_module
 from core.runs import supervisor
 from core.runs.record import Run
 
@@ -29,7 +29,7 @@ LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # wha
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "core.fleet.fork_server"]
+    return python_module("core.fleet.fork_server")
 
 
 def possible() -> bool:
@@ -42,10 +42,11 @@ class ForkServer:
 
     Args:
         threads: of each worker.
+        program: that is the fork server; ``command()`` by default.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self, threads: int, program: Sequence[str] | None = None) -> None:
+        self._threads, self._program = threads, program
         self._process: subprocess.Popen[bytes] | None = None
 
     def ready(self) -> bool:
@@ -55,8 +56,9 @@ class ForkServer:
         self.close()
         try:
             self._process = subprocess.Popen(
-                command(), cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
+                self._program or command(), cwd=ROOT, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=os.environ | {"OMP_NUM_THREADS": str(self._threads)},
             )  # fmt: skip
         except OSError:
             return False

@@ -63,6 +63,7 @@ class Local:
     Args:
         workers: at least 1.
         sleep, clock: waiting, and seconds that go on.
+        shared: cores that the workers share; all that this process may use by default.
     """
 
     name = "local"
@@ -72,9 +73,10 @@ class Local:
         workers: int,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        shared: int | None = None,
     ) -> None:
         self.workers = workers
-        self.threads = max(1, cores() // workers)
+        self.threads = max(1, (shared or cores()) // workers)
         with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
             self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
         self._sleep, self._clock = sleep, clock
@@ -127,9 +129,9 @@ class Local:
             self._fork_server.close()
 
 
-def usual_workers() -> int:
-    """Half of the cores this process may use, at least 1."""
-    return max(1, cores() // 2)
+def usual_workers(shared: int | None = None) -> int:
+    """Half of the cores, at least 1. ``shared``: how many there are; all that this process may use by default."""
+    return max(1, (shared or cores()) // 2)
 
 
 def engine(name: str, workers: int | None) -> Engine:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadInput
-from core.fleet import local
-from core.fleet.local import Local, engine
+from core.fleet.local import Local, engine, usual_workers
 from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -30,18 +29,16 @@ def all_ended(at: Local) -> list[Run]:
 def test_workers_share_the_cores(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, threads: int
 ) -> None:
-    monkeypatch.setattr(local, "cores", lambda: cores)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    at = Local(workers)
+    at = Local(workers, shared=cores)
     at.start(created(models(tmp_path / "models"), "none.pt"))
     assert [run.status for run in all_ended(at)] == ["done"]
     assert fake.read_text() == f"scan none.pt {threads}\n"
 
 
 def test_a_user_who_wants_fewer_threads_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert (Local(1).threads, Local(4).threads) == (3, 2)
+    assert (Local(1, shared=8).threads, Local(4, shared=8).threads) == (3, 2)
 
 
 def test_it_is_full_with_as_many_as_asked_for_and_stops_all(fake: Path, tmp_path: Path) -> None:
@@ -68,10 +65,9 @@ def test_a_run_that_was_stopped_goes_on(fake: Path, tmp_path: Path) -> None:
     assert [found.status for found in all_ended(at)] == ["done"]
 
 
-def test_the_usual_number_is_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, expected in ((1, 1), (2, 1), (8, 4), (9, 4)):
-        monkeypatch.setattr(local, "cores", lambda cores=cores: cores)
-        assert engine("local", None).workers == expected
+def test_the_usual_number_is_half_of_the_cores() -> None:
+    assert [usual_workers(cores) for cores in (1, 2, 8, 9)] == [1, 1, 4, 4]
+    assert engine("local", None).workers == usual_workers()
 
 
 @pytest.mark.parametrize(
