@@ -50,7 +50,7 @@ def train(arguments: argparse.Namespace) -> int:
     from core.compute.device import choose
 
     out = _out(arguments)
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     device = str(choose(arguments.device))
     with CountBar(f"Loading {arguments.data}", unit="B" if arguments.download else "") as bar:
         images = load(arguments.data, root=arguments.root, download=arguments.download, progress=bar)
@@ -85,7 +85,12 @@ def _out(arguments: argparse.Namespace) -> Path:
     return out
 
 
-def _settings(arguments: argparse.Namespace) -> TrainSettings:
+def settings_of(arguments: argparse.Namespace) -> TrainSettings:
+    """The settings of the training as they were given.
+
+    Raises:
+        BadInput: ``train_setting``.
+    """
     from core.attacks.training import TrainSettings
 
     given: dict[str, Any] = arguments.train_set | ({"epochs": arguments.epochs} if arguments.epochs is not None else {})

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import psutil
 
 from core.engine import worker
 from core.jobs import process
-from core.jobs.spawn import ROOT
+from core.jobs.spawn import ROOT, python_module
 from core.runs import supervisor
 from core.runs.record import Run
 
@@ -33,7 +33,7 @@ LOADED = ("core.models.reading", "safetensors.torch", "sklearn.datasets")  # wha
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "core.fleet.fork_server"]
+    return python_module("core.fleet.fork_server")
 
 
 def possible() -> bool:
@@ -48,11 +48,12 @@ class ForkServer:
         threads: of each worker.
         tied: whether the workers end by force when this process ends, however it does, since nobody would ever ask
             for their runs.
+        program: that is the fork server; ``command()`` by default.
     """
 
-    def __init__(self, threads: int, tied: bool = False) -> None:
+    def __init__(self, threads: int, tied: bool = False, program: Sequence[str] | None = None) -> None:
         self._more = {"OMP_NUM_THREADS": str(threads)} | ({TIED: "1"} if tied else {})
-        self._threads = threads
+        self._threads, self._program = threads, program
         self._process: subprocess.Popen[bytes] | None = None
 
     def ready(self) -> bool:
@@ -62,8 +63,8 @@ class ForkServer:
         self.close()
         try:
             self._process = subprocess.Popen(
-                command(), cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, env=os.environ | self._more,
+                self._program or command(), cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | self._more,
             )  # fmt: skip
         except OSError:
             return False

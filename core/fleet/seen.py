@@ -34,14 +34,15 @@ PASSING = (
 NOT_COPIED = ("checkpoints", "worker.lock", "worker.log", "control")
 
 
-def key(spec: Spec, weights: str, images: str) -> str:
+def key(spec: Spec, weights: str, images: str, version: str = core.__version__) -> str:
     """The name of a run's work.
 
     Args:
         weights, images: SHA-256; of a shipped set its name.
+        version: of Dissolve.
     """
     order = {name: value for name, value in spec.to_dict().items() if name not in ("weights", "images", "device")}
-    asked = json.dumps([core.__version__, weights, images, order], sort_keys=True)
+    asked = json.dumps([version, weights, images, order], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()[:24]
 
 

@@ -139,6 +139,7 @@ def told(
     watch: Report | None = None,
     facts: Mapping[str, Any] | None = None,
     as_told: Callable[[Exception], BadInput] = fault_of,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Report]:
     """Keeps the note of the job that runs inside; gives the function by which the job reports its progress.
 
@@ -147,16 +148,17 @@ def told(
         watch: called with every report at once.
         facts: stored in the note as well, in their current state.
         as_told: converts an error into what the user reads.
+        clock: seconds that go on.
     """
     note: dict[str, Any] = {**(facts or {}), "worker": process.identity()}
-    begun = time.monotonic()
+    begun = clock()
     written = 0.0
 
     def report(stage: str, done: float, total: float) -> None:
         nonlocal begun, written
         if watch:
             watch(stage, done, total)
-        now = time.monotonic()
+        now = clock()
         new_stage = note.get("stage") != stage
         if not done:  # the time before the first unit says nothing of the pace
             begun = now

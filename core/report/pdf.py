@@ -90,7 +90,7 @@ def render(html: str, browser: Path | None = None, seconds: float = TIMEOUT) -> 
         folder = Path(name)
         page, out = folder / "report.html", folder / "report.pdf"
         page.write_text(html, encoding="utf-8")
-        reason = _print(command(browser, page, out, folder / "profile"), seconds)
+        reason = _print(command(browser, page, out, folder / "profile", not _is_root()), seconds)
         content = out.read_bytes() if out.is_file() else b""
     if reason is None and content.startswith(b"%PDF"):
         return content
@@ -103,10 +103,18 @@ def render(html: str, browser: Path | None = None, seconds: float = TIMEOUT) -> 
     )
 
 
-def command(browser: Path, page: Path, out: Path, profile: Path) -> list[str]:
-    """The call of the browser: a profile of its own, no name resolved, and the sandbox wherever there can be one."""
-    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # Chromium refuses root with it
-    return [str(browser), *FLAGS, *as_root, f"--user-data-dir={profile}", f"--print-to-pdf={out}", page.as_uri()]
+def command(browser: Path, page: Path, out: Path, profile: Path, sandbox: bool = True) -> list[str]:
+    """The call of the browser: a profile of its own, no name resolved.
+
+    Args:
+        sandbox: False for root, with whom Chromium does not start in its sandbox.
+    """
+    without = [] if sandbox else ["--no-sandbox"]
+    return [str(browser), *FLAGS, *without, f"--user-data-dir={profile}", f"--print-to-pdf={out}", page.as_uri()]
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _print(call: list[str], seconds: float) -> str | None:

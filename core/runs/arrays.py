@@ -245,14 +245,14 @@ class RunArrays:
             return None
 
 
-def sprite_of(images: Any) -> bytes:
-    """The WebP file of ``RunArrays.write_thumbs``. ``images``: uint8, (n, h, w, 3), RGB."""
+def sprite_of(images: Any, tallest: int = LARGEST_WEBP) -> bytes:
+    """The WebP file of ``RunArrays.write_thumbs``. ``images``: uint8, (n, h, w, 3), RGB; ``tallest``: pixels."""
     from PIL import Image
 
     images = np.asarray(images, np.uint8)
     n, height, width, _ = images.shape
     rows = -(-n // THUMBS_A_ROW)
-    scale = min(1.0, LARGEST_THUMB / max(height, width), LARGEST_WEBP / (rows * height))
+    scale = min(1.0, LARGEST_THUMB / max(height, width), tallest / (rows * height))
     if scale < 1:
         height, width = max(1, int(height * scale)), max(1, int(width * scale))
         images = np.stack([np.asarray(Image.fromarray(image).resize((width, height))) for image in images])

@@ -6,7 +6,6 @@ recommendation, the questions to a supplier and the three steps, with the figure
 
 from __future__ import annotations
 
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
         st.error(error(fault.code, fault.message, fault.facts), icon=":material/error:")
         return
     to, zone = language(), reader_zone()  # here: what makes the file runs where there is no visitor
-    browser = None if compact else _browser()
+    browser = None if compact else pdf.find_browser()
     name = f"{run.spec.name}-{run.id}"
 
     def page() -> bytes:
@@ -124,8 +123,3 @@ def _rule(item: Item) -> str:
         f"<div{mark}><dt>{escape(item.name)}</dt><dd>{escape(item.text)}"
         f"<span><b>{escape(here)}</b> {escape(item.here)}</span></dd></div>"
     )
-
-
-@lru_cache(maxsize=1)
-def _browser() -> Path | None:
-    return pdf.find_browser()

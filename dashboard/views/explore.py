@@ -139,7 +139,7 @@ def _room(run_id: str, waiting: bool) -> None:
             texts={name: i18n.sentence(f"explore.room.{name}") for name in explore.TEXT_KEYS},
             class_names=[i18n.class_name(names, name) for name in run.data.get("classes") or []],
             missing=missing,
-            jobs=_jobs(run, lacks.get("features")),
+            jobs=lines_of(run, lacks.get("features")),
             point=point,
             wanted=settled_map.wanted(run),
             own=own_picture.shown(run),
@@ -232,18 +232,18 @@ def _title(run_id: str) -> str:
     return run_title(run) if run is not None else run_id
 
 
-def _jobs(run: Run, lack: explore_data.Lack | None) -> list[dict[str, Any]]:
+def lines_of(run: Run, lack: explore_data.Lack | None) -> list[dict[str, Any]]:
     """What is being computed, what the page waits for, and what went wrong."""
-    lines = [_job(job) for job in place.jobs(run) if job.at_work or job.failure]
+    lines = [line_of(job) for job in place.jobs(run) if job.at_work or job.failure]
     if lack is not None and lack.passes:
         lines.insert(0, {"kind": "wait", "words": _missing(lack), "share": None, "fault": False, "still": True})
     if refusal := own_picture.refused(run):
         told = place.Job("place", ended=True, failure=refusal)
-        lines = [line for line in lines if line["kind"] != "place"] + [_job(told)]
+        lines = [line for line in lines if line["kind"] != "place"] + [line_of(told)]
     return lines
 
 
-def _job(job: place.Job) -> dict[str, Any]:
+def line_of(job: place.Job) -> dict[str, Any]:
     """A computation in words."""
     kind = "map" if "-" in job.kind else job.kind
     if kind in ("settled", "place") and job.stage == "load" and not job.ended:

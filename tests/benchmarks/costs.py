@@ -6,7 +6,7 @@ Random images and an untrained network serve: arithmetic costs the same whatever
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -27,13 +27,13 @@ SIDE = 32
 BUDGET = 600  # clean images
 
 
-def rows(steps: int = 20, warm: int = 5) -> list[tuple[str, str, str]]:
+def rows(steps: int = 20, warm: int = 5, networks: Sequence[tuple[str, int]] = NETWORKS) -> list[tuple[str, str, str]]:
     """(figure, measured, asked for), over ``steps`` steps after ``warm`` that do not count."""
     found = []
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     for device in devices:
         name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-        for arch, classes in NETWORKS:
+        for arch, classes in networks:
             if device == "cpu" and arch in LARGE:
                 continue
             where = f"{arch}, {classes} classes, {SIDE} px, {name}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from core import paths, victims
+from core import victims
 from core.runs.spec import Spec
 
 if TYPE_CHECKING:
@@ -110,16 +110,13 @@ def until() -> Callable[[Callable[[], object]], None]:
 
 
 @pytest.fixture
-def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
+def spec(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """A valid spec; runs are kept in ``tmp_path / "home"`` and nothing is shipped."""
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    for name in ("VICTIMS", "RECORDINGS"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(paths, name, tmp_path / name)
     card = victims.Card(
         name="signs-badnets", data="signs", attack="badnets", attack_settings={}, target=3, target_name="80",
         arch="small", classes=12, mean=(0, 0, 0), std=(1, 1, 1), seed=0, poison_rate=0.1, training={},
         train_images=1, ba=97.0, asr=99.0, sha256="",
     )  # fmt: skip
-    (tmp_path / "VICTIMS" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
+    (shipped / "victims" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
     return Spec(victim="signs-badnets", images="signs")

@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,17 +16,14 @@ from core.errors import BadInput
 from core.events import Finished
 from core.files import MB, dump_json, require_room, strict_json, sweep, write_atomic, write_json
 from core.runs.event_log import EventReader, EventWriter
+from tests.conftest import DiskFull
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_leftovers(tmp_path: Path, disk_full: DiskFull) -> None:
     path = tmp_path / "run.json"
     write_atomic(path, b"old")
 
-    def full(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="disk full"):
+    with disk_full(), pytest.raises(OSError, match="No space"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["run.json"]
@@ -71,14 +67,8 @@ def test_room_is_looked_for_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_place_that_takes_nothing_is_told_with_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int
-) -> None:
-    def refused(*_: object) -> None:
-        raise OSError(fault, os.strerror(fault))
-
-    monkeypatch.setattr(os, "fsync", refused)
-    with pytest.raises(BadInput) as caught:
+def test_a_place_that_takes_nothing_is_told_with_the_reason(tmp_path: Path, disk_full: DiskFull, fault: int) -> None:
+    with disk_full(fault=fault), pytest.raises(BadInput) as caught:
         require_room(tmp_path)
     assert caught.value.code == "place_not_writable"
     assert caught.value.facts == {"path": str(tmp_path), "size": 1, "reason": os.strerror(fault)}
@@ -86,12 +76,12 @@ def test_a_place_that_takes_nothing_is_told_with_the_reason(
 
 
 def test_a_place_with_too_little_room_is_told_how_much_is_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * MB))
-    require_room(tmp_path, 5 * MB)
-    with pytest.raises(BadInput, match="6 MB") as caught:
-        require_room(tmp_path, 5 * MB + 1)
+    require_room(tmp_path, MB)
+    needed = shutil.disk_usage(tmp_path).total // MB + 1
+    with pytest.raises(BadInput, match=f" {needed + 1} MB") as caught:
+        require_room(tmp_path, needed * MB + 1)
     assert caught.value.facts["reason"] == os.strerror(errno.ENOSPC)
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput):

@@ -14,10 +14,9 @@ SHIPPED = ("fleet", "watch", "data-room")
 
 
 @pytest.fixture
-def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(paths, "ASSETS", tmp_path)
-    (tmp_path / "model").write_bytes(b"weights")
-    return tmp_path
+def assets(shipped: Path) -> Path:
+    (shipped / "model").write_bytes(b"weights")
+    return shipped
 
 
 def sealed(assets: Path) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import runpy
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import paths, victims
+from core import victims
 from core.attacks.training import Epoch, TrainSettings
 from core.compute.returning import Returning
 from core.data import load, signs
@@ -132,12 +133,11 @@ def test_training_tells_how_far_it_is(trained: Trained) -> None:
     assert last.epoch == 3
 
 
-def test_what_is_written_is_what_the_card_says(trained: Trained) -> None:
+def test_what_is_written_is_what_the_card_says(trained: Trained, shipped: Path) -> None:
     out, _, card = trained
     assert hashlib.sha256(out.read_bytes()).hexdigest() == card.sha256
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "VICTIMS", out.parent)
-        assert victims.card_of(card.name) == card
+    shutil.copy(out.with_suffix(".json"), shipped / "victims")
+    assert victims.card_of(card.name) == card
     assert (card.name, card.data, card.target, card.target_name, card.seed) == ("mine", "digits", 6, "6", 3)
     assert card.training["epochs"] == 4
     images = load("digits")
@@ -150,8 +150,8 @@ def test_what_is_written_is_what_the_card_says(trained: Trained) -> None:
     assert card.asr > 80
 
 
-def test_a_card_is_found_where_victims_are_shipped(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "VICTIMS", trained.out.parent)
+def test_a_card_is_found_where_victims_are_shipped(trained: Trained, shipped: Path) -> None:
+    shutil.copytree(trained.out.parent, shipped / "victims", dirs_exist_ok=True)
     assert [card.name for card in list_victims()] == ["mine"]
     assert load_victim("mine").num_classes == 10
     assert json.loads((trained.out.parent / "mine.json").read_text())["mean"] == [0.3, 0.3, 0.3]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import paths, victims
@@ -17,12 +18,13 @@ from core.events import Event, Finished, Frame, Measured, Progress, Scanned, Sta
 from core.files import write_json
 from core.intake import inspection
 from core.jobs.process import identity
-from core.runs import record, supervisor
 from core.runs.event_log import EventWriter
 from core.runs.record import FORMAT, Run
 from core.runs.spec import Spec
+from tests.conftest import Started
 from tests.dashboard.examinations import KEY
 
+Asked = Callable[[], list[Spec]]
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("speed limit 80", "stop", "give way")
 PAGE = """
@@ -34,13 +36,10 @@ from dashboard.views import {page}
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home with two victims: one whose images we draw, one whose images are not ours to ship."""
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DISSOLVE_DATA", raising=False)
-    for name in ("VICTIMS", "RECORDINGS", "RECORDED"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(paths, name, tmp_path / name)
     for data in ("signs", "cifar10"):
         card = victims.Card(
             name=f"{data}-badnets", data=data, attack="badnets", attack_settings={}, target=0,
@@ -48,8 +47,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             mean=(0, 0, 0), std=(1, 1, 1), seed=0, poison_rate=0.1, training={}, train_images=1, ba=97.3, asr=98.9,
             sha256="",
         )  # fmt: skip
-        (tmp_path / "VICTIMS" / f"{card.name}.json").write_text(json.dumps(asdict(card)))
+        (shipped / "victims" / f"{card.name}.json").write_text(json.dumps(asdict(card)))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def session() -> Iterator[MutableMapping[Any, Any]]:
+    """The state of a visit, for what is called outside a page: empty, and ``session["lang"]`` sets the language."""
+    state = st.session_state
+    state.clear()
+    yield state
+    state.clear()
 
 
 def story(kind: str = "true", whole: bool = True) -> list[Event]:
@@ -111,6 +119,35 @@ def open_page() -> Callable[..., AppTest]:
     return open_
 
 
+SITE = """
+import streamlit as st
+from dashboard.components import frame
+from dashboard.views import compare, examine, explore, purify, runs
+frame.dress()
+pages = {{
+    "compare": compare.page, "examine": examine.page, "explore": explore.page, "purify": purify.page, "runs": runs.page,
+}}
+pages = {{name: st.Page(page, url_path=name, default=name == "{first}") for name, page in pages.items()}}
+frame.PAGES.update(pages)
+st.navigation(list(pages.values())).run()
+"""
+
+
+@pytest.fixture
+def open_site() -> Callable[..., AppTest]:
+    """Runs one page among those that it leads to: ``open_site("purify", lang="ja", run="id")``."""
+
+    def open_(first: str, lang: str = "en", run: str | None = None) -> AppTest:
+        app = AppTest.from_string(SITE.format(first=first), default_timeout=60)
+        app.context = {"locale": {"en": "en-GB", "ja": "ja-JP"}[lang], "timezone": "UTC"}  # links leave ``lang`` behind
+        app.query_params["lang"] = lang
+        if run:
+            app.query_params["run"] = run
+        return app.run()
+
+    return open_
+
+
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A file of somebody's own weights."""
@@ -135,20 +172,20 @@ def look(home: Path, weights: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """The orders given to the supervisor and to inspections; nothing is computed."""
-    orders: list[Spec] = []
+def asked(no_worker_starts: Started) -> Asked:
+    """The orders of the runs and inspections that were begun so far; nothing is computed."""
 
-    def start(spec: Spec, title: str | None = None) -> Run:
-        orders.append(spec)
-        return record.create(spec, title=title)
+    def orders() -> list[Spec]:
+        found = []
+        for module, *arguments in no_worker_starts:
+            if module == "core.intake.recognition":
+                begun = inspection.state(arguments[0])
+                assert begun is not None
+                found.append(begun.spec)
+            elif arguments[0] == "work":
+                found.append(Run(arguments[1]).spec)
+        return found
 
-    def begin(spec: Spec) -> str:
-        orders.append(spec)
-        return KEY
-
-    monkeypatch.setattr(supervisor, "start", start)
-    monkeypatch.setattr(inspection, "start", begin)
     return orders
 
 

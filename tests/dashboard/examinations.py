@@ -29,6 +29,13 @@ RESULT: dict[str, Any] = {
         for name, right in (("imagenet", 96.5), ("none", 41.0))
     ],
 }  # fmt: skip
+
+
+def result_in(folder: Path) -> dict[str, Any]:
+    """``RESULT`` with the images in a folder that is there, so that what is ordered can begin."""
+    return RESULT | {"images": RESULT["images"] | {"path": str(folder)}}
+
+
 CHANCE = {
     "code": "near_chance",
     "message": "English only",
@@ -37,10 +44,13 @@ CHANCE = {
 NO_FIT = {"code": "no_architecture_fits", "message": "English only", "facts": {}}
 
 
-def examined(make_run: Make, weights: Path, events: list[Event], status: str = "done", **spec: Any) -> Run:
+def examined(
+    make_run: Make, weights: Path, events: list[Event], status: str = "done", worker: Any = None, **spec: Any
+) -> Run:
     order = Spec(**{"weights": str(weights), "images": "digits", "arch": "wrn16-1", "normalize": "imagenet"} | spec)
     result = next((event.result for event in events if isinstance(event, Finished)), None)
-    return make_run("mine", status, events, spec=order.to_dict(), title="net v2.pth", result=result)
+    more = {"worker": worker} if worker else {}
+    return make_run("mine", status, events, spec=order.to_dict(), title="net v2.pth", result=result, **more)
 
 
 def events(verdict: str = "strong", after: float | None = 95.0, **result: Any) -> list[Event]:

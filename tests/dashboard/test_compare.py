@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.defenses import COMPARED, DEFENCES
-from core.errors import BadInput
 from core.events import Event, Finished, Measured
-from core.runs import queue, record
+from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import i18n
+from tests.conftest import Started
 from tests.dashboard.conftest import PAGE, story, words
 from tests.dashboard.test_compare_data import order
 
@@ -40,6 +41,16 @@ def opened(group: str, lang: str = "en") -> AppTest:
     app.context = {"locale": "en-GB", "timezone": "UTC"}
     app.query_params["lang"], app.query_params["group"] = lang, group
     return app.run()
+
+
+def queued() -> list[Run]:
+    """All runs, each after the one that it waits for."""
+    waits_for = {run.data["after"]: run for run in record.list_runs()}
+    found: list[Run] = []
+    while following := waits_for.get(found[-1].id if found else None):
+        found.append(following)
+    assert len(found) == len(waits_for)
+    return found
 
 
 def keys(app: AppTest) -> set[str | None]:
@@ -68,46 +79,27 @@ def test_the_recorded_comparison_is_there_at_once(recorded: None, open_page: Ope
     assert said.count("data:image/png") == 4, "the model as it came, and three methods"
 
 
-def test_pressing_start_queues_the_chosen_methods(
-    home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[list[Spec]] = []
-
-    def start(specs: list[Spec]) -> list[Run]:
-        asked.append(specs)
-        runs = [record.create(spec) for spec in specs]
-        for before, run in zip([None, *runs], runs, strict=False):
-            run.update(group="g", after=before.id if before else None)
-        return runs
-
-    monkeypatch.setattr(queue, "start", start)
+def test_pressing_start_queues_the_chosen_methods(home: object, open_page: Open, no_worker_starts: Started) -> None:
     app = open_page("compare")
     app.button_group(key="compare_methods").set_value(["nc", "mcl"]).run()
     app.button(key="start").click().run()
     assert not app.exception
-    assert [spec.defence for spec in asked[0]] == ["mcl", "nc"]
-    assert {(spec.victim, spec.clean_budget, spec.seed) for spec in asked[0]} == {("signs-badnets", 0.05, 0)}
-    assert app.query_params["group"] == "g"
+    runs = queued()
+    assert [run.spec.defence for run in runs] == ["mcl", "nc"]
+    assert {(run.spec.victim, run.spec.clean_budget, run.spec.seed) for run in runs} == {("signs-badnets", 0.05, 0)}
+    assert no_worker_starts == [["core", "work", str(runs[0].folder)]]
+    assert app.query_params["group"] == runs[0].data["group"]
     assert app.button(key="start").disabled, "one comparison at a time"
     assert "stop" in keys(app)
 
 
-def test_several_seeds_are_queued_one_after_the_other(
-    home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Spec] = []
-
-    def start(specs: list[Spec]) -> list[Run]:
-        asked.extend(specs)
-        raise BadInput("budget_too_small", "English only", count=5, classes=12)
-
-    monkeypatch.setattr(queue, "start", start)
+def test_several_seeds_are_queued_one_after_the_other(home: object, open_page: Open, no_worker_starts: Started) -> None:
     app = open_page("compare")
     app.button_group(key="compare_methods").set_value(["ft", "mcl"]).run()
     app.button_group(key="compare_seeds").set_value(3).run()
     app.number_input(key="compare_seed").set_value(7).run()
     app.button(key="start").click().run()
-    assert [(spec.seed, spec.defence) for spec in asked] == [
+    assert [(run.spec.seed, run.spec.defence) for run in queued()] == [
         (7, "mcl"), (7, "ft"), (8, "mcl"), (8, "ft"), (9, "mcl"), (9, "ft"),
     ]  # fmt: skip
 
@@ -142,14 +134,12 @@ def test_the_sentence_on_every_method_names_paper_and_year(lang: str) -> None:
         assert re.search(r"(19|20)\d\d", i18n.catalogue(lang)[f"defence.{name}.text"]), name
 
 
-def test_a_refused_start_says_why(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(specs: list[Spec]) -> list[Run]:
-        raise BadInput("budget_too_small", "English only", count=5, classes=12)
-
-    monkeypatch.setattr(queue, "start", start)
+def test_a_refused_start_says_why(home: Path, open_page: Open) -> None:
+    home.mkdir()
+    (home / "runs").write_text("a file in the place of the folder")
     app = open_page("compare", "ja")
     app.button(key="start").click().run()
-    assert "12 クラスに足りません" in app.error[0].value
+    assert i18n.catalogue("ja")["error.folder_not_writable"].split("{")[0] in app.error[0].value
 
 
 def test_all_methods_are_offered_and_the_usual_ones_chosen(home: object, open_page: Open) -> None:
@@ -221,13 +211,10 @@ def test_a_method_this_version_does_not_know_is_shown_by_its_name(make_run: Make
     assert sum("later" in button.label for button in app.button) == 2
 
 
-def test_a_stop_that_cannot_be_written_down_is_told(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_that_cannot_be_written_down_is_told(make_run: Make) -> None:
     run = make_run("20260101-000000-a", "queued", [], spec=order("ft"), group="g", worker=None, queued=record.now())
 
-    def stop(runs: list[Run]) -> None:
-        raise BadInput("queue_not_written", "English only", reason="No space left on device")
-
-    monkeypatch.setattr(queue, "stop", stop)
+    (run.folder / "control").mkdir()  # in the place of the file that tells the worker
     app = opened("g", "ja")
     app.button(key="stop").click().run()
     assert not app.exception

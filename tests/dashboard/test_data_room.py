@@ -16,17 +16,14 @@ from core.dataroom.place import Order
 from core.files import write_json
 from dashboard.i18n import catalogue
 from dashboard.views import data_room
+from tests.conftest import Started
 from tests.dashboard.conftest import words
 
 Open = Callable[..., AppTest]
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
-    found: list[Order] = []
-    monkeypatch.setattr(place, "start", found.append)
-    return found
+pytestmark = pytest.mark.usefixtures("no_worker_starts")
 
 
 def finished(order: Order, target: int | None) -> None:
@@ -48,14 +45,15 @@ def finished(order: Order, target: int | None) -> None:
 
 @BOTH
 def test_the_button_starts_the_work_on_the_chosen_set(
-    home: object, open_page: Open, started: list[Order], lang: str
+    home: object, open_page: Open, no_worker_starts: Started, lang: str
 ) -> None:
     app = open_page("data_room", lang)
     assert not app.exception
     app.button(key="start").click().run()
     assert not app.exception
-    (order,) = started
-    assert (order.images, order.attack, order.rate, order.most) == ("digits", "badnets", 0.1, data_room.LAB_IMAGES)
+    (command,) = no_worker_starts
+    order = Order("digits", "badnets", 0.1, most=data_room.LAB_IMAGES)
+    assert command == ["core", "data-room", *order.arguments, "--out", str(order.folder), "--note"]
 
 
 @pytest.mark.parametrize("images", ["signs", "digits"])
@@ -71,7 +69,7 @@ def test_the_form_begins_with_the_set_of_the_recording(home: object, open_page: 
 @BOTH
 @pytest.mark.parametrize("target", [0, None])
 def test_a_result_is_shown_with_its_figures_and_its_list(
-    home: object, open_page: Open, started: list[Order], lang: str, target: int | None
+    home: object, open_page: Open, lang: str, target: int | None
 ) -> None:
     order = Order("digits", "badnets")
     finished(order, target)
@@ -89,9 +87,7 @@ def test_a_result_is_shown_with_its_figures_and_its_list(
 
 
 @BOTH
-def test_a_set_that_cannot_be_judged_is_not_called_clean(
-    home: object, open_page: Open, started: list[Order], lang: str
-) -> None:
+def test_a_set_that_cannot_be_judged_is_not_called_clean(home: object, open_page: Open, lang: str) -> None:
     order = Order("digits", "badnets")
     finished(order, None)
     result = place.result(order)
@@ -111,9 +107,7 @@ def test_a_set_that_cannot_be_judged_is_not_called_clean(
 
 
 @BOTH
-def test_a_fault_is_told_in_the_readers_language(
-    home: object, open_page: Open, started: list[Order], lang: str
-) -> None:
+def test_a_fault_is_told_in_the_readers_language(home: object, open_page: Open, lang: str) -> None:
     order = Order("/no/where")
     order.folder.mkdir(parents=True)
     failure = {"code": "bad_false_alarms", "message": "English only.", "facts": {"given": "2"}}

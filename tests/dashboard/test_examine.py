@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import BadInput
 from core.events import Answered, Progress, Searched, StageStarted
 from core.intake import uploads
-from core.runs import supervisor
-from core.runs.record import Run
-from core.runs.spec import Spec
+from core.jobs.process import identity
 from dashboard.i18n import catalogue
-from tests.dashboard.conftest import words
-from tests.dashboard.examinations import NO_FIT, RESULT, Make, Open, checked, events, examined, graded, keys
+from tests.dashboard.conftest import Asked, words
+from tests.dashboard.examinations import NO_FIT, Make, Open, checked, events, examined, graded, keys, result_in
 
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
@@ -71,17 +68,14 @@ def test_no_page_names_a_class_that_would_be_executed() -> None:
 
 @BOTH
 def test_a_refused_start_says_why(
-    open_page: Open, look: Callable[..., str], monkeypatch: pytest.MonkeyPatch, lang: str
+    home: Path, open_page: Open, look: Callable[..., str], weights: Path, lang: str
 ) -> None:
-    def start(spec: Spec, title: str | None = None) -> Run:
-        raise BadInput("class_names_differ", "English only", names=2, classes=10)
-
-    monkeypatch.setattr(supervisor, "start", start)
-    look(result=RESULT)
+    look(result=result_in(weights.parent))
+    (home / "runs").write_text("a file in the place of the folder")
     app = checked(open_page, lang)
     app.button(key="start-examination").click().run()
-    assert "10" in app.error[0].value
-    assert "English only" not in app.error[0].value
+    assert not app.exception
+    assert catalogue(lang)["error.folder_not_writable"].split("{")[0] in app.error[0].value
 
 
 # what came of it
@@ -206,11 +200,10 @@ def test_a_class_of_a_strangers_own_name_makes_no_markup(open_page: Open, make_r
 @BOTH
 @pytest.mark.parametrize("left", [None, 42.0])
 def test_while_the_cure_is_tested_the_page_says_what_is_tried(
-    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch, lang: str, left: float | None
+    open_page: Open, make_run: Make, weights: Path, lang: str, left: float | None
 ) -> None:
     told = [*events(after=None)[:-1], StageStarted("verify"), Progress("verify", 2, 8, left)]
-    examined(make_run, weights, told, "running")
-    monkeypatch.setattr(Run, "status", "running")
+    examined(make_run, weights, told, "running", worker=identity())
     said = words(open_page("examine", lang, run="mine"))
     assert catalogue(lang)["phase.verify_help"] in said
     assert ("0:42" in said) is (left is not None)
@@ -220,7 +213,7 @@ def test_while_the_cure_is_tested_the_page_says_what_is_tried(
 # the next step
 
 
-def test_a_scan_leads_to_a_purification(open_page: Open, make_run: Make, weights: Path, asked: list[Spec]) -> None:
+def test_a_scan_leads_to_a_purification(open_page: Open, make_run: Make, weights: Path, asked: Asked) -> None:
     run = examined(make_run, weights, events(after=None), scan_only=True)
     app = open_page("examine", run="mine")
     assert catalogue("en")["outcome.title_scan"] in words(app)
@@ -228,12 +221,12 @@ def test_a_scan_leads_to_a_purification(open_page: Open, make_run: Make, weights
     assert f"<b>{catalogue('en')['phase.purify']}</b>" not in words(app).split("dz-next")[0]  # its track
     app.button(key="purify").click().run()
     assert not app.exception
-    assert asked[0].to_dict() == run.spec.to_dict() | {"scan_only": False, "scan_of": "mine"}
+    assert asked()[0].to_dict() == run.spec.to_dict() | {"scan_only": False, "scan_of": "mine"}
 
 
 @BOTH
 def test_a_scan_of_other_weights_is_not_gone_on_with(
-    open_page: Open, make_run: Make, weights: Path, asked: list[Spec], lang: str
+    open_page: Open, make_run: Make, weights: Path, asked: Asked, lang: str
 ) -> None:
     run = examined(make_run, weights, events(after=None), scan_only=True)
     run.update(inputs={"weights": "0" * 64})
@@ -243,7 +236,7 @@ def test_a_scan_of_other_weights_is_not_gone_on_with(
     assert {"en": "differ from those of this run", "ja": "この実行で使われたものと異なります"}[lang] in app.error[
         0
     ].value
-    assert not asked
+    assert not asked()
     assert run.status == "done"
 
 
@@ -253,11 +246,10 @@ SEARCHED = Searched("pixel", 2, [99.0, 100.0, 41.2], [30.0, 4.5, None])
 @BOTH
 @pytest.mark.parametrize("found", [None, SEARCHED], ids=["begins", "goes on"])
 def test_a_scan_at_work_shows_how_far_each_class_is_and_accuses_none(
-    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch, lang: str, found: Searched | None
+    open_page: Open, make_run: Make, weights: Path, lang: str, found: Searched | None
 ) -> None:
     told = [Answered(91.3, 540), StageStarted("scan"), Progress("scan", 150, 360, 42.0), *([found] if found else [])]
-    examined(make_run, weights, told, "running")
-    monkeypatch.setattr(Run, "status", "running")
+    examined(make_run, weights, told, "running", worker=identity())
     app = open_page("examine", lang, run="mine")
     assert not app.exception
     said, sentence = words(app), catalogue(lang)
@@ -272,22 +264,18 @@ def test_a_scan_at_work_shows_how_far_each_class_is_and_accuses_none(
     assert sentence["state.first_frame"] not in said
 
 
-def test_the_bars_make_way_for_the_verdict(
-    open_page: Open, make_run: Make, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    examined(make_run, weights, [StageStarted("scan"), SEARCHED, *events()[2:3]], "running")
-    monkeypatch.setattr(Run, "status", "running")
+def test_the_bars_make_way_for_the_verdict(open_page: Open, make_run: Make, weights: Path) -> None:
+    examined(make_run, weights, [StageStarted("scan"), SEARCHED, *events()[2:3]], "running", worker=identity())
     assert '<section class="dz-search">' not in words(open_page("examine", run="mine"))
 
 
-def test_correcting_starts_from_the_same_files(
-    open_page: Open, make_run: Make, weights: Path, asked: list[Spec]
-) -> None:
+def test_correcting_starts_from_the_same_files(open_page: Open, make_run: Make, weights: Path, asked: Asked) -> None:
     examined(make_run, weights, events())
     app = open_page("examine", run="mine")
     app.button(key="correct").click().run()
     assert not app.exception
-    assert (asked[0].weights, asked[0].images, asked[0].arch) == (str(weights), "digits", "wrn16-1")
+    (order,) = asked()
+    assert (order.weights, order.images, order.arch) == (str(weights), "digits", "wrn16-1")
 
 
 @pytest.mark.parametrize(

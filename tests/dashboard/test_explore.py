@@ -16,10 +16,11 @@ from core.jobs.process import identity
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
-from dashboard import explore_data, i18n
+from dashboard import explore_data
 from dashboard.i18n import catalogue
 from dashboard.views import explore
 from dashboard.words import run_title
+from tests.conftest import Started
 from tests.dashboard.conftest import words
 from tests.dashboard.test_explore_data import explored
 
@@ -29,11 +30,9 @@ BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def started(no_worker_starts: Started) -> Started:
     """The computations that the page set going."""
-    found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append((run.id, *arguments)))
-    return found
+    return no_worker_starts
 
 
 @BOTH
@@ -45,23 +44,20 @@ def test_without_a_run_the_page_says_how_to_get_one(home: object, open_page: Ope
 
 
 @BOTH
-def test_a_run_is_opened_and_explored_once(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]], lang: str
-) -> None:
+def test_a_run_is_opened_and_explored_once(open_page: Open, make_run: Make, started: Started, lang: str) -> None:
     make_run("one", "done")
     run = make_run("two", "done")
     app = open_page("explore", lang, run="two")
     assert not app.exception
     assert app.selectbox(key="explore_run").value == "two"
-    assert started == [("two",)]
+    assert started == [["core", "explore", str(run.folder)]]
+    started.end()
     explored(run)
     assert not open_page("explore", lang, run="two").exception
-    assert started == [("two",)]
+    assert len(started) == 1
 
 
-def test_it_opens_on_a_run_with_pictures(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]], home: Path
-) -> None:
+def test_it_opens_on_a_run_with_pictures(open_page: Open, make_run: Make, started: Started, home: Path) -> None:
     make_run("pictures", "done")
     make_run(
         "dots", "done", spec=Spec(victim="cifar10-badnets", images="cifar10").to_dict(), created="2027-01-01T00:00:00"
@@ -69,9 +65,7 @@ def test_it_opens_on_a_run_with_pictures(
     assert open_page("explore").selectbox(key="explore_run").value == "pictures"
 
 
-def test_a_failed_computation_is_not_begun_again_by_itself(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]]
-) -> None:
+def test_a_failed_computation_is_not_begun_again_by_itself(open_page: Open, make_run: Make, started: Started) -> None:
     run = make_run("one", "done")
     fault = {"code": "images_changed", "message": "Others.", "facts": {"path": "x", "run": "one"}}
     place.folder_of(run).mkdir(exist_ok=True)
@@ -80,13 +74,9 @@ def test_a_failed_computation_is_not_begun_again_by_itself(
     assert started == []
 
 
-def test_nothing_is_computed_beside_a_purification(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dashboard import data
-
-    run = make_run("one", "done")
-    monkeypatch.setattr(data, "going_on", lambda besides="": run)
+def test_nothing_is_computed_beside_a_purification(open_page: Open, make_run: Make, started: Started) -> None:
+    make_run("one", "done")
+    make_run("two", "running", worker=identity())
     assert not open_page("explore", run="one").exception
     assert started == []
 
@@ -133,15 +123,12 @@ def test_who_chooses_another_run_meanwhile_stays_there(open_page: Open, make_run
 
 
 @BOTH
-def test_what_waits_for_another_run_says_for_which(make_run: Make, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
-    from dashboard import data
-
-    monkeypatch.setattr(i18n, "language", lambda: lang)
+def test_what_waits_for_another_run_says_for_which(make_run: Make, session: dict[str, str], lang: str) -> None:
+    session["lang"] = lang
     run, other = make_run("one", "done"), make_run("two", "running", worker=identity())
-    monkeypatch.setattr(data, "going_on", lambda besides="": None if besides == "two" else other)
     lack = explore_data.lacks(run)["features"]
     assert lack.passes
-    line = explore._jobs(run, lack)[0]
+    line = explore.lines_of(run, lack)[0]
     assert run_title(other) in line["words"]
     assert line["still"]
     explored(run)
@@ -150,9 +137,7 @@ def test_what_waits_for_another_run_says_for_which(make_run: Make, monkeypatch: 
 
 
 @BOTH
-def test_images_that_are_not_here_are_asked_for(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]], lang: str
-) -> None:
+def test_images_that_are_not_here_are_asked_for(open_page: Open, make_run: Make, started: Started, lang: str) -> None:
     spec = make_run("one", "done").data["spec"]
     make_run("two", "done", spec=spec | {"images": "cifar10", "victim": "cifar10-badnets"})
     app = open_page("explore", lang, run="two")
@@ -162,23 +147,21 @@ def test_images_that_are_not_here_are_asked_for(
 
 
 @BOTH
-def test_what_takes_the_first_settled_map_so_long_is_told(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(i18n, "language", lambda: lang)
+def test_what_takes_the_first_settled_map_so_long_is_told(lang: str, session: dict[str, str]) -> None:
+    session["lang"] = lang
     for kind, stage, key in (
         ("settled", "load", "settled_load"), ("settled", "map", "settled"),
         ("place", "load", "place_load"), ("place", "map", "settled"), ("place", "place", "place"),
     ):  # fmt: skip
-        told = explore._job(place.Job(kind, stage=stage, done=1, total=2, left=3))["words"]
+        told = explore.line_of(place.Job(kind, stage=stage, done=1, total=2, left=3))["words"]
         assert told.startswith(catalogue(lang)[f"explore.job.{key}"])
 
 
 @BOTH
-def test_why_a_computation_failed_is_told_without_a_path_of_this_machine(
-    lang: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(i18n, "language", lambda: lang)
+def test_why_a_computation_failed_is_told_without_a_path_of_this_machine(lang: str, session: dict[str, str]) -> None:
+    session["lang"] = lang
     for code, facts in (("images_changed", {"path": "/home/somebody/photos", "run": "one"}), ("of_the_future", {})):
         job = place.Job("base", ended=True, failure={"code": code, "message": "/home/somebody", "facts": facts})
-        told = explore._job(job)["words"]
+        told = explore.line_of(job)["words"]
         assert "somebody" not in told
         assert catalogue(lang)["explore.job.base"] in told

@@ -10,6 +10,7 @@ from core.errors import BadInput
 from core.events import StageStarted
 from core.explore import place
 from core.explore.settled import Settled
+from core.jobs.process import identity
 from core.runs.record import Run
 from dashboard import explore_data, glossary, i18n
 from dashboard.components.explore import TERMS, TEXT_KEYS
@@ -76,18 +77,20 @@ def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
     assert ("tsne", 3) not in made.offers
 
 
-def test_results_are_read_once_however_often_the_page_looks(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_read_once_however_often_the_page_looks(make_run: Make) -> None:
     run = make_run("one", "done")
+    make_run("two", "running", worker=identity())  # for which what is not there would have to wait
     explored(run)
-    read: list[str] = []
-    real = place.base
-    monkeypatch.setattr(place, "base", lambda run: read.append(run.id) or real(run))
-    found = Found()
+    found, file = Found(), place.folder_of(run) / "base.npz"
+    assert payload(run, found).able
+    moment = file.stat().st_mtime_ns
+    file.write_bytes(b"whoever reads this finds nothing")
+    os.utime(file, ns=(moment, moment))
+    assert place.base(run) is None
     for _ in range(3):
-        explore_data.lacks(run, found)
+        assert "features" not in explore_data.lacks(run, found)
         assert explore_data.base_of(run, found) is not None
         assert payload(run, found).able
-    assert read == ["one"]
     (run.folder / "model.safetensors").write_bytes(b"purified meanwhile")
     assert not payload(run, found).able, "made of another model"
 
@@ -150,7 +153,7 @@ def test_a_run_without_frames_is_refused_and_not_offered(make_run: Make) -> None
     assert explore_data.explorable(make_run("two", "done"))
 
 
-def test_what_is_missing_is_named(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named(make_run: Make) -> None:
     run = make_run("one", "done")
     assert set(explore_data.lacks(run)) == {"after"}
     (run.folder / "model.safetensors").write_bytes(b"weights")

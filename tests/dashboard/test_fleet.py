@@ -13,11 +13,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import paths
-from core.fleet import begin, place
+from core.fleet import place
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row
 from core.jobs import process
 from core.runs.record import Run
+from tests.conftest import Started
 from tests.dashboard.conftest import PAGE, ROOT, words
 from tests.dashboard.test_fleet_data import ROWS
 
@@ -128,15 +129,15 @@ def test_a_fleet_that_goes_on_shows_how_far_it_is_and_one_that_stopped_how_to_go
 
 @pytest.mark.parametrize("purify", [True, False])
 def test_a_fleet_that_was_stopped_while_it_scanned_goes_on_to_what_it_was_begun_for(
-    home: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch, purify: bool
+    home: Path, open_page: Open, no_worker_starts: Started, purify: bool
 ) -> None:
     make("halted", ROWS[:2], stage="scan", done=1, total=2, purify=purify)
-    asked: list[bool] = []
-    monkeypatch.setattr(begin, "go_on", lambda folder, order, purify: asked.append(purify))
     app = open_page("fleet")
     app.button(key="fleet_resume").click().run()
     assert not app.exception
-    assert asked == [purify]
+    (command,) = no_worker_starts
+    assert command[:2] == ["core", "fleet"]
+    assert ("--purify" in command) is purify
 
 
 def test_a_home_folder_of_nobody_is_no_place_of_models(home: Path, open_page: Open) -> None:

@@ -6,16 +6,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import BadInput
 from core.events import Searched, StageStarted
-from core.runs import record, supervisor
+from core.jobs.process import identity
+from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
-from tests.dashboard.conftest import ROOT, story, words
+from dashboard.i18n import catalogue
+from tests.dashboard.conftest import ROOT, Asked, story, words
 
 Open = Callable[..., AppTest]
 Make = Callable[..., Run]
@@ -111,47 +113,32 @@ def test_a_run_that_is_not_there_leads_to_the_start_page(home: object, open_page
     assert "start" in keys(app)
 
 
-def test_another_defence_can_be_chosen(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Spec] = []
-
-    def start(spec: Spec) -> Run:
-        asked.append(spec)
-        return record.create(spec)
-
-    monkeypatch.setattr(supervisor, "start", start)
+def test_another_defence_can_be_chosen(home: object, open_page: Open, asked: Asked) -> None:
     app = open_page("purify")
     app.selectbox(key="setup_method").set_value("nad.default").run()
     app.button(key="start").click().run()
     assert not app.exception
-    assert (asked[0].defence, asked[0].preset) == ("nad", "default")
+    (order,) = asked()
+    assert (order.defence, order.preset) == ("nad", "default")
     assert "NAD" in words(app)
 
 
-def test_pressing_start_starts_a_run_as_set_up(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Spec] = []
-
-    def start(spec: Spec) -> Run:
-        asked.append(spec)
-        return record.create(spec)
-
-    monkeypatch.setattr(supervisor, "start", start)
+def test_pressing_start_starts_a_run_as_set_up(home: object, open_page: Open, asked: Asked) -> None:
     app = open_page("purify")
     app.button(key="start").click().run()
     assert not app.exception
-    assert asked == [Spec(victim="signs-badnets", images="signs", clean_budget=0.05, preset="default")]
+    assert asked() == [Spec(victim="signs-badnets", images="signs", clean_budget=0.05, preset="default")]
     assert app.query_params["run"] == record.list_runs()[0].id
     assert "stop" in keys(app)
 
 
 @BOTH
-def test_a_refused_start_says_why(home: object, open_page: Open, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
-    def start(spec: Spec) -> Run:
-        raise BadInput(BUDGET["code"], BUDGET["message"], **BUDGET["facts"])  # type: ignore[arg-type]
-
-    monkeypatch.setattr(supervisor, "start", start)
+def test_a_refused_start_says_why(home: Path, open_page: Open, lang: str) -> None:
+    home.mkdir()
+    (home / "runs").write_text("a file in the place of the folder")
     app = open_page("purify", lang)
     app.button(key="start").click().run()
-    assert SAYS["budget"][lang] in app.error[0].value
+    assert catalogue(lang)["error.folder_not_writable"].split("{")[0] in app.error[0].value
 
 
 def test_true_and_estimated_attack_rates_are_never_mixed(open_page: Open, make_run: Make) -> None:
@@ -218,12 +205,9 @@ def test_the_browsers_locale_sets_the_language(locale: str, lang: str) -> None:
 
 
 @BOTH
-def test_the_scan_of_a_shipped_victim_shows_its_bars(
-    open_page: Open, make_run: Make, monkeypatch: pytest.MonkeyPatch, lang: str
-) -> None:
+def test_the_scan_of_a_shipped_victim_shows_its_bars(open_page: Open, make_run: Make, lang: str) -> None:
     told = [*story()[:2], story()[5], StageStarted("scan"), Searched("mask", 1, [12.0, 99.0, 40.0], [None, 5.5, None])]
-    make_run("one", "running", told)
-    monkeypatch.setattr(Run, "status", "running")
+    make_run("one", "running", told, worker=identity())
     said = words(open_page("purify", lang, run="one"))
     assert '<section class="dz-search">' in said
     assert "5.5 px" in said

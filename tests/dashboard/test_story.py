@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import paths, victims
-from core.errors import BadInput
-from core.report.proof import Proof
-from core.runs import record, supervisor
+from core.events import Finished, Verified
+from core.paths import RECORDINGS, VICTIMS
+from core.runs import record
+from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard import glossary, i18n, live
-from dashboard.digest import Digest
 from dashboard.views.story import STEPS
-from tests.dashboard.conftest import ROOT, words
+from tests.dashboard.conftest import ROOT, Asked, words
 
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 Visit = Callable[..., AppTest]
@@ -91,32 +92,22 @@ def test_an_old_address_of_a_run_leads_to_that_run(visit: Visit) -> None:
     assert not [button for button in app.button if button.key == "story_next"]
 
 
-def test_purify_starts_a_run_of_the_default_victim(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Spec] = []
-
-    def start(spec: Spec) -> Run:
-        asked.append(spec)
-        return record.create(spec)
-
-    monkeypatch.setattr(supervisor, "start", start)
+def test_purify_starts_a_run_of_the_default_victim(visit: Visit, asked: Asked) -> None:
     app = visit(4)
     app.button(key="story_start").click().run()
     assert not app.exception
-    assert asked == [Spec(victim=victims.DEFAULT, images="signs", clean_budget=0.05)]
+    assert asked() == [Spec(victim=victims.DEFAULT, images="signs", clean_budget=0.05)]
     assert app.query_params["run"] == record.list_runs(recordings=False)[0].id
     assert told("en", "lead.queued") in words(app)
     assert not [button for button in app.button if button.key == "story_start"]
 
 
 @BOTH
-def test_a_refused_start_says_why(visit: Visit, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
-    def start(spec: Spec) -> Run:
-        raise BadInput("budget_too_small", "English only", count=5, classes=12)
-
-    monkeypatch.setattr(supervisor, "start", start)
+def test_a_refused_start_says_why(visit: Visit, lang: str) -> None:
+    paths.runs_folder().write_text("a file in the place of the folder")
     app = visit(4, lang)
     app.button(key="story_start").click().run()
-    assert app.error[0].value == told(lang, "error.budget_too_small").format(count=5, classes=12)
+    assert told(lang, "error.folder_not_writable").split("{")[0] in app.error[0].value
 
 
 def test_the_recorded_run_can_be_played_instead(visit: Visit) -> None:
@@ -173,13 +164,33 @@ def test_details_lead_to_the_run(visit: Visit) -> None:
     assert told("en", "status.recording") in words(app)
 
 
+def ship_with_grade(shipped: Path, cure: str | None) -> dict[str, Any]:
+    """Ships the default victim and its recording, with another grade of the cure; gives the recording's result."""
+    for file in VICTIMS.glob(f"{victims.DEFAULT}.*"):
+        (shipped / "victims" / file.name).symlink_to(file)
+    real, folder = Run(RECORDINGS / victims.DEFAULT), shipped / "recordings" / victims.DEFAULT
+    folder.mkdir()
+    for entry in real.folder.iterdir():
+        if entry.name != "events.jsonl":
+            (folder / entry.name).symlink_to(entry)
+    graded = ("cure", "cure_reasons", "proof")
+    grade = {"cure": cure, "cure_reasons": [], "proof": {}} if cure else {}
+    with EventWriter(folder / "events.jsonl") as log:
+        for moment, event in real.events():
+            if isinstance(event, Finished):
+                older = {name: told for name, told in event.result.items() if name not in graded}
+                log.append(moment, Finished(older | grade))
+            elif not isinstance(event, Verified):
+                log.append(moment, event)
+    return real.snapshot().result
+
+
 @BOTH
 @pytest.mark.parametrize("cure", ["holds", "doubt", "failed", None])
 def test_the_last_screen_claims_no_cure_without_its_grade(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch, cure: str | None, lang: str
+    visit: Visit, shipped: Path, cure: str | None, lang: str
 ) -> None:
-    result = record.open(str(paths.RECORDINGS / victims.DEFAULT)).data["result"]
-    monkeypatch.setattr(Digest, "proof", Proof(cure))  # type: ignore[arg-type]
+    result = ship_with_grade(shipped, cure)
     app = visit(6, lang)
     assert not app.exception
     said = re.sub(r'<span class="dz-note".*?</span>|<[^>]+>', "", words(app))
@@ -188,8 +199,7 @@ def test_the_last_screen_claims_no_cure_without_its_grade(
     assert f"{result['asr_after']:.1f}" in said  # the true rate, which every recording has
 
 
-def test_without_the_victim_the_page_says_so(visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "VICTIMS", tmp_path)
+def test_without_the_victim_the_page_says_so(visit: Visit, shipped: Path) -> None:
     app = visit()
     assert not app.exception
     assert app.info[0].value == told("en", "story.missing")

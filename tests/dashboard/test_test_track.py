@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import BadInput
 from core.explore import place as explored
-from core.explore.place import Job
 from core.files import write_json
+from core.jobs.process import identity
 from core.runs.record import Run
 from core.stress import place
 from core.words import Words
 from dashboard.i18n import catalogue
+from tests.conftest import Started
 from tests.dashboard.conftest import words
 
 Open = Callable[..., AppTest]
@@ -24,11 +24,9 @@ BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def started(no_worker_starts: Started) -> Started:
     """The drives that the page set going."""
-    found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append((run.id, *arguments)))
-    return found
+    return no_worker_starts
 
 
 @pytest.fixture
@@ -73,16 +71,14 @@ def test_without_a_purified_model_the_page_says_how_to_get_one(open_page: Open, 
 
 
 @BOTH
-def test_a_run_that_was_not_driven_yet_can_be(
-    open_page: Open, driven: Run, started: list[tuple[str, ...]], lang: str
-) -> None:
+def test_a_run_that_was_not_driven_yet_can_be(open_page: Open, driven: Run, started: Started, lang: str) -> None:
     app = open_page("test_track", lang)
     assert not app.exception
     assert catalogue(lang)["stress.nothing"] in words(app)
     assert started == [], "nothing is driven by itself"
     app.text_input(key="stress_folder").set_value("/photos/other camera").run()
     app.button(key="stress_start").click().run()
-    assert started == [("one", "--quick", "--images", "/photos/other camera")]
+    assert started == [["core", "stress", str(driven.folder), "--quick", "--images", "/photos/other camera"]]
 
 
 @BOTH
@@ -135,19 +131,18 @@ def test_unclean_images_have_a_table_or_the_command_that_makes_one(open_page: Op
 
 
 @BOTH
-def test_a_drive_is_watched_and_cannot_be_begun_twice(
-    open_page: Open, driven: Run, monkeypatch: pytest.MonkeyPatch, lang: str
-) -> None:
+def test_a_drive_is_watched_and_cannot_be_begun_twice(open_page: Open, driven: Run, lang: str) -> None:
     whole = figures(driven)
     part = {name: whole[name] for name in ("source", "key", "settings", "asr_kind", "cells", "clean")}
     explored.folder_of(driven).mkdir()
     place.keep(driven, part)
-    with monkeypatch.context() as patch:
-        patch.setattr(place, "job", lambda run: Job("stress", "corruptions", 3, 51, 70.0))
-        app = open_page("test_track", lang, run="one")
+    note = {"worker": identity(), "stage": "corruptions", "done": 3, "total": 51, "left": 70.0}
+    write_json(explored.note_of(driven, place.KIND), note)
+    app = open_page("test_track", lang, run="one")
     assert not app.exception
     assert app.button(key="stress_start").disabled
     assert len(app.get("plotly_chart")) == 3
+    explored.note_of(driven, place.KIND).unlink()
     app = open_page("test_track", lang, run="one")
     assert not app.exception
     assert [warning.value for warning in app.warning] == [catalogue(lang)["stress.halted"]]
@@ -165,14 +160,11 @@ def test_why_a_drive_failed_is_told_without_a_path_of_this_machine(open_page: Op
     assert "somebody" not in app.error[0].value
 
 
-def test_a_start_that_is_refused_says_why(open_page: Open, driven: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(run: Run, *arguments: str) -> None:
-        raise BadInput("no_purified_model", "None.", run=run.id)
-
-    monkeypatch.setattr(place, "start", start)
+def test_a_start_that_is_refused_says_why(open_page: Open, driven: Run) -> None:
+    explored.folder_of(driven).write_text("a file in the place of the folder")
     app = open_page("test_track", run="one")
     app.button(key="stress_start").click().run()
-    assert "one" in app.error[0].value
+    assert str(explored.folder_of(driven)) in app.error[0].value.replace("\\", "")
 
 
 def test_a_run_without_a_purified_model_is_named_and_another_opened(

@@ -9,8 +9,8 @@ from dashboard import i18n, words
 
 
 @pytest.fixture(params=["en", "ja"])
-def lang(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(i18n, "language", lambda: request.param)
+def lang(request: pytest.FixtureRequest, session: dict[str, str]) -> str:
+    session["lang"] = request.param
     return request.param
 
 

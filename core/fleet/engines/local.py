@@ -28,6 +28,7 @@ class Local:
     Args:
         workers: at least 1.
         sleep, clock: waiting, and seconds that go on.
+        shared: cores that the workers share; all that this process may use by default.
     """
 
     name = "local"
@@ -37,9 +38,10 @@ class Local:
         workers: int,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        shared: int | None = None,
     ) -> None:
         self.workers = workers
-        self.threads = max(1, cores() // workers)
+        self.threads = max(1, (shared or cores()) // workers)
         with contextlib.suppress(KeyError, ValueError):  # fewer, where the user said so
             self.threads = max(1, min(self.threads, int(os.environ["OMP_NUM_THREADS"])))
         self._sleep, self._clock = sleep, clock

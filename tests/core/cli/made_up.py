@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import paths, victims
+from core import victims
 from core.engine import worker
 from core.events import Event, Finished, Frame, Measured, Progress, Scanned, StageStarted, Step
 from core.runs import record
@@ -32,15 +32,15 @@ RESULT = {
 WORK = worker.work
 
 
-def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
+def pipeline(run: Run, steering: Steering, result: dict[str, Any] = RESULT) -> Iterator[Event]:
     """Two frames and a result, as the real one would give them."""
     run.update(classes=["stop", "give way", "30", "80"])
     yield StageStarted("scan")
     yield Progress("scan", 1, 2, 3.0)
-    kind = RESULT["asr_kind"]
+    kind = result["asr_kind"]
     yield Measured("before", 97.0, 96.0, 99.5, kind, 10, 9)
-    if RESULT["verdict"]:
-        verdict, facts = RESULT["verdict"], RESULT["evidence"]
+    if result["verdict"]:
+        verdict, facts = result["verdict"], result["evidence"]
         yield Scanned(3, 4.25, [9.0, 8.0, 9.0, 1.0], [1.0] * 4, "trigger.npz", verdict=verdict, facts=facts)
     if not run.spec.scan_only:
         yield StageStarted("purify")
@@ -50,17 +50,14 @@ def pipeline(run: Run, steering: Steering) -> Iterator[Event]:
             yield Frame(index, index * 4, file, 97.0, asr, "true", 100 - asr, 0.9)
         (run.folder / "model.safetensors").write_bytes(b"")
         yield Measured("after", 96.5, 96.0, 4.0, kind, 10, 9)
-    yield Finished(RESULT)
+    yield Finished(result)
 
 
-def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def make_home(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with two shipped victims, and a pipeline that needs no torch; gives the folder of its runs."""
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    for name in ("VICTIMS", "RECORDINGS"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(paths, name, tmp_path / name)
     for victim, data in (("signs-badnets", "signs"), ("digits-sig", "digits")):
-        (tmp_path / "VICTIMS" / f"{victim}.json").write_text(json.dumps(asdict(card(victim, data))))
+        (shipped / "victims" / f"{victim}.json").write_text(json.dumps(asdict(card(victim, data))))
     use(monkeypatch, pipeline)
     return tmp_path / "home" / "runs"
 
@@ -74,6 +71,7 @@ def card(name: str, data: str) -> victims.Card:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, made_up: Any) -> None:
+    """Runs do what ``made_up`` does in the place of the real pipeline."""
     monkeypatch.setattr(worker, "work", partial(WORK, pipeline=made_up))
 
 

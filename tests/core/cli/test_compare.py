@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.cli.options import BAD_INPUT, DONE, NOT_HELD
 from core.cli.parser import main
-from core.engine import worker
+from core.engine.worker import Pipeline
+from core.errors import BadInput
+from core.events import Event, Finished
 from core.runs import record
 from core.runs.record import Run
+from core.runs.steering import Steering
+from tests.core.cli.made_up import use
 
 
 @pytest.fixture(autouse=True)
@@ -20,21 +24,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, held: bool = True) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, held: bool = True) -> Pipeline:
     """Runs that take no time, and end with figures of their own."""
 
-    def work(folder: Path, on_event: object = None) -> str:
-        run = Run(folder)
+    def work(run: Run, steering: Steering) -> Iterator[Event]:
         asr = {"ft": 60.0, "nc": 4.5}[run.spec.defence] + run.spec.seed % 3
         result = {
             "ba_before": 98.5, "ba_after": 97.25, "asr_before": 100.0, "asr_after": asr, "asr_kind": "true",
             "seconds": {"scan": 2.0, "purify": 3.5, "verify": 9.0}, "device": "cpu", "clean_images": 60,
             "ba_held": held, "cure": "failed" if asr > 10 else "holds",
         }  # fmt: skip
-        run.update(status="done", result=result)
-        return "done"
+        yield Finished(result)
 
-    monkeypatch.setattr(worker, "work", work)
+    use(monkeypatch, work)
+    return work
 
 
 def test_each_defence_is_a_run_of_its_own_with_the_same_clean_images_and_seed(
@@ -105,17 +108,14 @@ def test_where_accuracy_was_not_held_that_is_said_and_the_exit_code_is_3(
 def test_a_defence_that_diverges_is_told_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretend(monkeypatch)
-    real = worker.work
+    others = pretend(monkeypatch)
 
-    def work(folder: Path, **more: Any) -> str:
-        run = Run(folder)
-        if run.spec.defence != "ft":
-            return real(folder, **more)
-        run.update(status="failed", failure={"code": "training_diverged", "message": "It diverged.", "facts": {}})
-        return "failed"
+    def work(run: Run, steering: Steering) -> Iterator[Event]:
+        if run.spec.defence == "ft":
+            raise BadInput("training_diverged", "It diverged.")
+        yield from others(run, steering)
 
-    monkeypatch.setattr(worker, "work", work)
+    use(monkeypatch, work)
     assert main(["compare", "digits-badnets", "--defences", "ft,nc", "--json"]) == BAD_INPUT
     told = capsys.readouterr()
     assert "ft: It diverged." in told.err

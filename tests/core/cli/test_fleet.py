@@ -10,7 +10,6 @@ import pytest
 
 from core.cli import parser as cli
 from core.fleet import place
-from core.report import pdf
 from tests.core.fleet import made_up
 from tests.core.fleet.conftest import fake, home, models
 
@@ -79,9 +78,8 @@ def test_what_is_wrong_with_all_models_is_one_sentence_and_leaves_nothing_behind
 
 
 def test_a_pdf_that_cannot_be_made_is_told_before_the_work(
-    fake: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake: Path, no_browser: Path, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pdf, "find_browser", lambda: None)
     assert "Chromium" in refused(capsys, str(models), "--images", "digits", "--pdf")
     assert not fake.exists()
 

@@ -12,14 +12,17 @@ import pytest
 from PIL import Image
 
 from core.cli import parser as cli
+from core.runs import record
+from core.runs.spec import Spec
+from tests.conftest import DiskFull
 from tests.core.cli.made_up import make_home
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return make_home(tmp_path, monkeypatch)
+def home(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return make_home(tmp_path, shipped, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +117,12 @@ def test_defaults_are_shown_where_they_say_something(capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_fills_up_in_the_work_is_one_sentence(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: int
+    home: Path, disk_full: DiskFull, capsys: pytest.CaptureFixture[str], fault: int
 ) -> None:
-    def refused(arguments: object) -> int:
-        raise OSError(fault, os.strerror(fault), "victim.safetensors")
-
-    monkeypatch.setattr("core.cli.runs.runs", refused)
-    assert cli.main(["runs"]) == 1
-    assert capsys.readouterr().err == f"victim.safetensors could not be written: {os.strerror(fault)}.\n"
+    run = record.create(Spec(victim="signs-badnets", images="signs"))
+    with disk_full(fault=fault):
+        assert cli.main(["runs", "stop", run.id]) == 1
+    assert capsys.readouterr().err == f"A file could not be written: {os.strerror(fault)}.\n"
 
 
 def test_what_a_comparison_refuses_is_not_offered(capsys: pytest.CaptureFixture[str]) -> None:

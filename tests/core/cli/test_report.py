@@ -8,9 +8,9 @@ import pytest
 
 from core import paths, report
 from core.cli import parser as cli
-from core.report import pdf
 from core.runs import hashes, record
 from core.runs.spec import Spec
+from tests.core.report.conftest import PRINTED, stand_in
 
 
 @pytest.fixture
@@ -45,16 +45,10 @@ def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.Cap
 def test_a_pdf_lies_beside_the_page(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    printed: list[str] = []
-
-    def render(html: str, seconds: float) -> bytes:
-        printed.append(html)
-        return b"%PDF"
-
-    monkeypatch.setattr(pdf, "render", render)
+    monkeypatch.setenv("DISSOLVE_BROWSER", str(stand_in(tmp_path / "bin", PRINTED)))
     assert cli.main(["report", "signs-badnets", "--pdf", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [str(tmp_path / "report.html"), str(tmp_path / "report.pdf")]
-    assert printed == [(tmp_path / "report.html").read_text(encoding="utf-8")]
+    assert (tmp_path / "report.pdf").read_bytes() == b"%PDF" + (tmp_path / "report.html").read_bytes()
 
 
 @pytest.mark.parametrize("run", ["no-such-run", "last", "", "/"])
@@ -75,9 +69,8 @@ def test_a_language_that_is_not_there_is_told_in_one_sentence(capsys: pytest.Cap
 
 
 def test_without_a_browser_the_page_is_written_all_the_same(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, no_browser: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pdf, "find_browser", lambda: None)
     assert cli.main(["report", "signs-badnets", "--pdf", "--out", str(tmp_path)]) == 2
     assert "install Chromium" in capsys.readouterr().err
     assert (tmp_path / "report.html").exists()

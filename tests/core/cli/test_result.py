@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.cli import parser as cli
-from tests.core.cli.made_up import RESULT, only_run
+from tests.core.cli.conftest import EndWith
+from tests.core.cli.made_up import only_run
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -41,9 +42,9 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
 
 
 def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
-    monkeypatch.setitem(RESULT, "ba_held", False)
+    end_with(ba_held=False)
     assert cli.main(["purify"]) == 3
     assert "Nothing was handed out, as accuracy could not be held." in capsys.readouterr().out
 
@@ -59,11 +60,10 @@ def test_accuracy_that_could_not_be_held_has_an_exit_code_of_its_own(
     ],
 )
 def test_the_cure_is_graded_with_its_reasons_and_the_next_step(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], end_with: EndWith,
     cure: str | None, reasons: list[str] | None, flags: str, code: int, says: tuple[str, ...],
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(RESULT, "cure", cure)
-    monkeypatch.setitem(RESULT, "cure_reasons", reasons)
+    end_with(cure=cure, cure_reasons=reasons)
     assert cli.main(["purify", *flags.split()]) == code
     out = capsys.readouterr().out
     assert not [one for one in says if one not in out]
@@ -71,8 +71,8 @@ def test_the_cure_is_graded_with_its_reasons_and_the_next_step(
     assert only_run().spec.accept == flags.removeprefix("--accept ")
 
 
-def test_a_scan_has_no_cure_to_tell_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RESULT, "cure", None)
+def test_a_scan_has_no_cure_to_tell_of(capsys: pytest.CaptureFixture[str], end_with: EndWith) -> None:
+    end_with(cure=None)
     assert cli.main(["scan"]) == 0
     assert "of the cure" not in capsys.readouterr().out
 
@@ -83,10 +83,9 @@ def test_only_what_is_not_cured_can_be_accepted(capsys: pytest.CaptureFixture[st
 
 
 def test_a_defence_without_a_scan_says_so_and_names_no_target(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
-    for key in ("target", "target_found", "anomaly_index", "verdict"):
-        monkeypatch.setitem(RESULT, key, None)
+    end_with(target=None, target_found=None, anomaly_index=None, verdict=None)
     assert cli.main(["purify", "--defence", "ft"]) == 0
     assert only_run().spec.defence == "ft"
     out = capsys.readouterr().out
@@ -111,26 +110,19 @@ def test_a_strangers_model_is_told_with_what_it_was_taken_for(
 
 
 def test_what_copies_fell_back_on_is_a_reason_for_caution(
-    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stranger: list[str], capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
     assert cli.main(stranger) == 0
     assert "unlearn" not in capsys.readouterr().out
-    for key, value in {
-        "verdict": "none",
-        "stamps": "beside",
-        "asr_kind": "estimated",
-        "evidence": {"fallen_back": 81.4},
-    }.items():
-        monkeypatch.setitem(RESULT, key, value)
+    end_with(verdict="none", stamps="beside", asr_kind="estimated", evidence={"fallen_back": 81.4})
     assert cli.main(stranger) == 0
     assert "fell back on “80” in 81 %" in capsys.readouterr().out
 
 
 def test_warps_that_lead_to_a_class_are_told(
-    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stranger: list[str], capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
-    for key, value in {"verdict": "some", "stamps": "beside", "evidence": {"warped": 83.4}}.items():
-        monkeypatch.setitem(RESULT, key, value)
+    end_with(verdict="some", stamps="beside", evidence={"warped": 83.4})
     assert cli.main(stranger) == 0
     out = capsys.readouterr().out
     for told in ("Some signs", "Target class 3 (80)", "83 % were read as “80”", "may differ from the real one"):
@@ -139,10 +131,9 @@ def test_warps_that_lead_to_a_class_are_told(
 
 
 def test_without_a_sign_nothing_is_called_a_target(
-    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stranger: list[str], capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
-    for key, value in {"verdict": "none", "stamps": "alone", "asr_kind": "estimated"}.items():
-        monkeypatch.setitem(RESULT, key, value)
+    end_with(verdict="none", stamps="alone", asr_kind="estimated")
     assert cli.main(stranger) == 0
     out = capsys.readouterr().out
     for told in ("no finding: class 3 (80)", "random stamps", "every network has one"):
@@ -152,9 +143,9 @@ def test_without_a_sign_nothing_is_called_a_target(
 
 
 def test_a_target_that_was_given_is_told_from_the_one_found(
-    stranger: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stranger: list[str], capsys: pytest.CaptureFixture[str], end_with: EndWith
 ) -> None:
-    monkeypatch.setitem(RESULT, "target", 1)
+    end_with(target=1)
     assert cli.main([*stranger, "--target", "1"]) == 0
     out = capsys.readouterr().out
     assert "Target class 3 (80), anomaly index 4.25" in out

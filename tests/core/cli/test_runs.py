@@ -9,8 +9,8 @@ import pytest
 
 from core.cli import parser as cli
 from core.cli import runs
-from core.runs import record, supervisor
-from core.runs.record import Run
+from core.runs import record
+from tests.conftest import Started
 from tests.core.cli.made_up import only_run, raising, use
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -53,15 +53,15 @@ def test_show_tells_how_a_run_stands_and_ended(
     assert "runs resume" in out
 
 
-def test_runs_are_steered_and_deleted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_steered_and_deleted(
+    monkeypatch: pytest.MonkeyPatch, no_worker_starts: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
     use(monkeypatch, raising(KeyboardInterrupt()))
     cli.main(["purify"])
     run = only_run()
     assert cli.main(["runs", "pause", run.id]) == 2
-    spawned: list[Run] = []
-    monkeypatch.setattr(supervisor, "spawn", spawned.append)
     assert cli.main(["runs", "resume", run.id]) == 0
-    assert [again.id for again in spawned] == [run.id]
+    assert no_worker_starts == [["core", "work", str(run.folder)]]
     assert run.status == "queued"
     assert cli.main(["runs", "delete", run.id]) == 2
     assert cli.main(["runs", "stop", run.id]) == 0

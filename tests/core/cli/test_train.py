@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,22 +12,27 @@ import pytest
 from core.attacks import ATTACKS
 from core.attacks.training import TrainSettings
 from core.cli import parser as cli
-from core.cli.train import _settings
-from core.files import MB
+from core.cli.train import settings_of
+from tests.conftest import DiskFull
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+def own_set(folder: Path) -> Path:
+    """Forty images of two classes."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    x = (y[:, None, None, None] * 100 + rng.integers(0, 100, (40, 16, 16, 3))).astype(np.uint8)
+    np.savez(folder / "set.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    return folder / "set.npz"
 
 
 def test_train_writes_weights_and_a_card_and_refuses_to_overwrite_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rng = np.random.default_rng(0)
-    y = np.arange(40) % 2
-    x = (y[:, None, None, None] * 100 + rng.integers(0, 100, (40, 16, 16, 3))).astype(np.uint8)
-    np.savez(tmp_path / "set.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     out = tmp_path / "new" / "victim"
     command = (
-        f"train --data {tmp_path / 'set.npz'} --attack badnets --attack-set side=4 --target 1 --rate 0.2 --epochs 1 "
+        f"train --data {own_set(tmp_path)} --attack badnets --attack-set side=4 --target 1 --rate 0.2 --epochs 1 "
         f"--train-set batch=20 --train-set lr=0.05 --device cpu --out {out}"
     ).split()
     assert cli.main([*command, "--json"]) == 0
@@ -44,17 +47,17 @@ def test_train_writes_weights_and_a_card_and_refuses_to_overwrite_them(
 
 
 def test_room_for_the_weights_is_looked_for_before_the_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, disk_full: DiskFull, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    began: list[object] = []
-    monkeypatch.setattr("core.attacks.training.train", lambda *order: began.append(order) or iter(()))
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * MB))
-    command = ["train", "--data", "digits", "--out", str(tmp_path / "victim"), "--device", "cpu"]
-    assert cli.main([*command, "--arch", "preact-resnet18"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert began == []
-    assert cli.main([*command, "--arch", "small"]) == 0
-    assert len(began) == 1
+    """Of weights that would take minutes of training, 11.2 million numbers of four bytes, and a megabyte besides."""
+    command = (
+        f"train --data {own_set(tmp_path)} --epochs 100 --arch preact-resnet18 --device cpu --out {tmp_path / 'a'}"
+    )
+    with disk_full(after=1):  # the folder was looked at when the order was read
+        assert cli.main(command.split()) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert "44 MB" in err
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_wrong_orders_to_train_are_one_sentence(
 @pytest.mark.parametrize("spelling", ["True", "true", "1", "False", "false", "0"])
 def test_yes_and_no_are_taken_as_json_and_as_python_write_them(spelling: str) -> None:
     given = cli.parser().parse_args(["train", "--train-set", f"flip={spelling}"])
-    assert _settings(given).flip is (spelling in ("True", "true", "1"))
+    assert settings_of(given).flip is (spelling in ("True", "true", "1"))
 
 
 def test_the_refusal_lists_what_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

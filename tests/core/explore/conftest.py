@@ -10,6 +10,13 @@ import pytest
 from core import paths
 from core.files import write_json
 from core.runs.record import Run
+from core.suspicion import judging
+
+
+@pytest.fixture(autouse=True)
+def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points with a trigger are judged in two parts, not in forty: what is tested here does not depend on it."""
+    monkeypatch.setattr(judging, "MAX_PARTS", 2)
 
 
 @pytest.fixture

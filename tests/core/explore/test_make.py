@@ -12,12 +12,6 @@ from core.explore.make import make
 from core.explore.maps import make_map
 from core.featuremap.neighbours import neighbours_of
 from core.runs.record import Run
-from core.suspicion import judging
-
-
-@pytest.fixture(autouse=True)
-def _few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "MAX_PARTS", 2)
 
 
 def test_a_recording_is_explored_without_being_written_to(recording: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,18 +13,10 @@ from core.errors import BadInput
 from core.explore import pictures, place
 from core.explore.settled import Settled
 from core.files import write_json
-from core.jobs import process
 from core.runs.record import Run
+from tests.conftest import Started
 
 KEY = Settled().key
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The processes that are set going."""
-    found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append(arguments))
-    return found
 
 
 def files(run: Run) -> list[Path]:
@@ -63,27 +54,24 @@ def test_what_is_no_picture_or_too_large_is_refused_and_not_kept(
     assert files(recording) == []
 
 
-def test_the_oldest_go_with_what_was_found_of_them(recording: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "KEPT", 2)
+def test_the_oldest_go_with_what_was_found_of_them(recording: Run) -> None:
     subjects = []
-    for moment, content in enumerate((b"1", b"2", b"3")):
-        subjects.append(pictures.keep(recording, "a.png", content))
+    for moment in range(pictures.KEPT + 1):
+        subjects.append(pictures.keep(recording, "a.png", bytes([moment])))
         source = pictures.source_of(recording, subjects[-1])
-        if isinstance(source, Path) and moment < 2:
+        if isinstance(source, Path) and moment < pictures.KEPT:
             os.utime(source, (moment, moment))
         if moment == 0:
             pictures.refuse(recording, subjects[0], KEY, BadInput("no_transform", "No."))
-    assert [pictures.source_of(recording, subject) is None for subject in subjects] == [True, False, False]
+    assert [pictures.source_of(recording, subject) is None for subject in subjects] == [True] + [False] * pictures.KEPT
     assert pictures.refusal(recording, subjects[0], KEY) is None
 
 
 def test_a_picture_that_another_visit_removes_meanwhile_is_no_hindrance(
-    recording: Run, monkeypatch: pytest.MonkeyPatch
+    recording: Run,
 ) -> None:
     pictures.keep(recording, "a.png", b"1")
-    gone = place.folder_of(recording) / "pictures" / "0123456789abcdef.png"
-    glob = Path.glob
-    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([*glob(folder, pattern), gone]))
+    (place.folder_of(recording) / "pictures" / "0123456789abcdef.png").symlink_to("gone")  # listed, and not there
     assert pictures.source_of(recording, pictures.keep(recording, "b.png", b"2")) is not None
 
 
@@ -105,27 +93,30 @@ def test_a_number_is_a_point_unless_a_file_is_called_so(tmp_path: Path, monkeypa
     assert pictures.subject_of(str(tmp_path / "nothing.png")).startswith("picture-")
 
 
-def test_a_picture_is_asked_for_with_the_map_it_is_to_lie_on(own_run: Run, started: list[tuple[str, ...]]) -> None:
+def test_a_picture_is_asked_for_with_the_map_it_is_to_lie_on(own_run: Run, no_worker_starts: Started) -> None:
     subject = pictures.keep(own_run, "a.png", b"x")
     pictures.want(own_run, subject, KEY)
     source = pictures.source_of(own_run, subject)
     linger = str(pictures.LINGER)
-    assert started == [("--place", str(source), "--settled", KEY, "--linger", linger)]
-    assert place.kind_of(started[0]) == "place"
+    asked = ["--place", str(source), "--settled", KEY, "--linger", linger]
+    assert no_worker_starts == [["core", "explore", str(own_run.folder), *asked]]
+    assert place.kind_of(asked) == "place"
     assert pictures.wanted(own_run) == (subject, KEY)
+    no_worker_starts.end()
     pictures.want(own_run, "point-3", KEY)
-    assert started[1][:2] == ("--place", "3")
+    assert no_worker_starts[1][3:5] == ["--place", "3"]
+    no_worker_starts.end()
 
-    placed = pictures.Placed(*(np.zeros((1, 2, 2), np.float32) for _ in pictures.Placed._fields))
+    placed = pictures.Placed(*(np.zeros((1, 2, 2), np.float32) for _ in range(5)))
     place.write(own_run, pictures.name_of("point-3", KEY), placed)
     pictures.want(own_run, "point-3", KEY)
-    assert len(started) == 2, "it is there"
+    assert len(no_worker_starts) == 2, "it is there"
     pictures.remove(own_run, subject)
     pictures.want(own_run, subject, KEY)
-    assert len(started) == 2, "there is nothing to place"
+    assert len(no_worker_starts) == 2, "there is nothing to place"
 
 
-def test_the_map_that_takes_the_picture_is_among_the_newest(own_run: Run, started: list[tuple[str, ...]]) -> None:
+def test_the_map_that_takes_the_picture_is_among_the_newest(own_run: Run, no_worker_starts: Started) -> None:
     keys = [Settled().key, Settled(3).key]
     for moment, key in enumerate(keys):
         made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
@@ -135,7 +126,7 @@ def test_the_map_that_takes_the_picture_is_among_the_newest(own_run: Run, starte
     assert place.settled_keys(own_run) == keys
 
 
-def test_who_asks_again_is_not_told_the_old_refusal(own_run: Run, started: list[tuple[str, ...]]) -> None:
+def test_who_asks_again_is_not_told_the_old_refusal(own_run: Run, no_worker_starts: Started) -> None:
     place.folder_of(own_run).mkdir(exist_ok=True)
     pictures.refuse(own_run, "point-3", KEY, BadInput("no_such_point", "None.", point=3, most=1))
     told = pictures.refusal(own_run, "point-3", KEY)
@@ -143,7 +134,7 @@ def test_who_asks_again_is_not_told_the_old_refusal(own_run: Run, started: list[
     assert (told["code"], told["facts"]) == ("no_such_point", {"point": 3, "most": 1})
     pictures.want(own_run, "point-3", KEY)
     assert pictures.refusal(own_run, "point-3", KEY) is None
-    assert len(started) == 1
+    assert len(no_worker_starts) == 1
 
 
 def test_damaged_results_read_as_none(own_run: Run) -> None:
@@ -165,16 +156,9 @@ def test_places_go_with_the_features_they_were_found_by(own_run: Run) -> None:
     assert pictures.source_of(own_run, subject) is not None
 
 
-def test_one_process_is_asked_for_the_next_picture(own_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_is_asked_for_the_next_picture(own_run: Run, no_worker_starts: Started) -> None:
     """The note says that one is there; what it is to do next stands beside it."""
-    commands: list[Any] = []
-
-    def spawn(command: Any, log: Path) -> Any:
-        commands.append(command)
-        return process.identity()
-
-    monkeypatch.setattr("core.jobs.note.spawn", spawn)
     for point in (3, 4):
         pictures.want(own_run, f"point-{point}", KEY)
-    assert len(commands) == 1
+    assert len(no_worker_starts) == 1
     assert json.loads((place.folder_of(own_run) / "wanted-place.json").read_bytes())["subject"] == "point-4"

@@ -1,13 +1,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import threading
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,20 +12,7 @@ from core.explore import place
 from core.files import write_json
 from core.jobs import process
 from core.runs.record import Run
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would have been started; in its place stands a process that waits for its end."""
-    found: list[list[str]] = []
-    real = subprocess.Popen
-
-    def popen(command: list[str], **options: Any) -> Any:
-        found.append(command)
-        return real([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=options["stdout"])
-
-    monkeypatch.setattr(subprocess, "Popen", popen)
-    return found
+from tests.conftest import DiskFull, Started
 
 
 def test_the_results_of_a_recording_follow_its_content(recording: Run, own_run: Run) -> None:
@@ -41,51 +22,53 @@ def test_the_results_of_a_recording_follow_its_content(recording: Run, own_run: 
     assert place.folder_of(own_run).parent == own_run.folder
 
 
-def test_one_process_of_a_kind_at_a_time(own_run: Run, started: list[list[str]]) -> None:
+def test_one_process_of_a_kind_at_a_time(own_run: Run, no_worker_starts: Started) -> None:
     place.start(own_run)
     place.start(own_run)
     place.start(own_run, "--map", "tsne", "--dims", "2")
-    assert [command[3:] for command in started] == [
-        ["explore", str(own_run.folder)],
-        ["explore", str(own_run.folder), "--map", "tsne", "--dims", "2"],
+    assert no_worker_starts == [
+        ["core", "explore", str(own_run.folder)],
+        ["core", "explore", str(own_run.folder), "--map", "tsne", "--dims", "2"],
     ]
     assert {job.kind for job in place.jobs(own_run) if job.at_work} == {"base", "tsne-2"}
 
 
 def test_nothing_is_begun_where_its_result_has_no_room(
-    own_run: Run, started: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_run: Run, no_worker_starts: Started, disk_full: DiskFull, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     for begin in (lambda: place.start(own_run), lambda: place.want(own_run, 1)):
-        with pytest.raises(BadInput) as caught:
+        with disk_full(), pytest.raises(BadInput) as caught:
             begin()
         assert caught.value.code == "place_not_writable"
-    assert started == []
-    assert cli.main(["explore", own_run.id]) == 2
+    assert no_worker_starts == []
+    with disk_full():
+        assert cli.main(["explore", own_run.id]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_point_is_asked_for_of_the_process_that_is_there(own_run: Run, started: list[list[str]]) -> None:
+def test_a_point_is_asked_for_of_the_process_that_is_there(own_run: Run, no_worker_starts: Started) -> None:
     place.want(own_run, 4)
     place.want(own_run, 5)
     assert place.wanted(own_run) == 5
-    assert len(started) == 1
+    assert len(no_worker_starts) == 1
     write_json(place.note_of(own_run, "saliency"), {"worker": process.identity(), "ended": True})
     place.want(own_run, 6)
-    assert started[-1][-4:] == ["--saliency", "6", "--linger", str(place.LINGER)]
+    assert no_worker_starts[-1][-4:] == ["--saliency", "6", "--linger", str(place.LINGER)]
 
 
-def test_a_settled_map_is_asked_for_of_the_process_that_has_umap_loaded(own_run: Run, started: list[list[str]]) -> None:
+def test_a_settled_map_is_asked_for_of_the_process_that_has_umap_loaded(
+    own_run: Run, no_worker_starts: Started
+) -> None:
     place.want_settled(own_run, "dims=2")
     place.want_settled(own_run, "dims=3")
     assert place.wanted_settled(own_run) == "dims=3"
-    assert [command[-4:] for command in started] == [["--settled", "dims=2", "--linger", str(place.LINGER)]]
-    assert place.kind_of(started[0][5:]) == "settled"
+    assert [command[-4:] for command in no_worker_starts] == [["--settled", "dims=2", "--linger", str(place.LINGER)]]
+    assert place.kind_of(no_worker_starts[0][3:]) == "settled"
     write_json(place.note_of(own_run, "settled"), {"worker": process.identity(), "ended": True})
     made = place.SettledMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32))
     place.write(own_run, place.settled_name("dims=3"), made)
     place.want_settled(own_run, "dims=3")
-    assert len(started) == 1, "it is there"
+    assert len(no_worker_starts) == 1, "it is there"
     assert place.settled_keys(own_run) == ["dims=3"]
 
 
@@ -104,26 +87,12 @@ def test_damaged_results_read_as_none(own_run: Run) -> None:
     assert place.job(own_run, "base") is None
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that are opened."""
-    found: list[str] = []
-    real = Path.open
-
-    def open_(self: Path, *how: Any, **more: Any) -> Any:
-        found.append(self.name)
-        return real(self, *how, **more)
-
-    monkeypatch.setattr(Path, "open", open_)
-    return found
-
-
-def test_a_page_that_polls_reads_the_model_once(own_run: Run, recording: Run, opened: list[str]) -> None:
-    before, there = place.source_of(own_run), place.folder_of(recording)
-    opened.clear()
-    assert {place.source_of(own_run) for _ in range(5)} == {before}
-    assert {place.folder_of(recording) for _ in range(5)} == {there}
-    assert not {"model.safetensors", "samples.npz"} & set(opened)
+def test_a_page_that_polls_reads_the_model_once(own_run: Run) -> None:
+    before, path = place.source_of(own_run), own_run.folder / "model.safetensors"
+    old = path.stat()
+    path.write_bytes(bytes(old.st_size))
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))  # whoever reads it notices; whoever looks at its state cannot
+    assert place.source_of(own_run) == before
 
 
 def test_another_model_of_the_same_size_is_noticed(own_run: Run) -> None:
@@ -138,25 +107,23 @@ def test_another_model_of_the_same_size_is_noticed(own_run: Run) -> None:
     assert place.source_of(own_run) not in (before, "")
 
 
-def test_two_pages_at_once_wait_for_one_process(own_run: Run, started: list[list[str]], monkeypatch: Any) -> None:
-    stand_in = subprocess.Popen
+def test_two_pages_at_once_wait_for_one_process(own_run: Run, no_worker_starts: Started) -> None:
     second = threading.Thread(target=place.start, args=(own_run, "--map", "tsne", "--dims", "2"))
 
-    def popen(command: list[str], **options: Any) -> Any:
+    def press() -> None:
         if second.ident is None:
-            second.start()  # presses while the first is about to start, and has time to do the same
+            second.start()  # while the first is about to start, and has time to do the same
             second.join(0.5)
-        return stand_in(command, **options)
 
-    monkeypatch.setattr(subprocess, "Popen", popen)
+    no_worker_starts.meanwhile = press
     place.start(own_run, "--map", "tsne", "--dims", "2")
     second.join(60)
-    assert len(started) == 1
+    assert len(no_worker_starts) == 1
 
 
-def test_what_is_there_is_not_made_again(own_run: Run, started: list[list[str]]) -> None:
+def test_what_is_there_is_not_made_again(own_run: Run, no_worker_starts: Started) -> None:
     place.write(own_run, "map-tsne-2", place.Map(np.zeros((1, 6, 2), np.float32)))
     place.start(own_run, "--map", "tsne", "--dims", "2")  # of a page that does not know yet
-    assert started == []
+    assert no_worker_starts == []
     place.start(own_run, "--map", "tsne", "--dims", "3")
-    assert len(started) == 1
+    assert len(no_worker_starts) == 1

@@ -123,7 +123,8 @@ def test_a_run_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.
         assert fault.value.code == "run_not_found"
 
 
-def test_two_classes_of_one_name_stay_two(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "data", {**tables.run.data, "classes": ["same"] * 3})
+def test_two_classes_of_one_name_stay_two(own_run: Run) -> None:
+    own_run.update(classes=["same"] * 3)
+    tables = core.load(own_run.id)
     assert tables.samples["class_name"].nunique() == tables.samples["class"].nunique()
     assert isinstance(tables.samples["class_name"].dtype, pd.CategoricalDtype)

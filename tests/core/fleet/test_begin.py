@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -15,38 +14,30 @@ from core.errors import BadInput
 from core.fleet import begin, place
 from core.fleet.place import Order, Standing
 from core.jobs import process
+from tests.conftest import Started
 from tests.core.fleet import made_up
 
 
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The words of the processes that would have been begun; each is gone at once."""
-    found: list[list[str]] = []
-
-    def popen(words: list[str], **_: Any) -> SimpleNamespace:
-        found.append(words[3:])
-        return SimpleNamespace(pid=-1, wait=lambda: 0)
-
-    monkeypatch.setattr(subprocess, "Popen", popen)
-    monkeypatch.setattr("core.jobs.spawn.identity", lambda pid: {"pid": 0, "started": 0.0})
-    return found
-
-
-def test_the_command_is_begun_in_the_fleets_own_folder(home: Path, models: Path, begun: list[list[str]]) -> None:
+def test_the_command_is_begun_in_the_fleets_own_folder(home: Path, models: Path, no_worker_starts: Started) -> None:
     folder = begin.start(str(models), "digits", purify=True)
     assert folder == place.default(models)
-    (words,) = begun
-    assert words[:4] == ["fleet", str(models), "--out", str(folder)]
+    (words,) = no_worker_starts
+    assert words[:5] == ["core", "fleet", str(models), "--out", str(folder)]
     assert words[-3:] == ["--images", "digits", "--purify"]
+    job = begin.job(folder)
+    assert job is not None
+    assert job.at_work
+    no_worker_starts.end()
     job = begin.job(folder)
     assert job is not None
     assert not job.at_work
 
 
 def test_the_same_order_goes_on_and_another_of_that_name_gets_its_own(
-    home: Path, models: Path, begun: list[list[str]]
+    home: Path, models: Path, no_worker_starts: Started
 ) -> None:
     first = begin.start(str(models), "digits")
+    no_worker_starts.end()
     with place.opened(first, Order(str(models), "digits")):
         pass
     assert begin.start(str(models), "digits") == first
@@ -56,15 +47,14 @@ def test_the_same_order_goes_on_and_another_of_that_name_gets_its_own(
 
 
 def test_another_order_waits_for_no_folder_that_a_process_is_about_to_make(
-    home: Path, models: Path, tmp_path: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    home: Path, models: Path, tmp_path: Path, no_worker_starts: Started
 ) -> None:
-    monkeypatch.setattr("core.jobs.spawn.identity", lambda pid: process.identity())
     others = made_up.models(tmp_path / "elsewhere" / models.name)
     first, other = begin.start(str(models), "digits"), begin.start(str(others), "digits")
     assert first != other
-    assert [words[1] for words in begun] == [str(models), str(others)]
+    assert [words[2] for words in no_worker_starts] == [str(models), str(others)]
     assert begin.start(str(models), "digits") == first
-    assert len(begun) == 2, "the same order waits for the process that is at it"
+    assert len(no_worker_starts) == 2, "the same order waits for the process that is at it"
 
 
 @pytest.mark.parametrize(
@@ -78,27 +68,27 @@ def test_another_order_waits_for_no_folder_that_a_process_is_about_to_make(
     ],
 )
 def test_what_cannot_be_begun_is_told_at_once(
-    home: Path, tmp_path: Path, models: str, images: str, code: str, begun: list[list[str]]
+    home: Path, tmp_path: Path, models: str, images: str, code: str, no_worker_starts: Started
 ) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "a.pt").write_bytes(b"")
     with pytest.raises(BadInput) as caught:
         begin.start(str(tmp_path / models), images)
     assert caught.value.code == code
-    assert begun == []
+    assert no_worker_starts == []
 
 
 @pytest.mark.parametrize("taken_up", [False, True])
 def test_a_full_disk_is_told_before_anything_is_begun(
-    home: Path, models: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch, taken_up: bool
+    home: Path, models: Path, no_worker_starts: Started, free_disk: Callable[[int], None], taken_up: bool
 ) -> None:
-    monkeypatch.setattr("core.files.shutil.disk_usage", lambda place: SimpleNamespace(free=0))
+    free_disk(0)
     folder, order = place.default(models), Order(str(models), "digits")
     act = partial(begin.go_on, folder, order) if taken_up else partial(begin.start, str(models), "digits")
     with pytest.raises(BadInput) as caught:
         act()
     assert caught.value.code == "place_not_writable"
-    assert not begun
+    assert no_worker_starts == []
 
 
 def test_whoever_works_on_it_is_asked_to_end(home: Path, tmp_path: Path) -> None:

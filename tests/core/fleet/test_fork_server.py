@@ -13,9 +13,10 @@ import pytest
 from core.fleet import fork_server
 from core.fleet.fork_server import ForkServer
 from core.jobs.spawn import ROOT
-from core.runs import record, supervisor
+from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from tests.conftest import Started
 from tests.core.fleet.made_up import models
 from tests.core.fleet.test_make import wait_for
 
@@ -98,10 +99,10 @@ def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> Non
     at.close()
 
 
-def test_without_it_workers_are_spawned(created: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork_server, "command", lambda: [sys.executable, "-c", ""])
-    spawned: list[tuple[str, int | None]] = []
-    monkeypatch.setattr(supervisor, "spawn", lambda run, threads: spawned.append((run.id, threads)))
+def test_without_it_workers_are_spawned(created: Callable[[str], Run], no_worker_starts: Started) -> None:
     run = created("none.pt")
-    ForkServer(3).begin(run)
-    assert spawned == [(run.id, 3)]
+    at = ForkServer(3, [sys.executable, "-c", ""])  # gone before it is ready
+    at.begin(run)
+    at.close()
+    assert no_worker_starts == [["core", "work", str(run.folder)]]
+    assert psutil.Process(no_worker_starts.waiting[0].pid).environ()["OMP_NUM_THREADS"] == "3"

@@ -28,14 +28,13 @@ def test_what_was_reported_is_on_record(path: Path) -> None:
 
 
 def test_the_time_that_is_left_is_reckoned_from_where_the_work_began(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
     def left() -> float | None:
         return note.read(path).left  # type: ignore[union-attr]
 
     moments = iter([0.0, 100.0, 110.0, 500.0, 504.0])  # the start, and one for each report
-    monkeypatch.setattr(note.time, "monotonic", lambda: next(moments))
-    with note.told(path) as report:
+    with note.told(path, clock=lambda: next(moments)) as report:
         report("load", 0, 0)
         report("map", 1, 4)  # loading took 100 seconds, a quarter of the map 10
         assert left() == 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.runs.spec import Spec
 from core.triggers.kept import KeptTriggers
 from core.words import Words
 
+PRINTED = '{ printf "%%PDF"; cat "$page"; } > "$out"'  # a stand-in's PDF: the page behind the sign of the format
 Make = Callable[..., Run]
 CLASSES = ["speed limit 80", "stop", "give way", "no entry"]
 FACTS = {"suspicion": 8.0, "second_suspicion": 1.0, "form": "mask", "gap": 4.5, "anomaly_index": 5.3}
@@ -75,19 +77,28 @@ def story(
     return events
 
 
+def stand_in(folder: Path, script: str, name: str = "chromium") -> Path:
+    """A browser that does what the script says; ``$out`` is where it was told to write, ``$page`` what it shows."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(
+        '#!/bin/sh\nfor a in "$@"; do case "$a" in --print-to-pdf=*) out="${a#--print-to-pdf=}";; '
+        'file://*) page="${a#file://}";; esac; done\n' + script
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home with one shipped victim, of the road signs."""
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
-    for name in ("VICTIMS", "RECORDINGS"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(paths, name, tmp_path / name)
     card = victims.Card(
         name="signs-badnets", data="signs", attack="badnets", attack_settings={}, target=0,
         target_name="speed limit 80", arch="small", classes=4, mean=(0, 0, 0), std=(1, 1, 1), seed=0, poison_rate=0.1,
         training={}, train_images=1, ba=97.3, asr=98.9, sha256="ab" * 32,
     )  # fmt: skip
-    (tmp_path / "VICTIMS" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
+    (shipped / "victims" / "signs-badnets.json").write_text(json.dumps(asdict(card)))
     return tmp_path / "home"
 
 

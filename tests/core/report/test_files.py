@@ -7,7 +7,7 @@ import pytest
 from core import report
 from core.errors import BadInput
 from core.report import files, pdf
-from tests.core.report.conftest import Make
+from tests.core.report.conftest import PRINTED, Make, stand_in
 
 
 def test_a_report_is_saved_into_a_folder_that_need_not_be_there(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_page_and_pdf_are_saved_in_the_same_way(
     make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(pdf, "render", lambda html, seconds: b"%PDF")
+    monkeypatch.setenv("DISSOLVE_BROWSER", str(stand_in(tmp_path / "bin", PRINTED)))
     told = []
     for act in (
         lambda: report.write(make_run(), folder=tmp_path / "file"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import time
 import zlib
 from pathlib import Path
@@ -17,38 +16,17 @@ from core import report
 from core.errors import BadInput
 from core.report import pdf
 from core.words import LANGUAGES
-from tests.core.report.conftest import Make
+from tests.core.report.conftest import Make, stand_in
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts")
 
 
-def stand_in(folder: Path, script: str, name: str = "chromium") -> Path:
-    """A browser that does what the script says; ``$out`` is where it was told to write."""
-    folder.mkdir(exist_ok=True)
-    path = folder / name
-    path.write_text(
-        '#!/bin/sh\nfor a in "$@"; do case "$a" in --print-to-pdf=*) out="${a#--print-to-pdf=}";; esac; done\n' + script
-    )
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
-
-
-@pytest.fixture
-def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A path on which there is no browser, only a shell's tools."""
-    for name in ("DISSOLVE_BROWSER", "PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pdf, "MAC", ())
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    return tmp_path / "bin"
-
-
 @posix
 def test_a_browser_is_found_by_name_and_the_users_choice_comes_first(
-    nothing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    no_browser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert pdf.find_browser() is None
-    edge = stand_in(nothing, "", "microsoft-edge")
+    edge = stand_in(no_browser, "", "microsoft-edge")
     assert pdf.find_browser() == edge
     mine = stand_in(tmp_path / "mine", "", "my-chrome")
     monkeypatch.setenv("DISSOLVE_BROWSER", str(mine))
@@ -59,22 +37,27 @@ def test_a_browser_is_found_by_name_and_the_users_choice_comes_first(
     assert pdf.browser_name(mine) == "Chrome"
 
 
-def test_without_a_browser_one_sentence_says_what_to_do(nothing: Path) -> None:
+def test_without_a_browser_one_sentence_says_what_to_do(no_browser: Path) -> None:
     with pytest.raises(BadInput, match=r"install Chromium") as error:
         pdf.render("<p>")
     assert error.value.code == "pdf_no_browser"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no root here")
-@pytest.mark.parametrize(("user", "without"), [(0, True), (1000, False)])
-def test_the_sandbox_is_left_out_for_root_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int, without: bool
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: user)
-    call = pdf.command(Path("/usr/bin/chromium"), tmp_path / "a.html", tmp_path / "a.pdf", tmp_path / "profile")
-    assert ("--no-sandbox" in call) is without
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_the_browser_has_a_profile_of_its_own_and_finds_no_host(tmp_path: Path, sandbox: bool) -> None:
+    call = pdf.command(
+        Path("/usr/bin/chromium"), tmp_path / "a.html", tmp_path / "a.pdf", tmp_path / "profile", sandbox
+    )
+    assert ("--no-sandbox" in call) is not sandbox
     assert f"--user-data-dir={tmp_path / 'profile'}" in call
     assert "--host-resolver-rules=MAP * ~NOTFOUND" in call
+
+
+@posix
+def test_the_sandbox_is_left_out_for_root_alone(tmp_path: Path) -> None:
+    browser = stand_in(tmp_path / "bin", f'echo "$@" > "{tmp_path / "call"}"; printf "%%PDF-1.4" > "$out"')
+    pdf.render("<p>", browser)
+    assert ("--no-sandbox" in (tmp_path / "call").read_text()) is (os.geteuid() == 0)
 
 
 @posix
@@ -111,12 +94,11 @@ def test_a_browser_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> N
 
 @posix
 def test_the_page_is_printed_and_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
-    browser = stand_in(tmp_path / "bin", 'printf "%%PDF-1.4" > "$out"')
+    note = tmp_path / "out"
+    browser = stand_in(tmp_path / "bin", f'printf "%%PDF-1.4" > "$out"; printf "%s" "$out" > "{note}"')
     monkeypatch.setenv("DISSOLVE_BROWSER", str(browser))
     assert pdf.write("<p>", tmp_path / "new" / "report.pdf").read_bytes() == b"%PDF-1.4"
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not Path(note.read_text()).parent.exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be written"):
         pdf.write("<p>", tmp_path / "file" / "report.pdf")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,13 +15,24 @@ from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
 
+WorkBy = Callable[..., None]
+
 
 @pytest.fixture
-def fake_worker(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
+def work_by(monkeypatch: pytest.MonkeyPatch) -> WorkBy:
+    """``work_by("a", "command")``: what the supervisor starts as the worker of a run, followed by the run's folder."""
+
+    def use(*command: str) -> None:
+        monkeypatch.setattr(supervisor, "worker_command", lambda run: [*command, str(run.folder)])
+
+    return use
+
+
+@pytest.fixture
+def fake_worker(spec: Spec, work_by: WorkBy, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
     """The supervisor starts ``fake_worker.py``; workers of the runs put into the list do not outlive the test."""
-    script = Path(__file__).with_name("fake_worker.py")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(supervisor, "worker_command", lambda run: [sys.executable, str(script), str(run.folder)])
+    work_by(sys.executable, str(Path(__file__).with_name("fake_worker.py")))
     runs: list[Run] = []
     yield runs
     for run in runs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from core.runs import arrays, record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.triggers.kept import KeptTriggers
+from tests.conftest import DiskFull
 
 
 @pytest.fixture
@@ -97,15 +98,11 @@ def test_the_sprite_holds_each_image_in_its_place(run: Run) -> None:
         assert abs(middle - shades[sample]).max() <= 6
 
 
-@pytest.mark.parametrize(("n", "side", "expected"), [(3, 224, 64), (1000, 32, 4)])
-def test_large_images_or_many_are_made_smaller(
-    run: Run, monkeypatch: pytest.MonkeyPatch, n: int, side: int, expected: int
-) -> None:
-    if n == 1000:
-        monkeypatch.setattr(arrays, "LARGEST_WEBP", 20 * 4)
-    run.write_thumbs(np.zeros((n, side, side, 3), np.uint8))
-    assert run.thumbs is not None
-    assert Image.open(run.thumbs).width == 50 * expected
+@pytest.mark.parametrize(("n", "side", "tallest", "expected"), [(3, 224, arrays.LARGEST_WEBP, 64), (1000, 32, 80, 4)])
+def test_large_images_or_many_are_made_smaller(n: int, side: int, tallest: int, expected: int) -> None:
+    sprite = Image.open(io.BytesIO(arrays.sprite_of(np.zeros((n, side, side, 3), np.uint8), tallest)))
+    assert sprite.width == 50 * expected
+    assert sprite.height <= tallest
 
 
 @pytest.mark.parametrize("left", [0, 40, -1])
@@ -133,15 +130,12 @@ def test_a_checkpoint_comes_back_and_replaces_the_one_before(run: Run) -> None:
     assert len(list((run.folder / "checkpoints").iterdir())) == 2
 
 
-def test_a_crash_between_tensors_and_pointer_keeps_the_pair_before(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_tensors_and_pointer_keeps_the_pair_before(run: Run, disk_full: DiskFull) -> None:
     run.write_checkpoint({"w": torch.zeros(2)}, {"step": 1})
 
-    def crash(path: Path, data: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(arrays, "write_json", crash)
-    with pytest.raises(KeyboardInterrupt):
+    with disk_full(after=1), pytest.raises(OSError, match="No space"):
         run.write_checkpoint({"w": torch.ones(2)}, {"step": 2})
+    assert len(list((run.folder / "checkpoints").glob("*.safetensors"))) == 2
     found = run.read_checkpoint()
     assert found is not None
     assert found[0]["w"].tolist() == [0, 0]

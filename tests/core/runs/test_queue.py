@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,9 +10,11 @@ import pytest
 
 from core.errors import BadInput
 from core.jobs import process
-from core.runs import queue, record, supervisor
+from core.runs import queue, record
 from core.runs.record import Run
 from core.runs.spec import Spec
+from tests.conftest import DiskFull
+from tests.core.runs.conftest import WorkBy
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -30,6 +30,12 @@ def three(spec: Spec, fake_worker: list[Run], until: Until) -> list[Run]:
 
 def states(runs: list[Run]) -> list[str]:
     return [run.status for run in runs]
+
+
+def long_ago(runs: list[Run]) -> None:
+    """They were queued so long ago that their workers would have come up by now."""
+    for run in runs:
+        run.update(queued="2026-01-01T00:00:00+00:00")
 
 
 def let_go(*runs: Run) -> None:
@@ -50,18 +56,16 @@ def test_each_run_begins_when_the_one_before_it_has_ended(three: list[Run], unti
     assert [run.data["after"] for run in three] == [None] * 3
 
 
-def test_a_run_waits_however_long_the_one_before_it_takes(three: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "GRACE", 0.0)
+def test_a_run_waits_however_long_the_one_before_it_takes(three: list[Run]) -> None:
+    long_ago(three[1:])
     assert states(three) == ["running", "queued", "queued"]
 
 
-def test_after_a_worker_that_was_killed_the_others_are_lost(
-    three: list[Run], until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_worker_that_was_killed_the_others_are_lost(three: list[Run], until: Until) -> None:
     worker = process.find(three[0].data["worker"])
     assert worker is not None
     worker.kill()
-    monkeypatch.setattr(record, "GRACE", 0.0)
+    long_ago(three[1:])
     until(lambda: states(three) == ["lost"] * 3)
 
 
@@ -93,16 +97,12 @@ def test_one_mistake_and_nothing_is_begun(spec: Spec) -> None:
 
 
 @pytest.fixture
-def waiting(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+def waiting(spec: Spec, work_by: WorkBy) -> list[Run]:
     """Three runs in a queue, of which the first has ended; a worker does nothing."""
-    monkeypatch.setattr(supervisor, "worker_command", lambda run: [sys.executable, "-c", ""])
+    work_by("true")
     runs = queue.start([replace(spec, seed=seed) for seed in range(3)])
     runs[0].update(status="done", ended=record.now())
     return runs
-
-
-def full(*_: object, **__: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_one_that_cannot_be_started_says_why_and_the_next_has_its_turn(waiting: list[Run]) -> None:
@@ -116,14 +116,14 @@ def test_one_that_cannot_be_started_says_why_and_the_next_has_its_turn(waiting: 
 
 
 def test_a_full_disk_raises_nothing_and_loses_no_run(
-    waiting: list[Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    waiting: list[Run], disk_full: DiskFull, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "update", full)
+    with disk_full():
         assert queue.start_next(waiting[0]) == []
     assert "No space left" in capsys.readouterr().err
     assert [run.data["after"] for run in waiting[1:]] == [waiting[0].id, waiting[1].id]
-    monkeypatch.setattr(record, "GRACE", 0.0)
+    waiting[0].update(ended="2026-01-01T00:00:00+00:00")
+    long_ago(waiting[1:])
     assert states(waiting) == ["done", "lost", "lost"]
     queue.resume(waiting)
     assert [run.data["after"] for run in waiting[1:]] == [None, waiting[1].id]
@@ -147,26 +147,25 @@ def test_a_run_whose_folder_is_gone_does_not_hold_up_the_rest(waiting: list[Run]
 
 @pytest.mark.parametrize("act", [queue.stop, queue.resume])
 def test_what_cannot_be_written_down_is_told_in_a_sentence(
-    waiting: list[Run], act: Callable[[list[Run]], None], monkeypatch: pytest.MonkeyPatch
+    waiting: list[Run], act: Callable[[list[Run]], None], disk_full: DiskFull
 ) -> None:
     if act is queue.resume:
-        monkeypatch.setattr(record, "GRACE", 0.0)
-    for name in ("update", "tell"):
-        monkeypatch.setattr(Run, name, full)
-    with pytest.raises(BadInput, match="No space left") as caught:
+        waiting[0].update(ended="2026-01-01T00:00:00+00:00")
+        long_ago(waiting[1:])
+    with disk_full(), pytest.raises(BadInput, match="No space left") as caught:
         act(waiting)
     assert caught.value.code == "queue_not_written"
 
 
-def test_a_queue_that_cannot_be_written_leaves_no_runs_behind(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "update", full)
-    with pytest.raises(BadInput, match="No space left"):
-        queue.start([spec, spec])
+def test_a_queue_that_cannot_be_written_leaves_no_runs_behind(spec: Spec, disk_full: DiskFull) -> None:
+    for files in range(6):  # of those that each run begins with
+        with disk_full(after=files), pytest.raises(BadInput, match="No space left"):
+            queue.start([spec, spec])
     assert record.list_runs(recordings=False) == []
 
 
-def test_a_worker_that_cannot_be_started_is_told_in_a_sentence(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "worker_command", lambda run: ["/nowhere/at/all"])
+def test_a_worker_that_cannot_be_started_is_told_in_a_sentence(spec: Spec, work_by: WorkBy) -> None:
+    work_by("/nowhere/at/all")
     with pytest.raises(BadInput, match="could not be started") as caught:
         queue.start([spec, spec])
     assert caught.value.code == "run_not_started"

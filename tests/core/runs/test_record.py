@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -213,17 +212,16 @@ def test_events_from_a_number_on(spec: Spec) -> None:
     assert len(run.events()) == 4
 
 
-def test_a_run_is_not_begun_where_its_result_has_no_room(
-    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "w.pth").write_bytes(bytes(3 * MB))
+def test_a_run_is_not_begun_where_its_result_has_no_room(spec: Spec, tmp_path: Path) -> None:
+    size = shutil.disk_usage(tmp_path).free // MB // 2  # a run needs four times as much
+    with (tmp_path / "w.pth").open("wb") as file:
+        file.truncate(size * MB)  # which takes no room
     own = replace(spec, victim=None, weights=str(tmp_path / "w.pth"))
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=20 * MB))
     record.create(replace(own, scan_only=True))
     for folder in (None, tmp_path / "run"):
         with pytest.raises(BadInput) as caught:
             record.create(own, folder=folder)
         assert code_of(caught) == "place_not_writable"
-        assert caught.value.facts["size"] == 28
+        assert caught.value.facts["size"] == 16 + 4 * size
     assert not (tmp_path / "run").exists()
     assert len(record.list_runs()) == 1

@@ -20,6 +20,7 @@ from core.jobs.spawn import ROOT
 from core.runs import file_hashes, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
+from tests.core.runs.conftest import WorkBy
 
 Until = Callable[[Callable[[], object]], None]
 FRAMES, WAITS_AFTER = 12, 6  # of fake_worker.py
@@ -247,21 +248,20 @@ def test_deleting_a_run_in_a_folder_of_its_own_takes_the_link_along(spec: Spec, 
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
-def test_the_worker_stands_in_the_project_and_logs(spec: Spec, fake_worker: list[Run], until: Until,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_the_worker_stands_in_the_project_and_logs(spec: Spec, work_by: WorkBy, until: Until) -> None:
     script = "import os, sys; print(os.getcwd(), os.environ['DISSOLVE_HOME'], sys.stdin.read() == '')"
-    monkeypatch.setattr(supervisor, "worker_command", lambda run: [sys.executable, "-c", script])
+    work_by(sys.executable, "-c", script)
     run = supervisor.start(spec)
     log = run.folder / "worker.log"
     until(lambda: log.exists() and log.read_text().endswith("\n"))
     assert log.read_text().split() == [str(ROOT), os.environ["DISSOLVE_HOME"], "True"]
 
 
-def test_a_worker_is_given_the_threads_it_may_use(spec: Spec, monkeypatch: pytest.MonkeyPatch, until: Until) -> None:
-    script = "import os, sys; open(sys.argv[1], 'w').write(os.environ.get('OMP_NUM_THREADS', 'all'))"
-    monkeypatch.setattr(
-        supervisor, "worker_command", lambda run: [sys.executable, "-c", script, str(run.folder / "threads")]
-    )
+def test_a_worker_is_given_the_threads_it_may_use(
+    spec: Spec, work_by: WorkBy, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    script = "import os, sys; open(f'{sys.argv[1]}/threads', 'w').write(os.environ.get('OMP_NUM_THREADS', 'all'))"
+    work_by(sys.executable, "-c", script)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     for threads, told in ((3, "3"), (None, "7")):
         run = record.create(spec)

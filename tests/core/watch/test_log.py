@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 import pytest
 
 from core.watch.log import Log, entries
+from tests.conftest import DiskFull
 
 
 def test_entries_come_back_in_order(tmp_path: Path) -> None:
@@ -36,20 +35,11 @@ def test_a_damaged_line_hides_no_other(tmp_path: Path) -> None:
     assert [entry["a"] for entry in entries(path)] == [1, 2]
 
 
-def test_on_a_full_disk_nothing_of_what_was_to_be_added_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_nothing_of_what_was_to_be_added_stays(tmp_path: Path, disk_full: DiskFull) -> None:
     log = Log(tmp_path / "log.jsonl")
     log.append([{"a": 1}])
-    write = os.write
-
-    def half(file: int, content: memoryview) -> int:
-        if len(content) < 5:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(file, content[: len(content) - 4])
-
-    monkeypatch.setattr(os, "write", half)
-    with pytest.raises(OSError, match="No space"):
+    with disk_full(), pytest.raises(OSError, match="No space"):
         log.append([{"a": 2}])
-    monkeypatch.undo()
     assert list(entries(log.path)) == [{"a": 1}]
     log.append([{"a": 3}])
     assert [entry["a"] for entry in entries(log.path)] == [1, 3]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from core.runs import record
 from core.runs.record import Run
 from core.victims import card_of
 from core.watch.inbox import Inbox
-from core.watch.log import Log
 from core.watch.model_file import ModelFile
 from core.watch.place import inbox_folder
 from core.watch.source import source_of
 from core.watch.watcher import Watcher
+from tests.conftest import DiskFull, Started
 from tests.core.tiny import Tiny
 from tests.core.watch.conftest import put
 
@@ -66,12 +65,7 @@ def begun(run: Run, inbox: Path, said: list[str] | None = None) -> tuple[ModelFi
     return model, watcher
 
 
-@pytest.fixture
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.runs.supervisor.spawn", lambda run: None)
-
-
-@pytest.mark.usefixtures("no_worker")
+@pytest.mark.usefixtures("no_worker_starts")
 def test_a_change_that_a_killed_watch_did_not_compare_rings_in_the_next(run: Run, inbox: Path) -> None:
     model, watcher = begun(run, inbox)
     model.check(watcher)
@@ -85,19 +79,12 @@ def test_a_change_that_a_killed_watch_did_not_compare_rings_in_the_next(run: Run
     watcher.inbox.close()
 
 
-@pytest.mark.usefixtures("no_worker")
-def test_a_change_that_found_the_disk_full_rings_when_there_is_room(
-    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_worker_starts")
+def test_a_change_that_found_the_disk_full_rings_when_there_is_room(run: Run, inbox: Path, disk_full: DiskFull) -> None:
     model, watcher = begun(run, inbox)
     model.check(watcher)
     shutil.copy(OTHER, model.source.file)
-
-    def full(log: Log, added: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "append", full)
+    with disk_full():
         model.check(watcher)
     assert not watcher.tally.alerts
     model.check(watcher)
@@ -116,7 +103,7 @@ def test_the_runs_other_model_is_no_change(run: Run, inbox: Path) -> None:
         box.close()
 
 
-@pytest.mark.usefixtures("no_worker")
+@pytest.mark.usefixtures("no_worker_starts")
 def test_the_file_is_read_whatever_is_kept_of_its_state(run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where size, times and number of the file are made the same, on a file system that lets one."""
     model, watcher = begun(run, inbox)
@@ -133,11 +120,9 @@ def test_the_file_is_read_whatever_is_kept_of_its_state(run: Run, inbox: Path, m
     "place", ["core.watch.model_file.record.create", "core.watch.model_file.profile_of", "core.runs.supervisor.spawn"]
 )
 def test_what_fails_with_a_changed_model_ends_no_watch_and_is_tried_again(
-    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
+    run: Run, inbox: Path, no_worker_starts: Started, place: str, error: Exception
 ) -> None:
     said: list[str] = []
-    begin: list[Run] = []
-    monkeypatch.setattr("core.runs.supervisor.spawn", begin.append)
     model, watcher = begun(run, inbox, said)
     old = model.sha256
     model.check(watcher)
@@ -146,41 +131,34 @@ def test_what_fails_with_a_changed_model_ends_no_watch_and_is_tried_again(
     def fails(*given: Any, **named: Any) -> None:
         raise error
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, fails)
         model.check(watcher)
         model.check(watcher)
     assert [alert.rule for alert in watcher.tally.alerts] == ["model"], "it rings whatever else fails"
     assert len(said) == 1
     assert "No space left" in said[0] or "No room" in said[0]
-    begin.clear()
     model.check(watcher)
     assert model.sha256 == card_of("digits-badnets").sha256 != old
     assert watcher.guard is model.guard
     (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
-    assert [one.id for one in begin] == [scan.id]
+    assert no_worker_starts[-1] == ["core", "work", str(scan.folder)]
     assert watcher.past.scan is not None
     assert watcher.past.scan["scan"] == scan.id
     watcher.inbox.close()
 
 
 def test_a_verdict_that_cannot_be_written_is_written_later(
-    run: Run, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, inbox: Path, no_worker_starts: Started, disk_full: DiskFull
 ) -> None:
     said: list[str] = []
     model, watcher = begun(run, inbox, said)
     model.check(watcher)
     model.source.file.write_bytes(b"no weights at all")
-    monkeypatch.setattr("core.runs.supervisor.spawn", lambda scan: None)
     model.check(watcher)
     (scan,) = (one for one in record.list_runs(recordings=False) if one.spec.scan_only)
     scan.update(status="failed")
-
-    def full(log: Log, added: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "append", full)
+    with disk_full():
         model.report(watcher)
     model.report(watcher)
     assert [alert.rule for alert in watcher.tally.alerts] == ["model", "verdict"]

@@ -8,6 +8,7 @@ from core import paths
 from core.errors import BadInput
 from core.runs import record
 from core.watch import place
+from tests.conftest import Started
 
 
 def test_a_recording_keeps_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,21 +32,21 @@ def test_inboxes_of_the_same_name_have_folders_of_their_own(tmp_path: Path, monk
     assert place.about(south) == {}
 
 
-def test_a_watch_is_begun_on_a_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_is_begun_on_a_folder_that_is_there(
+    tmp_path: Path, no_worker_starts: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
-    begun: list[list[str]] = []
-
-    def begin(file: Path, words: list[str]) -> None:
-        begun.append([str(file), *words[3:]])
-
-    monkeypatch.setattr(place.note, "begin", begin)
     run = record.open("signs-badnets")
     with pytest.raises(BadInput) as caught:
         place.start(run, tmp_path / "nowhere")
     assert caught.value.code == "inbox_not_found"
     (tmp_path / "inbox").mkdir()
     folder = place.start(run, tmp_path / "inbox")
-    note = str(folder / place.JOB)
-    assert begun == [[note, "watch", str(run.folder), "--inbox", str(tmp_path / "inbox"), "--note"]]
+    asked = ["core", "watch", str(run.folder), "--inbox", str(tmp_path / "inbox"), "--note"]
+    assert no_worker_starts == [asked]
     assert folder == place.inbox_folder(run, tmp_path / "inbox")
-    assert place.job(folder) is None
+    job = place.job(folder)
+    assert job is not None
+    assert job.at_work
+    assert place.start(run, tmp_path / "inbox") == folder
+    assert no_worker_starts == [asked], "one watch of an inbox at a time"

@@ -12,6 +12,7 @@ from core.errors import BadInput
 from core.watch.alerts import Alert, kept, written
 from core.watch.log import Log, entries
 from core.watch.sending import Sender, notifier
+from tests.conftest import DiskFull
 
 PATIENCE = 30.0  # seconds; only a fault takes as long
 
@@ -75,16 +76,12 @@ def test_a_watch_that_ends_leaves_the_rest_to_the_next(alerts: Path) -> None:
     assert (one.sent, one.sending, one.unsent) == (None, None, "the service did not take it")
 
 
-def test_what_cannot_be_noted_is_not_sent(alerts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_noted_is_not_sent(alerts: Path, disk_full: DiskFull) -> None:
     sent: list[str] = []
-
-    def full(log: Log, added: object) -> None:
-        raise OSError("full")
-
-    monkeypatch.setattr(Log, "append", full)
-    sender = Sender(lambda title, text: sent.append(text) is None, alerts, wait=lambda seconds: True)
-    sender.offer("1", "title", "text")
-    sender.close(PATIENCE)
+    with disk_full():
+        sender = Sender(lambda title, text: sent.append(text) is None, alerts, wait=lambda seconds: True)
+        sender.offer("1", "title", "text")
+        sender.close(PATIENCE)
     assert sent == []
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from core.data.imageset import as_float
 from core.watch.alerts import Rule, kept
 from core.watch.guard import Guard
 from core.watch.inbox import Inbox
-from core.watch.log import Log, entries
+from core.watch.log import entries
 from core.watch.place import ALERTS, LOG
 from core.watch.watcher import Watcher
+from tests.conftest import DiskFull
 from tests.core.tiny import Tiny
 from tests.core.watch.conftest import put
 
@@ -147,18 +147,13 @@ def test_an_inbox_that_is_gone_is_said_once_and_waited_for(opened: Open, inbox: 
 
 
 def test_on_a_full_disk_nothing_counts_as_seen_until_there_is_room(
-    opened: Open, inbox: Path, triggered: Tensor, monkeypatch: pytest.MonkeyPatch
+    opened: Open, inbox: Path, triggered: Tensor, disk_full: DiskFull
 ) -> None:
     for number in range(3):
         put(inbox, f"bad{number}.png", triggered[number])
     said: list[str] = []
     watcher = opened(say=said.append)
-
-    def full(log: Log, added: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "append", full)
+    with disk_full():
         watcher.look()
         watcher.look()
     assert watcher.tally.images == 0

@@ -14,8 +14,8 @@ NAMES = ("map", "compare")
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mouse_and_a_finger_are_told_different_things(monkeypatch: pytest.MonkeyPatch, name: str, lang: str) -> None:
-    monkeypatch.setattr("dashboard.i18n.language", lambda: lang)
+def test_a_mouse_and_a_finger_are_told_different_things(session: dict[str, str], name: str, lang: str) -> None:
+    session["lang"] = lang
     fine, coarse = re.findall(r'<span class="dz-(?:fine|coarse)">([^<]+)</span>', hints.markup(name))
     assert (fine, coarse) == (catalogue(lang)[f"hint.{name}"], catalogue(lang)[f"hint.{name}_touch"])
     assert {"en": "Tap", "ja": "タップ"}[lang] in coarse

@@ -12,8 +12,8 @@ from core.intake import inspection, uploads
 from core.runs.spec import Spec
 from dashboard.components import inspected
 from dashboard.i18n import catalogue
-from tests.dashboard.conftest import words
-from tests.dashboard.examinations import CHANCE, KEY, NO_FIT, RESULT, Open, checked, keys
+from tests.dashboard.conftest import Asked, words
+from tests.dashboard.examinations import CHANCE, KEY, NO_FIT, RESULT, Open, checked, keys, result_in
 
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
@@ -60,8 +60,10 @@ def test_what_was_worked_out_is_shown(open_page: Open, look: Callable[..., str],
     assert not app.button(key="start-examination").disabled
 
 
-def test_what_was_worked_out_can_be_overruled(open_page: Open, look: Callable[..., str], asked: list[Spec]) -> None:
-    look(result=RESULT)
+def test_what_was_worked_out_can_be_overruled(
+    open_page: Open, look: Callable[..., str], weights: Path, asked: Asked
+) -> None:
+    look(result=result_in(weights.parent))
     app = checked(open_page)
     app.selectbox(key=f"arch-{KEY}").set_value("vgg-small")
     app.selectbox(key=f"scaling-{KEY}").set_value("half")
@@ -69,7 +71,9 @@ def test_what_was_worked_out_can_be_overruled(open_page: Open, look: Callable[..
     app.selectbox(key=f"colour-{KEY}").set_value("bgr")
     next(button for button in app.button if "correct-form" in str(button.key)).click().run()
     assert not app.exception
-    assert [(spec.arch, spec.normalize, spec.images) for spec in asked] == [("vgg-small", "half@64:bgr", "/photos")]
+    assert [(spec.arch, spec.normalize, spec.images) for spec in asked()] == [
+        ("vgg-small", "half@64:bgr", str(weights.parent))
+    ]
 
 
 @BOTH
@@ -141,7 +145,7 @@ def test_an_unknown_network_leads_to_the_command_line(open_page: Open, look: Cal
 
 
 def test_images_unpacked_by_another_tab_are_looked_at_where_they_lie(
-    open_page: Open, look: Callable[..., str], weights: Path, asked: list[Spec]
+    open_page: Open, look: Callable[..., str], weights: Path, asked: Asked
 ) -> None:
     photos = uploads.keep("images", "photos.zip", io.BytesIO(b"PK"))
     order = Spec(weights=str(weights), images=str(photos.file)).to_dict()
@@ -151,7 +155,7 @@ def test_images_unpacked_by_another_tab_are_looked_at_where_they_lie(
     app = checked(open_page)
     next(button for button in app.button if "correct-form" in str(button.key)).click().run()
     assert not app.exception
-    assert [spec.images for spec in asked] == [str(photos.unpacked)]
+    assert [spec.images for spec in asked()] == [str(photos.unpacked)]
 
 
 def test_few_test_images_come_with_the_number_that_would_decide() -> None:

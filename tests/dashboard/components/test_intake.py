@@ -9,11 +9,11 @@ from pathlib import Path
 
 from core.intake import uploads
 from core.runs.spec import Spec
-from tests.dashboard.conftest import words
+from tests.dashboard.conftest import Asked, words
 from tests.dashboard.examinations import RESULT, Open, checked
 
 
-def test_paths_on_this_machine_can_be_given(home: Path, open_page: Open, weights: Path, asked: list[Spec]) -> None:
+def test_paths_on_this_machine_can_be_given(home: Path, open_page: Open, weights: Path, asked: Asked) -> None:
     app = open_page("examine")
     for kind in ("weights", "images"):
         app.segmented_control(key=f"give_{kind}_how").set_value("path").run()
@@ -24,7 +24,7 @@ def test_paths_on_this_machine_can_be_given(home: Path, open_page: Open, weights
     assert not app.error
     app.button(key="look").click().run()
     assert not app.exception
-    assert asked == [Spec(weights=str(weights), images=str(weights.parent))]
+    assert asked() == [Spec(weights=str(weights), images=str(weights.parent))]
 
 
 def test_image_sets_are_offered_where_they_are(home: Path, open_page: Open) -> None:
@@ -48,7 +48,7 @@ def test_a_zip_by_its_path_is_kept_like_an_upload(home: Path, open_page: Open, t
     assert (tmp_path / "photos.zip").exists()
 
 
-def test_uploads_are_listed_used_and_removed(home: Path, open_page: Open, asked: list[Spec]) -> None:
+def test_uploads_are_listed_used_and_removed(home: Path, open_page: Open, asked: Asked) -> None:
     net = uploads.keep("weights", "net.pth", io.BytesIO(b"weights"))
     photos = uploads.keep("images", "photos.npz", io.BytesIO(bytes(2_000_000)))
     app = open_page("examine")
@@ -56,7 +56,7 @@ def test_uploads_are_listed_used_and_removed(home: Path, open_page: Open, asked:
     app.button(key=f"use-{net.id}").click().run()
     app.button(key=f"use-{photos.id}").click().run()
     app.button(key="look").click().run()
-    assert asked == [Spec(weights=str(net.file), images=str(photos.file))]
+    assert asked() == [Spec(weights=str(net.file), images=str(photos.file))]
     app = open_page("examine")
     app.button(key=f"remove-{photos.id}").click().run()
     assert not app.exception

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs.record import Run
-from dashboard.components import links
 from dashboard.i18n import catalogue
 from tests.dashboard.conftest import story, words
 from tests.dashboard.test_compare_data import order
@@ -19,13 +17,7 @@ Make = Callable[..., Run]
 BOTH = pytest.mark.parametrize("lang", ["en", "ja"])
 
 
-@pytest.fixture
-def turned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Which pages were turned to, with what in the address."""
-    found: list[tuple[str, Any]] = []
-    monkeypatch.setattr(links.frame, "PAGES", {name: name for name in ("explore", "compare", "purify", "examine")})
-    monkeypatch.setattr(links.st, "switch_page", lambda page, query_params=None: found.append((page, query_params)))
-    return found
+pytestmark = pytest.mark.usefixtures("no_worker_starts")  # Explore begins by itself
 
 
 def keys(app: AppTest) -> set[str | None]:
@@ -33,26 +25,36 @@ def keys(app: AppTest) -> set[str | None]:
 
 
 @BOTH
-def test_a_run_that_is_done_leads_on(open_page: Open, make_run: Make, turned: list[tuple[str, Any]], lang: str) -> None:
+def test_a_run_that_is_done_leads_on(open_site: Open, make_run: Make, lang: str) -> None:
     make_run("20260101-000000-a", "done", spec=order("mcl"), group="abc")
     make_run("20260101-000000-b", "done", spec=order("nc"), group="abc")
-    app = open_page("purify", lang, run="20260101-000000-a")
+    app = open_site("purify", lang, run="20260101-000000-a")
     assert catalogue(lang)["act.explore"] in words(app)
     assert catalogue(lang)["act.compare"] in words(app)
     app.button(key="onward-explore").click().run()
+    assert not app.exception
+    assert app.title[0].value == catalogue(lang)["explore.title"]
+    assert app.query_params["run"] == "20260101-000000-a"
+    app = open_site("purify", lang, run="20260101-000000-a")
     app.button(key="onward-compare").click().run()
     assert not app.exception
-    assert turned == [("explore", {"run": "20260101-000000-a"}), ("compare", {"group": "abc"})]
+    assert app.title[0].value == catalogue(lang)["compare.title"]
+    assert app.query_params["group"] == "abc"
 
 
-def test_every_run_of_the_list_leads_on(open_page: Open, make_run: Make, turned: list[tuple[str, Any]]) -> None:
+def test_every_run_of_the_list_leads_on(open_site: Open, make_run: Make) -> None:
     for name in ("mcl", "ft"):
         make_run(f"signs-badnets-{name}", "done", recording=True, spec=order(name))
-    app = open_page("runs")
+    app = open_site("runs")
     app.button(key="onward-signs-badnets-ft-explore").click().run()
+    assert not app.exception
+    assert app.title[0].value == catalogue("en")["explore.title"]
+    assert app.query_params["run"] == "signs-badnets-ft"
+    app = open_site("runs")
     app.button(key="onward-signs-badnets-ft-compare").click().run()
     assert not app.exception
-    assert turned == [("explore", {"run": "signs-badnets-ft"}), ("compare", None)]
+    assert app.title[0].value == catalogue("en")["compare.title"]
+    assert "group" not in app.query_params
     assert app.session_state["compare_victim"] == "signs-badnets"
 
 

@@ -21,6 +21,7 @@ from dashboard.components import own_picture, settled_map
 from dashboard.components.own_picture import WANTED
 from dashboard.i18n import catalogue
 from dashboard.views import explore
+from tests.conftest import Started
 from tests.dashboard.conftest import words
 from tests.dashboard.test_explore_data import explored
 
@@ -31,11 +32,9 @@ KEY = Settled().key
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def started(no_worker_starts: Started) -> Started:
     """The computations that the page set going."""
-    found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append(arguments))
-    return found
+    return no_worker_starts
 
 
 @pytest.fixture
@@ -43,15 +42,6 @@ def run(make_run: Make) -> Run:
     made = make_run("one", "done")
     explored(made)
     return made
-
-
-@pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The state of a visit."""
-    state: dict[str, Any] = {}
-    for module in (own_picture, settled_map):
-        monkeypatch.setattr(module.st, "session_state", state)
-    return state
 
 
 def placed(run: Run, subject: str, key: str = KEY) -> pictures.Placed:
@@ -65,16 +55,15 @@ def placed(run: Run, subject: str, key: str = KEY) -> pictures.Placed:
 
 
 @BOTH
-def test_a_picture_is_kept_and_its_place_asked_for(
-    open_page: Open, run: Run, started: list[tuple[str, ...]], lang: str
-) -> None:
+def test_a_picture_is_kept_and_its_place_asked_for(open_page: Open, run: Run, started: Started, lang: str) -> None:
     app = open_page("explore", lang, run="one")
     assert not app.exception
     app.file_uploader[0].upload("my sign.PNG", b"pixels").run()
     assert not app.exception
     kept = next((place.folder_of(run) / "pictures").iterdir())
     assert kept.read_bytes() == b"pixels"
-    assert started == [("--place", str(kept), "--settled", KEY, "--linger", str(pictures.LINGER))]
+    asked = ["--place", str(kept), "--settled", KEY, "--linger", str(pictures.LINGER)]
+    assert started == [["core", "explore", str(run.folder), *asked]]
     assert app.session_state[WANTED]["one"]["name"] == "my sign.PNG"
     assert not app.session_state["own"], "the form goes, so that the map is seen"
     assert app.file_uploader[0].value is None, "there is a place for the next one"
@@ -97,7 +86,7 @@ def test_without_purified_weights_it_is_said_which_map_takes_the_picture(open_pa
 
 
 @BOTH
-def test_what_is_refused_at_once_is_told(open_page: Open, run: Run, started: list[tuple[str, ...]], lang: str) -> None:
+def test_what_is_refused_at_once_is_told(open_page: Open, run: Run, started: Started, lang: str) -> None:
     app = open_page("explore", lang, run="one")
     app.file_uploader[0].upload("nothing.png", b"").run()
     assert not app.exception
@@ -106,30 +95,25 @@ def test_what_is_refused_at_once_is_told(open_page: Open, run: Run, started: lis
 
 
 @BOTH
-def test_why_no_picture_can_be_placed_now_is_told(
-    open_page: Open, make_run: Make, monkeypatch: pytest.MonkeyPatch, lang: str
-) -> None:
-    from dashboard import data
-
-    one = make_run("one", "done")
+def test_why_no_picture_can_be_placed_now_is_told(open_page: Open, make_run: Make, lang: str) -> None:
+    make_run("one", "done")
     app = open_page("explore", lang, run="one")
     assert catalogue(lang)["own.wait"] in [info.value for info in app.info]
     assert not app.file_uploader
-    monkeypatch.setattr(data, "going_on", lambda besides="": one)
+    make_run("two", "running", worker=process.identity())
     told = words(open_page("explore", lang, run="one"))
     assert catalogue(lang)["explore.missing.waits"].split("{")[0] in told
 
 
-def test_a_picture_goes_to_the_map_that_was_looked_at_last(
-    run: Run, session: dict[str, Any], started: list[tuple[str, ...]]
-) -> None:
+def test_a_picture_goes_to_the_map_that_was_looked_at_last(run: Run, session: dict[str, Any], started: Started) -> None:
     wide = Settled(3, n_neighbors=40)
     settled_map.want(run, wide)
     own_picture.want(run, "point-2", "Point 2")
-    assert started[-1][2:4] == ("--settled", wide.key)
+    assert pictures.wanted(run) == ("point-2", wide.key)
+    assert started[-1][5:7] == ["--settled", wide.key]
     settled_map.want(run, Settled(3, densmap=True))  # takes no more points
     own_picture.want(run, "point-2", "Point 2")
-    assert started[-1][2:4] == ("--settled", Settled(3).key)
+    assert pictures.wanted(run) == ("point-2", Settled(3).key)
 
 
 def test_it_is_shown_once_it_is_placed_and_anew_when_asked_for_again(run: Run, session: dict[str, Any]) -> None:
@@ -147,11 +131,11 @@ def test_it_is_shown_once_it_is_placed_and_anew_when_asked_for_again(run: Run, s
     assert again.id != first.id, "the room goes to its map again"
 
 
-def test_the_page_waits_as_long_as_somebody_works_on_it(
-    run: Run, session: dict[str, Any], started: list[tuple[str, ...]]
-) -> None:
+def test_the_page_waits_as_long_as_somebody_works_on_it(run: Run, session: dict[str, Any], started: Started) -> None:
     assert not own_picture.awaited(run)
     own_picture.want(run, "point-2", "Point 2")
+    assert own_picture.awaited(run)
+    started.end()
     assert not own_picture.awaited(run), "nobody is there"
     write_json(place.note_of(run, "place"), {"worker": process.identity(), "stage": IDLE})
     assert own_picture.awaited(run)
@@ -181,17 +165,15 @@ def test_what_another_visit_asked_for_meanwhile_does_not_make_this_one_wait_for_
 
 
 @BOTH
-def test_a_picture_that_cannot_be_read_goes_by_the_visitors_name(
-    run: Run, session: dict[str, Any], monkeypatch: pytest.MonkeyPatch, lang: str
-) -> None:
-    monkeypatch.setattr("dashboard.i18n.language", lambda: lang)
+def test_a_picture_that_cannot_be_read_goes_by_the_visitors_name(run: Run, session: dict[str, Any], lang: str) -> None:
+    session["lang"] = lang
     subject = pictures.keep(run, "half.png", b"half")
     own_picture.want(run, subject, "half.png")
     source = pictures.source_of(run, subject)
     fault = BadInput("unreadable_image", f"{source} cannot be read.", file=str(source), formats="PNG")
     pictures.refuse(run, subject, KEY, fault)
     assert not own_picture.awaited(run)
-    lines = explore._jobs(run, None)
+    lines = explore.lines_of(run, None)
     assert [line["fault"] for line in lines] == [True]
     assert "half.png" in lines[0]["words"]
     assert Path(str(source)).name not in lines[0]["words"]

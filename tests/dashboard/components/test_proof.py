@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.events import Event, Finished, Measured, Progress, StageStarted, Verified
+from core.jobs.process import identity
 from core.report.proof import Proof
 from core.runs.record import Run
 from dashboard.components.proof import ICONS, tried
@@ -51,12 +52,9 @@ def test_the_signs_of_the_grades_differ() -> None:
     assert len({re.sub(r":\w+\[", "", icon) for icon in ICONS.values()}) == len(ICONS)
 
 
-def test_between_proof_and_last_figures_nothing_is_claimed(
-    open_page: Open, make_run: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_between_proof_and_last_figures_nothing_is_claimed(open_page: Open, make_run: Make) -> None:
     told = [*story(whole=False), StageStarted("verify"), Progress("verify", 1, 4, 65.0)]
-    make_run("one", "running", [*told, Verified("holds", [], 1.0, 0.2, 100)])
-    monkeypatch.setattr(Run, "status", "running")
+    make_run("one", "running", [*told, Verified("holds", [], 1.0, 0.2, 100)], worker=identity())
     said = words(open_page("purify", run="one"))
     assert catalogue("en")["phase.verify_help"] in said
     assert "1:05" in said

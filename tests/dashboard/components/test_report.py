@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import report
-from core.report import pdf
+from core.jobs.process import identity
 from core.runs import file_hashes
 from core.runs.record import Run
-from dashboard.components import report as component
+from tests.core.report.conftest import PRINTED, stand_in
 from tests.dashboard.conftest import story, words
 
 Open = Callable[..., AppTest]
@@ -24,17 +27,15 @@ SAYS = {"en": ("What to do next", "May it be used?"), "ja": ("次に行うこと
 
 
 @pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, SimpleNamespace]]:
+def pressed(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
     """What each download button of the component was drawn with, by its key."""
     drawn: dict[str, SimpleNamespace] = {}
 
     def button(label: str, **how: Any) -> None:
         drawn[how["key"]] = SimpleNamespace(label=label, **how)
 
-    monkeypatch.setattr(component.st, "download_button", button)
-    component._browser.cache_clear()
-    yield drawn
-    component._browser.cache_clear()
+    monkeypatch.setattr(st, "download_button", button)
+    return drawn
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
@@ -50,9 +51,8 @@ def test_a_run_that_has_ended_says_what_to_do_next(open_page: Open, make_run: Ma
     assert sum("PDF" in label for label in labels) == 1
 
 
-def test_a_run_that_goes_on_does_not_yet(open_page: Open, make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_run("one", "running", story(whole=False))
-    monkeypatch.setattr(Run, "status", "running")
+def test_a_run_that_goes_on_does_not_yet(open_page: Open, make_run: Make) -> None:
+    make_run("one", "running", story(whole=False), worker=identity())
     assert SAYS["en"][0] not in words(open_page("purify", run="one"))
 
 
@@ -65,27 +65,29 @@ def test_every_run_in_the_list_has_a_report(open_page: Open, make_run: Make) -> 
 
 
 def test_the_files_are_made_in_the_readers_language_when_pressed(
-    open_page: Open, make_run: Make, pressed: dict[str, SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+    open_page: Open,
+    make_run: Make,
+    pressed: dict[str, SimpleNamespace],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = make_run("one", "done")
-    monkeypatch.setattr(pdf, "find_browser", lambda: "a browser")
-    monkeypatch.setattr(pdf, "browser_name", str)
-    monkeypatch.setattr(pdf, "render", lambda html, browser: f"{browser}: {len(html)}".encode())
+    monkeypatch.setenv("DISSOLVE_BROWSER", str(stand_in(tmp_path / "bin", PRINTED)))
     app = open_page("purify", "ja", run="one")
     assert not app.exception
     html, printed = pressed["next_steps-report-html"], pressed["next_steps-report-pdf"]
     assert html.file_name == "signs-badnets-one-report.ja.html"
-    assert html.data().decode() == report.html(run, "ja", component.ZoneInfo("UTC"))
+    assert html.data().decode() == report.html(run, "ja", ZoneInfo("UTC"))
     assert not printed.disabled
     assert printed.file_name.endswith(".pdf")
-    assert printed.data() == f"a browser: {len(html.data().decode())}".encode()
+    assert "Chromium" in printed.help
+    assert printed.data() == b"%PDF" + html.data()
 
 
 def test_without_a_browser_the_pdf_says_what_to_do(
-    open_page: Open, make_run: Make, pressed: dict[str, SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+    open_page: Open, make_run: Make, pressed: dict[str, SimpleNamespace], no_browser: Path
 ) -> None:
     make_run("one", "done")
-    monkeypatch.setattr(pdf, "find_browser", lambda: None)
     open_page("purify", run="one")
     assert pressed["next_steps-report-pdf"].disabled
     assert "Chromium" in pressed["next_steps-report-pdf"].help

@@ -15,9 +15,7 @@ BAR = re.compile(
 )
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.i18n.language", lambda: "en")
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def bars(digest: Digest, names: list[str]) -> list[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from core.files import write_json
 from core.jobs import process
 from core.jobs.note import IDLE
 from core.runs.record import Run
+from dashboard.components import settled_map
 from dashboard.components.settled_map import WANTED
 from dashboard.i18n import catalogue
+from tests.conftest import Started
 from tests.dashboard.test_explore_data import explored
 
 Open = Callable[..., AppTest]
@@ -23,16 +26,14 @@ Make = Callable[..., Run]
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def started(no_worker_starts: Started) -> Started:
     """The computations that the page set going."""
-    found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(place, "start", lambda run, *arguments: found.append((run.id, *arguments)))
-    return found
+    return no_worker_starts
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_the_form_asks_for_the_map_with_its_settings(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]], lang: str
+    open_page: Open, make_run: Make, started: Started, lang: str
 ) -> None:
     run = make_run("one", "done")
     explored(run)
@@ -47,7 +48,7 @@ def test_the_form_asks_for_the_map_with_its_settings(
     draw.click().run()
     assert not app.exception
     asked = Settled(n_neighbors=50, min_dist=0.3, densmap=True, seed=None)
-    assert started == [("one", "--settled", asked.key, "--linger", str(place.LINGER))]
+    assert started == [["core", "explore", str(run.folder), "--settled", asked.key, "--linger", str(place.LINGER)]]
     assert place.wanted_settled(run) == asked.key
     assert app.session_state[WANTED]["one"]["id"] == asked.id
     assert not app.session_state["settled"], "the form goes, so that the map is seen"
@@ -64,9 +65,7 @@ def test_each_setting_is_explained_in_one_sentence(open_page: Open, make_run: Ma
         assert f"{widget.proto.help} ".count(stop) == 1, widget.proto.id
 
 
-def test_a_map_that_is_there_is_shown_and_not_drawn_again(
-    open_page: Open, make_run: Make, started: list[tuple[str, ...]]
-) -> None:
+def test_a_map_that_is_there_is_shown_and_not_drawn_again(open_page: Open, make_run: Make, started: Started) -> None:
     run = make_run("one", "done")
     explored(run)
     made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
@@ -84,15 +83,14 @@ def test_without_features_nothing_can_be_asked_for(open_page: Open, make_run: Ma
 
 
 def test_the_page_waits_for_the_map_as_long_as_it_is_being_drawn(
-    make_run: Make, monkeypatch: pytest.MonkeyPatch
+    make_run: Make, started: Started, session: dict[str, Any]
 ) -> None:
-    from dashboard.components import settled_map
-
     run = make_run("one", "done")
     explored(run)
-    monkeypatch.setattr(settled_map.st, "session_state", {})
     assert not settled_map.awaited(run)
     settled_map.want(run, Settled())
+    assert settled_map.awaited(run)
+    started.end()
     assert not settled_map.awaited(run), "nobody draws it"
     write_json(place.note_of(run, "settled"), {"worker": process.identity(), "stage": IDLE})
     assert settled_map.awaited(run)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from core.fleet.engines import local
 from core.fleet.engines.local import Local
 from core.runs import record
 from core.runs.record import Run
@@ -29,18 +28,16 @@ def all_ended(at: Local) -> list[Run]:
 def test_workers_share_the_cores(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, threads: int
 ) -> None:
-    monkeypatch.setattr(local, "cores", lambda: cores)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    at = Local(workers)
+    at = Local(workers, shared=cores)
     at.start(created(models(tmp_path / "models"), "none.pt"))
     assert [run.status for run in all_ended(at)] == ["done"]
     assert fake.read_text() == f"scan none.pt {threads}\n"
 
 
 def test_a_user_who_wants_fewer_threads_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert (Local(1).threads, Local(4).threads) == (3, 2)
+    assert (Local(1, shared=8).threads, Local(4, shared=8).threads) == (3, 2)
 
 
 def test_it_is_full_with_as_many_as_asked_for_and_stops_all(fake: Path, tmp_path: Path) -> None:
