@@ -1,4 +1,7 @@
-"""Methods by name, each in a module of its own that is loaded when it is asked for: a list of them stays light."""
+"""What is chosen by name (defences, attacks, forms, filters, commands) is listed by its place, ``module:name``.
+
+A module is imported when its entry is asked for, so the lists stay light.
+"""
 
 from __future__ import annotations
 

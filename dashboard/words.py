@@ -77,7 +77,7 @@ def target_name(data: str, classes: Sequence[str], target: int | None) -> str:
 
 
 def run_title(run: Any) -> str:
-    """What a run is called: its victim in words, else its weights' file name, or the title it was given."""
+    """What a run is called: its victim in words, else the title it was given, else the file name of its weights."""
     from dashboard import data
 
     card = data.victim(run.spec.victim)

@@ -32,8 +32,11 @@ Budget = tuple[torch.Tensor, torch.Tensor]  # clean images, uint8 (n, 3, h, w), 
 
 
 def find(state: State, budget: Budget) -> Iterator[Event]:
-    """Scans the model and reconstructs its triggers, as far as neither the record nor an earlier run that the order
-    names has the results."""
+    """Scans the model and reconstructs its triggers.
+
+    Results that the record has already are kept, and those of an earlier run that the order names (``scan_of``) are
+    taken over.
+    """
     clock = Clock(state.context.steering)
     images, _ = budget
     yield StageStarted("scan")

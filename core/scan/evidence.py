@@ -25,7 +25,7 @@ class Evidence:
     Attributes:
         scan: its target is the class that the verdict is about.
         verdict: on that class.
-        warps: triggers that take the place of the inversion's, which are poor copies of a warp; empty unless warps
+        warps: the warp found, in place of the inversion's triggers, which are poor copies of a warp; empty unless warps
             named the class.
     """
 
@@ -44,9 +44,9 @@ def gathered(
     """The verdict on a scan, and where its triggers show no sign, what random warps and unlearning add.
 
     If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
-    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". Both verdicts have
-    ``hint`` at its default, True: other evidence than the sizes of its triggers named the class, so the purification
-    trains against these as doubtful ones.
+    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". In both cases
+    something other than the sizes of its triggers named the class. So ``Verdict.hint`` is True, and a purification
+    trains against the triggers as doubtful ones.
 
     Args:
         found: the scan of the model.

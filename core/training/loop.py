@@ -23,7 +23,7 @@ from core.models.classifier import Classifier
 from core.training.finite import require_finite
 
 MIN_BATCH = 4  # images in a batch that is halved for lack of memory: statistics of fewer are mostly noise
-IMAGES_PER_CHOSEN = 4  # images in a pass for each chosen one: triggered, clean, found, and one to spare
+IMAGES_PER_CHOSEN = 4  # images in a pass for each chosen one, at most: triggered, stamped, clean, found (MCL)
 
 
 class TargetedTrigger(Protocol):
@@ -84,7 +84,7 @@ class TuningSettings:
         batch: images per step.
         momentum, weight_decay: of SGD.
         clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping. The
-            effect of a learning rate depends on that share, which differs sevenfold between networks (NOTES.md).
+            effect of a learning rate depends on that share, which differs sevenfold between networks (the same notes).
         shift: largest random shift of an image, pixels. Images are not mirrored: a mirrored sign is another sign.
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """

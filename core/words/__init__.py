@@ -1,4 +1,4 @@
-"""What things are called, in every language: the glossary, names, verdicts, and the sentences of the report.
+"""The words that pages, command line and report share, in every language: glossary, names, verdicts, sentences.
 
 One catalogue a language, flat keys, ``{name}`` placeholders. The dashboard's own catalogues add the sentences of its
 pages to these. A missing key or placeholder is an error, never a silent fallback.
@@ -86,7 +86,7 @@ class Words:
         return ("" if self.language == "ja" else " ").join(sentences)
 
     def named(self, name: str, sentence: str) -> str:
-        """A sentence after its name and colon: a full-width colon brings its own space."""
+        """``sentence`` as it follows ``name`` and its colon: after a space, unless the colon is full-width."""
         return sentence if name.endswith("：") else f" {sentence}"
 
     # figures and times
@@ -104,7 +104,7 @@ class Words:
         return _whole(self("unit.points", value=f"{value:+.1f}".replace("-", "−") if signed else f"{value:g}"))
 
     def change(self, before: float, after: float) -> str:
-        """From one percentage to another, from the figures as they are shown."""
+        """The change between two percentages, in points: the difference of the figures as they are shown, rounded."""
         return self.points(round(after, 1) - round(before, 1) + 0.0)
 
     def duration(self, seconds: float | None) -> str:

@@ -3,7 +3,7 @@
 A network soon fits the victim's answers on a few hundred clean images and still changes everywhere else. Mixtures of
 these images are further inputs, as many as are wanted. Half of a batch is blended (mixup), the other half gets a
 rectangle of the partner (CutMix). Blended images resemble blended triggers and rectangles resemble patches. Either kind
-alone would preserve the backdoors that it resembles (NOTES.md beside this file).
+alone would preserve the backdoors that it resembles (trials: tests/benchmarks/MCL_LOG.md).
 
 Sources: mixup (Zhang et al., ICLR 2018) and CutMix (Yun et al., ICCV 2019), both with labels mixed like the images; as
 inputs for distillation: Beyer et al., CVPR 2022, section 3.

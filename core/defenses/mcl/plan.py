@@ -2,13 +2,13 @@
 
 Three inputs decide:
 
-- *Scarcity of clean images* (clean images per class). A network soon overfits few labels. So the weight of the
-  victim's own answers rises, and annealing takes longer.
+- *Scarcity of clean images* (clean images per class). A network soon overfits the labels of few images with triggers.
+  So the weight of the victim's own answers rises, and annealing takes longer.
 - *Normalisation layers.* A layer that is normalised does not change with the scale of its weights, so a learning rate
   that is too high does little harm. Without normalisation it does harm. Without batch norm, whose noise regularises,
   labels are overfitted sooner.
-- *Confidence in the triggers.* A doubtful trigger may belong to another class or be a poor copy. So the margin is
-  wider, and random stamps are trained on as well. Without any trusted trigger, stamps alone are trained on.
+- *Confidence in the triggers* (``Confidence``). A doubtful trigger may belong to another class or be a poor copy. So
+  the margin is wider, and random stamps are trained on as well. Where there is no confidence, stamps alone are.
 
 The constants were chosen by hand on CIFAR-10 and road-sign victims; the trials are in tests/benchmarks/MCL_LOG.md.
 """

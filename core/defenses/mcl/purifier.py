@@ -5,14 +5,15 @@ weighted sum of
 
 - *contrast*: the published loss, against all reconstructed triggers (each form, several restarts);
 - *supervised*: cross-entropy of the triggered images with their true labels, with a margin against the target;
-- *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. The target's share is
-  taken out of the answers to images of other classes, so that these answers carry no backdoor.
+- *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. Where these answers favour
+  the target on images of other classes, its logit is lowered to the next largest, so that they carry no backdoor.
 
 Further parts:
 
 - *found images* (``core.defenses.mcl.found_images``): images with the real trigger, if a filter of the data room found
   some;
-- *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of untrusted ones;
+- *stamps* (``core.triggers.stamps``): random stamps beside doubtful triggers, or in place of those in which there is no
+  confidence;
 - *rounds* (``core.defenses.mcl.rounds``): as soon as the attack seems gone, triggers that still work are reconstructed
   on victim and model together, and trained against as well.
 
@@ -20,7 +21,8 @@ The learning rate stays up until the held-out part of the clean budget shows tha
 another trigger. Then it is annealed to zero along a cosine, in which BA recovers. The batch-norm statistics of a result
 are recomputed on clean images, since the training's include triggered images.
 
-A setting switches each part off (``core.defenses.mcl.settings``). NOTES.md beside this file has what each is worth.
+A setting switches each part off (``core.defenses.mcl.settings``), save the found images, which are an argument.
+NOTES.md beside this file has what each is worth.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import KINDS, flip_counts, kind_shares
 
 MIN_STEPS = 40  # before the annealing at least, where the checks never show the attack gone
-STAMPED_STEPS = 80  # before the annealing, where there are no checks, since no trigger is trusted to show the attack go
+STAMPED_STEPS = 80  # before the annealing, where stamps are used: no trigger is sure enough for checks to rely on
 WARM_UP_STEPS = 5  # in which the learning rate rises
 LR_IMAGES = 64  # clean images of the first batch, whose gradient sets the learning rate
 CHECK_STATISTICS, RESULT_STATISTICS = 256, 4000  # clean images for batch-norm statistics: at a check, at the end
@@ -131,7 +133,7 @@ class Purifier(Training):
         )
 
     def _held_out_count(self, labels: Tensor, settings: MCLSettings) -> int:
-        """How many images are held out; 0 where no trigger is trusted, since then they cannot show the attack go."""
+        """How many images are held out; 0 where no trigger is sure, since then they cannot show the attack go."""
         if self.plan.stamps:
             return 0
         count = min(round(settings.holdout * len(labels)), len(labels) - 1)
@@ -159,7 +161,7 @@ class Purifier(Training):
         return torch.stack([self.weight(name) * term for name, term in self.losses(chosen).items()]).sum()
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
-        """The unweighted loss terms on the images ``chosen``; terms of weight 0 are not computed."""
+        """The unweighted loss terms on the images ``chosen``; all but the contrast are left out at weight 0."""
         attacked, kinds = self._attacked(chosen)
         x, log_answers0 = self._clean(chosen)
         found = self.found.draw(len(chosen), self.step_generator())

@@ -8,20 +8,20 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class MCLSettings:
-    """Loss weights and schedule of the default; a weight of 0 switches a part off.
+    """Loss weights and schedule of the default; a weight of 0 switches its part off.
 
     ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the triggers.
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl.contrast``).
         supervised: weight of the cross-entropy of triggered images x_t with the labels of x.
-        keep: weight of the KL divergence of the model's answers on clean and mixed images from the victim's answers
+        keep: weight of the divergence KL(victim || model) between their answers on clean and mixed images
             (distillation).
         mixed: least share, 0-1, of the clean images that are mixed in pairs (``core.defenses.mcl.mixing``).
         margin: logits, added to the target's logit in the cross-entropy of x_t. A triggered image then has to be
             classified correctly by a margin (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
-        stamps: the margin for random stamps (``core.triggers.stamps``), logits. Stamps are used if the scan found no
-            trusted trigger; 0: never.
+        stamps: the margin for random stamps (``core.triggers.stamps``), logits. Stamps are used unless the scan is sure
+            of its triggers; 0: never.
         tau: temperature of the contrastive loss.
         lr: learning rate, at most.
         moved: trust region, nats: the KL divergence by which the first step may change the answers on clean images. The
