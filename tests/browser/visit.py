@@ -14,7 +14,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, TimeoutError, exp
 from dashboard.i18n import catalogue
 
 PATIENCE = 60_000  # milliseconds for a page to do what was asked
-RUN_PATIENCE = 240_000  # milliseconds for a run: half a minute on two quiet cores, but test machines are rarely quiet
+RUN_PATIENCE = 420_000  # milliseconds for a run: half a minute on two quiet cores, but test machines are rarely quiet
 
 HEIGHTS = {1440: 900, 390: 844}  # of the windows, by their width
 HOME = {"127.0.0.1", "localhost"}
