@@ -138,6 +138,7 @@ class _Look:
         self.answers: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
         self._broken: dict[str, tuple[int, int]] = {}  # size and time of change of those
+        self._answered: dict[str, tuple[int, int]] = {}  # likewise; the log has none of the stage "off"
         self.waiting = 0
 
     def __call__(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -153,7 +154,8 @@ class _Look:
                 progress(done, len(fresh))
 
     def _known(self, one: Arrival) -> bool:
-        return (one.size, one.changed) in (self._held.seen.get(one.file), self._broken.get(one.file))
+        known = (self._held.seen, self._answered, self._broken)
+        return (one.size, one.changed) in [files.get(one.file) for files in known]
 
     def _part(self, part: Sequence[Arrival]) -> None:
         import numpy as np
@@ -176,6 +178,7 @@ class _Look:
             return
         labels = [self._labels.get(one.file) for one in good]
         found = self._held.answer(np.stack(pixels), labels, good)
+        self._answered |= {one.file: (one.size, one.changed) for one in good}
         names = self._held.classes
         self.answers |= {one.file: names[answer] for one, answer in zip(good, found, strict=True)}
 

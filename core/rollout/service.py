@@ -22,7 +22,7 @@ from core.files import require_room, write_atomic
 from core.jobs.lock import held
 from core.models.evaluate import features_and_logits
 from core.rollout import place
-from core.rollout.order import stage_entry, taken
+from core.rollout.order import forget, stage_entry, taken
 from core.rollout.rule import Decision, Rule, Stage, next_stage
 from core.rollout.split import answers_purified, key_of
 from core.runs import file_hashes
@@ -96,6 +96,8 @@ class Rollout:
             self._log = Log(self.folder / place.LOG)
             stack.callback(self._log.close)
             first = not self._length
+            if first or anew:
+                forget(self.folder)
             if first or anew or (rule is not None and rule != self.state.rule) or models != self.state.models:
                 self._append([self._start(rule or self.state.rule, models, first or anew)])
             self._keep()

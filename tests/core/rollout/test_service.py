@@ -19,7 +19,8 @@ from core.rollout.service import Rollout
 from core.rollout.split import in_share, key_of
 from core.runs.record import Run
 from core.victims import card_of, load_victim
-from core.watch.log import Log, entries
+from core.watch.log import entries
+from tests.conftest import DiskFull
 
 RULE = Rule(images=40, share=30.0, disagreement=60.0)
 
@@ -168,6 +169,34 @@ def test_an_order_for_a_stage_that_is_over_or_none_at_all_is_dropped(run: Run, d
             assert not path.exists()
 
 
+def test_an_order_that_nobody_took_up_does_not_outlive_the_stage_it_was_given_in(run: Run, digits: ImageSet) -> None:
+    """The process that held the roll-out was killed before it read the order; a person decided anew meanwhile."""
+    opened(run).close()
+    path = place.folder_of(run) / place.ORDER
+    write_json(path, {"from": "shadow", "to": "share"})
+    assert [order(run, "on"), order(run, "back")] == ["share", "shadow"]
+    with opened(run) as rollout:
+        rollout.answer(digits.x_test[:5])
+        assert rollout.stage == "shadow"
+    write_json(path, {"from": "shadow", "to": "share"})
+    with opened(run, anew=True) as rollout:
+        rollout.answer(digits.x_test[:5])
+        assert rollout.stage == "shadow"
+
+
+def test_an_order_given_of_a_stage_that_is_over_moves_nothing(run: Run) -> None:
+    """A process was killed between the log of its move and the state: who decides has seen the stage before."""
+    opened(run).close()
+    folder = place.folder_of(run)
+    before = (folder / place.STATE).read_bytes()
+    assert order(run, "on") == "share"
+    (folder / place.STATE).write_bytes(before)
+    assert order(run, "back") == "share"
+    state = place.read_state(folder)
+    assert state is not None
+    assert state.stage == "share"
+
+
 def test_two_on_one_run_are_refused(run: Run) -> None:
     with opened(run), pytest.raises(BadInput) as fault:
         opened(run)
@@ -192,15 +221,10 @@ def test_without_a_purified_model_there_is_nothing_to_roll_out(run: Run) -> None
 
 
 def test_answers_are_given_when_the_log_cannot_be_written(
-    run: Run, mixed: Tensor, both: tuple[list[int], list[int]], monkeypatch: pytest.MonkeyPatch
+    run: Run, mixed: Tensor, both: tuple[list[int], list[int]], disk_full: DiskFull
 ) -> None:
     said: list[str] = []
-    with opened(run, say=said.append) as rollout:
-
-        def full(log: Log, entries: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Log, "append", full)
+    with opened(run, say=said.append) as rollout, disk_full():
         assert rollout.answer(mixed) == both[0]
         rollout.answer(mixed)
         assert rollout.state.images == 0
