@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import paths
-from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
+from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json, seconds
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.errors import BadInput
 from core.files import require_room, strict_json
@@ -63,7 +63,7 @@ def rollout_arguments(command: argparse.ArgumentParser) -> None:
         "--ba-loss", type=float, metavar="POINTS", help=f"largest loss of accuracy, {rule.ba_loss:g} at first"
     )
     command.add_argument("--anew", action="store_true", help="begin again in the stage shadow")
-    command.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between two looks")
+    command.add_argument("--every", type=seconds, default=1.0, metavar="S", help="seconds between two looks")
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the reasons")
     command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # a job's note, for the page
     add_json(command)

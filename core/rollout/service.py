@@ -50,7 +50,8 @@ class Rollout:
 
     Raises:
         BadInput: ``nothing_purified``, ``weights_gone``: it needs both models; ``rollout_held``: another process has
-            it; ``rollout_broken``; ``rollout_other_model``: a model is another one than when it began.
+            it; ``rollout_broken``; ``rollout_other_model``: a model is another file than on the run's record, or than
+            when it began.
     """
 
     def __init__(
@@ -81,7 +82,8 @@ class Rollout:
                 "original": file_hashes.fresh_of_weights(original.file),
                 "purified": file_hashes.fresh_of_weights(purified.file),
             }
-            self._check(models, anew)
+            recorded = {"original": original.recorded, "purified": purified.recorded}
+            self._check(models, self.state.models or recorded, anew)
             loaded = load(purified)
             assert loaded.watched.second is not None, "source_of found the original's file"
             self._model, self.classes, self.bits = loaded.watched.model, loaded.classes, loaded.bits
@@ -197,14 +199,14 @@ class Rollout:
         if to != self.stage and (move == "back" or self._automatic):
             self.move(to, by="rule")
 
-    def _check(self, models: dict[str, str], anew: bool) -> None:
-        known = self.state.models
-        if known and known != models and not anew:
-            other = next(name for name in models if known.get(name) != models[name])
+    def _check(self, models: dict[str, str], known: dict[str, str], anew: bool) -> None:
+        """Refuses a model that verdict and cure are not of. ``known``: its SHA-256, "" where the record has none."""
+        other = next((name for name in models if known.get(name) and known[name] != models[name]), None)
+        if other is not None and not anew:
             raise BadInput(
                 "rollout_other_model",
-                f"The {other} model of {self.run.id} is another file than when the roll-out began; put it back, or "
-                "begin anew with --anew.",
+                f"The {other} model of {self.run.id} is another file than the run has on record, or than when the "
+                "roll-out began; put it back, or begin anew with --anew.",
                 run=self.run.id, which=other,
             )  # fmt: skip
 

@@ -89,9 +89,13 @@ class Asked:
     device: str = "auto"
 
 
-def usual_workers() -> int:
-    """Half of the cores this process may use, at least 1."""
-    return max(1, cores() // 2)
+def usual_workers(available: int | None = None) -> int:
+    """Half of the cores, at least 1.
+
+    Args:
+        available: cores; those that this process may use by default.
+    """
+    return max(1, (available or cores()) // 2)
 
 
 def engine(

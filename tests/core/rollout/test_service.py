@@ -78,7 +78,7 @@ def test_it_goes_back_by_itself_and_says_why(run: Run, digits: ImageSet) -> None
     path = run.folder / "model.safetensors"
     tensors = load_file(path)
     save_file({name: value.roll(1, 0) if value.shape[:1] == (10,) else value for name, value in tensors.items()}, path)
-    with opened(run, Rule(images=10, disagreement=20.0)) as rollout:
+    with opened(run, Rule(images=10, disagreement=20.0), anew=True) as rollout:
         rollout.move("share")
         rollout.answer(digits.x_test[:50])
         counted = rollout.state.moves[-1]
@@ -104,7 +104,7 @@ def test_a_model_that_follows_the_trigger_raises_the_alarm_and_goes_off(
 ) -> None:
     """The "purified" model is the victim itself."""
     shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
-    with opened(run, Rule()) as rollout:
+    with opened(run, Rule(), anew=True) as rollout:
         rollout.answer(stickered[0])
         assert rollout.stage == "off"
         assert rollout.state.moves[-1]["why"][0][0] == "alarms"
@@ -203,8 +203,10 @@ def test_two_on_one_run_are_refused(run: Run) -> None:
     assert fault.value.code == "rollout_held"
 
 
-def test_another_model_than_it_began_with_is_refused(run: Run) -> None:
-    opened(run).close()
+@pytest.mark.parametrize("begun", [True, False])
+def test_another_model_than_the_run_handed_out_or_it_began_with_is_refused(run: Run, begun: bool) -> None:
+    if begun:
+        opened(run).close()
     shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
     with pytest.raises(BadInput) as fault:
         opened(run)

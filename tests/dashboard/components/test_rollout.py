@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.report import account as accounts
 from core.rollout import begin, place
 from core.rollout.rule import Rule
 from core.rollout.state import State
@@ -163,6 +164,13 @@ def test_the_account_takes_rates_and_keeps_them(run: Run, show: Callable[..., Ap
     assert not app.exception
     found = json.loads((run.folder / "account.json").read_bytes())
     assert (found["given"]["image"], found["given"]["currency"], found["step"]) == (0.5, "¥", None)
+
+
+def test_figures_that_the_command_line_takes_are_shown(run: Run, show: Callable[..., AppTest]) -> None:
+    given = accounts.Given(image=float(accounts.MOST), epochs=accounts.MOST, training_images=accounts.MOST)
+    accounts.keep(run, given, None)
+    assert not show(component="account").exception
+    assert accounts.kept(run) == (given, None)
 
 
 def test_a_step_is_measured_in_a_process_of_its_own(
