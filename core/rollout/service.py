@@ -39,6 +39,8 @@ BATCH = 256  # images that are answered and logged together
 class Rollout:
     """A roll-out, held by this process until it is closed. The first one of a run begins in the stage "shadow".
 
+    One thread at a time may ask it.
+
     Args:
         run: one that is done and handed out a purified model, or a recording.
         rule: when a stage is over; by default that of before, or ``Rule()``.

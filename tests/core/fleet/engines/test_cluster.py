@@ -20,6 +20,8 @@ from core.jobs.spawn import ROOT
 from tests.conftest import Started
 from tests.core.fleet.test_make import wait_for
 
+pytestmark = pytest.mark.timeout(1200)  # nodes take a while to come up on a machine that is busy
+
 SCRIPT = """
 import time
 from distributed import Client

@@ -23,7 +23,7 @@ from core import paths
 from core.cli import parser as cli
 from core.errors import BadInput
 from core.fleet import listing, make, place, seen
-from core.fleet.engines import Asked, Engine, EngineGone, dask, node
+from core.fleet.engines import Asked, Engine, dask, node
 from core.fleet.engines.cluster import Cluster
 from core.fleet.engines.dask import Dask
 from core.fleet.engines.local import Local
@@ -37,6 +37,7 @@ from tests.core.fleet.conftest import fake, home
 from tests.core.fleet.test_make import begun, wait_for
 
 __all__ = ["fake", "home"]  # fixtures
+pytestmark = pytest.mark.timeout(1200)  # nodes take a while to come up on a machine that is busy
 
 
 @contextlib.contextmanager
@@ -194,15 +195,6 @@ def test_a_node_with_other_versions_is_refused(kept: Cluster, monkeypatch: pytes
     with pytest.raises(BadInput, match=r"has torch \S+ where this machine has 1\.0") as caught:
         dask.begin(Asked(address=kept.address))
     assert caught.value.code == "fleet_node_versions"
-
-
-def test_a_cluster_that_nobody_answers_for_is_given_up() -> None:
-    at = Dask(Asked(address="tcp://127.0.0.1:1"), connect=0.5)
-    with pytest.raises(EngineGone) as caught:
-        at.connect()
-    at.close()
-    assert caught.value.fault.code == "fleet_engine_unreachable"
-    assert "tcp://127.0.0.1:1 does not answer" in caught.value.fault.message
 
 
 @pytest.mark.parametrize("address", ["moon://there", "?"])
