@@ -245,8 +245,7 @@ class Dask:
                 self._bring_home(run, outcome)
                 del self._at_work[key]
                 return [run]
-            code, message, facts = outcome.fault
-            self._nodes.refuse(outcome.node, BadInput(code, message, **facts))
+            self._nodes.refuse(outcome.node, BadInput(*outcome.fault[:2], **outcome.fault[2]))
             self._submit(run)
         except (BadInput, OSError, tarfile.TarError):
             return [self._given_up(key)]
