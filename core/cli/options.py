@@ -29,6 +29,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help\n")
 
 
+def seconds(text: str) -> float:
+    """A time that can be waited for, of an argument.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
 def add_seed(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument("--seed", type=int, action=Seed, default=0, metavar="N", help=what)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import paths
-from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
+from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json, seconds
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.errors import BadInput
 from core.files import require_room, strict_json
@@ -63,7 +63,7 @@ def rollout_arguments(command: argparse.ArgumentParser) -> None:
         "--ba-loss", type=float, metavar="POINTS", help=f"largest loss of accuracy, {rule.ba_loss:g} at first"
     )
     command.add_argument("--anew", action="store_true", help="begin again in the stage shadow")
-    command.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between two looks")
+    command.add_argument("--every", type=seconds, default=1.0, metavar="S", help="seconds between two looks")
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the reasons")
     command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # a job's note, for the page
     add_json(command)
@@ -138,6 +138,7 @@ class _Look:
         self.answers: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
         self._broken: dict[str, tuple[int, int]] = {}  # size and time of change of those
+        self._answered: dict[str, tuple[int, int]] = {}  # likewise; the log has none of the stage "off"
         self.waiting = 0
 
     def __call__(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -153,7 +154,8 @@ class _Look:
                 progress(done, len(fresh))
 
     def _known(self, one: Arrival) -> bool:
-        return (one.size, one.changed) in (self._held.seen.get(one.file), self._broken.get(one.file))
+        known = (self._held.seen, self._answered, self._broken)
+        return (one.size, one.changed) in [files.get(one.file) for files in known]
 
     def _part(self, part: Sequence[Arrival]) -> None:
         import numpy as np
@@ -176,6 +178,7 @@ class _Look:
             return
         labels = [self._labels.get(one.file) for one in good]
         found = self._held.answer(np.stack(pixels), labels, good)
+        self._answered |= {one.file: (one.size, one.changed) for one in good}
         names = self._held.classes
         self.answers |= {one.file: names[answer] for one, answer in zip(good, found, strict=True)}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import paths
-from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json
+from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json, seconds
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
 from core.cli.watch_alerts import acknowledge_alert, class_names, list_alerts
 from core.errors import BadInput
@@ -56,9 +56,9 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     which = command.add_mutually_exclusive_group()
     which.add_argument("--purified", dest="which", action="store_const", const="purified", help="the purified model")
     which.add_argument("--victim", dest="which", action="store_const", const="victim", help="the model as it came")
-    command.add_argument("--every", type=_seconds, default=1.0, metavar="S", help="seconds between two looks")
+    command.add_argument("--every", type=seconds, default=1.0, metavar="S", help="seconds between two looks")
     command.add_argument(
-        "--check-every", type=_seconds, default=10.0, metavar="MIN",
+        "--check-every", type=seconds, default=10.0, metavar="MIN",
         help="minutes between two looks at the model's file; a changed one is scanned anew",
     )  # fmt: skip
     command.add_argument(
@@ -78,16 +78,6 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--acknowledge", metavar="ID", help="mark an alert as seen to, and end; of --inbox if given")
     command.add_argument("--note", action="store_true", help=argparse.SUPPRESS)  # a job's note, for the page
     add_json(command)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from core.fleet.engines import Engine, EngineGone
 from core.fleet.listing import Entry
 from core.fleet.place import Order, Standing
 from core.fleet.progress import Progress
-from core.fleet.rows import Row, ranked, row
+from core.fleet.rows import Row, cure_seconds, ranked, row
 from core.fleet.run_files import continue_scan, keep_picture
 from core.jobs import process
 from core.runs import machine, record
@@ -100,7 +100,7 @@ class Fleet:
             raise
         self.engine.close()
         self.progress.finish()
-        self._per_scan = step.per_scan(list(_pairs(item.row for item in self.items)))
+        self._per_scan = step.per_scan(cure_seconds(item.row for item in self.items))
         for item in self.items:  # with the pace as it is known now
             self._update_row(item)
         return self._note(over=True)
@@ -294,12 +294,3 @@ class Fleet:
         self._hashes.save()
         self._next_note = self._clock() + max(WRITE_SECONDS, 20 * (self._clock() - began))
         return standing
-
-
-def _pairs(rows: Iterable[Row]) -> Iterable[tuple[float, float]]:
-    """Seconds of scan, and of what a purification took beyond it, of each model that was purified."""
-    for found in rows:
-        if found.cure is not None:
-            scan = found.seconds.get("scan", 0.0)
-            beyond = sum(found.cure_seconds.get(stage, 0.0) for stage in ("scan", "purify", "verify")) - scan
-            yield scan, max(0.0, beyond)

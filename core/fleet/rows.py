@@ -185,3 +185,14 @@ def _number(value: Any) -> float | None:
     """A figure, or None for what is none: not measured, or NaN."""
     fine = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if fine else None
+
+
+def cure_seconds(rows: Iterable[Row]) -> list[tuple[float, float]]:
+    """Of each model that was purified, seconds of the scan and of what the purification took beyond it."""
+    found = []
+    for one in rows:
+        if one.cure is not None:
+            scan = one.seconds.get("scan", 0.0)
+            beyond = sum(one.cure_seconds.get(stage, 0.0) for stage in ("scan", "purify", "verify")) - scan
+            found.append((scan, max(0.0, beyond)))
+    return found

@@ -23,6 +23,7 @@ from core.runs.record import Run
 
 FILE = "account.json"
 FORMAT = 1
+MOST = 10**12  # of any figure that is given
 RATES = ("machine_hour", "image", "engineer_hour")  # of ``Given``, in money
 EPOCHS = 100  # of a training whose length nobody knows: BackdoorBench on CIFAR-10 (Wu et al., NeurIPS 2022)
 
@@ -57,7 +58,7 @@ class Given:
             value, least = getattr(self, name), 1 if name in ("training_images", "epochs") else 0
             if value is None and name in ("training_images", "epochs"):
                 continue
-            if type(value) not in ((int,) if least else (int, float)) or not least <= value < 1e12:
+            if type(value) not in ((int,) if least else (int, float)) or not least <= value <= MOST:
                 raise BadInput(
                     "bad_account_figure",
                     f"The account cannot have {name} {value!r}; give a{' whole' if least else ''} number from {least} "

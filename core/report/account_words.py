@@ -82,5 +82,6 @@ def phrases(made: Account, given: Given, say: Wording) -> list[str]:
     left = made.risk
     if left is not None and left.fooled is not None and asr(say.facts.after) is not None:
         high = words.count(left.fooled[1])
-        said.append(say(f"account.say.risk_{left.cure or 'old'}", fooled_high=high))
+        estimated = "_estimated" if left.cure == "holds" and left.kind == "estimated" else ""
+        said.append(say(f"account.say.risk_{left.cure or 'old'}{estimated}", fooled_high=high))
     return said

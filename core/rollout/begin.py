@@ -43,7 +43,7 @@ def start(run: Run, inbox: Path, rule: Rule | None = None) -> None:
     words = ["rollout", str(run.folder.resolve()), "--inbox", str(paths.absolute(inbox)), "--note"]
     for item in fields(Rule):
         if rule is not None and item.name != "alarms":
-            words += [f"--{item.name.replace('_', '-')}", f"{getattr(rule, item.name):g}"]
+            words += [f"--{item.name.replace('_', '-')}", str(getattr(rule, item.name))]
     note.begin(folder / place.JOB, python_module("core", *words))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
-from core.files import write_json
+from core.files import require_room, write_json
 from core.jobs.lock import held
 from core.rollout import place
 from core.rollout.place import LOCK, LOG, ORDER
@@ -25,7 +25,7 @@ def order(run: Run, move: Move, moment: float | None = None) -> Stage:
         moment: seconds since 1970; now by default.
 
     Raises:
-        BadInput: ``rollout_not_begun``; ``rollout_broken``.
+        BadInput: ``rollout_not_begun``; ``rollout_broken``; ``place_not_writable``.
     """
     folder = place.folder_of(run)
     state = place.read_state(folder)
@@ -38,11 +38,17 @@ def order(run: Run, move: Move, moment: float | None = None) -> Stage:
     to = next_stage(state.stage, move)
     if to == state.stage:
         return to
+    require_room(folder)
     with held(folder / LOCK, patience=0.0) as mine:
         if not mine:
             write_json(folder / ORDER, {"from": state.stage, "to": to})
             return to
+        seen = state.stage
         state, digest, length, _ = place.replay(folder)
+        forget(folder)
+        if state.stage != seen:  # a process was killed between its last move and the state that tells of it
+            place.write_state(folder, state, {"bytes": length, "sha256": digest.hexdigest()})
+            return state.stage
         entry = stage_entry(state.stage, to, "person", [], time.time() if moment is None else moment)
         with Log(folder / LOG) as log:
             log.append([entry])
@@ -62,10 +68,15 @@ def taken(folder: Path, stage: Stage) -> Stage | None:
         return None
     except (OSError, ValueError):
         found = {}
-    with contextlib.suppress(OSError):
-        path.unlink()
+    forget(folder)
     fits = isinstance(found, dict) and found.get("from") == stage
     return found["to"] if fits and found.get("to") in (next_stage(stage, "on"), next_stage(stage, "back")) else None
+
+
+def forget(folder: Path) -> None:
+    """Drops an order that nobody took up: it was given of a stage that is over."""
+    with contextlib.suppress(OSError):
+        (folder / ORDER).unlink()
 
 
 def stage_entry(before: Stage, to: Stage, by: str, reasons: list[Any], moment: float) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def replay(folder: Path) -> tuple[State, Any, int, dict[str, tuple[int, int]]]:
                     agrees = digest.hexdigest() == expected["sha256"] and dump_json(states.plain(state)) == kept
     except FileNotFoundError:
         pass
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _broken(folder / LOG, f"entry after byte {length}: {error}") from None
     if not agrees:
         raise _broken(folder / LOG, f"it is not the log that {STATE} was made from")
@@ -114,7 +114,7 @@ def _content(folder: Path) -> dict[str, Any] | None:
 def _state(folder: Path, content: dict[str, Any]) -> State:
     try:
         return states.of(content["state"])
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise _broken(folder / STATE, str(error)) from None
 
 

@@ -3,6 +3,9 @@
 Both models answer in every stage, and a guard of the original says which images look triggered. The two are to differ
 on triggered images: that is the cure. So disagreement and accuracy are judged on the other images alone, and an alarm
 counts against the purified model only where it answers flagged images as the original does.
+
+The rule looks after every batch, so its intervals hold at all looks together (``confidence_sequence``). Those for a
+single look would send many a good model back by chance (NOTES.md).
 """
 
 from __future__ import annotations
@@ -11,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.compute.intervals import Interval, wilson
+from core.compute.intervals import Interval, confidence_sequence
 from core.defenses.mcl import PRESETS
 from core.errors import BadInput
-from core.stress.paired import LEVEL, Paired
 
 Stage = Literal["off", "shadow", "share", "all"]
 Move = Literal["on", "stay", "back"]
@@ -90,8 +92,8 @@ class Tally:
 
     @property
     def interval(self) -> Interval | None:
-        """The 95 % interval of ``disagreement``."""
-        return None if self.disagreement is None else wilson(self.disagreement, self.compared)
+        """The 95 % interval of ``disagreement``, however often one looks."""
+        return confidence_sequence(self.differ, self.compared) if self.compared else None
 
     @property
     def ba_loss(self) -> float | None:
@@ -117,8 +119,8 @@ def decide(stage: Stage, tally: Tally, rule: Rule) -> Decision:
     """What the rule says of a stage.
 
     Back: an alarm, a disagreement whose whole interval lies above the limit, or a loss of accuracy above the limit that
-    chance does not explain (exact sign test). On: enough images, the whole interval below the limit, no loss above the
-    limit. Else it stays.
+    chance does not explain: of the images that only one model answers rightly, more than half are lost. On: enough
+    images, the whole interval below the limit, no loss above the limit. Else it stays.
     """
     if stage == "off":
         return Decision("stay", (Reason("off"),))
@@ -138,7 +140,7 @@ def _against(tally: Tally, rule: Rule) -> list[Reason]:
         found.append(Reason("alarms", {"alarms": tally.alarms, "shared": tally.shared}))
     if tally.interval is not None and tally.interval.low > rule.disagreement:
         found.append(Reason("disagreement", _differing(tally, rule)))
-    if _above(tally, rule) and Paired(tally.lost, tally.gained).chance < LEVEL:
+    if _above(tally, rule) and confidence_sequence(tally.lost, tally.lost + tally.gained).low > 50:
         found.append(Reason("accuracy", _accuracy(tally, rule)))
     return found
 
@@ -156,7 +158,8 @@ def _open(tally: Tally, rule: Rule) -> list[Reason]:
 
 def _for(tally: Tally, rule: Rule) -> list[Reason]:
     accuracy = Reason("accuracy_kept", _accuracy(tally, rule)) if tally.labelled else Reason("no_labels")
-    return [Reason("agrees", _differing(tally, rule)), accuracy, Reason("no_alarms")]
+    quiet = [] if tally.alarms else [Reason("no_alarms")]
+    return [Reason("agrees", _differing(tally, rule)), accuracy, *quiet]
 
 
 def _above(tally: Tally, rule: Rule) -> bool:

@@ -22,7 +22,7 @@ from core.files import require_room, write_atomic
 from core.jobs.lock import held
 from core.models.evaluate import features_and_logits
 from core.rollout import place
-from core.rollout.order import stage_entry, taken
+from core.rollout.order import forget, stage_entry, taken
 from core.rollout.rule import Decision, Rule, Stage, next_stage
 from core.rollout.split import answers_purified, key_of
 from core.runs import file_hashes
@@ -39,6 +39,8 @@ BATCH = 256  # images that are answered and logged together
 class Rollout:
     """A roll-out, held by this process until it is closed. The first one of a run begins in the stage "shadow".
 
+    One thread at a time may ask it.
+
     Args:
         run: one that is done and handed out a purified model, or a recording.
         rule: when a stage is over; by default that of before, or ``Rule()``.
@@ -50,7 +52,8 @@ class Rollout:
 
     Raises:
         BadInput: ``nothing_purified``, ``weights_gone``: it needs both models; ``rollout_held``: another process has
-            it; ``rollout_broken``; ``rollout_other_model``: a model is another one than when it began.
+            it; ``rollout_broken``; ``rollout_other_model``: a model is another file than on the run's record, or than
+            when it began.
     """
 
     def __init__(
@@ -81,7 +84,8 @@ class Rollout:
                 "original": file_hashes.fresh_of_weights(original.file),
                 "purified": file_hashes.fresh_of_weights(purified.file),
             }
-            self._check(models, anew)
+            recorded = {"original": original.recorded, "purified": purified.recorded}
+            self._check(models, self.state.models or recorded, anew)
             loaded = load(purified)
             assert loaded.watched.second is not None, "source_of found the original's file"
             self._model, self.classes, self.bits = loaded.watched.model, loaded.classes, loaded.bits
@@ -96,6 +100,8 @@ class Rollout:
             self._log = Log(self.folder / place.LOG)
             stack.callback(self._log.close)
             first = not self._length
+            if first or anew:
+                forget(self.folder)
             if first or anew or (rule is not None and rule != self.state.rule) or models != self.state.models:
                 self._append([self._start(rule or self.state.rule, models, first or anew)])
             self._keep()
@@ -195,14 +201,14 @@ class Rollout:
         if to != self.stage and (move == "back" or self._automatic):
             self.move(to, by="rule")
 
-    def _check(self, models: dict[str, str], anew: bool) -> None:
-        known = self.state.models
-        if known and known != models and not anew:
-            other = next(name for name in models if known.get(name) != models[name])
+    def _check(self, models: dict[str, str], known: dict[str, str], anew: bool) -> None:
+        """Refuses a model that verdict and cure are not of. ``known``: its SHA-256, "" where the record has none."""
+        other = next((name for name in models if known.get(name) and known[name] != models[name]), None)
+        if other is not None and not anew:
             raise BadInput(
                 "rollout_other_model",
-                f"The {other} model of {self.run.id} is another file than when the roll-out began; put it back, or "
-                "begin anew with --anew.",
+                f"The {other} model of {self.run.id} is another file than the run has on record, or than when the "
+                "roll-out began; put it back, or begin anew with --anew.",
                 run=self.run.id, which=other,
             )  # fmt: skip
 

@@ -62,4 +62,5 @@ def phrases(state: State, words: Words) -> list[str]:
         said.append(words("rollout.say.averted", averted=words.count(tally.averted)))
     if state.stage == "off":
         return said
-    return [*said, words(f"rollout.say.next_{state.decision.move if state.stage != 'all' else 'all'}")]
+    move = state.decision.move
+    return [*said, words(f"rollout.say.next_{'all' if state.stage == 'all' and move != 'back' else move}")]

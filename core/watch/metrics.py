@@ -61,7 +61,8 @@ class Metrics:
                 f"The figures cannot be served at {at[0]}:{at[1]} ({error}); choose another port with --metrics.",
                 address=f"{at[0]}:{at[1]}", reason=str(error),
             ) from None  # fmt: skip
-        self.url = f"http://{at[0]}:{self._server.server_port}/metrics"
+        host = f"[{at[0]}]" if ":" in at[0] else at[0]
+        self.url = f"http://{host}:{self._server.server_port}/metrics"
 
     def close(self) -> None:
         self._server.shutdown()

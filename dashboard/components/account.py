@@ -67,15 +67,15 @@ def _rates(run: Run, given: Given, step: TrainingStep | None, epochs: int) -> Gi
         )
         for cell, name in zip(cells[1:6], (*RATES, *HOURS), strict=True):
             values[name] = cell.number_input(
-                i18n.t(f"account.given.{name}"), 0.0, 1e9, float(getattr(given, name)), format="%.2f",
+                i18n.t(f"account.given.{name}"), 0.0, float(accounts.MOST), float(getattr(given, name)), format="%.2f",
                 key=f"account_{name}_{run.id}",
             )  # fmt: skip
         values["epochs"] = cells[6].number_input(
-            t("account.given.epochs"), 1, 100_000, given.epochs or epochs, key=f"account_epochs_{run.id}"
+            t("account.given.epochs"), 1, accounts.MOST, given.epochs or epochs, key=f"account_epochs_{run.id}"
         )
         images = given.training_images or (step.images if step else None)
         values["training_images"] = cells[7].number_input(
-            t("account.given.training_images"), 1, 10**9, images, key=f"account_images_{run.id}"
+            t("account.given.training_images"), 1, accounts.MOST, images, key=f"account_images_{run.id}"
         )
     if values["epochs"] == epochs:
         values["epochs"] = None  # the usual ones

@@ -184,7 +184,7 @@ def _offer(run: Run) -> None:
                 t("watch.start.inbox"), key="rollout_inbox", placeholder=t("watch.start.inbox_none"), width=360,
                 help=t("watch.start.inbox_help"),
             ).strip().strip("\"'")  # fmt: skip
-            images = st.number_input(t("rollout.images"), 1, None, rule.images, key="rollout_images", width=170)
+            images = st.number_input(t("rollout.images"), 1, 10**9, rule.images, key="rollout_images", width=170)
             share = st.number_input(t("rollout.share"), 0.0, 100.0, rule.share, key="rollout_share", width=170)
             limit = st.number_input(
                 t("rollout.disagreement"), 0.0, 100.0, rule.disagreement, key="rollout_disagreement", width=170

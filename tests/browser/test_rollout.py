@@ -61,10 +61,10 @@ def test_a_roll_out_is_begun_taken_on_and_accounted_for(
     expect(page.locator(".st-key-stage-shadow")).to_contain_text(say("rollout.here"))
     expect(page.locator(".st-key-rollout_averted img").first).to_be_visible()
     fits(page)
-    page.locator(".st-key-rollout_on button").click()
-    expect(page.locator(".st-key-stage-share")).to_contain_text(say("rollout.here"))
-    page.locator(".st-key-rollout_stop button").click()
-    expect(page.locator(".st-key-rollout_again")).to_be_visible()
+    page.locator(".st-key-rollout_on button").click()  # the process that answers has to take it up
+    expect(page.locator(".st-key-stage-share")).to_contain_text(say("rollout.here"), timeout=RUN_PATIENCE)
+    page.locator(".st-key-rollout_stop button").click()  # and to end
+    expect(page.locator(".st-key-rollout_again")).to_be_visible(timeout=RUN_PATIENCE)
 
     page.get_by_role("radio", name=say("watch.view.account"), exact=True).click()
     page.get_by_role("button", name=say("account.measure")).click()

@@ -1,8 +1,8 @@
 """Where a fleet's runs are worked on, by name: on this machine, or on the nodes of a cluster. One file per engine.
 
 An engine is made by ``begin(asked)`` of its module, which imports what it needs then: this list stays light.
-``parcel`` packs what goes to a node and comes back, ``node`` works there, ``cluster`` starts nodes on this machine,
-``share`` tells how much of a GPU a model takes.
+``parcel`` packs what goes to a node and comes back, ``node`` works there, ``nodes`` finds and looks after them,
+``cluster`` starts some on this machine, ``share`` tells how much of a GPU a model takes.
 """
 
 from __future__ import annotations
@@ -89,9 +89,13 @@ class Asked:
     device: str = "auto"
 
 
-def usual_workers() -> int:
-    """Half of the cores this process may use, at least 1."""
-    return max(1, cores() // 2)
+def usual_workers(available: int | None = None) -> int:
+    """Half of the cores, at least 1.
+
+    Args:
+        available: cores; those that this process may use by default.
+    """
+    return max(1, (available or cores()) // 2)
 
 
 def engine(

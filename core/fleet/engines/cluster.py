@@ -1,7 +1,7 @@
 """A dask cluster on this machine alone, for a fleet that was given no address: as many nodes as asked for.
 
-The scheduler is in this process and listens on localhost. Each node is a process of its own, which ends when the
-scheduler does, so that nothing is left behind after a ``kill -9``.
+The scheduler is in this process. It and the nodes listen on localhost alone, their HTTP servers too. Each node is a
+process of its own, which ends when the scheduler does, so that nothing is left behind after a ``kill -9``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.jobs.spawn import ROOT
 from core.runs.machine import cores
 
 HOST = "127.0.0.1"
-START_SECONDS = 60  # seconds that a node waits for the scheduler
+START_SECONDS = 180  # seconds that a node waits for the scheduler
 END_SECONDS = 5.0  # seconds for a node to end by itself
 
 
@@ -32,13 +32,14 @@ class Cluster:
     Args:
         workers: runs that are worked on at once, by all nodes together.
         gpus: of this machine; there is a node for each, or one for each run where there is none.
+        shared: cores that the runs share; all that this process may use by default.
 
     Attributes:
         address: of the scheduler.
         nodes: their processes.
     """
 
-    def __init__(self, workers: int, gpus: int = 0) -> None:
+    def __init__(self, workers: int, gpus: int = 0, shared: int | None = None) -> None:
         count = min(workers, gpus) or workers
         self._scheduler = LocalCluster(
             n_workers=0, processes=True, host=HOST, scheduler_port=0, dashboard_address=f"{HOST}:0",
@@ -47,16 +48,18 @@ class Cluster:
         self.address = str(self._scheduler.scheduler_address)
         self._folder = Path(tempfile.mkdtemp(prefix="dissolve-nodes-"))
         threads = os.environ.get("OMP_NUM_THREADS", "")
-        limit = int(threads) if threads.isdecimal() and int(threads) else cores()
-        share = str(max(1, min(limit, cores() // workers)))
+        shared = shared or cores()
+        limit = int(threads) if threads.isdecimal() and int(threads) else shared
+        share = str(max(1, min(limit, shared // workers)))
         self.nodes = [
             self._node(number, -(-workers // count), share, bool(gpus)) for number in range(count)
         ]  # fmt: skip
 
     def _node(self, number: int, slots: int, threads: str, gpu: bool) -> subprocess.Popen[bytes]:
         command = [
-            sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--no-nanny", "--no-dashboard",
-            "--host", HOST, "--name", f"node-{number}", "--nthreads", str(slots), "--memory-limit", "0",
+            sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--no-nanny", "--host", HOST,
+            "--no-dashboard", "--dashboard-address", f"{HOST}:0",  # there is an HTTP server even without a dashboard
+            "--name", f"node-{number}", "--nthreads", str(slots), "--memory-limit", "0",
             "--local-directory", str(self._folder), "--death-timeout", str(START_SECONDS),
             *(["--resources", f"{GPU}=1"] if gpu else []),
         ]  # fmt: skip

@@ -1,26 +1,29 @@
 """The engine "dask": a fleet's runs on the nodes of a dask cluster, the user's own or one started on this machine.
 
 A run goes to a node as a parcel with its weights, and comes back as a folder that opens like any other. Images go to
-each node once. What is here is the fleet's side; ``core.fleet.engines.node`` has the nodes'. A node that is lost takes
+each node once. What is here and in ``core.fleet.engines.nodes`` is the fleet's side; ``core.fleet.engines.node`` has
+the nodes'. A node that is lost takes
 what it was at with it, and dask gives that to another one; what has come back is on disk here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import queue
 import tarfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.fleet.engines import Asked, EngineGone, parcel, usual_workers
+from core.fleet.engines.nodes import CONNECT_SECONDS, Nodes
 from core.fleet.engines.sent import Sent
 from core.fleet.engines.share import Shares
 from core.runs import record, supervisor
@@ -30,14 +33,11 @@ from core.shards import shards
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from core.fleet.engines.cluster import Cluster
     from core.fleet.engines.node import Outcome
 
 POLL_SECONDS = 0.1  # seconds that ``ended`` waits for a run
-WATCH_SECONDS = 2.0  # between two looks at the nodes
 ALIVE_SECONDS = 10.0  # between two notes that a run still waits or is worked on; less than ``record.GRACE``
-CONNECT_SECONDS = 10
-NODES_SECONDS = 60  # until the first node of a cluster has to report
+FETCH_SECONDS = 10  # for the result of a run that has ended
 PATIENCE_SECONDS = 30.0  # with a cluster of the user's that has no node: one may be on its way
 STOP_SECONDS = 10.0  # seconds for the runs to stop by themselves
 MISSING = (
@@ -72,30 +72,33 @@ class Dask:
     Args:
         patience: seconds that a cluster of the user's may be without a node.
         clock: seconds that go on.
+        connect: seconds that the scheduler may take to answer.
 
     Attributes:
-        cluster: the nodes that were started here, if any.
+        workers: those asked for, or what the cluster has room for, which is known once it is connected.
     """
 
     name = "dask"
 
     def __init__(
-        self, asked: Asked, patience: float = PATIENCE_SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        asked: Asked,
+        patience: float = PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        connect: float = CONNECT_SECONDS,
     ) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is told in our own sentences
-        self._asked, self._patience, self._clock = asked, patience, clock
+        self._clock = clock
         self.workers = asked.workers or usual_workers()
-        self.cluster: Cluster | None = None
+        self._nodes = Nodes(asked, patience, clock, connect)
         self._client: Client | None = None
-        self._address = asked.address
         self._shares: Shares | None = None
         self._at_work: dict[str, tuple[Run, Future]] = {}
         self._elsewhere: list[Run] = []  # those that a worker process of this machine is at
         self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._unfit: dict[str, BadInput] = {}  # by address: nodes that can do no run
         self._sent: Sent | None = None
         self._number = 0
-        self._next_look = self._next_note = self._last_node = clock()
+        self._next_note = clock()
 
     @property
     def going(self) -> list[Run]:
@@ -106,35 +109,13 @@ class Dask:
         return len(self.going) >= self.workers
 
     def connect(self) -> None:
-        """Finds the cluster, or starts one, and looks at its nodes.
-
-        Raises:
-            EngineGone: ``fleet_engine_unreachable``, ``fleet_engine_empty`` or ``fleet_node_versions``.
-        """
+        """As ``Nodes.connect``, once."""
         if self._client is not None:
             return
-        from distributed import Client
-
-        from core.fleet.engines import node
-
-        gpus = 0
-        if not self._address:
-            from core.fleet.engines.cluster import Cluster
-
-            gpus = 0 if self._asked.device == "cpu" else len(node.gpus())
-            self.workers = self._asked.workers or 2 * gpus or usual_workers()
-            self.cluster = Cluster(self.workers, gpus)
-        try:
-            self._client = Client(
-                self.cluster.address if self.cluster else self._address, timeout=CONNECT_SECONDS, set_as_default=False
-            )
-        except Exception as error:  # dask's own, the system's, or one about the address
-            raise EngineGone(self._unreachable(error)) from None
-        self._sent = Sent(self._client)
-        seconds = NODES_SECONDS if self.cluster else self._patience
-        with contextlib.suppress(TimeoutError):
-            self._client.wait_for_workers(1, timeout=seconds)
-        self._look_at_nodes(self._client.run(node.facts, on_error="return"), node.versions())
+        self._client = self._nodes.connect()
+        self.workers, self._sent = self._nodes.workers, Sent(self._client)
+        if self._nodes.memory is not None:
+            self._shares = Shares(self._nodes.memory)
 
     def start(self, run: Run) -> None:
         self.connect()
@@ -152,24 +133,41 @@ class Dask:
         with contextlib.suppress(queue.Empty):
             key = self._ended.get(timeout=POLL_SECONDS)
             while True:
-                over += self._fetched(key)
+                try:
+                    over += self._fetched(key)
+                except EngineGone:
+                    if not over:
+                        raise
+                    self._ended.put(key)  # those that came back are told of first
+                    break
                 key = self._ended.get_nowait()
-        if not over:
-            self._watch()
+        self._note_alive()
+        if not over and self._at_work:
+            self._nodes.look()
         return over
+
+    def _note_alive(self) -> None:
+        """Notes every now and then that the runs wait or are worked on."""
+        now = self._clock()
+        if now >= self._next_note:
+            self._next_note = now + ALIVE_SECONDS
+            for run, _ in self._at_work.values():
+                run.update(queued=record.now())
 
     def stop(self) -> None:
         from core.fleet.engines import node
 
         if self._client is not None and self._at_work and self._client.status == "running":
             with contextlib.suppress(Exception):  # the cluster is gone: there is nothing to stop
-                self._client.run(node.stop, on_error="ignore")
+                ours = [run.folder.name for run, _ in self._at_work.values()]
+                self._client.run(node.stop, ours, on_error="ignore")
             deadline = self._clock() + STOP_SECONDS
             with contextlib.suppress(EngineGone):
-                while self._at_work and self._nodes() and self._clock() < deadline:
+                while self._at_work and self._nodes.there() and self._clock() < deadline:
                     self.ended()
         for run, _ in self._at_work.values():
-            run.update(status="stopped", ended=record.now())
+            with contextlib.suppress(OSError):  # a full disk: it reads as lost, and can be gone on with too
+                run.update(status="stopped", ended=record.now())
         self._at_work = {}
         for run in self._elsewhere:
             with contextlib.suppress(BadInput, OSError):
@@ -180,62 +178,10 @@ class Dask:
     def close(self) -> None:
         if self._sent is not None:
             self._sent.forget_all()
-        if self._client is not None:
-            with contextlib.suppress(Exception):
-                self._client.close(timeout=2)
-            self._client = None
         if self._shares is not None:
             self._shares.close()
-        if self.cluster is not None:
-            self.cluster.close()
-            self.cluster = None
-
-    # the nodes
-
-    def _look_at_nodes(self, told: Mapping[str, Any], ours: Mapping[str, str]) -> None:
-        """Refuses a cluster without nodes, or with one that could come to other figures than this machine."""
-        from core.fleet.engines import node
-
-        if not told:
-            raise EngineGone(self._empty())
-        memory = []
-        for name, facts in told.items():
-            if isinstance(facts, BaseException):  # most likely it has no Dissolve to import
-                facts = {"versions": {}, "gpu_memory": 0}
-            fault = node.different(name, facts["versions"], ours)
-            if fault is not None:
-                raise EngineGone(fault)
-            memory.append(facts["gpu_memory"])
-        nodes = self._nodes()
-        if any(node.GPU in found.get("resources", {}) for found in nodes.values()):
-            self._shares = Shares(min((size for size in memory if size), default=0))
-        if self.cluster is None:
-            slots = sum(found["nthreads"] for found in nodes.values())
-            self.workers = min(slots, self._asked.workers or slots)
-
-    def _nodes(self) -> dict[str, Any]:
-        """Dask's facts of the nodes that there are; empty also where the scheduler does not answer."""
-        try:
-            assert self._client is not None
-            scheduler: Any = self._client.scheduler
-            return dict(self._client.sync(scheduler.identity, callback_timeout=CONNECT_SECONDS)["workers"])
-        except Exception:  # the connection is gone
-            return {}
-
-    def _watch(self) -> None:
-        """Looks at the nodes every now and then, and notes that the runs are still worked on."""
-        now = self._clock()
-        if now >= self._next_note:
-            self._next_note = now + ALIVE_SECONDS
-            for run, _ in self._at_work.values():
-                run.update(queued=record.now())
-        if now < self._next_look or not self._at_work:
-            return
-        self._next_look = now + WATCH_SECONDS
-        if self._nodes():
-            self._last_node = self._clock()
-        elif (self.cluster is not None and not self.cluster.alive) or now - self._last_node > self._patience:
-            raise EngineGone(self._empty())
+        self._client = None
+        self._nodes.close()
 
     # one run
 
@@ -243,11 +189,10 @@ class Dask:
         from core.fleet.engines import node
 
         assert self._client is not None
-        assert self._sent is not None
         spec = run.spec
         images = str(spec.images)
         if images not in IMAGE_SETS:
-            images = self._sent.name(images, {str(one.spec.images) for one in self.going})
+            images = self._on_nodes(images)
         file = Path(str(spec.weights))
         try:
             weights = parcel.of_files([file, *shards(file)], file.parent)
@@ -258,9 +203,7 @@ class Dask:
             ) from None
         task = node.Task(run.folder.name, content, weights, file.name, images, node.versions())
         needed = {node.GPU: self._shares.of(spec)} if self._shares else None
-        fit = [name for name in self._nodes() if name not in self._unfit] if self._unfit else None
-        if fit == []:
-            raise EngineGone(next(iter(self._unfit.values())))
+        fit = self._nodes.fit()
         self._number += 1
         key = f"dissolve-{run.folder.name}-{self._number}"
         with warnings.catch_warnings(action="ignore"):  # of dask, that weights are large
@@ -270,16 +213,29 @@ class Dask:
         self._at_work[key] = run, future
         future.add_done_callback(lambda done: self._ended.put(key))
 
+    def _on_nodes(self, images: str) -> str:
+        """The name that the nodes have them under."""
+        assert self._sent is not None
+        try:
+            return self._sent.name(images, {str(one.spec.images) for one in self.going})
+        except BadInput:
+            raise
+        except Exception as error:  # dask's own, of a scheduler that is gone
+            raise EngineGone(self._nodes.unreachable(error)) from None
+
     def _fetched(self, key: str) -> list[Run]:
         """The run of that key as it came back; none where it has to be done on another node."""
         if key not in self._at_work:
             return []
         run, future = self._at_work[key]
         if future.status in ("cancelled", "lost"):
-            raise EngineGone(self._unreachable(None))
+            raise EngineGone(self._nodes.unreachable(None))
         try:
-            outcome = future.result(timeout=CONNECT_SECONDS)
-        except TimeoutError:  # its node was lost with it: dask has it done again
+            outcome = future.result(timeout=FETCH_SECONDS)
+        except TimeoutError:
+            if future.status == "error":  # the node's side said so
+                return [self._given_up(key)]
+            # its node was lost with it: dask has it done again
             future.add_done_callback(lambda done: self._ended.put(key))
             return []
         except Exception:  # dask gave it up, because several nodes were lost with it, or the node's side failed
@@ -289,10 +245,9 @@ class Dask:
                 self._bring_home(run, outcome)
                 del self._at_work[key]
                 return [run]
-            code, message, facts = outcome.fault
-            self._unfit[outcome.node] = BadInput(code, message, **facts)
+            self._nodes.refuse(outcome.node, BadInput(*outcome.fault[:2], **outcome.fault[2]))
             self._submit(run)
-        except (BadInput, tarfile.TarError):
+        except (BadInput, OSError, tarfile.TarError):
             return [self._given_up(key)]
         del self._at_work[key]
         return []
@@ -302,7 +257,9 @@ class Dask:
         places = {outcome.weights: str(spec.weights), outcome.images: str(spec.images)}
         try:
             parcel.bring_home(outcome.run, run.folder, {there: here for there, here in places.items() if there != here})
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise EngineGone(
                 BadInput(
                     "disk_full",
@@ -318,24 +275,3 @@ class Dask:
             traceback.print_exc(file=log)
         run.update(status="stopped", ended=record.now())
         return run
-
-    # sentences
-
-    def _unreachable(self, error: Exception | None) -> BadInput:
-        address = self._address or "localhost"
-        reason = f" ({type(error).__name__})" if error else " any more"
-        return BadInput(
-            "fleet_engine_unreachable",
-            f"The cluster at {address} does not answer{reason}; see that its scheduler is up and the address is right, "
-            "then give the same command again: what is done is kept.",
-            address=address,
-        )
-
-    def _empty(self) -> BadInput:
-        address = self._address or "localhost"
-        return BadInput(
-            "fleet_engine_empty",
-            f"The cluster at {address} has no nodes left; start some, then give the same command again: what is done "
-            "is kept.",
-            address=address,
-        )

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -155,9 +155,15 @@ def work(task: Task) -> Outcome:
         return Outcome(node, parcel.of_folder(folder, without), weights, images)
 
 
-def stop() -> None:
-    """Asks all runs on this node to stop; each goes back as far as it came."""
+def stop(folders: Collection[str]) -> None:
+    """Asks runs on this node to stop; each goes back as far as it came.
+
+    Args:
+        folders: names of the runs': a cluster may serve other fleets too.
+    """
     for run in tuple(_runs):  # others end meanwhile
+        if run.folder.name not in folders:
+            continue
         with contextlib.suppress(BadInput, OSError):  # it has just ended
             supervisor.stop(run)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from core.jobs.spawn import ROOT
 from core.runs.spec import Spec
 
 WHOLE = 1.0
+PATIENCE_SECONDS = 120.0  # for one model; one that takes longer gets a whole GPU
 
 
 class Shares:
@@ -24,10 +26,11 @@ class Shares:
 
     Args:
         memory: bytes of the smallest GPU.
+        patience: seconds that the process may take for a model, since all others wait for it.
     """
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
+    def __init__(self, memory: int, patience: float = PATIENCE_SECONDS) -> None:
+        self._memory, self._patience = memory, patience
         self._process: subprocess.Popen[str] | None = None
 
     def of(self, spec: Spec) -> float:
@@ -44,6 +47,9 @@ class Shares:
         try:
             self._process.stdin.write(json.dumps(spec.to_dict()) + "\n")
             self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], self._patience)[0]:
+                self.close()
+                return WHOLE
             return float(self._process.stdout.readline())
         except (OSError, ValueError):
             return WHOLE

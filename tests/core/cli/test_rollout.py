@@ -49,12 +49,12 @@ def test_an_inbox_is_answered_once_and_the_stages_are_walked(
     run: Run, inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, labels = str(run.folder), str(tmp_path / "labels.csv")
-    limits = ("--images", "20", "--disagreement", "20", "--labels", labels)
+    limits = ("--images", "20", "--disagreement", "40", "--labels", labels)
     first = told(capsys, name, "--inbox", str(inbox), "--once", *limits)
     assert (first["stage"], first["images"], len(first["answers"])) == ("shadow", CLEAN + BAD, CLEAN + BAD)
     assert first["tally"]["labelled"] >= CLEAN - 3
     assert (first["decision"], first["reasons"][0]["key"]) == ("on", "agrees")
-    assert "limit of 20 %" in first["reasons"][0]["sentence"].replace("\N{NO-BREAK SPACE}", " ")
+    assert "limit of 40 %" in first["reasons"][0]["sentence"].replace("\N{NO-BREAK SPACE}", " ")
     assert first["answers"]["33.png"] == str(card_of("digits-badnets").target)
     again = told(capsys, name, "--inbox", str(inbox), "--once")
     assert (again["answers"], again["images"], again["rule"]["images"]) == ({}, CLEAN + BAD, 20)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import betabinom, binom
 
-from core.compute.intervals import Z, enough_to_tell, images_for, one_miss, wilson
+from core.compute.intervals import Z, confidence_sequence, enough_to_tell, images_for, one_miss, wilson
 
 
 @given(st.integers(1, 20_000), st.data())
@@ -75,3 +77,27 @@ def test_one_miss_in_108_leaves_five_percent_and_none_at_all_everything() -> Non
     assert one_miss(0) == 100
     with pytest.raises(ValueError, match="above 0"):
         images_for(0)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 1), (1, 3), (0, 300), (6, 300), (60, 400), (400, 400)])
+def test_at_the_ends_of_a_sequence_the_mixture_is_twenty_times_as_likely(count: int, total: int) -> None:
+    """What defines it, with the likelihoods of scipy: the order of the images does not matter."""
+    found = confidence_sequence(count, total)
+    assert found.low <= 100 * count / total <= found.high
+    mixed = betabinom.logpmf(count, total, 0.5, 0.5)
+    for end, open_ in ((found.low, count == 0), (found.high, count == total)):
+        if not open_:
+            assert mixed - binom.logpmf(count, total, end / 100) == pytest.approx(math.log(20), abs=1e-6)
+    assert (found.low == 0, found.high == 100) == (count == 0, count == total)
+
+
+def test_a_sequence_holds_at_all_looks_together_and_an_interval_for_one_look_does_not() -> None:
+    """200 streams of 150 images, looked at after each image: how many ever miss the true share of 10 %."""
+    kinds = np.cumsum(np.random.default_rng(0).random((200, 150)) < 0.1, axis=1)
+    missed = {"sequence": 0, "wilson": 0}
+    for stream in kinds.tolist():
+        pairs = [(confidence_sequence(seen, n), wilson(100 * seen / n, n)) for n, seen in enumerate(stream, 1)]
+        for name, intervals in zip(missed, zip(*pairs, strict=True), strict=True):
+            missed[name] += not all(one.low <= 10 <= one.high for one in intervals)
+    assert missed["sequence"] <= 10
+    assert missed["wilson"] > 40

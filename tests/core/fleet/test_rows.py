@@ -9,7 +9,7 @@ from pathlib import Path
 from core.errors import BadInput
 from core.fleet.listing import Entry
 from core.fleet.risk import evidence
-from core.fleet.rows import Row, counts, ranked, row
+from core.fleet.rows import Row, counts, cure_seconds, ranked, row
 from core.runs.record import Run
 
 Make = Callable[..., Run]
@@ -98,3 +98,12 @@ def test_the_highest_risk_comes_first_and_what_has_none_last() -> None:
     assert [found.file for found in ranked(rows)] == ["z", "a", "b", "low", "broken", "waits"]
     found = counts(rows)
     assert (found["total"], found["ended"], found["strong"], found["none"], found["error"]) == (6, 5, 3, 1, 1)
+
+
+def test_seconds_of_cures_are_those_beyond_the_scan(make_run: Make, tmp_path: Path) -> None:
+    """Its scan took 10 s; with purification and proof it were 11 + 10 + 4."""
+    scan = make_run(tmp_path / "a.pt")
+    cure = make_run(
+        tmp_path / "b.pt", scan=False, cure="holds", seconds={"load": 3.0, "scan": 11.0, "purify": 10.0, "verify": 4.0}
+    )
+    assert cure_seconds([row(entry(scan), scan), row(entry(scan), scan, cure)]) == [(10.0, 15.0)]

@@ -7,6 +7,7 @@ import pytest
 from core.report import wording
 from core.report.account import Given, account
 from core.report.account_words import checklist, estimate, money, phrases, risk
+from core.runs.spec import Spec
 from tests.core.report.conftest import Make, story
 from tests.core.report.test_account import PRICES, STEP
 
@@ -38,6 +39,21 @@ def test_a_cure_that_does_not_hold_is_never_offered_as_done(make_run: Make, lang
     assert checklist(made, say)[1].done == (cure == "holds")
     last = phrases(made, Given(), say)[-1]
     assert ("18" in last) == (cure == "holds")
+
+
+@BOTH
+def test_what_is_known_of_a_reconstructed_trigger_alone_is_not_said_of_the_real_one(
+    make_run: Make, language: str
+) -> None:
+    spec = Spec(weights="/models/own.pt", images="signs")
+    said = {}
+    for kind in ("true", "estimated"):
+        say = wording(make_run(story(kind=kind), spec if kind == "estimated" else None, name=kind), language)
+        said[kind] = phrases(account(say.facts, Given()), Given(), say)[-1]
+    unknown = {"en": "real trigger is not known", "ja": "実際のトリガーは不明"}[language]
+    assert unknown in said["estimated"]
+    assert "1,000" in said["estimated"]
+    assert unknown not in said["true"]
 
 
 @BOTH

@@ -55,7 +55,10 @@ def test_a_log_that_was_changed_cut_or_removed_is_said_in_a_sentence(folder: Pat
     lines = path.read_bytes().splitlines(keepends=True)
     entry = json.loads(lines[3])
     other = json.dumps(entry | {"purified": entry["original"], "score": 0.5}).encode() + b"\n"
-    for content in ([*lines[:3], other, *lines[4:]], lines[:-1], [*lines[:3], b"no json\n", *lines[3:]], []):
+    deep = b"[" * 100_000 + b"\n"
+    endless = json.dumps(entry | {"original": float("inf")}).encode() + b"\n"
+    broken = ([*lines[:3], deep, *lines[3:]], [*lines[:3], endless, *lines[3:]])
+    for content in (*broken, [*lines[:3], other, *lines[4:]], lines[:-1], [*lines[:3], b"no json\n", *lines[3:]], []):
         path.write_bytes(b"".join(content))
         with pytest.raises(BadInput) as fault:
             place.replay(folder)

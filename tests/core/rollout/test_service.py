@@ -19,7 +19,8 @@ from core.rollout.service import Rollout
 from core.rollout.split import in_share, key_of
 from core.runs.record import Run
 from core.victims import card_of, load_victim
-from core.watch.log import Log, entries
+from core.watch.log import entries
+from tests.conftest import DiskFull
 
 RULE = Rule(images=40, share=30.0, disagreement=60.0)
 
@@ -77,7 +78,7 @@ def test_it_goes_back_by_itself_and_says_why(run: Run, digits: ImageSet) -> None
     path = run.folder / "model.safetensors"
     tensors = load_file(path)
     save_file({name: value.roll(1, 0) if value.shape[:1] == (10,) else value for name, value in tensors.items()}, path)
-    with opened(run, Rule(images=10, disagreement=20.0)) as rollout:
+    with opened(run, Rule(images=10, disagreement=20.0), anew=True) as rollout:
         rollout.move("share")
         rollout.answer(digits.x_test[:50])
         counted = rollout.state.moves[-1]
@@ -103,7 +104,7 @@ def test_a_model_that_follows_the_trigger_raises_the_alarm_and_goes_off(
 ) -> None:
     """The "purified" model is the victim itself."""
     shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
-    with opened(run, Rule()) as rollout:
+    with opened(run, Rule(), anew=True) as rollout:
         rollout.answer(stickered[0])
         assert rollout.stage == "off"
         assert rollout.state.moves[-1]["why"][0][0] == "alarms"
@@ -168,14 +169,44 @@ def test_an_order_for_a_stage_that_is_over_or_none_at_all_is_dropped(run: Run, d
             assert not path.exists()
 
 
+def test_an_order_that_nobody_took_up_does_not_outlive_the_stage_it_was_given_in(run: Run, digits: ImageSet) -> None:
+    """The process that held the roll-out was killed before it read the order; a person decided anew meanwhile."""
+    opened(run).close()
+    path = place.folder_of(run) / place.ORDER
+    write_json(path, {"from": "shadow", "to": "share"})
+    assert [order(run, "on"), order(run, "back")] == ["share", "shadow"]
+    with opened(run) as rollout:
+        rollout.answer(digits.x_test[:5])
+        assert rollout.stage == "shadow"
+    write_json(path, {"from": "shadow", "to": "share"})
+    with opened(run, anew=True) as rollout:
+        rollout.answer(digits.x_test[:5])
+        assert rollout.stage == "shadow"
+
+
+def test_an_order_given_of_a_stage_that_is_over_moves_nothing(run: Run) -> None:
+    """A process was killed between the log of its move and the state: who decides has seen the stage before."""
+    opened(run).close()
+    folder = place.folder_of(run)
+    before = (folder / place.STATE).read_bytes()
+    assert order(run, "on") == "share"
+    (folder / place.STATE).write_bytes(before)
+    assert order(run, "back") == "share"
+    state = place.read_state(folder)
+    assert state is not None
+    assert state.stage == "share"
+
+
 def test_two_on_one_run_are_refused(run: Run) -> None:
     with opened(run), pytest.raises(BadInput) as fault:
         opened(run)
     assert fault.value.code == "rollout_held"
 
 
-def test_another_model_than_it_began_with_is_refused(run: Run) -> None:
-    opened(run).close()
+@pytest.mark.parametrize("begun", [True, False])
+def test_another_model_than_the_run_handed_out_or_it_began_with_is_refused(run: Run, begun: bool) -> None:
+    if begun:
+        opened(run).close()
     shutil.copy(card_of("digits-badnets").weights, run.folder / "model.safetensors")
     with pytest.raises(BadInput) as fault:
         opened(run)
@@ -192,15 +223,10 @@ def test_without_a_purified_model_there_is_nothing_to_roll_out(run: Run) -> None
 
 
 def test_answers_are_given_when_the_log_cannot_be_written(
-    run: Run, mixed: Tensor, both: tuple[list[int], list[int]], monkeypatch: pytest.MonkeyPatch
+    run: Run, mixed: Tensor, both: tuple[list[int], list[int]], disk_full: DiskFull
 ) -> None:
     said: list[str] = []
-    with opened(run, say=said.append) as rollout:
-
-        def full(log: Log, entries: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Log, "append", full)
+    with opened(run, say=said.append) as rollout, disk_full():
         assert rollout.answer(mixed) == both[0]
         rollout.answer(mixed)
         assert rollout.state.images == 0

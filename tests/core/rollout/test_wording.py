@@ -27,6 +27,12 @@ def test_every_reason_and_every_phrase_has_its_words(stage: Stage, tally: Tally,
         assert "None" not in sentence
 
 
+def test_a_roll_out_that_has_to_go_back_is_not_called_complete() -> None:
+    words = Words("en")
+    for tally, key in ((Tally(images=400), "all"), (Tally(images=400, flagged=3, alarms=1), "back")):
+        assert phrases(State(stage="all", tally=tally), words)[-1] == words(f"rollout.say.next_{key}")
+
+
 def test_a_sentence_has_the_figures() -> None:
     (text,) = reasons(decide("shadow", Tally(images=400, differ=14), Rule()), Words("en"))
     assert "14 of 400 images (3.5" in text

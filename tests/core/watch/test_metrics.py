@@ -37,7 +37,7 @@ def figures(url: str) -> dict[str, float]:
     pytest.importorskip("prometheus_client")
     from prometheus_client.parser import text_string_to_metric_families
 
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=120) as answer:
         text = answer.read().decode()
     found = {}
     for family in text_string_to_metric_families(text):

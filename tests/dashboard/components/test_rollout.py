@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.report import account as accounts
 from core.rollout import begin, place
 from core.rollout.rule import Rule
 from core.rollout.state import State
 from core.runs.record import Run
-from dashboard.components import account, rollout
 from dashboard.i18n import catalogue
+from tests.conftest import Started
 from tests.dashboard.conftest import CLASSES, words
 
 Open = Callable[..., AppTest]
@@ -118,17 +119,18 @@ def test_what_was_tampered_with_is_said(run: Run, show: Callable[..., AppTest]) 
 
 @BOTH
 def test_one_is_begun_with_its_rule(
-    run: Run, show: Callable[..., AppTest], lang: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, show: Callable[..., AppTest], lang: str, no_worker_starts: Started, tmp_path: Path
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(rollout.begin, "start", lambda run, inbox, rule=None: asked.append((run.id, inbox, rule)))
     app = show(lang)
     assert app.button(key="rollout_start").disabled
     app.text_input(key="rollout_inbox").set_value(str(tmp_path)).run()
     app.number_input(key="rollout_images").set_value(50).run()
     app.button(key="rollout_start").click().run()
     assert not app.exception
-    assert asked == [("one", tmp_path, Rule(images=50))]
+    (command,) = no_worker_starts
+    assert command[:2] == ["core", "rollout"]
+    assert command[command.index("--inbox") + 1] == str(tmp_path)
+    assert command[command.index("--images") + 1] == "50"
 
 
 def test_a_folder_that_is_not_there_is_said(run: Run, show: Callable[..., AppTest], tmp_path: Path) -> None:
@@ -164,13 +166,17 @@ def test_the_account_takes_rates_and_keeps_them(run: Run, show: Callable[..., Ap
     assert (found["given"]["image"], found["given"]["currency"], found["step"]) == (0.5, "¥", None)
 
 
+def test_figures_that_the_command_line_takes_are_shown(run: Run, show: Callable[..., AppTest]) -> None:
+    given = accounts.Given(image=float(accounts.MOST), epochs=accounts.MOST, training_images=accounts.MOST)
+    accounts.keep(run, given, None)
+    assert not show(component="account").exception
+    assert accounts.kept(run) == (given, None)
+
+
 def test_a_step_is_measured_in_a_process_of_its_own(
-    run: Run, show: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+    run: Run, show: Callable[..., AppTest], no_worker_starts: Started
 ) -> None:
-    begun: list[Any] = []
-    monkeypatch.setattr(account.note, "begin", lambda path, command: begun.append(command))
     app = show(component="account")
     app.button(key="account_measure").click().run()
     assert not app.exception
-    assert begun[0][2:4] == ["core", "account"]
-    assert "--measure" in begun[0]
+    assert no_worker_starts == [["core", "account", str(run.folder.resolve()), "--measure", "--note"]]

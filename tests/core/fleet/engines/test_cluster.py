@@ -5,39 +5,32 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("distributed", reason="the engine dask needs the package distributed")
 
-from core.fleet.engines import cluster
+from distributed import Client
+
 from core.fleet.engines.cluster import Cluster
 from core.fleet.engines.node import THREADS
 from core.jobs import process
 from core.jobs.spawn import ROOT
+from tests.conftest import Started
 from tests.core.fleet.test_make import wait_for
+
+pytestmark = pytest.mark.timeout(1200)  # nodes take a while to come up on a machine that is busy
 
 SCRIPT = """
 import time
 from distributed import Client
 from core.fleet.engines.cluster import Cluster
 at = Cluster(1)
-Client(at.address).wait_for_workers(1, timeout=60)
+Client(at.address).wait_for_workers(1, timeout=240)
 print(at.nodes[0].pid, flush=True)
-time.sleep(600)
+time.sleep(3600)
 """
-
-
-class Popen:
-    """A process that is only noted."""
-
-    def __init__(self, command: list[str], **how: Any) -> None:
-        self.command, self.environment = command, how["env"]
-
-    def poll(self) -> None: ...
-    def terminate(self) -> None: ...
-    def wait(self, seconds: float = 0) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -49,23 +42,38 @@ class Popen:
     ],
 )
 def test_a_node_for_each_run_or_each_gpu(
-    monkeypatch: pytest.MonkeyPatch, workers: int, gpus: int, nodes: int, slots: str, threads: str,
-    visible: list[str | None],
+    monkeypatch: pytest.MonkeyPatch, no_worker_starts: Started, workers: int, gpus: int, nodes: int, slots: str,
+    threads: str, visible: list[str | None],
 ) -> None:  # fmt: skip
     for variable in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(cluster, "cores", lambda: 8)
-    monkeypatch.setattr(cluster.subprocess, "Popen", Popen)
-    at = Cluster(workers, gpus)
-    begun: list[Any] = list(at.nodes)
-    at.close()
-    assert at.address.startswith("tcp://127.0.0.1:")
-    assert len(begun) == nodes
-    for one, number in zip(begun, visible, strict=True):
-        assert one.command[one.command.index("--nthreads") + 1] == slots
-        assert one.environment[THREADS] == threads
-        assert one.environment.get("CUDA_VISIBLE_DEVICES") == number
-        assert ("GPU=1" in one.command) is bool(gpus)
+    at = Cluster(workers, gpus, shared=8)
+    try:
+        assert at.address.startswith("tcp://127.0.0.1:")
+        assert len(no_worker_starts) == nodes
+        for command, waits, number in zip(no_worker_starts, no_worker_starts.waiting, visible, strict=True):
+            environment = psutil.Process(waits.pid).environ()
+            assert command[command.index("--nthreads") + 1] == slots
+            assert environment[THREADS] == threads
+            assert environment.get("CUDA_VISIBLE_DEVICES") == number
+            assert ("GPU=1" in command) is bool(gpus)
+    finally:
+        at.close()
+
+
+def test_nothing_listens_to_other_machines() -> None:
+    at = Cluster(1)
+    try:
+        with Client(at.address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=240)
+            listening = [
+                one.laddr.ip for process in (psutil.Process(), psutil.Process(at.nodes[0].pid))
+                for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN
+            ]  # fmt: skip
+    finally:
+        at.close()
+    assert len(listening) >= 2, "scheduler and node"
+    assert set(listening) == {"127.0.0.1"}
 
 
 def test_nodes_end_when_whoever_began_them_is_killed(tmp_path: Path) -> None:

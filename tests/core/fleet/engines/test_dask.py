@@ -37,6 +37,7 @@ from tests.core.fleet.conftest import fake, home
 from tests.core.fleet.test_make import begun, wait_for
 
 __all__ = ["fake", "home"]  # fixtures
+pytestmark = pytest.mark.timeout(1200)  # nodes take a while to come up on a machine that is busy
 
 
 @contextlib.contextmanager
@@ -49,9 +50,11 @@ def two_nodes(folder: Path) -> Iterator[Cluster]:
         patch.setenv("DASK_DISTRIBUTED__WORKER__PRELOAD", "tests.core.fleet.engines.fake_node")
         cluster = Cluster(2)
     with Client(cluster.address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    yield cluster
-    cluster.close()
+        client.wait_for_workers(2, timeout=240)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +85,12 @@ def work(models: Path, folder: Path, engine: Engine, images: Path, report: make.
 
 def node_at(cluster: Cluster, name: str) -> subprocess.Popen[bytes]:
     """The node that has a worker with the log of that model's run open."""
-    return next(
-        one for one in cluster.nodes for worker in psutil.Process(one.pid).children(recursive=True)
-        if any(f"-{name}-" in file.path for file in worker.open_files())
-    )  # fmt: skip
+    for one in cluster.nodes:
+        for worker in psutil.Process(one.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # another one, that has just ended
+                if any(f"-{name}-" in file.path for file in worker.open_files()):
+                    return one
+    raise LookupError(name)
 
 
 def rows(standing: Standing) -> list[tuple[Any, ...]]:
@@ -130,6 +135,7 @@ def test_a_cluster_that_loses_all_nodes_keeps_what_is_done(fake: Path, images: P
     with two_nodes(tmp_path) as cluster:
 
         def kill(stage: str, done: int, total: int) -> None:
+            wait_for(lambda: "hangs" in fake.read_text())
             for one in cluster.nodes:
                 one.kill()
 
@@ -151,10 +157,13 @@ def test_a_cluster_that_loses_all_nodes_keeps_what_is_done(fake: Path, images: P
 def test_runs_that_are_stopped_come_back_and_go_on_elsewhere(fake: Path, kept: Cluster, tmp_path: Path) -> None:
     models = made_up.models(tmp_path / "models", ("hangs.pt",))
     run = record.create(Spec(weights=str(models / "hangs.pt"), images="digits", scan_only=True, map=False))
-    at = Dask(Asked(address=kept.address))
+    at = Dask(Asked(address=kept.address), clock=lambda: 0.0)  # it waits for the node as long as it takes
     at.start(run)
     assert not at.full
     wait_for(lambda: node_at_work(kept, "hangs"))
+    with Client(kept.address, set_as_default=False) as other:
+        other.run(node.stop, ["a run of another fleet"])
+    assert node_at_work(kept, "hangs"), "a fleet stops its own runs alone"
     at.stop()
     assert (run.status, at.going) == ("stopped", [])
     assert run.data["worker"], "it came back from the node"
@@ -166,7 +175,7 @@ def test_runs_that_are_stopped_come_back_and_go_on_elsewhere(fake: Path, kept: C
 
 
 def node_at_work(cluster: Cluster, name: str) -> bool:
-    with contextlib.suppress(StopIteration, psutil.Error):
+    with contextlib.suppress(LookupError):
         return bool(node_at(cluster, name))
     return False
 
@@ -188,11 +197,10 @@ def test_a_node_with_other_versions_is_refused(kept: Cluster, monkeypatch: pytes
     assert caught.value.code == "fleet_node_versions"
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "moon://there", "?"])
-def test_an_address_that_nobody_answers_at_is_one_sentence(
-    fake: Path, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("address", ["moon://there", "?"])
+def test_an_address_that_is_none_is_one_sentence(
+    fake: Path, tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dask, "CONNECT_SECONDS", 0.5)
     given = ["fleet", str(made_up.models(tmp_path / "models")), "--images", "digits", "--out", str(tmp_path / "fleet")]
     assert cli.main([*given, "--engine", "dask", "--engine-address", address]) == 2
     out, err = capsys.readouterr()

@@ -8,15 +8,13 @@ import sys
 import pytest
 
 from core.errors import BadInput
-from core.fleet import engines
-from core.fleet.engines import ADDRESS, ENGINES, engine
+from core.fleet.engines import ADDRESS, ENGINES, engine, usual_workers
 from core.jobs.spawn import ROOT
 
 
-def test_the_usual_number_is_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, expected in ((1, 1), (2, 1), (8, 4), (9, 4)):
-        monkeypatch.setattr(engines, "cores", lambda cores=cores: cores)
-        assert engine("local").workers == expected
+def test_the_usual_number_is_half_of_the_cores() -> None:
+    assert [usual_workers(available) for available in (1, 2, 8, 9)] == [1, 1, 4, 4]
+    assert engine("local").workers == usual_workers()
 
 
 @pytest.mark.parametrize(

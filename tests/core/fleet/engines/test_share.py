@@ -30,3 +30,9 @@ def test_a_model_that_cannot_be_read_gets_one_alone_and_holds_up_nobody(victim: 
     finally:
         at.close()
     assert told == [1.0, 0.5]
+
+
+def test_a_model_that_takes_too_long_gets_one_alone(victim: Spec) -> None:
+    at = Shares(80 * GB, patience=0.0)
+    assert at.of(victim) == 1.0, "the process has not even begun"
+    at.close()
