@@ -18,10 +18,16 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path / "home"))
 
 
+@pytest.fixture
+def corruptions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These alone, since all of them take minutes."""
+    monkeypatch.setattr(track, "NAMES", request.param)
+
+
+@pytest.mark.parametrize("corruptions", [("fog", "jpeg")], indirect=True)
 def test_one_object_is_the_last_line_and_a_table_is_for_readers(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corruptions: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(track, "NAMES", ("fog", "jpeg"))
     run = purified_run()
     assert parser.main(["stress", run.id, "--quick", "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -37,10 +43,10 @@ def test_one_object_is_the_last_line_and_a_table_is_for_readers(
     assert "JPEG compression" in told
 
 
+@pytest.mark.parametrize("corruptions", [("fog",)], indirect=True)
 def test_a_quick_result_prints_its_own_figures_and_the_full_ones_stay(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corruptions: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(track, "NAMES", ("fog",))
     run = purified_run()
     rows = [{"kind": "labels", "share": 5, "cure": "holds", "ba_before": 99.0, "ba_after": 98.0, "asr_before": 100.0,
              "asr_after": 1.0}]  # fmt: skip

@@ -9,22 +9,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from core.cli import explore as cli
 from core.cli.parser import main
-from core.data import load
 from core.errors import BadInput
-from core.explore import pictures, place, placing
+from core.explore import pictures, place
 from core.explore.fitting import fit
 from core.explore.make import make
 from core.explore.material import material
 from core.explore.placing import Placer, fitted, nearest, put
 from core.explore.settled import Settled
-from core.runs import record
 from core.runs.record import Run
-from core.suspicion import judging
+from core.suspicion import METHODS
 
 KEY = Settled().key
 JUNK = {"none.png": b"not a picture", "half.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF", "vector.webp": b"<svg/>"}
@@ -37,6 +34,27 @@ def groups() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     of = np.arange(120) % 3
     return (rng.normal(0, 6, (3, 12))[of] + rng.normal(0, 1, (120, 12))).astype(np.float32), of
+
+
+def keep_features(run: Run, models: int) -> None:
+    """What the run was explored with, of as many models, made by hand."""
+    samples = run.samples
+    assert samples is not None
+    n = len(samples.label)
+    features = np.random.default_rng(0).normal(size=(1, n, 64)).astype(np.float16)
+    place.write(run, "base", place.Base(
+        np.repeat(features, models, 0), np.zeros((models, n, place.NEIGHBOURS), np.int32),
+        np.zeros((len(METHODS), models, n), np.float16), np.zeros((len(METHODS), models, 3), np.float32),
+        np.zeros(0, np.uint8), np.array(place.source_of(run)),
+    ))  # fmt: skip
+
+
+def keep_map(run: Run, models: int) -> None:
+    """A settled map of the run, of as many models, drawn by hand."""
+    samples = run.samples
+    assert samples is not None
+    coords = np.random.default_rng(1).normal(size=(models, len(samples.label), 2)).astype(np.float32)
+    place.write(run, place.settled_name(KEY), place.SettledMap(coords, np.ones(models, np.float32)))
 
 
 @pytest.mark.parametrize("settings", [Settled(), Settled(3, metric="cosine"), Settled(supervised="class")])
@@ -64,9 +82,8 @@ def test_what_takes_no_more_points_says_so() -> None:
 
 @pytest.mark.parametrize("source", ["file", "point"])
 def test_a_picture_of_the_set_lies_where_its_point_does(
-    own_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
+    own_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
-    monkeypatch.setattr(judging, "MAX_PARTS", 2)
     make(own_run, lambda *_: None)
     samples, frame = own_run.samples, own_run.frame(0)
     assert samples is not None
@@ -111,21 +128,16 @@ def test_a_picture_that_cannot_be_read_is_told_of_and_the_next_is_placed(
     """By a process that waits: it stays, and has loaded and fitted once."""
     asked = iter([*[pictures.keep(own_run, name, content) for name, content in JUNK.items()], "point-4", "point-5"])
     first = next(asked)
-    clock, fitted = [0.0], []
+    clock = [0.0]
 
     def wanted(run: Run) -> tuple[str, str] | None:
         told = next(asked, None)
         clock[0] += 0 if told else 61  # nobody asks any more
         return (told, KEY) if told else None
 
-    n = len(own_run.samples.label)  # type: ignore[union-attr]
-    features = [np.ones((n, 64), np.float16)] * 2
-    drawn = SimpleNamespace(coords=[np.zeros((n, 2), np.float32)] * 2)
+    keep_features(own_run, 2)
+    keep_map(own_run, 2)
     monkeypatch.setattr(pictures, "wanted", wanted)
-    monkeypatch.setattr(place, "settled_map", lambda run, key: drawn)
-    monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=features))
-    monkeypatch.setattr(placing, "fitted", lambda features, coords, settings: fitted.append(settings.key))
-    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((len(new), 2), np.float32))
     monkeypatch.setattr(cli, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: clock[0]))
     source = pictures.source_of(own_run, first)
     arguments = ["--place", str(source), "--settled", KEY, "--linger", "60"]
@@ -136,22 +148,16 @@ def test_a_picture_that_cannot_be_read_is_told_of_and_the_next_is_placed(
         assert told["code"] == "unreadable_image", name
     assert pictures.placed(own_run, "point-4", KEY) is not None
     assert pictures.placed(own_run, "point-5", KEY) is not None
-    assert fitted == [KEY, KEY], "once for each model"
     job = place.job(own_run, "place")
     assert job is not None
     assert not job.failure
 
 
 def test_without_the_purified_weights_the_victims_map_alone_takes_the_picture(
-    recording: Run, monkeypatch: pytest.MonkeyPatch
+    recording: Run,
 ) -> None:
-    monkeypatch.setattr(judging, "MAX_PARTS", 2)
-    make(recording, lambda *_: None)
-    n = len(recording.samples.label)  # type: ignore[union-attr]
-    drawn = place.SettledMap(np.zeros((1, n, 2), np.float32), np.ones(1, np.float32))
-    place.write(recording, place.settled_name(KEY), drawn)
-    monkeypatch.setattr(placing, "fitted", lambda *given: None)
-    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((len(new), 2), np.float32))
+    keep_features(recording, 1)
+    keep_map(recording, 1)
     found = Placer(recording).place(3, Settled(), lambda *_: None)
     assert (found.coords.shape, found.answers.shape, found.near.shape) == ((1, 2, 2), (1, 2), (1, 2, place.NEIGHBOURS))
 
@@ -166,19 +172,13 @@ def test_nearest_are_found_in_feature_space() -> None:
     assert nearest(features[:6], new, [0, 1]).shape == (5, 4)
 
 
-def test_a_picture_is_read_with_the_depth_of_the_runs_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_read_with_the_depth_of_the_runs_images(recording: Run, tmp_path: Path) -> None:
     """A dark picture of 12 bits in 16, alone, would be taken for one of 8."""
     file = tmp_path / "dark.png"
     Image.fromarray(np.full((16, 16), 200, np.uint16)).save(file)
-    stuff = SimpleNamespace(
-        images=replace(load("digits"), bits=12), models=[None], trigger=lambda x: x,
-        pixels=lambda points: torch.zeros(1, 3, 16, 16),
-    )  # fmt: skip
-    monkeypatch.setattr(placing, "explored", lambda run: SimpleNamespace(features=[np.zeros((5, 2))]))
-    monkeypatch.setattr(placing, "material", lambda run: stuff)
-    monkeypatch.setattr(place, "settled_map", lambda run, key: SimpleNamespace(coords=[np.zeros((5, 2))]))
-    monkeypatch.setattr(placing, "features_and_logits", lambda model, images: (torch.zeros(3, 2), torch.zeros(3, 10)))
-    monkeypatch.setattr(placing, "fitted", lambda *given: None)
-    monkeypatch.setattr(placing, "put", lambda mapper, new: np.zeros((2, 2)))
-    found = Placer(record.open("digits-badnets")).place(file, Settled(), lambda *_: None)
-    assert np.unique(found.pictures).tolist() == [200 >> 4]
+    keep_features(recording, 1)
+    keep_map(recording, 1)
+    placer = Placer(recording)
+    placer.stuff = replace(placer.stuff, images=replace(placer.stuff.images, bits=12))
+    found = placer.place(file, Settled(), lambda *_: None)
+    assert np.unique(found.pictures[0]).tolist() == [200 >> 4]
