@@ -45,7 +45,7 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core watch last --inbox camera/                 sends alerts there\n"
         "  python -m core watch last --alerts                        the alerts so far\n"
         "  python -m core watch last --acknowledge 41-alike\n"
-        "  python -m core watch last --inbox camera/ --metrics 9108  figures at http://127.0.0.1:9108/metrics\n"
+        "  python -m core watch last --inbox camera/ --metrics 9108  figures at 127.0.0.1:9108/metrics\n"
         "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
         "from the run's clean budget; it and the logs lie in RUN/watch. No image is moved, changed or deleted.\n\n"
         + EXIT_CODES

@@ -101,7 +101,7 @@ def test_it_is_begun_anew_where_it_is_gone(created: Callable[[str], Run]) -> Non
 
 def test_without_it_workers_are_spawned(created: Callable[[str], Run], no_worker_starts: Started) -> None:
     run = created("none.pt")
-    at = ForkServer(3, [sys.executable, "-c", ""])  # gone before it is ready
+    at = ForkServer(3, program=[sys.executable, "-c", ""])  # gone before it is ready
     at.begin(run)
     at.close()
     assert no_worker_starts == [["core", "work", str(run.folder)]]
