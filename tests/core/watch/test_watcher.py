@@ -193,7 +193,8 @@ def test_a_watch_without_an_end_counts_all_and_lists_the_last(opened: Open, inbo
         put(inbox, f"bad{number}.png", triggered[number])
         (inbox / f"broken{number}.png").write_bytes(b"x")
     watcher.look()
-    assert dict(watcher.tally.counts) == {"flagged": 5, "unreadable": 5, "alerts": 5}
+    expected = {"flagged": 5, "unreadable": 5, "alerts": 5, "alert.flagged": 5, "model": 0}
+    assert dict(watcher.tally.counts) == expected
     assert [one["file"] for one in watcher.tally.flagged] == ["bad3.png", "bad4.png"]
     assert [one["file"] for one in watcher.tally.unreadable] == ["broken3.png", "broken4.png"]
     assert [one.files for one in watcher.tally.alerts] == [["bad3.png"], ["bad4.png"]]
