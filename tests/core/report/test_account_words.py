@@ -50,7 +50,7 @@ def test_what_is_known_of_a_reconstructed_trigger_alone_is_not_said_of_the_real_
     for kind in ("true", "estimated"):
         say = wording(make_run(story(kind=kind), spec if kind == "estimated" else None, name=kind), language)
         said[kind] = phrases(account(say.facts, Given()), Given(), say)[-1]
-    unknown = {"en": "real trigger is not known", "ja": "実際のトリガーは不明"}[language]
+    unknown = {"en": "real trigger is not known", "ja": "本物のトリガーは不明"}[language]
     assert unknown in said["estimated"]
     assert "1,000" in said["estimated"]
     assert unknown not in said["true"]

@@ -40,8 +40,8 @@ MADE_UP = {
     **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim", "accept")},
     **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed")},
 }
-# core/runs/spec.py: _not_among, and the numbers; core/fleet/engines/dask.py: a fault that a node has told, told on
-MADE_UP_PLACES = 3
+# core/runs/spec.py: _not_among, and the numbers
+MADE_UP_PLACES = 2
 
 
 def trees(*folders: str) -> Iterator[ast.AST]:
