@@ -92,11 +92,7 @@ class ForkServer:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe is not None
-                pipe.close()
+        process.collect(self._process)
         self._process = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,15 @@ def find(worker: dict[str, Any] | None) -> psutil.Process | None:
         return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else process
     except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def collect(child: subprocess.Popen[Any]) -> None:
+    """Waits for a child that was told to end, and closes its pipes, whose last words nobody reads any more."""
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 @contextlib.contextmanager

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -73,27 +71,6 @@ def free_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
 
     return leave
-
-
-class Begun(list[list[str]]):
-    """The commands that processes were begun with. ``seen`` is called as each of them begins."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: Callable[[], None] = lambda: None
-
-    def begin(self, command: list[str], **options: Any) -> SimpleNamespace:
-        self.append(command)
-        self.seen()
-        return SimpleNamespace(pid=os.getpid(), wait=lambda: 0)
-
-
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
-    """No process is begun; this one stands for each of them."""
-    commands = Begun()
-    monkeypatch.setattr(subprocess, "Popen", commands.begin)
-    return commands
 
 
 @pytest.fixture

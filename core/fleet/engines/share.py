@@ -14,6 +14,7 @@ import select
 import subprocess
 import sys
 
+from core.jobs import process
 from core.jobs.spawn import ROOT
 from core.runs.spec import Spec
 
@@ -58,11 +59,7 @@ class Shares:
         if self._process is None:
             return
         self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe is not None
-                pipe.close()
+        process.collect(self._process)
         self._process = None
 
 

@@ -10,6 +10,7 @@ from core.dataroom import place
 from core.dataroom.place import Order
 from core.errors import BadInput
 from core.files import write_json
+from tests.conftest import Started
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +33,11 @@ def test_the_command_line_takes_the_order() -> None:
     assert parser().parse_args(["data-room", *Order("photos/").arguments]).poison == ""
 
 
-def test_work_is_begun_once(begun: list[list[str]]) -> None:
+def test_work_is_begun_once(no_worker_starts: Started) -> None:
     order = Order("digits")
     place.start(order)
     place.start(order)
-    assert len(begun) == 1
+    assert len(no_worker_starts) == 1
     found = place.job(order)
     assert found is not None
     assert found.at_work
@@ -45,16 +46,16 @@ def test_work_is_begun_once(begun: list[list[str]]) -> None:
     assert lost is not None
     assert lost.failure["code"] == "job_ended"
     place.start(order)
-    assert len(begun) == 2
+    assert len(no_worker_starts) == 2
 
 
-def test_a_named_set_is_judged_once_and_ones_own_anew(begun: list[list[str]]) -> None:
+def test_a_named_set_is_judged_once_and_ones_own_anew(no_worker_starts: Started) -> None:
     for images, times in (("digits", 0), ("photos/", 1)):
         order = Order(images)
         order.folder.mkdir(parents=True)
         write_json(order.folder / place.RESULT, {"images": 1})
         place.start(order)
-        assert len(begun) == times
+        assert len(no_worker_starts) == times
     assert place.result(Order("photos/")) is None
 
 

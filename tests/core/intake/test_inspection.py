@@ -15,7 +15,7 @@ from core.intake import inspection, leftovers, uploads
 from core.jobs import process
 from core.runs.spec import Spec
 from core.victims import card_of
-from tests.core.conftest import Begun
+from tests.conftest import Started
 from tests.core.intake.test_leftovers import at_work
 
 VICTIM = card_of("digits-badnets")
@@ -202,7 +202,7 @@ def test_one_that_is_at_work_is_never_swept() -> None:
     assert inspection.folder_of("old").exists()
 
 
-def test_two_that_start_the_same_at_once_share_it(tmp_path: Path, begun: Begun) -> None:
+def test_two_that_start_the_same_at_once_share_it(tmp_path: Path, no_worker_starts: Started) -> None:
     """Two servers on one home: each looks whether there is one before it begins another."""
     (tmp_path / "net.pth").write_bytes(b"no weights at all")
     spec = Spec(weights=str(tmp_path / "net.pth"), images="digits")
@@ -212,7 +212,7 @@ def test_two_that_start_the_same_at_once_share_it(tmp_path: Path, begun: Begun) 
         with leftovers.held(inspection.folder_of("x").parent, wait=False) as theirs:
             held.append(theirs)
 
-    begun.seen = others_wait
+    no_worker_starts.meanwhile = others_wait
     assert inspection.start(spec) == inspection.start(spec) == inspection.key_of(spec.resolved())
     assert held == [False]
-    assert len(begun) == 1
+    assert len(no_worker_starts) == 1

@@ -60,3 +60,15 @@ def test_in_another_thread_the_handler_is_left_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_child_that_was_told_to_end_is_collected_with_its_pipes() -> None:
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.kill()
+    child.stdin.write(b"never read")
+    process.collect(child)
+    assert child.returncode == -signal.SIGKILL
+    assert child.stdin.closed
+    assert child.stdout.closed

@@ -24,6 +24,7 @@ from core.words import Words
 
 PRINTED = '{ printf "%%PDF"; cat "$page"; } > "$out"'  # a stand-in's PDF: the page behind the sign of the format
 Make = Callable[..., Run]
+Part = Callable[..., tuple[Run, Wording]]
 CLASSES = ["speed limit 80", "stop", "give way", "no entry"]
 FACTS = {"suspicion": 8.0, "second_suspicion": 1.0, "form": "mask", "gap": 4.5, "anomaly_index": 5.3}
 PROOF: dict[str, Any] = {
@@ -156,5 +157,16 @@ def say(make_run: Make) -> Callable[..., Wording]:
 
     def make(events: list[Event] | None = None, language: str = "en", **how: Any) -> Wording:
         return Wording(gather(make_run(events, **how)), Words(language))
+
+    return make
+
+
+@pytest.fixture
+def part(make_run: Make) -> Part:
+    """A run, made as by ``make_run``, and its English wording."""
+
+    def make(*args: object, **how: object) -> tuple[Run, Wording]:
+        run = make_run(*args, **how)
+        return run, Wording(gather(run), Words("en"))
 
     return make

@@ -1,28 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.report import Wording, gather
 from core.report.particulars import particulars
-from core.runs.record import Run
 from core.runs.spec import Spec
 from core.words import Words
-from tests.core.report.conftest import Make, story
-
-
-@pytest.fixture
-def part(make_run: Make) -> Callable[..., tuple[Run, Wording]]:
-    def make(*args: object, **how: object) -> tuple[Run, Wording]:
-        run = make_run(*args, **how)
-        return run, Wording(gather(run), Words("en"))
-
-    return make
-
-
-Part = Callable[..., tuple[Run, Wording]]
+from tests.core.report.conftest import Part, story
 
 
 def test_particulars_name_method_files_machine_and_commit(part: Part) -> None:

@@ -1,26 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from core.report import Wording, gather, sections
-from core.runs.record import Run
-from core.words import Words
-from tests.core.report.conftest import Make, story
-
-
-@pytest.fixture
-def part(make_run: Make) -> Callable[..., tuple[Run, Wording]]:
-    def make(*args: object, **how: object) -> tuple[Run, Wording]:
-        run = make_run(*args, **how)
-        return run, Wording(gather(run), Words("en"))
-
-    return make
-
-
-Part = Callable[..., tuple[Run, Wording]]
+from core.report import sections
+from tests.core.report.conftest import Part, story
 
 
 def test_figures_stand_with_their_intervals_and_their_counts(part: Part) -> None:

@@ -14,6 +14,7 @@ from core.jobs import process
 from core.runs.record import Run
 from core.stress import place
 from core.stress.settings import Settings, quick
+from tests.conftest import Started
 
 
 def made(run: Run, key: str = "a1", **more: Any) -> dict[str, Any]:
@@ -136,9 +137,9 @@ def test_a_recording_may_bring_its_own_result(home: Path, tmp_path: Path) -> Non
     assert "own" not in (folder / "stress.json").read_text()
 
 
-def test_one_process_at_a_time_and_none_that_explore_waits_for(run: Run, begun: list[list[str]]) -> None:
+def test_one_process_at_a_time_and_none_that_explore_waits_for(run: Run, no_worker_starts: Started) -> None:
     place.start(run, "--quick")
     place.start(run)
-    assert [command[3:] for command in begun] == [["stress", str(run.folder), "--quick"]]
+    assert [command[1:] for command in no_worker_starts] == [["stress", str(run.folder), "--quick"]]
     assert place.job(run).at_work  # type: ignore[union-attr]
     assert explored.jobs(run) == []

@@ -35,9 +35,10 @@ def test_links_go_as_what_they_lead_to(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["../out.txt", "/tmp/dissolve-out.txt"])
-def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
-    content = io.BytesIO()
+@pytest.mark.parametrize("absolute", [False, True])
+def test_nothing_is_written_outside(tmp_path: Path, absolute: bool) -> None:
+    content, outside = io.BytesIO(), tmp_path / "in" / "out.txt"
+    name = str(outside) if absolute else "../out.txt"
     with tarfile.open(fileobj=content, mode="w") as tar:
         entry = tarfile.TarInfo(name)
         entry.size = 1
@@ -49,9 +50,8 @@ def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
     try:
         parcel.unpack(content.getvalue(), place)
     except tarfile.TarError:
-        assert name.startswith("..")
-    assert not (tmp_path / "in" / "out.txt").exists()
-    assert not Path("/tmp/dissolve-out.txt").exists()
+        assert not absolute, "a path from the root is read as one inside"
+    assert not outside.exists()
     assert not (place / "link").exists()
 
 
