@@ -58,7 +58,7 @@ def show(run: Run) -> None:
 
 def _rates(run: Run, given: Given, step: TrainingStep | None, epochs: int) -> Given:
     """What the user gives, kept as soon as it is changed."""
-    with st.expander(t("account.rates"), icon=":material/tune:", expanded=not any(getattr(given, n) for n in RATES)):
+    with st.expander(t("account.rates"), icon=":material/tune:"):
         st.caption(t("account.rates_note"))
         values: dict[str, Any] = {}
         cells = [*st.columns(4), *st.columns(4)]
