@@ -49,11 +49,13 @@ class Started(list[list[str]]):
 
     Attributes:
         waiting: those processes.
+        environments: the variables that each was given.
         meanwhile: is called when one is about to be started.
     """
 
     def __init__(self) -> None:
         self.waiting: list[subprocess.Popen[bytes]] = []
+        self.environments: list[dict[str, str]] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
     def end(self) -> None:
@@ -73,6 +75,7 @@ def no_worker_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
             return real(command, *more, **options)
         found.meanwhile()
         found.append(list(command[2:]))
+        found.environments.append(dict(os.environ if options.get("env") is None else options["env"]))
         waits = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "start_new_session": True}
         stand_in = real(["cat"], env=options.get("env"), **waits)
         found.waiting.append(stand_in)

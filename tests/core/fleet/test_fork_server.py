@@ -105,4 +105,4 @@ def test_without_it_workers_are_spawned(created: Callable[[str], Run], no_worker
     at.begin(run)
     at.close()
     assert no_worker_starts == [["core", "work", str(run.folder)]]
-    assert psutil.Process(no_worker_starts.waiting[0].pid).environ()["OMP_NUM_THREADS"] == "3"
+    assert no_worker_starts.environments[0]["OMP_NUM_THREADS"] == "3"

@@ -51,8 +51,7 @@ def test_a_node_for_each_run_or_each_gpu(
     try:
         assert at.address.startswith("tcp://127.0.0.1:")
         assert len(no_worker_starts) == nodes
-        for command, waits, number in zip(no_worker_starts, no_worker_starts.waiting, visible, strict=True):
-            environment = psutil.Process(waits.pid).environ()
+        for command, environment, number in zip(no_worker_starts, no_worker_starts.environments, visible, strict=True):
             assert command[command.index("--nthreads") + 1] == slots
             assert environment[THREADS] == threads
             assert environment.get("CUDA_VISIBLE_DEVICES") == number
