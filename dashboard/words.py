@@ -30,8 +30,8 @@ def percent(value: float | None, digits: int = 1) -> str:
     return reader().percent(value, digits)
 
 
-def points(before: float, after: float) -> str:
-    """The change between two percentages, as :meth:`core.words.Words.change`."""
+def change(before: float, after: float) -> str:
+    """The change between two percentages, in points."""
     return reader().change(before, after)
 
 

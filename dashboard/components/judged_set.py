@@ -12,7 +12,7 @@ from core.dataroom import THEN, place
 from core.dataroom.place import Listed
 from dashboard import i18n
 from dashboard.i18n import t
-from dashboard.words import duration, percent, points
+from dashboard.words import change, duration, percent
 
 LISTED = 200  # flagged images that the page lists; the CSV has them all
 
@@ -132,14 +132,12 @@ def _ways(result: dict[str, Any]) -> None:
         with cell, st.container(border=True, key=f"way-{name}", height="stretch", gap="xsmall"):
             st.markdown(f"**{i18n.t(f'data_room.then.{name}')}**")
             fresh = name == "before" or one["asr"] is None or first.get("asr") is None
-            change = None if fresh else points(first["asr"], one["asr"])
+            fall = None if fresh else change(first["asr"], one["asr"])
             asr = t("data_room.unknown") if one["asr"] is None else percent(one["asr"])
-            st.metric(
-                t("data_room.ways.asr"), asr, change, delta_color="off", delta_arrow="off", help=t("term.asr.text")
-            )
+            st.metric(t("data_room.ways.asr"), asr, fall, delta_color="off", delta_arrow="off", help=t("term.asr.text"))
             st.metric(
                 t("outcome.ba"), percent(one["ba"]),
-                None if name == "before" else points(first["ba"], one["ba"]), delta_color="off", delta_arrow="off",
+                None if name == "before" else change(first["ba"], one["ba"]), delta_color="off", delta_arrow="off",
                 help=t("term.ba.text"),
             )  # fmt: skip
             if name != "before":

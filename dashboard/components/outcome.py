@@ -12,7 +12,7 @@ from core.report.evidence import Evidence, sentences
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import percent, points, reader
+from dashboard.words import change, percent, reader
 
 
 def figures(digest: Digest) -> None:
@@ -78,7 +78,7 @@ def tone(asr: float | None) -> str:
 
 
 def _row(name: str, before: float, after: float | None, colour: str) -> str:
-    gap = points(before, after) if after is not None else ""
+    gap = change(before, after) if after is not None else ""
     return (
         f'<tr><th scope="row">{escape(name)}</th><td class="was">{percent(before)}</td>'
         f'<td class="big dz-{colour}">{percent(after)}</td><td class="gap">{gap}</td></tr>'

@@ -19,7 +19,7 @@ from core.stress.settings import NAMES
 from dashboard import data, i18n, images
 from dashboard.components import fetch, frame
 from dashboard.i18n import t
-from dashboard.words import duration, percent, points, run_title, when
+from dashboard.words import change, duration, percent, run_title, when
 
 POLL_SECONDS = 1.0
 CHOICE = "stress_run"
@@ -239,7 +239,7 @@ def _classes(run: Run, found: dict[str, Any]) -> None:
 
 def _class_facts(of: str, row: dict[str, Any]) -> tuple[str, str, str]:
     """A class's name, how its accuracy changed, and on how many images."""
-    return i18n.unmarked(i18n.class_name(of, row["name"])), points(row["before"], row["after"]), f"{row['images']:,}"
+    return i18n.unmarked(i18n.class_name(of, row["name"])), change(row["before"], row["after"]), f"{row['images']:,}"
 
 
 def _weaknesses(found: dict[str, Any]) -> None:
@@ -251,8 +251,8 @@ def _weaknesses(found: dict[str, Any]) -> None:
     tiles += [(t("stress.confidence_wrong"), sure["wrong_before"], sure["wrong_after"])]
     with st.container(horizontal=True):
         for name, before, after in tiles:
-            change = None if before is None or after is None else points(before, after)
-            st.metric(name, percent(after), change, delta_color="off", delta_arrow="off", border=True)
+            moved = None if before is None or after is None else change(before, after)
+            st.metric(name, percent(after), moved, delta_color="off", delta_arrow="off", border=True)
     st.caption(t("stress.weaknesses_note", count=found["robustness"][0]["images"]))
 
 

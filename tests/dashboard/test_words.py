@@ -16,7 +16,7 @@ def lang(request: pytest.FixtureRequest, session: dict[str, str]) -> str:
 
 def test_figures_are_told_in_the_readers_language(lang: str) -> None:
     assert words.percent(98.94) == {"en": "98.9\u00a0%", "ja": "98.9%"}[lang]
-    assert words.points(98.94, 1.26) == {"en": "−97.6\u00a0points", "ja": "−97.6\u00a0ポイント"}[lang]  # 98.9 to 1.3
+    assert words.change(98.94, 1.26) == {"en": "−97.6\u00a0points", "ja": "−97.6\u00a0ポイント"}[lang]  # 98.9 to 1.3
     assert words.duration(75) == {"en": "1 min 15 s", "ja": "1 分 15 秒"}[lang]
 
 
