@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from core import victims
 from core.runs.record import Run
 from core.runs.record import open as open_run
+from core.words import Words
 from dashboard import data
 from dashboard.i18n import catalogue
 from tests.browser.visit import (
@@ -56,13 +57,22 @@ def test_the_first_page_shows_the_default_victims_cluster_and_tab_leads_to_its_s
     assert start.evaluate("node => node.matches(':focus-visible')")
 
 
-def test_a_purification_dissolves_the_cluster(page: Page) -> None:
+def test_a_purification_of_a_chosen_victim_dissolves_the_cluster(page: Page) -> None:
+    """The digits are chosen, since they are done sooner; the default victim is cured in ``test_lost_worker``."""
+    card = victims.card_of("digits-badnets")
     page.goto("/purify")
+    page.locator(".st-key-setup_victim input").click()
+    page.get_by_role("option", name=Words("en").victim(card.data, card.attack)).click()
+    recording = data.recording_of(card.name)
+    assert recording is not None
+    expect(stage(page)).to_have_attribute("data-run", f"{recording.id}#before")
+    settled(page)
     page.get_by_role("button", name=words("setup.start")).click()
     page.wait_for_url("**run=*")
     run_id = run_in_address(page)
     assert run_id is not None
     assert not open_run(run_id).is_recording
+    assert open_run(run_id).spec.victim == card.name
 
     wait_for_frames(page, 3)
     wait_until_drawn(page)
