@@ -28,6 +28,7 @@ from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
 from dashboard.components.stage_payload import TEXT_KEYS
 from dashboard.glossary import TERMS
+from dashboard.views import PAGES
 from dashboard.views.about import PARTS
 from dashboard.views.story import STEPS
 
@@ -150,7 +151,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("data_room.stage.{}", ("load", "train", "look", "filter", "scan", "then")),
         ("data_room.then.{}", ("before", *THEN)),
         ("data_room.map.{}", ("flagged", "missed", "suspected", "others")),
-        ("nav.{}", ("fleet", "watch")),
+        ("nav.{}", PAGES),
         ("explore.room.{}", explore.TEXT_KEYS),
         ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
         ("corruption.{}", NAMES),
