@@ -40,6 +40,9 @@ class MCLSettings:
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("tau", "moved", "batch", "epochs", "anneal", "check_every")
+    BELOW_1: ClassVar[tuple[str, ...]] = ("momentum", "holdout")
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("mixed",)
     contrast: float = 1.0
     supervised: float = 1.0
     keep: float = 8.0
@@ -78,6 +81,8 @@ class PublishedSettings:
     """
 
     restarts: ClassVar[int] = 0  # one trigger is used
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("tau", "epochs", "batch")
+    BELOW_1: ClassVar[tuple[str, ...]] = ("momentum",)
     contrast: float = 1.0
     tau: float = 0.5
     lr: tuple[float, ...] = (0.1, 0.01, 0.001)
