@@ -10,7 +10,9 @@ from typing import ClassVar
 class MCLSettings:
     """Loss weights and schedule of the default; a weight of 0 switches its part off.
 
-    ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the triggers.
+    ``tau``, ``batch``, ``momentum`` and ``weight_decay`` are the authors'; the rest was set on victims of this project
+    (NOTES.md beside this file). ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the
+    triggers.
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl.contrast``).
