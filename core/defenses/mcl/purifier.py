@@ -175,7 +175,7 @@ class Purifier(Training):
         of_found = slice(len(attacked.images) + len(x), None)
 
         clean0 = self.clean0[chosen].repeat(times, 1)
-        # a mean over images with triggers and with stamps, times 2: each weigh as much as they would alone
+        # with triggers and stamps the mean is doubled, so that each weigh as much as they would alone
         terms = {"contrast": times * contrast(features[of_attacked], clean0, attacked.features0, self.settings.tau)}
         if self.settings.supervised > 0:
             against = logits[of_attacked] + attacked.margins
@@ -194,14 +194,14 @@ class Purifier(Training):
 
     def _attacked(self, chosen: Tensor) -> tuple[Attacked, int]:
         """The images with triggers, with stamps, or once with each; and how often each is among them, 1 or 2."""
-        found, x, y = [], self.x[chosen], self.y[chosen]
+        made, x, y = [], self.x[chosen], self.y[chosen]
         if self.plan.triggers:
             generator = self.step_generator()
-            found.append(with_triggers(self.victim, self.triggers, x, y, self.plan.margin, generator))
+            made.append(with_triggers(self.victim, self.triggers, x, y, self.plan.margin, generator))
         if self.plan.stamps:
             generator = self.step_generator()
-            found.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
-        return joined(found), len(found)
+            made.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
+        return joined(made), len(made)
 
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Clean images, the first of them mixed; the log-probabilities (k, classes) to keep on them."""
