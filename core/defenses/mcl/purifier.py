@@ -175,7 +175,7 @@ class Purifier(Training):
         of_found = slice(len(attacked.images) + len(x), None)
 
         clean0 = self.clean0[chosen].repeat(times, 1)
-        # with triggers and stamps the mean is doubled, so that each weigh as much as they would alone
+        # with triggers and stamps the mean is doubled, so that each weighs as much as it would alone
         terms = {"contrast": times * contrast(features[of_attacked], clean0, attacked.features0, self.settings.tau)}
         if self.settings.supervised > 0:
             against = logits[of_attacked] + attacked.margins
