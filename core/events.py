@@ -65,7 +65,7 @@ class Answered(Event):
 class Searched(Event):
     """How far the trigger inversion has come, class by class, in the form that it is at.
 
-    ``form``: "mask", "pixel" or "smooth"; ``number``: its place among the forms, from 1. A scan ends with a
+    ``form``: one of ``core.scan.FORMS``; ``number``: its place among the forms, from 1. A scan ends with a
     decisive form, so not every form has such events.
     ``rates``: percent of images that the trigger of each class turns to it now. ``sizes``: L1 size, pixels, of each
     class's smallest trigger so far that reaches the attack rate; None: not reached yet.
@@ -86,7 +86,7 @@ class Scanned(Event):
     (Neural Cleanse, IEEE S&P 2019, section IV-A). ``mask_sizes`` (of masks or not): L1 size, pixels, of the smallest
     trigger of that form that reaches the attack rate, one per class (None: never reached, or not searched for to the
     end). ``attack_rates``: percent, one per class, of the trigger that was kept.
-    ``form``: that form, "mask", "pixel" or "smooth". ``suspicion``: one per class (``core.scan.scan``).
+    ``form``: that form, of ``core.scan.FORMS``. ``suspicion``: one per class (``core.scan.scan``).
     ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.scan.verdict``).
     ``trigger``: file in the run's folder, see ``core.triggers.kept.KeptTriggers``.
     """

@@ -15,13 +15,14 @@ from core.errors import BadInput
 from core.explore import place, settled
 from core.explore.settled import Settled
 from core.runs.record import Run
+from core.runs.spec import PROJECTIONS
 from core.suspicion import METHODS
 from dashboard import data, images
 from dashboard.components.explore_payload import Handout, Layout, Own, RoomPayload, Saliency, Score
 from dashboard.explore_table import csv_of
 from dashboard.stage_data import RunCache, read, target_of
 
-OFFERS = tuple((method, dims) for dims in (2, 3) for method in ("umap", "tsne", "pca"))
+OFFERS = tuple((method, dims) for dims in (2, 3) for method in PROJECTIONS)
 SETTLED = (Settled(dims=2), Settled(dims=3))  # offered by the list of maps; others by their settings
 KEPT = 8  # settled maps that the room lists, the newest
 GOING = ("queued", "running", "paused")

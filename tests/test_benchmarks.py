@@ -13,6 +13,7 @@ import torch
 from core.attacks import make_trigger
 from core.attacks.training import TrainSettings
 from core.data import load
+from core.fleet.engines import ENGINES
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
@@ -82,14 +83,14 @@ def test_a_fleet_is_measured_on_each_engine_and_only_once(tmp_path: Path) -> Non
         return {figure.partition(", ")[2]: figure_of for figure, figure_of, _ in found}
 
     found = rows()
-    assert measured == [(engine, workers) for engine in ("local", "dask") for workers in (2, 1)]
-    for engine in ("local", "dask"):
+    assert measured == [(engine, workers) for engine in ENGINES for workers in (2, 1)]
+    for engine in ENGINES:
         assert found[f"{engine}: overhead a model"] == "1.00 s"
         assert found[f"{engine}: 1 to 2 at once"].startswith("2.00 times")
         assert found[f"{engine}, 1 at once"] == "0.5 min"
         assert found[f"{engine}: victims in the first places"].startswith("1 before")
     assert rows() == found
-    assert len(measured) == 4, "what was measured is kept"
+    assert len(measured) == 2 * len(ENGINES), "what was measured is kept"
 
 
 def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None:

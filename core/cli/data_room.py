@@ -15,6 +15,7 @@ from core.data import IMAGE_SETS
 from core.dataroom import FILTERS, THEN
 from core.errors import BadInput
 from core.files import require_room, strict_json
+from core.words import Words
 
 if TYPE_CHECKING:
     from core.dataroom.room import Verdict
@@ -24,6 +25,7 @@ STAGES = {"load": "Reading", "train": "Training", "look": "Looking", "filter": "
 
 
 def data_room_arguments(command: argparse.ArgumentParser) -> None:
+    say = Words("en")
     command.epilog = (
         "examples:\n"
         "  python -m core data-room photos/                      which images are suspicious: a list\n"
@@ -43,7 +45,7 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--filters", type=names, default=list(FILTERS), metavar="NAMES",
-        help="of contamination (SCAn), beatrix, ac (activation clustering), ss (spectral signatures)",
+        help="of " + ", ".join(f"{name} ({say(f'data_room.filter.{name}')})" for name in FILTERS),
     )  # fmt: skip
     command.add_argument(
         "--filter", default="", metavar="NAME", help="the filter that decides; the best of those asked for"

@@ -59,8 +59,7 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--engine", default="local", metavar="NAME",
-        help=f"where: {', '.join(ENGINES)}. local is processes on this machine; dask is the nodes of a cluster of "
-        "yours, or nodes started on this machine",
+        help="where: " + "; ".join(f"{name}, {where}" for name, (_, where) in ENGINES.items()),
     )  # fmt: skip
     command.add_argument(
         "--engine-address", default="", metavar="ADDRESS",

@@ -12,14 +12,14 @@ from core.explore.place import told
 from core.files import require_room, strict_json
 from core.runs.record import find
 from core.stress import place
-from core.stress.settings import Settings, quick
+from core.stress.settings import NAMES, Settings, quick
 from core.words import Words, clock
 
 
 def stress_arguments(command: argparse.ArgumentParser) -> None:
     command.epilog = (
         "examples:\n"
-        "  python -m core stress last                            15 corruptions at 5 strengths\n"
+        f"  python -m core stress last                            {len(NAMES)} corruptions at 5 strengths\n"
         "  python -m core stress signs-badnets --quick           a shipped recording, in less time\n"
         "  python -m core stress last --images other-camera/     and images taken elsewhere\n"
         "  python -m core stress signs-badnets --dirty           and purify anew with unclean images\n"

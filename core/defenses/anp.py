@@ -31,7 +31,7 @@ import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -63,6 +63,8 @@ class ANPSettings(TuningSettings):
     holdout: share of the clean budget that is held out from the search for masks, 0-1.
     """
 
+    BELOW_1: ClassVar[tuple[str, ...]] = ("holdout",)
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("alpha", "tolerance")
     alpha: float = 0.2
     eps: float = 0.4
     tolerance: float = 0.1

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ MAX_LINEAR = 3  # linear layers after the last convolution; networks with more a
 class PruningSettings(TuningSettings):
     """Those of fine-tuning, and ``tolerance``: share of the accuracy on the clean budget that pruning may cost, 0-1."""
 
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("tolerance",)
     tolerance: float = 0.1
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +43,7 @@ class FTSAMSettings(TuningSettings):
     smoothing: of the labels, 0-1.
     """
 
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("smoothing",)
     rho: float = 2.0
     smoothing: float = 0.1
     epochs: int = 3

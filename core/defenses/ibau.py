@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,8 @@ class IBAUSettings(TuningSettings):
     curvature: images of a batch on which inner'' is taken.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("ascent", "fixed_point", "curvature")
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("share",)
     share: float = 0.01
     ascent: int = 10
     ascent_lr: float = 10.0

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +44,7 @@ class NADSettings(TuningSettings):
     power: p.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("power",)
     attention: float = 1.0
     teacher_epochs: int = 4
     power: float = 2.0

@@ -31,6 +31,7 @@ class UnlearningSettings(TuningSettings):
     """Those of fine-tuning, and ``share``: of the images of a batch that carry the trigger, 0-1."""
 
     restarts: ClassVar[int] = 0  # one trigger is used
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("share",)
     lr: float = 0.01
     share: float = 0.2
 

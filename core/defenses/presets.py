@@ -1,4 +1,8 @@
-"""Presets of settings, and the check of single values that a user changes."""
+"""Presets of settings, and the check of single values that a user changes.
+
+A setting is a number, or a tuple of numbers, of 0 or more. A settings class names those of a narrower range in
+``ABOVE_0``, ``BELOW_1`` and ``AT_MOST_1``; it inherits the names of the class that it extends.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,6 @@ from typing import Any, TypeVar
 from core.errors import BadInput
 
 Settings = TypeVar("Settings")
-ABOVE_0 = (
-    "tau", "batch", "epochs", "check_every", "anneal", "moved", "power", "ascent", "climbs", "curvature", "fixed_point",
-)  # fmt: skip
-BELOW_1 = ("momentum", "holdout")
-AT_MOST_1 = ("share", "tolerance", "alpha", "smoothing", "mixed")
 
 
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
@@ -49,6 +48,7 @@ def _checked(method: str, default: Any, name: str, value: Any) -> Any:
         raise BadInput(
             "unknown_setting", f"{method} has no setting {name!r}; it has {allowed}.", name=name, allowed=allowed
         )
+    above_0, below_1, at_most_1 = (_is_named(default, name, of) for of in ("ABOVE_0", "BELOW_1", "AT_MOST_1"))
     now = getattr(default, name)
     several = isinstance(now, tuple)
     kind = type(now[0] if several else now)
@@ -58,16 +58,21 @@ def _checked(method: str, default: Any, name: str, value: Any) -> Any:
         or (len(parts) > 1 and not several)
         or not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
         or not all(math.isfinite(part) and part >= 0 and part == kind(part) for part in parts)
-        or (name in ABOVE_0 and min(parts) == 0)
-        or (name in BELOW_1 and max(parts) >= 1)
-        or (name in AT_MOST_1 and max(parts) > 1)
+        or (above_0 and min(parts) == 0)
+        or (below_1 and max(parts) >= 1)
+        or (at_most_1 and max(parts) > 1)
     ):
         whole = "whole " if kind is int else ""
         what = f"{whole}numbers" if several else f"one {whole}number"
-        least = "above 0" if name in ABOVE_0 else "of 0 or more"
-        most = " and below 1" if name in BELOW_1 else " and at most 1" if name in AT_MOST_1 else ""
+        least = "above 0" if above_0 else "of 0 or more"
+        most = " and below 1" if below_1 else " and at most 1" if at_most_1 else ""
         raise BadInput(
             "bad_setting", f"The setting {name} must be {what} {least}{most}, not {value!r}.",
             name=name, value=str(value),
         )  # fmt: skip
     return tuple(kind(part) for part in parts) if several else kind(parts[0])
+
+
+def _is_named(settings: Any, name: str, of: str) -> bool:
+    """Whether the settings' class, or one that it extends, names a setting in the tuple ``of``."""
+    return any(name in vars(kind).get(of, ()) for kind in type(settings).__mro__)

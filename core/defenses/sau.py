@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +51,7 @@ class SAUSettings(TuningSettings):
     adversarial: weight of misleading either model, beside that of misleading both alike, which is 1.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("climbs",)
     shared: float = 1.0
     radius: float = 0.2
     stride: float = 0.2

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
+from core.registry import loaded
 from core.scan import FORMS
 from core.scan.inversion import InversionSettings
 
@@ -17,11 +18,11 @@ TIMED_IMAGES = 4  # images of the pass that is timed
 
 
 def image_passes(classes: int, settings: InversionSettings) -> int:
-    """Number of forward and backward passes of single images through the network, over all forms."""
+    """Number of forward and backward passes of single images through the network, in a form of these settings."""
     main = min(classes, settings.main_classes)
     prescreen = settings.prescreen_steps * settings.prescreen_images * classes if classes > settings.main_classes else 0
     refinement = settings.refinement_steps * settings.refined_classes
-    return len(FORMS) * (prescreen + settings.images * (settings.main_steps * main + refinement))
+    return prescreen + settings.images * (settings.main_steps * main + refinement)
 
 
 def expected_seconds(model: Classifier, images: Tensor) -> float | None:
@@ -31,8 +32,7 @@ def expected_seconds(model: Classifier, images: Tensor) -> float | None:
         model: the suspect, on its device; not changed.
         images: clean images, uint8 or float in [0, 1], (n, 3, h, w).
     """
-    settings = InversionSettings()  # those of the form "mask", which has the most steps, stand for all forms
-    if model.num_classes <= settings.main_classes and images[0, 0].numel() < LARGE_IMAGE:
+    if model.num_classes <= InversionSettings.main_classes and images[0, 0].numel() < LARGE_IMAGE:
         return None
     device = model.mean.device
     timed = as_float(images[:TIMED_IMAGES].to(device))
@@ -44,4 +44,5 @@ def expected_seconds(model: Classifier, images: Tensor) -> float | None:
             (gradient,) = torch.autograd.grad(model(x).sum(), x)
             gradient.cpu()  # waits for a GPU
             seconds = time.monotonic() - begun
-    return round(seconds / len(timed) * image_passes(model.num_classes, settings), 1)
+    passes = sum(image_passes(model.num_classes, loaded(module).SETTINGS) for module in FORMS.values())
+    return round(seconds / len(timed) * passes, 1)

@@ -1,6 +1,6 @@
 """The steps of a trigger inversion for all classes at once, through the frozen model; the part that all forms share.
 
-A form (``mask_pattern``, ``additive``, ``smooth``) defines the variables of a trigger and its size. Here the triggers
+A form (a module of ``core.scan.FORMS``) defines the variables of a trigger and its size. Here the triggers
 of all classes are optimised together, by the same steps on the same images. Each class has a weight for the size of its
 trigger. The weight rises while the attack succeeds and falls while it does not (after Neural Cleanse, IEEE S&P 2019,
 section IV-B, and its code). The classes of a step go through the model as one batch. ``core.scan.form`` has the stages

@@ -1,4 +1,4 @@
-"""Fifteen corruptions at five strengths, after ImageNet-C and CIFAR-10-C.
+"""Corruptions at five strengths, after ImageNet-C and CIFAR-10-C.
 
 Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019:
 four groups (noise, blur, weather, digital: a module each), five strengths each, as published for pictures of 32 and of

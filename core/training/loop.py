@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -89,6 +89,8 @@ class TuningSettings:
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("epochs", "batch")
+    BELOW_1: ClassVar[tuple[str, ...]] = ("momentum",)
     clean: float = 1.0
     lr: float = 0.1
     epochs: int = 4

@@ -23,7 +23,7 @@ class KeptTriggers(NamedTuple):
     - ``forms``: int8 (k,), positions in ``FORMS``.
     - ``targets``: int32 (k,), classes.
     - ``push``: float32 (k,), the confidence as a number (``core.triggers.reconstructed.PUSH``).
-    - ``masks``: float32 (k, 1, h, w), 0-1; zeros in forms other than "mask".
+    - ``masks``: float32 (k, 1, h, w), 0-1; zeros in forms without masks.
     - ``patterns``: float32 (k, 3, h, w), as ``core.triggers.reconstructed.Reconstructed.pattern``.
     """
 

@@ -34,9 +34,9 @@ class Reconstructed:
 
     Attributes:
         form: one of ``core.triggers.FORMS``.
-        pattern: (3, h, w). Form "mask": colours, 0-1. Forms "pixel" and "smooth": what is added, -1 to 1. Form "warp":
-            displacement to the right, displacement down (pixels), and zeros.
-        mask: opacity, (1, h, w), 0-1; None in the other forms.
+        pattern: (3, h, w), in the units of the form's module: colours (0-1) under a mask, what is added (-1 to 1), or
+            displacement to the right, displacement down (pixels) and zeros of a warp.
+        mask: opacity, (1, h, w), 0-1; None in forms without masks.
         target: the class it leads to.
         confidence: of the scan that reconstructed it.
     """

@@ -1,1 +1,6 @@
-"""The proof of a cure: tests for what is left of a backdoor, on images and triggers that no purification used."""
+"""The proof of a cure: tests for what is left of a backdoor, on images and triggers that no purification used.
+
+To read in this order: ``proof`` makes the tests one after the other. ``probes`` reconstructs fresh triggers from the
+victim, ``core.scan.shared`` triggers that work on victim and purified model, ``path`` goes back towards the victim,
+``revival`` retunes. ``grade`` weighs what they found; ``core.events.Verified`` says what each reason means.
+"""

@@ -21,8 +21,8 @@ class Limits:
     The limits were set on the purified models and the false cures in NOTES.md beside this file.
 
     Args:
-        doubt, failed: of a fresh or shared trigger.
-        true: of the real trigger: above it there is doubt, without any baseline (percent).
+        doubt, failed: of a fresh, shared or real trigger.
+        true: of the real trigger as well: above it there is doubt, without any baseline (percent).
         path: of the models interpolated towards the victim, up to ``path_share``.
         path_share: 0-1, share of the way to the victim.
         revival: after the retuning; the baseline is that of another class taught with the same trigger.

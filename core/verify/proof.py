@@ -58,6 +58,8 @@ class Proof:
         backdoor_found: whether one was found; otherwise there is no trigger to test with.
 
     Attributes:
+        natural: share of the clean images of other classes that the purified model answers with the target, percent;
+            ``steps`` sets it.
         evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
             "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
             ``triggers``, how many work. "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"

@@ -76,8 +76,8 @@ class Words:
         return self._catalogue.get(f"defence.{defence}{'.short' if short else ''}", defence)
 
     def method(self, defence: str, preset: str) -> str:
-        """A defence; MCL, which has more than one preset, by its settings."""
-        return self.name("preset", preset) if defence == "mcl" else self.defence(defence)
+        """A defence; one that has more than one preset, by its settings."""
+        return self._catalogue.get(f"defence.{defence}.{preset}", self.defence(defence))
 
     # sentences
 

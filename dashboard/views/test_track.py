@@ -64,7 +64,7 @@ def _choose(there: dict[str, Run], head: DeltaGenerator) -> str:
     first = wanted if wanted in there else next(iter(there))
     names = {run_id: _name(run) for run_id, run in there.items()}
     with st.container(key="lead"):
-        st.markdown(t("stress.lead"))
+        st.markdown(t("stress.lead", count=len(NAMES)))
     head.space("stretch")
     return head.selectbox(
         t("stress.run"), list(names), index=list(names).index(first), format_func=names.__getitem__, key=CHOICE,

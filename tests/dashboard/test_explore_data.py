@@ -12,6 +12,7 @@ from core.explore import place
 from core.explore.settled import Settled
 from core.jobs.process import identity
 from core.runs.record import Run
+from core.suspicion import METHODS
 from dashboard import explore_data, glossary, i18n
 from dashboard.components.explore import TERMS, TEXT_KEYS
 from dashboard.components.explore_payload import RoomPayload
@@ -37,11 +38,12 @@ def payload(run: Run, found: Found | None = None, **more: object) -> RoomPayload
 def explored(run: Run, models: int = 1) -> place.Base:
     """Results as the process would have left them, for the six points of ``make_run``."""
     rng = np.random.default_rng(0)
+    _, *others = METHODS
     base = place.Base(
         features=rng.normal(size=(models, 6, 4)).astype(np.float16),
         near=np.tile((np.arange(6)[:, None] + [1, 2]) % 6, (models, 1, 1)).astype(np.int32),
-        scores=np.full((2, models, 6), 0.75, np.float16),
-        judged=np.array([[[90.0, 80.0, 10.0]] * models, [[np.nan, 0.0, 10.0]] * models], np.float32),
+        scores=np.full((len(METHODS), models, 6), 0.75, np.float16),
+        judged=np.array([[[90.0, 80.0, 10.0]] * models, *[[[np.nan, 0.0, 10.0]] * models] * len(others)], np.float32),
         thumbs=np.zeros(0, np.uint8),
         source=np.array(place.source_of(run)),
     )
@@ -66,7 +68,9 @@ def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
     base = explored(run)
     made = payload(run, found)
     np.testing.assert_array_equal(made.neighbours, base.near)  # type: ignore[arg-type]
-    assert [(score.method, score.precision, score.recall) for score in made.scores] == [("ac", 90, 80), ("ss", None, 0)]
+    first, *others = METHODS
+    known = [(first, 90, 80), *((method, None, 0) for method in others)]
+    assert [(score.method, score.precision, score.recall) for score in made.scores] == known
     assert ("umap", 2) not in made.offers  # its own
     assert ("tsne", 3) in made.offers
     assert made.able

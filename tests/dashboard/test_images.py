@@ -18,7 +18,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_told_of_a_download_is_what_is_fetched() -> None:
     from core.data.torchvision_sets import SOURCES
 
-    assert SOURCES.keys() == images.PLACES.keys()
+    assert SOURCES.keys() <= images.PLACES.keys()
     for name, source in SOURCES.items():
         known = IMAGE_SETS[name]
         total = sum(archive.size for archive in source.archives)

@@ -17,6 +17,7 @@ from core.runs import record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from dashboard.i18n import catalogue
+from dashboard.views import PAGES
 from tests.dashboard.conftest import ROOT, Asked, story, words
 
 Open = Callable[..., AppTest]
@@ -40,9 +41,7 @@ def keys(app: AppTest) -> set[str | None]:
 
 
 @BOTH
-@pytest.mark.parametrize(
-    "page", ["purify", "examine", "explore", "runs", "about", "compare", "fleet", "watch", "test_track", "data_room"]
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "story"])
 def test_a_page_without_any_run(home: object, open_page: Open, page: str, lang: str) -> None:
     app = open_page(page, lang)
     assert not app.exception

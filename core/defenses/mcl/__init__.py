@@ -1,13 +1,19 @@
 """MCL: model-contrastive learning purifies a backdoored classifier (arXiv 2205.04411, ACM MM 2023).
 
-To read beside the paper, in this order:
+On arXiv the paper is called "Model-Contrastive Learning for Backdoor Defense", and its second version calls the method
+MCLDef. Its first stage, trigger inversion, is ``core.scan``. Its second stage is here, to read in this order:
 
 1. ``contrast``: the loss.
-2. ``published``: the method as published, preset "published".
+2. ``published``: the method as published, preset "published". Its steps are those of ``Training`` in
+   ``core.training.loop``, which multiplies each loss term by the setting of the same name.
 3. ``settings``: weights and schedule of both presets.
-4. ``purifier``: preset "default", the same loss with further parts; ``plan`` adapts its settings to the network and the
-   clean budget.
-5. The parts: ``batches`` (triggered and stamped images), ``mixing``, ``held_out``, ``rounds``, ``found_images``.
+4. ``purifier``: preset "default", the same loss with further parts. ``plan`` adapts its settings to the network, the
+   clean budget and the triggers, ``core.training.rate`` its learning rate.
+5. The parts: ``batches`` (triggered and stamped images; the stamps are ``core.triggers.stamps``), ``mixing``,
+   ``held_out``, ``rounds``, ``found_images``.
+
+A 0 at the end of a name (``clean0``, ``logits0``) says that it is of the frozen victim, as f0 is in the paper. NOTES.md
+beside this file has the reasons for the further parts, with figures. ``core.verify`` tests what comes out.
 """
 
 from __future__ import annotations

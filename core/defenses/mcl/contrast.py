@@ -1,7 +1,7 @@
-"""The model-contrastive loss (arXiv 2205.04411, equation of the purification step).
+"""The model-contrastive loss: the second of the paper's two stages (arXiv 2205.04411). ``core.scan`` is the first.
 
 f0 are the penultimate features of the frozen victim, f those of the model being purified. x is a clean image, x_t the
-same image with the reconstructed trigger. The loss of one image is
+same image with the reconstructed trigger; cos is the cosine similarity. The loss of one image is
 
     L = -log( e^{cos(f(x_t), f0(x)) / tau} / ( e^{cos(f(x_t), f0(x)) / tau} + e^{cos(f(x_t), f0(x_t)) / tau} ) )
 

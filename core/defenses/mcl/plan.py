@@ -70,7 +70,7 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
         scarcity = max(scarcity, SCARCITY_WITHOUT_BATCH_NORM)
     stamps = settings.stamps > 0 and confidence is not Confidence.SURE
     anneal_factor = max(1 + SCARCE_EXTRA_ANNEAL * scarcity, STAMPS_ANNEAL_FACTOR if stamps else 1.0)
-    if normalisation == "other":
+    if normalisation == "other":  # as long as at scarcity 1, by the one network with group norm that was measured
         anneal_factor = 1 + SCARCE_EXTRA_ANNEAL
     return Plan(
         lr=settings.lr * (LR_FACTOR_WITHOUT_NORMALISATION if normalisation == "none" else 1.0),

@@ -5,7 +5,8 @@ that the last linear layer gets no gradient, and that batch-norm statistics are 
 result is the model after the last step. The schedule is theirs too: learning rates 0.1, 0.01 and 0.001 from epochs 0, 1
 and 10; on GTSRB 0.01, 0.001 and 0.0001 from epochs 0, 2 and 10.
 
-Deviation: trigger and target class come from the scan of this project; the authors' code is given the class.
+Deviation: trigger and target class come from the scan of this project (``core.scan``); the authors' code is given the
+class.
 """
 
 from __future__ import annotations

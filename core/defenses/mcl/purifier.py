@@ -74,6 +74,8 @@ class Purifier(Training):
         found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them.
 
     Attributes:
+        victim: a copy of the victim with the same answers, in which batch norm is folded, since it answers at every
+            step (``core.models.fold``).
         plan: the settings, adapted to network, budget and triggers.
         triggers: those of the scan, then those of the rounds; ``scanned_triggers`` is the number of the former.
         clean0, logits0: f0(x) and the victim's logits of the clean images.
@@ -162,7 +164,7 @@ class Purifier(Training):
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms on the images ``chosen``; all but the contrast are left out at weight 0."""
-        attacked, kinds = self._attacked(chosen)
+        attacked, times = self._attacked(chosen)
         x, log_answers0 = self._clean(chosen)
         found = self.found.draw(len(chosen), self.step_generator())
         # one pass for all images: batch norm has to see clean ones among the triggered ones
@@ -172,12 +174,12 @@ class Purifier(Training):
         of_clean = slice(len(attacked.images), len(attacked.images) + len(x))
         of_found = slice(len(attacked.images) + len(x), None)
 
-        clean0 = self.clean0[chosen].repeat(kinds, 1)
-        # times the number of kinds: triggers and stamps each weigh as much as they would alone
-        terms = {"contrast": kinds * contrast(features[of_attacked], clean0, attacked.features0, self.settings.tau)}
+        clean0 = self.clean0[chosen].repeat(times, 1)
+        # with triggers and stamps the mean is doubled, so that each weighs as much as it would alone
+        terms = {"contrast": times * contrast(features[of_attacked], clean0, attacked.features0, self.settings.tau)}
         if self.settings.supervised > 0:
             against = logits[of_attacked] + attacked.margins
-            terms["supervised"] = kinds * F.cross_entropy(against, self.y[chosen].repeat(kinds))
+            terms["supervised"] = times * F.cross_entropy(against, self.y[chosen].repeat(times))
         if self.settings.keep > 0:
             log_answers = logits[of_clean].log_softmax(1)
             terms["keep"] = F.kl_div(log_answers, log_answers0, log_target=True, reduction="batchmean")
@@ -191,15 +193,15 @@ class Purifier(Training):
         return terms
 
     def _attacked(self, chosen: Tensor) -> tuple[Attacked, int]:
-        """The images with triggers, with stamps, or once with each; and how many of these two kinds there are."""
-        kinds, x, y = [], self.x[chosen], self.y[chosen]
+        """The images with triggers, with stamps, or once with each; and how often each is among them, 1 or 2."""
+        made, x, y = [], self.x[chosen], self.y[chosen]
         if self.plan.triggers:
             generator = self.step_generator()
-            kinds.append(with_triggers(self.victim, self.triggers, x, y, self.plan.margin, generator))
+            made.append(with_triggers(self.victim, self.triggers, x, y, self.plan.margin, generator))
         if self.plan.stamps:
             generator = self.step_generator()
-            kinds.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
-        return joined(kinds), len(kinds)
+            made.append(with_stamps(self.victim, self.stamp_shares, x, y, self.settings.stamps, generator))
+        return joined(made), len(made)
 
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Clean images, the first of them mixed; the log-probabilities (k, classes) to keep on them."""
@@ -236,7 +238,9 @@ class Purifier(Training):
                 self._begin_annealing_or_search_again()
             return check
         if 2 * (self.done - self.annealing_from) < self.plan.anneal:
-            return None  # not in the first half: reconstructed triggers fail earlier than the real one does
+            # not in the first half: reconstructed triggers fail earlier than the real one does, so weights that look
+            # free of the attack there may not be
+            return None
         check = self.held_out.check(self.result(), self.triggers)
         if self.held_out.prefers(check):
             self.best_weights = self.weights()

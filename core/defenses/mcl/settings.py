@@ -10,7 +10,9 @@ from typing import ClassVar
 class MCLSettings:
     """Loss weights and schedule of the default; a weight of 0 switches its part off.
 
-    ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the triggers.
+    ``tau``, ``batch``, ``momentum`` and ``weight_decay`` are the authors'; the rest was set on victims of this project
+    (NOTES.md beside this file). ``core.defenses.mcl.plan`` adapts them to the network, the clean budget and the
+    triggers.
 
     Args:
         contrast: weight of the model-contrastive loss (``core.defenses.mcl.contrast``).
@@ -40,6 +42,9 @@ class MCLSettings:
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """
 
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("tau", "moved", "batch", "epochs", "anneal", "check_every")
+    BELOW_1: ClassVar[tuple[str, ...]] = ("momentum", "holdout")
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("mixed",)
     contrast: float = 1.0
     supervised: float = 1.0
     keep: float = 8.0
@@ -78,6 +83,8 @@ class PublishedSettings:
     """
 
     restarts: ClassVar[int] = 0  # one trigger is used
+    ABOVE_0: ClassVar[tuple[str, ...]] = ("tau", "epochs", "batch")
+    BELOW_1: ClassVar[tuple[str, ...]] = ("momentum",)
     contrast: float = 1.0
     tau: float = 0.5
     lr: tuple[float, ...] = (0.1, 0.01, 0.001)

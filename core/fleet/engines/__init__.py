@@ -17,9 +17,10 @@ from core.registry import loaded
 from core.runs.machine import cores
 from core.runs.record import Run
 
-ENGINES = {
-    "local": "core.fleet.engines.local:begin",
-    "dask": "core.fleet.engines.dask:begin",
+# name: where ``begin`` stands; where the runs are done
+ENGINES: dict[str, tuple[str, str]] = {
+    "local": ("core.fleet.engines.local:begin", "processes on this machine"),
+    "dask": ("core.fleet.engines.dask:begin", "the nodes of a cluster of yours, or nodes started on this machine"),
 }
 ON_CLUSTERS = ("dask",)  # those that an address can be given to
 ADDRESS = "DISSOLVE_ENGINE_ADDRESS"  # variable of the environment: of a cluster that is there already
@@ -129,4 +130,5 @@ def engine(
             engine=name, allowed=ON_CLUSTERS[0],
         )  # fmt: skip
     given = address or (environment.get(ADDRESS, "") if name in ON_CLUSTERS else "")
-    return loaded(ENGINES[name])(Asked(workers, given, device))  # type: ignore[no-any-return]
+    begin, _ = ENGINES[name]
+    return loaded(begin)(Asked(workers, given, device))  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from core.explore.fitting import fit, make_settled
 from core.explore.settled import Settled
 from core.featuremap import trustworthiness
 from core.runs.record import Run
+from core.suspicion import METHODS
 
 pytestmark = pytest.mark.timeout(900)  # umap-learn is compiled in the first of them
 
@@ -123,8 +124,8 @@ def explored(own_run: Run) -> Run:
         own_run,
         "base",
         place.Base(
-            features=features, near=np.zeros((2, n, 12), np.int32), scores=np.zeros((2, 2, n), np.float16),
-            judged=np.zeros((2, 2, 3), np.float32), thumbs=np.zeros(0, np.uint8),
+            features=features, near=np.zeros((2, n, 12), np.int32), scores=np.zeros((len(METHODS), 2, n), np.float16),
+            judged=np.zeros((len(METHODS), 2, 3), np.float32), thumbs=np.zeros(0, np.uint8),
             source=np.array(place.source_of(own_run)),
         ),
     )  # fmt: skip

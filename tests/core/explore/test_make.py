@@ -12,6 +12,7 @@ from core.explore.make import make
 from core.explore.maps import make_map
 from core.featuremap.neighbours import neighbours_of
 from core.runs.record import Run
+from core.suspicion import METHODS
 
 
 def test_a_recording_is_explored_without_being_written_to(recording: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +29,7 @@ def test_a_recording_is_explored_without_being_written_to(recording: Run, capsys
     assert base.whens == ("before",)  # the recording keeps no purified weights
     assert base.features.shape[:2] == (1, n)
     assert base.near.shape == (1, n, place.NEIGHBOURS)
-    assert base.scores.shape == (2, 1, n)
+    assert base.scores.shape == (len(METHODS), 1, n)
     assert not len(base.thumbs)  # the record has pictures
     job = place.job(recording, "base")
     assert job is not None

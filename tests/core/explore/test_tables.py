@@ -18,6 +18,7 @@ from core.explore import place
 from core.explore.settled import Settled
 from core.explore.tables import Tables
 from core.runs.record import Run
+from core.suspicion import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = paths.RECORDINGS / "digits-badnets"
@@ -87,19 +88,21 @@ def test_what_explore_computed_comes_along(tables: Tables) -> None:
     np.testing.assert_array_equal(found.loc["after", ["x", "y", "z"]], made.coords[1])
     with pytest.raises(BadInput, match="dims=7"):
         tables.settled("dims=7")
+    scores = [0.25 * number for number in range(len(NAMES))]
     place.write(
         run,
         "base",
         place.Base(
             features=np.zeros((1, n, 2), np.float16), near=np.zeros((1, n, 12), np.int32),
-            scores=np.stack([np.full((1, n), 0.25), np.full((1, n), 0.75)]).astype(np.float16),
-            judged=np.zeros((2, 1, 3), np.float32), thumbs=np.zeros(0, np.uint8), source=np.array(place.source_of(run)),
+            scores=np.stack([np.full((1, n), one) for one in scores]).astype(np.float16),
+            judged=np.zeros((len(scores), 1, 3), np.float32), thumbs=np.zeros(0, np.uint8),
+            source=np.array(place.source_of(run)),
         ),
     )  # fmt: skip
     explored = core.load(run.folder).explored
     assert explored is not None
-    assert list(explored) == ["activation_clustering", "spectral_signatures"]
-    np.testing.assert_array_equal(explored.loc[["before"]], np.tile([0.25, 0.75], (n, 1)))
+    assert list(explored) == list(NAMES.values())
+    np.testing.assert_array_equal(explored.loc[["before"]], np.tile(scores, (n, 1)))
 
 
 def test_a_run_without_map_has_its_events_alone(tmp_path: Path) -> None:

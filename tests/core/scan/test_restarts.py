@@ -10,7 +10,10 @@ import torch
 
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
+from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
+from core.triggers import FORMS as PLACES
+from core.triggers import MASKED
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.tiny import Tiny
 
@@ -26,13 +29,13 @@ def made(
     return steps.result
 
 
-@pytest.mark.parametrize("form", ["mask", "pixel", "smooth"])
+@pytest.mark.parametrize("form", FORMS)
 def test_each_leads_to_the_target_in_its_form_and_none_is_another(tiny: Tiny, form: str) -> None:
     found = made(tiny, form)
     assert len(found) == 2
     for trigger in found:
         assert (trigger.form, trigger.target, trigger.confidence) == (form, tiny.target, Confidence.SURE)
-        assert (trigger.mask is None) == (form != "mask")
+        assert (trigger.mask is not None) == (PLACES[form] == MASKED)
         assert tiny.figures(tiny.model, trigger)[1] > 60  # type: ignore[arg-type]
     x = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     assert (found[0](x) - found[1](x)).abs().amax() > 0.1

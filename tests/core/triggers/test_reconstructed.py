@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.triggers import FORMS as PLACES
+from core.triggers import MASKED
 from core.triggers.kept import FORMS, KeptTriggers
 from core.triggers.reconstructed import Reconstructed
 from core.triggers.stamps import random_fields
@@ -34,7 +36,7 @@ def test_what_pages_show_is_what_the_model_sees(form: str, size: tuple[int, int]
     image, pattern, mask = (torch.rand(c, *size, generator=generator) for c in (3, 3, 1))
     if form == "warp":
         pattern = torch.cat([random_fields(1, size, generator)[0], torch.zeros(1, *size)])
-    seen = Reconstructed(form, pattern, mask if form == "mask" else None, 0)(image[None])[0]
+    seen = Reconstructed(form, pattern, mask if PLACES[form] == MASKED else None, 0)(image[None])[0]
     kept = KeptTriggers(
         np.array([FORMS.index(form)]), np.array([0]), np.ones(1), mask.numpy()[None], pattern.numpy()[None]
     )

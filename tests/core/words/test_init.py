@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from core.defenses import DEFENCES, PRESETS
+from core.defenses import DEFENCES
 from core.events import STAGES
 from core.report.advice import ROWS, Choice
 from core.report.facts import GRADES
@@ -62,8 +62,8 @@ def test_no_sentence_stands_in_two_places(language: str) -> None:
         ("evidence.form.{}", FORMS),
         ("phase.{}", STAGES),
         ("projection.{}", PROJECTIONS),
-        ("preset.{}", PRESETS),
         ("defence.{}", list(DEFENCES)),
+        ("defence.{}", [f"{name}.{one}" for name, m in DEFENCES.items() if len(m.presets) > 1 for one in m.presets]),
     ],
 )
 def test_every_sentence_whose_key_is_put_together_exists(pattern: str, names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Both catalogues say everything, with the same facts, and the engine raises nothing they cannot say."""
+"""All catalogues say everything, with the same facts, and the engine raises nothing they cannot say."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
 from core.stress.settings import NAMES
 from core.watch import recording as stream
+from core.words import LANGUAGES
 from dashboard import fleet_data, i18n
 from dashboard.components import explore, story
 from dashboard.components.examined import LIMITS
 from dashboard.components.stage_payload import TEXT_KEYS
 from dashboard.glossary import TERMS
+from dashboard.views import PAGES
 from dashboard.views.about import PARTS
 from dashboard.views.story import STEPS
 
 ROOT = Path(__file__).resolve().parents[3]
-ENGLISH, JAPANESE = i18n.catalogue("en"), i18n.catalogue("ja")
+CATALOGUES = {language: i18n.catalogue(language) for language in i18n.LANGUAGES}
+ENGLISH = CATALOGUES["en"]
 # Faults whose code is put together at run time, with the facts they carry. Where such a code is raised is counted
 # below, so that a new place cannot slip through.
 MADE_UP = {
@@ -71,15 +74,16 @@ def faults() -> tuple[dict[str, set[str]], int]:
     return found, made_up
 
 
-def test_both_catalogues_hold_the_same_keys() -> None:
-    assert ENGLISH.keys() == JAPANESE.keys()
+def test_all_catalogues_hold_the_same_keys() -> None:
+    assert i18n.LANGUAGES.keys() == set(LANGUAGES)
+    for language, catalogue in CATALOGUES.items():
+        assert catalogue.keys() == ENGLISH.keys(), language
 
 
 @pytest.mark.parametrize("key", sorted(ENGLISH))
-def test_a_sentence_names_the_same_facts_in_both_languages(key: str) -> None:
-    assert ENGLISH[key].strip()
-    assert JAPANESE[key].strip()
-    assert i18n.placeholders(ENGLISH[key]) == i18n.placeholders(JAPANESE[key])
+def test_a_sentence_names_the_same_facts_in_every_language(key: str) -> None:
+    assert all(catalogue[key].strip() for catalogue in CATALOGUES.values())
+    assert len({frozenset(i18n.placeholders(catalogue[key])) for catalogue in CATALOGUES.values()}) == 1
 
 
 def test_every_sentence_the_pages_ask_for_exists() -> None:
@@ -150,7 +154,7 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("data_room.stage.{}", ("load", "train", "look", "filter", "scan", "then")),
         ("data_room.then.{}", ("before", *THEN)),
         ("data_room.map.{}", ("flagged", "missed", "suspected", "others")),
-        ("nav.{}", ("fleet", "watch")),
+        ("nav.{}", PAGES),
         ("explore.room.{}", explore.TEXT_KEYS),
         ("explore.job.{}", ("base", "map", "saliency", "settled", "settled_load", "place")),
         ("corruption.{}", NAMES),
@@ -176,8 +180,8 @@ def test_every_sentence_whose_key_is_put_together_exists(pattern: str, names: tu
 def test_every_class_of_the_real_image_sets_has_a_name() -> None:
     from core.data.torchvision_sets import CIFAR10_CLASSES, GTSRB_CLASSES
 
-    assert [name for name in CIFAR10_CLASSES if f"class.cifar10.{name}" not in JAPANESE] == []
-    assert [name for name in GTSRB_CLASSES if f"class.gtsrb.{name}" not in JAPANESE] == []
+    assert [name for name in CIFAR10_CLASSES if f"class.cifar10.{name}" not in ENGLISH] == []
+    assert [name for name in GTSRB_CLASSES if f"class.gtsrb.{name}" not in ENGLISH] == []
 
 
 def test_every_fault_can_be_told_in_both_languages() -> None:
