@@ -37,6 +37,10 @@ class WantsCode(Exception):
     """The pickle asks for a global that is not plain data; the text is its name."""
 
 
+class OtherPickle(Exception):
+    """A pickle of plain values that PyTorch did not write."""
+
+
 class OddNumpy(Exception):
     """A NumPy value that is neither plain numbers nor text; the text is its type."""
 

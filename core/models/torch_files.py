@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.data.archive import Archive
-from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, Unusable
+from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, OtherPickle, Unusable
 from core.models.pickled import describe
 from core.models.refusals import (
     LARGEST_HEADER,
@@ -47,7 +47,7 @@ def read_legacy(path: Path, file: IO[bytes], size: int) -> Unwrapped:
     """The format before PyTorch 1.6: five pickles, then the numbers."""
     first, _ = describe(file)
     if first != torch.serialization.MAGIC_NUMBER:
-        raise Damaged("it is a pickle, but not one of PyTorch")
+        raise OtherPickle
     for _ in range(2):
         describe(file)
     content, storages = describe(file)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.file_kinds import folder_for_weights
 from core.found import Found
 from core.models import build
 from core.models.classifier import Classifier
@@ -100,7 +101,9 @@ def read_weights(path: str | Path) -> Weights:
 
     Raises:
         BadInput: as ``core.models.onnx.graph.read_graph``;
-            ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
+            ``weights_not_found``, ``weights_is_folder``; ``weights_too_large`` (also when unpacked);
+            ``weights_unknown_format`` or, where it is known what else the file is, as ``core.file_kinds.refusal``;
+            ``weights_other_pickle``, ``weights_encrypted``,
             ``weights_only_an_index``, ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``,
             ``weights_want_code``, ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse,
             quantised, complex, empty, packed), ``weights_not_finite``.
@@ -108,6 +111,8 @@ def read_weights(path: str | Path) -> Weights:
     from core.models.reading import open_weights
 
     path = Path(path)
+    if os.path.isdir(path):
+        raise folder_for_weights(path, str(path))
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         raise BadInput(
             "weights_not_found",
