@@ -94,8 +94,9 @@ def decode(
         bits: of grey pictures of 16 bits, where that is known of their set (``ImageSet.bits``).
 
     Raises:
-        BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes``, ``image_set_too_large``,
-            ``image_of_fractions``, ``colours_too_dark``, ``file_not_opened`` or as :func:`core.file_kinds.refusal`.
+        BadInput: ``unreadable_image``, ``file_not_opened`` or as :func:`core.file_kinds.refusal`; ``image_too_large``,
+            ``mixed_sizes``, ``image_set_too_large``, ``image_of_fractions``, ``image_beyond_16_bits`` or
+            ``colours_too_dark``.
     """
     seen = Seen() if seen is None else seen
     seen.bits = bits or seen.bits
@@ -213,8 +214,15 @@ def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Ima
     if not image.mode.startswith("I"):
         return image.convert("RGB")
     values = np.asarray(image).astype(np.int64)  # 16 bits per pixel
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise BadInput(
+            "image_beyond_16_bits",
+            f"{file} holds values from {low} to {high}, which are not of 16 bits; write it with 8 or 16 bits a pixel.",
+            file=str(file), low=low, high=high,
+        )  # fmt: skip
     seen.deep.append(position)
-    seen.most.append(int(values.clip(0, 65535).max()))
+    seen.most.append(high)
     return Image.fromarray((values >> (seen.bits - 8)).clip(0, 255).astype(np.uint8)).convert("RGB")
 
 

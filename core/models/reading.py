@@ -20,7 +20,7 @@ from core.errors import BadInput
 from core.file_kinds import kind_of, kind_of_zip
 from core.models import refusals
 from core.models.exported import read_old_program, read_program
-from core.models.pickle_values import Damaged, OddNumpy, OtherPickle, WantsCode
+from core.models.pickle_values import Damaged, OddNumpy, OtherPickle, OtherProtocol, QuantisedValues, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
 from core.shards import ENDING, shards
@@ -73,6 +73,10 @@ def open_weights(path: Path) -> Content:
         raise refusals.wants_code(path, str(error)) from error
     except OtherPickle as error:
         raise refusals.other_pickle(path) from error
+    except OtherProtocol as error:
+        raise refusals.other_protocol(path) from error
+    except QuantisedValues as error:
+        raise refusals.quantised(path, str(error)) from error
     except OddNumpy as error:
         raise refusals.odd_numpy(path, str(error)) from error
     except MemoryError as error:

@@ -71,6 +71,24 @@ def other_pickle(path: Path) -> BadInput:
     )
 
 
+def other_protocol(path: Path) -> BadInput:
+    return BadInput(
+        "weights_pickle_protocol",
+        f"{path.name} was written with a newer pickle protocol than torch.load reads without running code; save it "
+        "again with torch.save without pickle_protocol, or as safetensors.",
+        file=path.name,
+    )
+
+
+def quantised(path: Path, kind: str) -> BadInput:
+    return BadInput(
+        "weights_quantised",
+        f"{path.name} holds a quantised network ({kind}), and whole numbers cannot be trained on; give the weights "
+        "from before its quantisation, and quantise the purified ones.",
+        file=path.name, kind=kind,
+    )  # fmt: skip
+
+
 def encrypted(path: Path) -> BadInput:
     return BadInput(
         "weights_encrypted",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.models.onnx.graph import Graph
 
 AVERAGED_COUNT = "n_averaged"
-_SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})\.")  # as Hugging Face names the parts of a large file
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.")  # as Hugging Face names the parts of a large file; not "fold-1-of-5"
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def read_weights(path: str | Path) -> Weights:
         BadInput: as ``core.models.onnx.graph.read_graph``;
             ``weights_not_found``, ``weights_is_folder``; ``weights_too_large`` (also when unpacked);
             ``weights_unknown_format`` or, where it is known what else the file is, as ``core.file_kinds.refusal``;
-            ``weights_other_pickle``, ``weights_encrypted``,
-            ``weights_only_an_index``, ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``,
-            ``weights_want_code``, ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse,
-            quantised, complex, empty, packed), ``weights_not_finite``.
+            ``weights_other_pickle``, ``weights_pickle_protocol``, ``weights_encrypted``, ``weights_only_an_index``,
+            ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``,
+            ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse, quantised, complex, empty,
+            packed), ``weights_quantised``, ``weights_not_finite``.
     """
     from core.models.reading import open_weights
 

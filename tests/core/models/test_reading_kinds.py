@@ -165,6 +165,11 @@ def quantised() -> State:
     return state() | {"fc.weight": fc}
 
 
+def dynamically_quantised() -> dict[str, Any]:
+    """As ``torch.ao.quantization.quantize_dynamic`` leaves a linear layer."""
+    return {"fc.scale": torch.tensor(1.0), "fc._packed_params.dtype": torch.qint8}
+
+
 REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "empty": (lambda: b"", "file_empty", "empty"),
     "pointer of git LFS": (lambda: POINTER, "file_is_pointer", "git lfs pull"),
@@ -199,6 +204,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "weights_none_inside", "no dictionary of named tensors",
     ),
     "quantised to 8 bits": (lambda: saved(quantised()), "weights_odd_tensor", "quantised"),
+    "quantised by torch.ao": (lambda: saved(dynamically_quantised()), "weights_quantised", "torch.qint8"),
     "floats of 8 bits": (
         lambda: saved(state() | {"fc.weight": state()["fc.weight"].to(torch.float8_e4m3fn)}),
         "weights_odd_tensor", "fc.weight",
@@ -207,6 +213,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 @pytest.mark.parametrize("kind", REFUSED)
 def test_it_is_refused_with_its_cause(kind: str, tmp_path: Path) -> None:
     content, code, told = REFUSED[kind]
@@ -234,6 +241,18 @@ def test_networks_that_are_none_of_a_classifier(
     with pytest.raises(BadInput, match=told) as caught:
         recognised(tmp_path / "model.safetensors")
     assert caught.value.code == code
+
+
+def test_a_network_for_other_pictures_is_told_by_its_channels(tmp_path: Path) -> None:
+    save_file(SmallNet(4, channels=6).state_dict(), tmp_path / "satellite.safetensors")
+    with pytest.raises(BadInput, match="6 channels") as caught:
+        recognised(tmp_path / "satellite.safetensors")
+    assert caught.value.code == "weights_channels"
+
+
+def test_a_fold_is_no_shard(tmp_path: Path) -> None:
+    torch.save(state(), tmp_path / "fold-1-of-5.pth")
+    assert recognised(tmp_path / "fold-1-of-5.pth").arch == "small"
 
 
 def test_a_folder_is_refused_by_what_lies_in_it(tmp_path: Path) -> None:
