@@ -19,7 +19,7 @@ from core.models import build
 from core.models.classifier import Classifier
 from core.models.index import COUNTERS
 from core.models.refusals import not_finite, odd_tensor
-from core.models.rewrites import TakenApart
+from core.models.rewrites import TakenApart, place_of
 from core.models.unwrap import Unwrapped, common_prefix
 
 if TYPE_CHECKING:
@@ -85,9 +85,14 @@ class Weights:
         """``tensors`` under the names, in the order and with the types of the file they came from.
 
         A tensor of the file that ``tensors`` does not have stays as it was; one that the file does not have is left
-        out: a class that loads the file with ``strict=True`` loads the result as well.
+        out: a class that loads the file with ``strict=True`` loads the result as well. What is there under two names is
+        changed under both.
         """
-        found = {name: value.detach() for name, value in self.aside.items()}
+        changed = {place_of(value): tensors[name] for name, value in self.tensors.items() if name in tensors}
+        found = {
+            name: changed.get(place_of(value), value).detach().to("cpu", value.dtype)
+            for name, value in self.aside.items()
+        }
         for name, value in self.tensors.items():
             place, new = self.names.get(name, name), tensors.get(name, value).detach().to("cpu", value.dtype)
             taken = self.apart.get(place)
