@@ -58,12 +58,14 @@ def kind_of(path: Path) -> Kind | None:
         return Kind("pointer")
     if text.startswith((b"<!doctype html", b"<html")):
         return Kind("page")
-    named: Iterable[tuple[Sort, str]] = (
-        (sort, name) for sort, marks in (("packed", _PACKED), ("other", _OTHER)) for at, mark, name in marks
-        if head.startswith(mark, at)
-    )  # fmt: skip
-    found = next((Kind(sort, name) for sort, name in named), None)
-    return found or next((Kind("other", name) for mark, name in _TEXT if text.startswith(mark)), None)
+    if packed := _marked(head, _PACKED):
+        return Kind("packed", packed)
+    other = _marked(head, _OTHER) or next((name for mark, name in _TEXT if text.startswith(mark)), "")
+    return Kind("other", other) if other else None
+
+
+def _marked(head: bytes, marks: Iterable[tuple[int, bytes, str]]) -> str:
+    return next((name for at, mark, name in marks if head.startswith(mark, at)), "")
 
 
 def kind_of_zip(names: Iterable[str], wanted: tuple[str, ...]) -> Kind | None:

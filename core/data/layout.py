@@ -17,7 +17,8 @@ TEST = ("test", "testing", "val", "valid", "validation")  # of several, the firs
 
 
 _PARTS = re.compile(rf"({'|'.join((*TRAIN, *TEST))})[-_ ]?\d*")  # "test1", too
-_LISTS = (".csv", ".json", ".txt", ".tsv", ".xml", ".xlsx", ".parquet")  # what labels are kept in
+_LISTS = (".csv", ".json", ".jsonl", ".txt", ".tsv", ".xml", ".xlsx", ".parquet")  # what labels are kept in
+_NO_LISTS = ("readme", "licen")  # how the names of files begin that hold none
 JUNK = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found")
 _NO_PICTURES = ("thumbs.db", "desktop.ini")  # files that programs write into every folder
 _DEEPEST = 12  # folders below a class
@@ -92,7 +93,7 @@ def layout(path: Path) -> Layout:
     if not there:
         whole = _listing(path, _class_folders(path))
         return Layout((whole,), (), len(inside.images), _alike(whole.classes))
-    train, test = (_class_folders(part) for part in there)
+    train, test = (_class_folders(_within(part)) for part in there)
     if set(train) != set(test):
         odd = sorted(set(train) ^ set(test))[0]
         have, lack = there if odd in train else there[::-1]
@@ -214,7 +215,8 @@ def _list_of_labels(folder: Path, folders: list[Path]) -> str:
     inside = entries(folder)
     if not inside.images and not (folders and entries(folders[0]).images):
         return ""
-    return next((file.name for file in inside.others if file.suffix.lower() in _LISTS), "")
+    lists = (file.name for file in inside.others if file.suffix.lower() in _LISTS)
+    return next((name for name in lists if not name.lower().startswith(_NO_LISTS)), "")
 
 
 def _listing(folder: Path, classes: dict[str, list[Path]]) -> Part:

@@ -65,6 +65,7 @@ READ: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "one folder around it": (lambda root: fill(root / "data", ["a", "b"]).parent, {}),
     "three folders around it": (lambda root: fill(root / "x" / "y" / "z", ["a", "b"]).parents[2], {}),
     "parts within a folder": (lambda root: parts(root / "set", "train", "test").parent, {}),
+    "classes further down in each part": (lambda root: parts(root, "train/images", "val/images"), {}),
     "pictures beside the classes of a part": (
         lambda root: write(parts(root, "train", "test") / "train" / "overview.png").parents[1], {"loose": {"count": 1}},
     ),
@@ -114,6 +115,12 @@ def test_a_thousand_classes_are_read(tmp_path: Path) -> None:
     assert images.y_test.tolist() == list(range(1000))
 
 
+def broken(root: Path, name: str) -> Path:
+    """With a link that leads nowhere."""
+    (root / name).symlink_to("/nowhere")
+    return root
+
+
 def packed(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cat/0.png", b"x")
@@ -138,7 +145,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         lambda root: put(write(root / "0.png").parent, "labels.csv"), "labels_in_a_list", "labels.csv beside them",
     ),
     "a folder of pictures and a table": (
-        lambda root: put(write(root / "images" / "0.png").parents[1], "train.json"), "labels_in_a_list", "train.json",
+        lambda root: put(write(root / "images" / "0.png").parents[1], "metadata.jsonl"),
+        "labels_in_a_list", "metadata.jsonl",
     ),
     "pictures alone": (lambda root: write(root / "0.png").parent, "no_class_folders", "no class folders"),
     "COCO": (
@@ -169,6 +177,9 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "MNIST's own files": (lambda root: put(root, "train-images-idx3-ubyte"), "no_class_folders", "no class folders"),
     "Parquet in a folder": (lambda root: put(root, "data/train-0.parquet"), "no_class_folders", "no class folders"),
     "WebDataset": (lambda root: put(root, "shard-000.tar"), "no_class_folders", "no class folders"),
+    "one class and a note": (
+        lambda root: put(fill(root, ["cat"]), "README.txt", "LICENSE.txt"), "too_few_classes", "one class only, cat",
+    ),
     "one class around others": (
         lambda root: fill(root / "data", ["cat"]).parent, "too_few_classes", "one class only, cat",
     ),
@@ -189,11 +200,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     ),
     "a file of no bytes": (lambda root: put(fill(root, ["a", "b"]), "b/9.png", content=b""), "file_empty", "9.png"),
     "a class that is a broken link": (
-        lambda root: (fill(root, ["a", "b"]) / "c").symlink_to("/nowhere") or root, "link_leads_nowhere", "c is a link",
+        lambda root: broken(fill(root, ["a", "b"]), "c"), "link_leads_nowhere", "c is a link",
     ),
     "a picture that is a broken link": (
-        lambda root: (fill(root, ["a", "b"]) / "a" / "9.png").symlink_to("/nowhere") or root,
-        "unreadable_image", "9.png",
+        lambda root: broken(fill(root, ["a", "b"]), "a/9.png"), "unreadable_image", "9.png",
     ),
     "a zip": (lambda root: packed(root.with_suffix(".zip")), "file_packed", "unpack it"),
     "a tar": (lambda root: tarred(root.with_suffix(".tar")), "file_packed", "(tar)"),

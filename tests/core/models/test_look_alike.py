@@ -66,20 +66,20 @@ def renamed(rules: Rules, name: str) -> str:
     return name
 
 
-HUGGING_FACE = (
+HUGGING_FACE: Rules = (
     (r"^conv1", "resnet.embedder.embedder.convolution"), (r"^bn1", "resnet.embedder.embedder.normalization"),
     (r"^layer([1-4])", lambda found: f"resnet.encoder.stages.{int(found[1]) - 1}.layers"),
     (r"\.conv([12])\.", lambda found: f".layer.{int(found[1]) - 1}.convolution."),
     (r"\.bn([12])\.", lambda found: f".layer.{int(found[1]) - 1}.normalization."),
     (r"downsample\.0", "shortcut.convolution"), (r"downsample\.1", "shortcut.normalization"), (r"^fc", "classifier.1"),
 )  # fmt: skip
-WEIAICUNZAI = (
+WEIAICUNZAI: Rules = (
     (r"^conv1", "conv1.0"), (r"^bn1", "conv1.1"), (r"^layer([1-4])", lambda found: f"conv{int(found[1]) + 1}_x"),
     (r"(_x\.\d\.)conv1", r"\1residual_function.0"), (r"(_x\.\d\.)bn1", r"\1residual_function.1"),
     (r"(_x\.\d\.)conv2", r"\1residual_function.3"), (r"(_x\.\d\.)bn2", r"\1residual_function.4"),
     ("downsample", "shortcut"),
 )  # fmt: skip
-OPENMMLAB = ((r"^fc", "head.fc"), (r"^(?!head)", "backbone."))
+OPENMMLAB: Rules = ((r"^fc", "head.fc"), (r"^(?!head)", "backbone."))
 
 
 @pytest.mark.parametrize(
