@@ -2,7 +2,7 @@
 
 Asked for: the purified weights are the same to the bit and every figure is, and no picture of the map that was on
 record before a kill is gone or another one. ``python -m tests.benchmarks.kills --kills 100 --into FILE`` keeps every
-run, and goes on from those that the file holds.
+run, and goes on from those that the file holds; a run that was under way is taken up where it was stopped.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import contextlib
 import hashlib
 import json
 import random
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,19 @@ import torch
 
 from core.errors import BadInput
 from core.events import StageStarted
+from core.files import write_json
 from core.jobs import process
-from core.runs import supervisor
+from core.runs import record, supervisor
 from core.runs.record import ENDED, Run
 from core.runs.spec import Spec
-from tests.benchmarks.watch import LOOK_EVERY, environment, watch
+from tests.benchmarks.watch import environment
 
+LOOK_EVERY = 0.1  # seconds
 KILLS = 20
 PER_RUN = 4  # kills of one run
 PATIENCE = 600.0  # seconds that a run may take between two kills
 SPEC = Spec(
-    victim="digits-badnets", images="digits", points=200, projection="pca", device="cpu", settings={"anneal": 50}
+    victim="digits-badnets", images="digits", points=200, projection="pca", device="cpu", settings={"anneal": 20}
 )
 
 
@@ -68,13 +72,15 @@ def rows(kills: int = KILLS, into: Path | None = None) -> list[tuple[str, str, s
     Raises:
         RuntimeError: a run failed, or took too long between two kills.
     """
-    with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory())) if into is None else into.with_suffix(".home")
+        stack.enter_context(environment(DISSOLVE_HOME=home))
         known = _kept(into)
         alone = next((trial for trial in known if not trial.stages), None) or _noted(_alone(), into)
         trials = [trial for trial in known if trial.stages]
         while (missing := kills - sum(len(trial.stages) for trial in trials)) > 0:
             seed = 1 + max((trial.seed for trial in trials), default=0)
-            trials.append(_noted(_killed(seed, min(missing, PER_RUN), alone.seconds), into))
+            trials.append(_noted(_killed(seed, min(missing, PER_RUN), alone.seconds, home / "current.json"), into))
     same = [trial for trial in trials if trial.outcome == alone.outcome]
     stages = Counter(stage for trial in trials for stage in trial.stages)
     where = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
@@ -103,36 +109,59 @@ def _noted(trial: Trial, into: Path | None) -> Trial:
 
 
 def _alone() -> Trial:
-    run, _, seconds = watch(SPEC, PATIENCE)
-    return Trial(0, torch.get_num_threads(), [], _outcome(run), 0, 0, seconds)
+    begun = time.monotonic()
+    with _ended_with_us(supervisor.start(SPEC)) as run:
+        _must_be_done(run)
+    return Trial(0, torch.get_num_threads(), [], _outcome(run), 0, 0, time.monotonic() - begun)
 
 
-def _killed(seed: int, kills: int, length: float) -> Trial:
-    """One run, killed at so many moments, each drawn from its ``length`` in seconds, unless it was over before."""
-    drawn, begun = random.Random(seed), time.monotonic()
-    run = supervisor.start(SPEC)
-    stages: list[str] = []
-    before: dict[int, str] = {}
-    try:
-        while len(stages) < kills and _waited(run, drawn.uniform(0, length)):
+def _killed(seed: int, kills: int, length: float, note: Path) -> Trial:
+    """One run, killed at so many moments, each drawn from its ``length`` in seconds, unless it was over before.
+
+    ``note``: where it is kept how far this has come.
+    """
+    begun = time.monotonic()
+    told: dict[str, Any] = json.loads(note.read_bytes()) if note.exists() else {}
+    if told.get("seed") != seed:
+        told = {"seed": seed, "run": supervisor.start(SPEC).id, "stages": [], "before": {}, "seconds": 0.0}
+        write_json(note, told)
+    run, spent = record.open(told["run"]), float(told["seconds"])
+    if run.status in ENDED and run.status != "done":
+        supervisor.resume(run)
+    drawn = random.Random(f"{seed} {len(told['stages'])} {spent}")
+    with _ended_with_us(run):
+        while len(told["stages"]) < kills and _waited(run, drawn.uniform(0, length)):
             if (worker := process.find(run.data.get("worker"))) is None:
                 continue  # not at work yet, or over
             worker.kill()
             if _ended(run) == "done":  # in between
                 break
-            stages.append(_stage(run))
-            before = _pictures(run) | before  # as each was when it was first seen
+            told["stages"].append(_stage(run))
+            told["before"] = _pictures(run) | told["before"]  # as each was when it was first seen
+            told["seconds"] = spent + time.monotonic() - begun
+            write_json(note, told)
             supervisor.resume(run)
-        if (status := _ended(run)) != "done":
-            raise RuntimeError(f"the run ended as {status}: {run.data['failure']}")
+        _must_be_done(run)
+    after, before = _pictures(run), told["before"]
+    lost = sum(after.get(index) != picture for index, picture in before.items())
+    seconds = spent + time.monotonic() - begun
+    return Trial(seed, torch.get_num_threads(), told["stages"], _outcome(run), len(before), lost, seconds)
+
+
+@contextlib.contextmanager
+def _ended_with_us(run: Run) -> Iterator[Run]:
+    """Inside: the run is going; one that has not ended is stopped on the way out."""
+    try:
+        yield run
     finally:
         if run.status not in ENDED:
             with contextlib.suppress(BadInput):  # it has ended in between
                 supervisor.kill(run)
-    after = _pictures(run)
-    lost = sum(after.get(index) != picture for index, picture in before.items())
-    seconds = time.monotonic() - begun
-    return Trial(seed, torch.get_num_threads(), stages, _outcome(run), len(before), lost, seconds)
+
+
+def _must_be_done(run: Run) -> None:
+    if (status := _ended(run)) != "done":
+        raise RuntimeError(f"the run ended as {status}: {run.data['failure']}")
 
 
 def _waited(run: Run, seconds: float) -> bool:
@@ -158,10 +187,10 @@ def _stage(run: Run) -> str:
     return stages[-1] if stages else "start"
 
 
-def _pictures(run: Run) -> dict[int, str]:
+def _pictures(run: Run) -> dict[str, str]:
     """A hash of each picture of the map that can be read."""
     frames = ((index, run.frame(index)) for index in range(run.frame_count))
-    return {index: hashlib.sha256(b"".join(part.tobytes() for part in frame)).hexdigest() for index, frame in frames}
+    return {str(index): hashlib.sha256(b"".join(part.tobytes() for part in each)).hexdigest() for index, each in frames}
 
 
 def _outcome(run: Run) -> dict[str, Any]:
@@ -177,6 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--into", type=Path, metavar="FILE", help="keep every run in this file, and go on from it")
     asked = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no worker outlives this process
     for row in rows(asked.kills, asked.into):
         print(" | ".join(row))
 
