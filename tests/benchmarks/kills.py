@@ -194,9 +194,9 @@ def _pictures(run: Run) -> dict[str, str]:
 
 
 def _outcome(run: Run) -> dict[str, Any]:
-    """What must not depend on a kill, as JSON keeps it."""
+    """What must not depend on a kill, as JSON keeps it: all but times and the run's own folder."""
     data = run.data
-    figures = {name: value for name, value in data["result"].items() if name != "seconds"}
+    figures = {name: value for name, value in data["result"].items() if name not in ("seconds", "out")}
     return json.loads(json.dumps({"outputs": data["outputs"], "result": figures}))
 
 
