@@ -165,7 +165,8 @@ def _parts(folders: list[Path]) -> list[Path | None]:
 def _flat_part(folders: list[Path], parts: list[Path | None]) -> Path | None:
     """A folder that is meant as a part, and holds images without class folders: beside the other part, or where all
     folders are called so."""
-    for names, part, other in ((TRAIN, *parts), (TEST, *parts[::-1])):
+    train, test = parts
+    for names, part, other in ((TRAIN, train, test), (TEST, test, train)):
         flat = [folder for folder in folders if folder.name.lower() in names and entries(folder).images]
         if part is None and other is not None and flat:
             return flat[0]

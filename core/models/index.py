@@ -160,4 +160,9 @@ def _write(
 
 
 if __name__ == "__main__":
-    {"--all": write_index, "--shapes": add_shapes}.get(sys.argv[-1], add_ours)()
+    if "--all" in sys.argv:
+        write_index()
+    elif "--shapes" in sys.argv:
+        add_shapes()
+    else:
+        add_ours()

@@ -197,7 +197,8 @@ def _outcome(run: Run) -> dict[str, Any]:
     """What must not depend on a kill, as JSON keeps it: all but times and the run's own folder."""
     data = run.data
     figures = {name: value for name, value in data["result"].items() if name not in ("seconds", "out")}
-    return json.loads(json.dumps({"outputs": data["outputs"], "result": figures}))
+    kept: dict[str, Any] = json.loads(json.dumps({"outputs": data["outputs"], "result": figures}))
+    return kept
 
 
 def main(argv: Sequence[str] | None = None) -> None:
