@@ -18,7 +18,7 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, backdoored, costs, fleet, viewers
+from tests.benchmarks import alarms, backdoored, costs, fleet, kills, viewers
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -62,6 +62,20 @@ def test_viewers_are_told_from_the_runs_of_an_earlier_call(tmp_path: Path) -> No
     assert [measured for _, measured, _ in found] == [
         "4 % (50.0 s alone, 52.0 s watched)", "0.40 s (latest 1.50 s)", "0.50 GB", "0.10 (the viewers themselves 0.20)",
     ]  # fmt: skip
+
+
+def test_killed_runs_are_held_to_the_one_left_alone(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    kept = [
+        kills.Trial(0, threads, [], {"result": 1}, 0, 0, 20.0),
+        kills.Trial(1, threads, ["scan", "purify"], {"result": 1}, 9, 0, 50.0),
+        kills.Trial(2, threads, ["purify"], {"result": 2}, 3, 1, 50.0),
+        kills.Trial(3, threads + 1, ["start"], {"result": 3}, 5, 5, 50.0),
+    ]
+    lines = [json.dumps(asdict(one)) for one in kept]
+    (tmp_path / "kept").write_text("\n".join([*lines, lines[0][:20]]))
+    found = kills.rows(kills=3, into=tmp_path / "kept")
+    assert [measured for _, measured, _ in found] == ["2, 3 times: purify 2, scan 1", "1 of 2", "1 of 12"]
 
 
 def test_the_fleet_has_as_many_victims_as_clean_models_and_each_its_own_name() -> None:

@@ -14,11 +14,12 @@ import numpy as np
 
 from core.compute.free_memory import free_memory
 from core.errors import BadInput
+from core.file_kinds import kind_of, refusal
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 _TIFF_PACKINGS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg")  # no rare decoder is run
 _ORIENTATION = 0x0112  # of EXIF
@@ -93,8 +94,9 @@ def decode(
         bits: of grey pictures of 16 bits, where that is known of their set (``ImageSet.bits``).
 
     Raises:
-        BadInput: ``unreadable_image``, ``image_too_large``, ``mixed_sizes``, ``image_set_too_large``,
-            ``image_of_fractions`` or ``colours_too_dark``.
+        BadInput: ``unreadable_image``, ``file_not_opened`` or as :func:`core.file_kinds.refusal`; ``image_too_large``,
+            ``mixed_sizes``, ``image_set_too_large``, ``image_of_fractions``, ``image_beyond_16_bits`` or
+            ``colours_too_dark``.
     """
     seen = Seen() if seen is None else seen
     seen.bits = bits or seen.bits
@@ -153,11 +155,10 @@ def _read(file: Path, resize: tuple[int, int] | None, seen: Seen, position: int 
         with Image.open(file, formats=FORMATS) as image:
             if max(image.size) > LARGEST_SIDE:  # the header is read, the pixels are not yet
                 raise _too_large(file, f"{image.width}x{image.height}")
-            if image.format == "TIFF":
-                if image.info.get("compression") not in _TIFF_PACKINGS:
-                    raise ValueError("packed in a way that is not read")
-                if getattr(image, "n_frames", 1) > 1:
-                    seen.paged.append(file)
+            if image.format == "TIFF" and image.info.get("compression") not in _TIFF_PACKINGS:
+                raise ValueError("packed in a way that is not read")
+            if getattr(image, "n_frames", 1) > 1:
+                seen.paged.append(file)
             deep_colour = _is_deep_colour(image)
             stored = _orientation(image)
             image.load()
@@ -177,12 +178,28 @@ def _read(file: Path, resize: tuple[int, int] | None, seen: Seen, position: int 
     except Image.DecompressionBombError:
         raise _too_large(file, "very many") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise BadInput(
-            "unreadable_image",
-            f"{file} cannot be read as an image; allowed are whole {', '.join(FORMATS)} files.",
+        raise _unreadable(file) from error
+
+
+def _unreadable(file: Path) -> BadInput:
+    """Why a file is no picture that is read: the system's reason, what else it is, or that it is damaged."""
+    try:
+        kind = kind_of(file) if file.is_file() else None
+    except OSError as closed:
+        return BadInput(
+            "file_not_opened",
+            f"{file} cannot be opened or read ({closed.strerror}); give one that you may read.",
             file=str(file),
-            formats=", ".join(FORMATS),
-        ) from error
+            reason=str(closed.strerror),
+        )
+    if kind is not None and kind.name.upper() not in FORMATS:
+        return refusal(kind, str(file), "images")
+    return BadInput(
+        "unreadable_image",
+        f"{file} cannot be read as an image; allowed are whole {', '.join(FORMATS)} files.",
+        file=str(file),
+        formats=", ".join(FORMATS),
+    )
 
 
 def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Image:
@@ -197,8 +214,15 @@ def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Ima
     if not image.mode.startswith("I"):
         return image.convert("RGB")
     values = np.asarray(image).astype(np.int64)  # 16 bits per pixel
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise BadInput(
+            "image_beyond_16_bits",
+            f"{file} holds values from {low} to {high}, which are not of 16 bits; write it with 8 or 16 bits a pixel.",
+            file=str(file), low=low, high=high,
+        )  # fmt: skip
     seen.deep.append(position)
-    seen.most.append(int(values.clip(0, 65535).max()))
+    seen.most.append(high)
     return Image.fromarray((values >> (seen.bits - 8)).clip(0, 255).astype(np.uint8)).convert("RGB")
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from core.compute.intervals import wilson
 from core.data.decode import Seen, decode
 from core.data.imageset import ImageSet
-from core.data.layout import Layout, layout
+from core.data.layout import MAX_ENDINGS, Layout, kinds_of, layout
 from core.data.npz import load_npz
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
@@ -24,7 +24,6 @@ from core.paths import absolute
 
 Progress = Callable[[int, int], None]
 AT_A_TIME = 256  # images that are turned channels first
-MAX_ENDINGS = 8  # file endings named in a sentence
 UNEQUAL = 5  # ratio of the largest to the smallest class, from which on a note is given
 FEW_TEST = 200  # test images, below which a note is given
 
@@ -123,7 +122,7 @@ def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
     """Notes on files that were left out or converted."""
     others = sum((part.others for part in found.parts), Counter[str]())
     if count := others.total():
-        kinds = ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(others.items())[:MAX_ENDINGS])
+        kinds = kinds_of(others)
         total = count + sum(len(part.files) for part in found.parts)
         text = f"{count} of {total} files in the class folders are no images that are read, and were left out: {kinds}."
         yield Found("left_out", text, {"count": count, "total": total, "kinds": kinds})
@@ -132,13 +131,18 @@ def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
         yield Found("unused", f"Folders beside those of training and test were left out: {names}.", {"names": names})
     if count := found.loose:
         yield Found("loose", f"{count} images beside the class folders were left out.", {"count": count})
+    if found.alike:
+        names = ", ".join(map(_shown, found.alike[:MAX_ENDINGS]))
+        text = f"Classes whose names differ in capitals or spaces alone are kept apart: {names}."
+        yield Found("alike", text, {"names": names})
     if count := sum(part.below for part in found.parts):
         text = f"{count} images in folders below their class's were counted as the class's."
         yield Found("below", text, {"count": count})
     if count := len(seen.turned):
         yield Found("turned", f"{count} images were turned upright, as their EXIF data says.", {"count": count})
     if count := len(seen.paged):
-        yield Found("paged", f"{count} TIFF files hold several pages; of each, the first was read.", {"count": count})
+        text = f"{count} files hold several pictures (pages or frames); of each, the first was read."
+        yield Found("paged", text, {"count": count})
     if seen.deep and seen.bits < 16:
         most, count = max(seen.most), len(seen.deep)
         text = f"{count} pictures of 16 bits hold no value above {most}, and were read as pictures of {seen.bits} bits."

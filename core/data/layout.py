@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -15,9 +16,13 @@ TRAIN = ("train", "training")
 TEST = ("test", "testing", "val", "valid", "validation")  # of several, the first is taken
 
 
+_PARTS = re.compile(rf"({'|'.join((*TRAIN, *TEST))})[-_ ]?\d*")  # "test1", too
+_LISTS = (".csv", ".json", ".jsonl", ".txt", ".tsv", ".xml", ".xlsx", ".parquet")  # what labels are kept in
+_NO_LISTS = ("readme", "licen")  # how the names of files begin that hold none
 JUNK = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found")
 _NO_PICTURES = ("thumbs.db", "desktop.ini")  # files that programs write into every folder
 _DEEPEST = 12  # folders below a class
+MAX_ENDINGS = 8  # file endings named in a sentence
 
 
 class Part(NamedTuple):
@@ -35,11 +40,13 @@ class Part(NamedTuple):
 
 class Layout(NamedTuple):
     """``parts``: (train, test), or (whole,) where the set is yet to be split. ``unused``: folders beside these, by
-    name. ``loose``: images that lie beside the class folders."""
+    name. ``loose``: images that lie beside the class folders. ``alike``: classes whose names differ in capitals or
+    spaces alone."""
 
     parts: tuple[Part, ...]
     unused: tuple[str, ...]
     loose: int
+    alike: tuple[str, ...] = ()
 
 
 class Entries(NamedTuple):
@@ -56,16 +63,25 @@ def layout(path: Path) -> Layout:
     A part is a folder with one of the names ``TRAIN`` or ``TEST``, in capitals or not. Classes are numbered in the
     order of their names, or of their numbers where all names are numbers. Images in folders below a class's are the
     class's, as for torchvision's ``ImageFolder``. Names that differ only in how their accents
-    are written down (Unicode NFC and NFD) are one class; a test part has the order of the training part.
+    are written down (Unicode NFC and NFD) are one class; a test part has the order of the training part. A folder that
+    holds the whole set and nothing else, as an unpacked archive leaves it, is gone into.
 
     Raises:
-        BadInput: ``no_class_folders``, ``too_few_classes``, ``split_incomplete``, ``classes_differ`` or
-            ``class_folder_without_images``.
+        BadInput: ``no_class_folders``, ``labels_in_a_list``, ``too_few_classes``, ``split_incomplete``,
+            ``classes_differ``, ``class_folder_without_images``, ``class_folder_of_other_files`` or
+            ``link_leads_nowhere``.
         OSError: a folder may not be opened.
     """
+    path = _within(path)
     inside = entries(path)
-    parts = [_part(inside.folders, names) for names in (TRAIN, TEST)]
+    if broken := next((place for place in inside.others if place.is_symlink() and not place.exists()), None):
+        raise BadInput(
+            "link_leads_nowhere", f"{broken} is a link that leads nowhere; mend or remove it.", path=str(broken)
+        )
+    parts = _parts(inside.folders)
     there = [part for part in parts if part is not None]
+    if flat := _flat_part(inside.folders, parts):
+        raise _no_class_folders(flat)
     if len(there) == 1:
         missing = TRAIN[0] if parts[0] is None else TEST[0]
         raise BadInput(
@@ -75,8 +91,9 @@ def layout(path: Path) -> Layout:
             missing=missing,
         )
     if not there:
-        return Layout((_listing(path, _class_folders(path)),), (), len(inside.images))
-    train, test = (_class_folders(part) for part in there)
+        whole = _listing(path, _class_folders(path))
+        return Layout((whole,), (), len(inside.images), _alike(whole.classes))
+    train, test = (_class_folders(_within(part)) for part in there)
     if set(train) != set(test):
         odd = sorted(set(train) ^ set(test))[0]
         have, lack = there if odd in train else there[::-1]
@@ -90,7 +107,26 @@ def layout(path: Path) -> Layout:
         )
     found = _listing(there[0], train), _listing(there[1], {name: test[name] for name in train})
     unused = tuple(folder.name for folder in inside.folders if folder not in there)
-    return Layout(found, unused, sum(len(entries(place).images) for place in (path, *there)))
+    loose = sum(len(entries(place).images) for place in (path, *there))
+    return Layout(found, unused, loose, _alike(found[0].classes))
+
+
+def _within(path: Path) -> Path:
+    """The folder that holds the class folders or parts: below one that only wraps another."""
+    for _ in range(_DEEPEST):
+        inside = entries(path)
+        if len(inside.folders) != 1 or inside.images or inside.folders[0].name.lower() in (*TRAIN, *TEST):
+            break
+        below = entries(inside.folders[0])
+        if below.images or not below.folders:
+            break
+        path = inside.folders[0]
+    return path
+
+
+def _alike(names: list[str]) -> tuple[str, ...]:
+    keys = Counter(name.casefold().strip() for name in names)
+    return tuple(name for name in names if keys[name.casefold().strip()] > 1)
 
 
 def entries(folder: Path) -> Entries:
@@ -109,28 +145,49 @@ def entries(folder: Path) -> Entries:
     return found
 
 
-def _part(folders: list[Path], names: tuple[str, ...]) -> Path | None:
-    """The folder with one of these names, the first that there is; None without one."""
-    found = [folder for folder in folders if folder.name.lower() in names and _is_part(folder)]
-    return min(found, key=lambda folder: names.index(folder.name.lower()), default=None)
+def _parts(folders: list[Path]) -> list[Path | None]:
+    """The training and the test part among these folders, of several names the first; None where there is none.
+
+    A part holds class folders. Images beside them make it a class that happens to be called "train", unless the other
+    part has folders of the same names.
+    """
+    named = [[f for name in names for f in folders if f.name.lower() == name] for names in (TRAIN, TEST)]
+    inside = {folder: entries(folder) for folder in (*named[0], *named[1])}
+    names = {folder: {below.name for below in inside[folder].folders} for folder in inside}
+    found: list[Path | None] = []
+    for mine, others in (named, named[::-1]):
+        theirs = {name for folder in others for name in names[folder]}
+        parts = (f for f in mine if names[f] and (not inside[f].images or names[f] & theirs))
+        found.append(next(parts, None))
+    return found
 
 
-def _is_part(folder: Path) -> bool:
-    """Whether a folder is a part of a set, and not a class that happens to be called "train"."""
-    inside = entries(folder)
-    return bool(inside.folders) and not inside.images
+def _flat_part(folders: list[Path], parts: list[Path | None]) -> Path | None:
+    """A folder that is meant as a part, and holds images without class folders: beside the other part, or where all
+    folders are called so."""
+    train, test = parts
+    for names, part, other in ((TRAIN, train, test), (TEST, test, train)):
+        flat = [folder for folder in folders if folder.name.lower() in names and entries(folder).images]
+        if part is None and other is not None and flat:
+            return flat[0]
+    if not any(parts) and len(folders) > 1 and all(_PARTS.fullmatch(folder.name.lower()) for folder in folders):
+        return folders[0]
+    return None
 
 
 def _class_folders(folder: Path) -> dict[str, list[Path]]:
     """The folders of each class, in label order."""
     folders = entries(folder).folders
-    if not folders:
+    if len(folders) < 2 and (labels := _list_of_labels(folder, folders)):
         raise BadInput(
-            "no_class_folders",
-            f"{folder} has no class folders; put the images of each class into a folder of its own, named after the "
-            "class.",
+            "labels_in_a_list",
+            f"The images of {folder} lie in one folder, and {labels} beside them; lists of labels are not read: put "
+            "the images of each class into a folder of its own, named after the class.",
             path=str(folder),
+            list=labels,
         )
+    if not folders or (len(folders) == 1 and not _collected(folders).images):
+        raise _no_class_folders(folder)
     numbered = all(f.name.isdecimal() for f in folders)
     folders.sort(key=lambda f: (int(f.name) if numbered else 0, f.name))
     classes: dict[str, list[Path]] = {}
@@ -146,16 +203,41 @@ def _class_folders(folder: Path) -> dict[str, list[Path]]:
     return classes
 
 
+def _no_class_folders(folder: Path) -> BadInput:
+    return BadInput(
+        "no_class_folders",
+        f"{folder} has no class folders; put the images of each class into a folder of its own, named after the class.",
+        path=str(folder),
+    )
+
+
+def _list_of_labels(folder: Path, folders: list[Path]) -> str:
+    """A file that may hold the labels of images which all lie in one folder; "" without one."""
+    inside = entries(folder)
+    if not inside.images and not (folders and entries(folders[0]).images):
+        return ""
+    lists = (file.name for file in inside.others if file.suffix.lower() in _LISTS)
+    return next((name for name in lists if not name.lower().startswith(_NO_LISTS)), "")
+
+
 def _listing(folder: Path, classes: dict[str, list[Path]]) -> Part:
     files: list[Path] = []
     labels: list[int] = []
     below, others = 0, Counter[str]()
     for label, (name, places) in enumerate(classes.items()):
-        found = Entries([], [], [])
-        for place in places:
-            own = len(entries(place).images)
-            _collect(place, found, set())
-            below -= own
+        found = _collected(places)
+        below -= sum(len(entries(place).images) for place in places)
+        if not found.images and found.others:
+            kinds = kinds_of(Counter(file.suffix.lower() for file in found.others))
+            raise BadInput(
+                "class_folder_of_other_files",
+                f"The folder {name} in {folder} stands where a class would, but holds no image that is read ({kinds}); "
+                f"remove it, or write its images as {', '.join(FORMATS)} files.",
+                name=name,
+                path=str(folder),
+                kinds=kinds,
+                formats=", ".join(FORMATS),
+            )
         if not found.images:
             raise BadInput(
                 "class_folder_without_images",
@@ -168,6 +250,19 @@ def _listing(folder: Path, classes: dict[str, list[Path]]) -> Part:
         labels += [label] * len(found.images)
         others.update(file.suffix.lower() for file in found.others)
     return Part(list(classes), files, labels, below + len(files), others)
+
+
+def kinds_of(endings: Counter[str]) -> str:
+    """Endings of files and how many there are of each, as a sentence names them."""
+    return ", ".join(f"{ending or '?'} ({many})" for ending, many in sorted(endings.items())[:MAX_ENDINGS])
+
+
+def _collected(places: list[Path]) -> Entries:
+    """What lies in these folders and below them."""
+    found = Entries([], [], [])
+    for place in places:
+        _collect(place, found, set())
+    return found
 
 
 def _collect(folder: Path, found: Entries, above: set[tuple[int, int]]) -> None:

@@ -17,10 +17,11 @@ from numpy.lib import format as npy
 from torch import Tensor
 
 from core.data.archive import PACKINGS, Archive
-from core.data.decode import check_set_size, mixed_sizes
+from core.data.decode import SUFFIXES, check_set_size, mixed_sizes
 from core.data.imageset import ImageSet
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
+from core.file_kinds import kind_of, kind_of_zip, refusal
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
@@ -57,9 +58,10 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
         seed: of the split.
 
     Raises:
-        BadInput: ``unreadable_npz``, ``npz_keys_missing``, ``npz_images``, ``npz_labels``, ``npz_lengths``,
-            ``npz_class_names``, ``too_few_classes``, ``npz_class_missing``, ``class_too_small_to_split``,
-            ``mixed_sizes`` or ``image_set_too_large``.
+        BadInput: ``unreadable_npz`` or, where it is known what else the file is, as :func:`core.file_kinds.refusal`;
+            ``npz_keys_missing``, ``npz_images``, ``npz_labels``, ``npz_lengths``, ``npz_class_names``,
+            ``too_few_classes``, ``npz_class_missing``, ``class_too_small_to_split``, ``mixed_sizes`` or
+            ``image_set_too_large``.
     """
     arrays = _read(path)
     keys = SPLIT_KEYS if SPLIT_KEYS[0] in arrays else WHOLE_KEYS
@@ -85,6 +87,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with _opened(path) as file, zipfile.ZipFile(file) as archive:
             members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
+            if not members and (kind := kind_of_zip(archive.namelist(), (*SUFFIXES, ".parquet", ".tar"))):
+                raise refusal(kind, str(path), "images")
             keys = _wanted(path, members)
             headers = {key: _header(archive, members[key]) for key in keys}
             for key, header in headers.items():
@@ -102,6 +106,12 @@ def _opened(path: Path) -> Archive:
 
 
 def _unreadable(path: Path) -> BadInput:
+    try:
+        kind = kind_of(path)
+    except OSError:
+        kind = None
+    if kind is not None:
+        return refusal(kind, str(path), "images")
     return BadInput(
         "unreadable_npz",
         f"{path} cannot be read as an .npz file; make one with numpy.savez or numpy.savez_compressed.",

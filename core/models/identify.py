@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from core.models.sequential import build_row, parse
 from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
+MOST_CHANNELS = 4  # of the input
+_ADAPTER = re.compile(r"(^|[._])lora_(A|B|down|up)([._]|$)")  # as peft and diffusers name them
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         weights: as read. size: of the images, pixels; tells how often a plain row halves them.
 
     Raises:
-        BadInput: ``no_architecture_fits``, ``one_output`` or ``weights_without_linear``.
+        BadInput: ``no_architecture_fits``, ``one_output``, ``weights_channels``, ``weights_of_adapter`` or
+            ``weights_without_linear``.
     """
     from core.models.look_alike import look_alikes
 
@@ -101,8 +105,16 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     alike = [] if found else look_alikes(weights)
     if found or alike or rows:
         return [*found, *alike, *rows]
+    if adapter := next((name for name in weights.tensors if _ADAPTER.search(name)), ""):
+        raise BadInput(
+            "weights_of_adapter",
+            f"These weights hold an adapter (LoRA: {adapter}), which changes a network and is none; merge it into its "
+            "network (merge_and_unload of the package peft), and save the state_dict of that.",
+            name=adapter,
+        )
     tables = [value for value in weights.tensors.values() if value.dim() == 2]
-    if tables and tables[-1].shape[0] == 1:
+    ends = tables if list(weights.tensors) == sorted(weights.tensors) else tables[-1:]  # safetensors sorts its names
+    if any(value.shape[0] == 1 for value in ends):
         raise BadInput(
             "one_output",
             "These weights end in one output, as for a sigmoid; only networks with one output for each class are read. "
@@ -162,8 +174,15 @@ def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
         first = first_convolution(probe)
         stem = None if first is None else next((s for n, s in shapes.items() if n == first[0] + ".weight"), None)
         channels = 3 if first is None or stem is None else stem[1] * first[1].groups
-        if last_linear(probe).out_features != classes or not 1 <= channels <= 4:
+        if last_linear(probe).out_features != classes:
             continue
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise BadInput(
+                "weights_channels",
+                f"These weights are of a network that takes images with {channels} channels; 1 to {MOST_CHANNELS} are "
+                "read.",
+                channels=channels, most=MOST_CHANNELS,
+            )  # fmt: skip
         stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)
         for more in stems:
             net = probe

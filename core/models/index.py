@@ -5,7 +5,7 @@ and of the widths of its normalisation layers: what does not depend on the numbe
 input or the size of the first kernel. The few that share a file's hash are then built and compared in full
 (``core.models.identify``). A second hash is of the shapes alone, for files that have other names
 (``core.models.parts``). ``python -m core.models.index`` adds what is new of ours; with ``--all``, where libraries or a
-network have changed, it writes the whole index anew.
+network have changed, it writes the whole index anew; with ``--shapes`` it adds the second hash where it is missing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
-from core.models import ARCHITECTURES, build
+from core.models import ARCHITECTURES, build, vit
 
 INDEX = Path(__file__).with_name("index.json")
 COUNTERS = ".num_batches_tracked"  # batch norm counts its batches under this name; no answer depends on it
@@ -85,10 +83,21 @@ def add_ours(file: Path = INDEX) -> None:
     """Adds the networks of ours that are not in an index yet, shapes only."""
     found = json.loads(file.read_text())
     for name in unindexed(file):
-        with torch.device("meta"):
-            named, shaped = hashes(name)
+        named, shaped = hashes(name)
         found["networks"].setdefault(named, []).insert(0, name)
         found["structures"].setdefault(shaped, []).insert(0, name)
+    _write(file, found["versions"], found["networks"], found["structures"])
+
+
+def add_shapes(file: Path = INDEX) -> None:
+    """Adds by shape what an index has by name alone; takes two minutes.
+
+    Plain vision transformers are left out: their shapes say all there is to know of them (``core.models.vit``).
+    """
+    found = json.loads(file.read_text())
+    known = {name for names in found["structures"].values() for name in names}
+    for name in (name for names in found["networks"].values() for name in names if name not in known):
+        _note(name, {}, found["structures"])
     _write(file, found["versions"], found["networks"], found["structures"])
 
 
@@ -100,33 +109,42 @@ def write_index() -> None:
 
     names = [*ARCHITECTURES, *(f"torchvision/{n}" for n in torchvision.models.list_models(module=torchvision.models))]
     names += [f"timm/{name}" for name in timm().list_models()]
-    _leave_numbers_out()
     networks: dict[str, list[str]] = {}
     structures: dict[str, list[str]] = {}
     for count, name in enumerate([*OF_ANY_SIZE, *names]):
-        try:
-            named, shaped = hashes(name)
-        except Exception as error:  # needs another package, or is no classifier with a linear layer
-            print(f"{name}: left out, {type(error).__name__}", flush=True)
-            continue
-        if name not in OF_ANY_SIZE:
-            networks.setdefault(named, []).append(name)
-        structures.setdefault(shaped, []).append(name)
+        _note(name, {} if name in OF_ANY_SIZE else networks, structures)
         if count % 100 == 0:
             print(f"{count} of {len(names)}", flush=True)
     versions = {"torchvision": torchvision.__version__.split("+")[0], "timm": timm().__version__}
     _write(INDEX, versions, networks, structures)
 
 
+def _note(name: str, networks: dict[str, list[str]], structures: dict[str, list[str]]) -> None:
+    """Lists a network under its hashes, if it can be built."""
+    try:
+        named, shaped = hashes(name)
+    except Exception as error:  # needs another package, or is no classifier with a linear layer
+        print(f"{name}: left out, {type(error).__name__}", flush=True)
+        return
+    networks.setdefault(named, []).append(name)
+    if shaped:
+        structures.setdefault(shaped, []).append(name)
+
+
 def hashes(name: str) -> tuple[str, str]:
-    """Of a network's names, and of its shapes."""
+    """Of a network's names, and of its shapes; the second is "" of a plain vision transformer."""
     from core.models.classifier import last_linear
+    from core.models.library import without_memory
     from core.models.parts import structure_of
 
-    net = build(name, 10)
+    if "/" in name:
+        net = without_memory(name, 10)
+    else:
+        with torch.device("meta"):
+            net = build(name, 10)
     head = last_linear(net)
     shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-    return signature(shapes), structure_of(net, head)
+    return signature(shapes), "" if any(vit.options(shapes)) else structure_of(net, head)
 
 
 def _write(
@@ -141,18 +159,10 @@ def _write(
     file.write_text(f'{head}"structures": {{\n{second}\n}}}}\n')
 
 
-def _leave_numbers_out() -> None:
-    """Makes filling a tensor with first values do nothing: memory that is never written costs nothing."""
-
-    def same(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-        return tensor
-
-    for name in dir(nn.init):
-        if name.endswith("_") and not name.startswith("_"):
-            setattr(nn.init, name, same)
-    for name in ("uniform_", "normal_", "erfinv_", "mul_", "add_", "clamp_", "zero_", "fill_"):
-        setattr(torch.Tensor, name, same)
-
-
 if __name__ == "__main__":
-    write_index() if "--all" in sys.argv else add_ours()
+    if "--all" in sys.argv:
+        write_index()
+    elif "--shapes" in sys.argv:
+        add_shapes()
+    else:
+        add_ours()

@@ -24,6 +24,7 @@ DTYPES = {
     "bool": 1, "complex64": 8, "complex128": 16, "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1,
     "float8_e5m2fnuz": 1,
 }  # fmt: skip
+QUANTISED = ("torch.qint8", "torch.quint8", "torch.qint32", "torch.quint4x2", "torch.quint2x4")
 SCHEMES = ("torch.per_tensor_affine", "torch.per_channel_affine", "torch.per_channel_affine_float_qparams")
 _NUMPY_TEXT = re.compile(r"[US][1-9]\d{0,5}")  # characters, four bytes each, or bytes
 NUMPY_NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
@@ -35,6 +36,18 @@ class Damaged(Exception):
 
 class WantsCode(Exception):
     """The pickle asks for a global that is not plain data; the text is its name."""
+
+
+class OtherPickle(Exception):
+    """A pickle of plain values that PyTorch did not write."""
+
+
+class OtherProtocol(Exception):
+    """The pickle has an instruction of a protocol that torch does not read; the text is its name."""
+
+
+class QuantisedValues(Exception):
+    """The pickle names a type of quantised numbers; the text is that name."""
 
 
 class OddNumpy(Exception):

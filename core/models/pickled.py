@@ -14,11 +14,13 @@ from typing import IO, Any
 
 from core.models.pickle_values import (
     CALLS,
+    QUANTISED,
     STORAGES,
     Damaged,
     Global,
     OddNumpy,
     Opaque,
+    QuantisedValues,
     Storage,
     WantsCode,
     check_state,
@@ -48,6 +50,7 @@ def describe(stream: IO[bytes], most: int = MOST_OPCODES) -> tuple[Any, dict[str
         Damaged: it is no pickle, asks for a tensor outside its storage, or is endless.
         WantsCode: it names a global other than those of plain tensors and containers.
         OddNumpy: it holds NumPy values that are neither numbers nor text.
+        QuantisedValues: it names a type of quantised numbers.
     """
     machine = _Machine()
     try:
@@ -56,7 +59,7 @@ def describe(stream: IO[bytes], most: int = MOST_OPCODES) -> tuple[Any, dict[str
                 raise Damaged(f"it has more than {most} instructions")
             machine.step(opcode.name, argument)
         return machine.result(), machine.storages
-    except (Damaged, WantsCode, OddNumpy):
+    except (Damaged, WantsCode, OddNumpy, QuantisedValues):
         raise
     except Exception as error:  # a damaged pickle can fail in any opcode; all of that means the same
         raise Damaged(f"{type(error).__name__} in its list of tensors") from error
@@ -135,6 +138,8 @@ class _Machine:
             module, _, name = argument.partition(" ")
         module = {"__builtin__": "builtins"}.get(module, module)
         full = f"{module}.{name}"
+        if full in QUANTISED:
+            raise QuantisedValues(full)
         if opcode == "INST" or not is_plain(full):
             raise WantsCode(full)
         self.stack.append(Global(full))

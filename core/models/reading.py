@@ -17,9 +17,10 @@ from typing import IO, TYPE_CHECKING
 from torch import Tensor
 
 from core.errors import BadInput
+from core.file_kinds import kind_of, kind_of_zip
 from core.models import refusals
 from core.models.exported import read_old_program, read_program
-from core.models.pickle_values import Damaged, OddNumpy, WantsCode
+from core.models.pickle_values import Damaged, OddNumpy, OtherPickle, OtherProtocol, QuantisedValues, WantsCode
 from core.models.torch_files import opened, read_archive, read_legacy
 from core.models.unwrap import Unwrapped
 from core.shards import ENDING, shards
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from core.models.onnx.graph import Graph
 
 
+_SOME_LENGTH = 2**32  # bytes: eight that are no length at all are nearly always more
+_WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".onnx", ".pt2", ".h5", ".tar", ".zip", ".pb")
 _ONNX = b"\x08"  # the tag of ir_version, which every writer puts first
 
 
@@ -54,7 +57,7 @@ def open_weights(path: Path) -> Content:
         with path.open("rb") as file:  # torch goes by the name, given a path that ends in .safetensors
             head = file.read(16)
             file.seek(0)
-            if _is_safetensors(head, size):
+            if _is_safetensors(head):
                 return Content("safetensors", _read_safetensors(path, file))
             if head.startswith(b"PK"):
                 return _read_zip(path, size)
@@ -68,17 +71,23 @@ def open_weights(path: Path) -> Content:
         raise
     except WantsCode as error:
         raise refusals.wants_code(path, str(error)) from error
+    except OtherPickle as error:
+        raise refusals.other_pickle(path) from error
+    except OtherProtocol as error:
+        raise refusals.other_protocol(path) from error
+    except QuantisedValues as error:
+        raise refusals.quantised(path, str(error)) from error
     except OddNumpy as error:
         raise refusals.odd_numpy(path, str(error)) from error
     except MemoryError as error:
         raise refusals.too_large(path) from error
     except Exception as error:  # a hostile file can make a reader fail in any way; none of them may end the process
         raise refusals.damaged(path, error) from error
-    raise refusals.unknown_format(path)
+    raise refusals.unknown_format(path, kind_of(path))
 
 
-def _is_safetensors(head: bytes, size: int) -> bool:
-    return len(head) >= 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size
+def _is_safetensors(head: bytes) -> bool:
+    return len(head) >= 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] < _SOME_LENGTH
 
 
 def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
@@ -87,7 +96,10 @@ def _read_safetensors(path: Path, file: IO[bytes]) -> Unwrapped:
     (length,) = struct.unpack("<Q", file.read(8))
     if length > refusals.LARGEST_HEADER:
         raise Damaged("its list of tensors is too long")
-    if len(json.loads(file.read(length))) > refusals.MAX_TENSORS:
+    header = file.read(length)
+    if len(header) < length:
+        raise Damaged("it ends within its list of tensors")
+    if len(json.loads(header)) > refusals.MAX_TENSORS:
         raise Damaged(f"it names more than {refusals.MAX_TENSORS} tensors")
     # the library holds every tensor to the bytes that are there
     return refusals.chosen(path, load_file(path), lambda value: isinstance(value, Tensor))
@@ -128,6 +140,8 @@ def _read_onnx(path: Path, file: IO[bytes], size: int) -> Content:
 
 def _read_zip(path: Path, size: int) -> Content:
     with opened(path, path, size) as (archive, names):
+        if any(member.flag_bits & 1 for member in archive.infolist()):
+            raise refusals.encrypted(path)
         root = names[0].split("/")[0] + "/" if "/" in names[0] else ""
         if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
             raise refusals.torchscript(path)
@@ -137,4 +151,4 @@ def _read_zip(path: Path, size: int) -> Content:
             return Content("export", read_old_program(path, archive))
         if any(name.startswith(f"{root}data/weights/") for name in names):
             return Content("export", read_program(path, archive, root))
-    raise refusals.unknown_format(path)
+    raise refusals.unknown_format(path, kind_of_zip(names, _WEIGHTS))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.compute.free_memory import free_memory
 from core.errors import BadInput
+from core.file_kinds import Kind, refusal
 from core.models.pickle_values import Damaged, Described, Unusable
 from core.models.unwrap import Unwrapped, unwrap
 
@@ -61,6 +62,41 @@ def odd_numpy(path: Path, kind: str) -> BadInput:
     )  # fmt: skip
 
 
+def other_pickle(path: Path) -> BadInput:
+    return BadInput(
+        "weights_other_pickle",
+        f"{path.name} is a pickle that PyTorch did not write (of NumPy arrays, for example); load it, and save the "
+        "network's state_dict as safetensors or with torch.save.",
+        file=path.name,
+    )
+
+
+def other_protocol(path: Path) -> BadInput:
+    return BadInput(
+        "weights_pickle_protocol",
+        f"{path.name} was written with a newer pickle protocol than torch.load reads without running code; save it "
+        "again with torch.save without pickle_protocol, or as safetensors.",
+        file=path.name,
+    )
+
+
+def quantised(path: Path, kind: str) -> BadInput:
+    return BadInput(
+        "weights_quantised",
+        f"{path.name} holds a quantised network ({kind}), and whole numbers cannot be trained on; give the weights "
+        "from before its quantisation, and quantise the purified ones.",
+        file=path.name, kind=kind,
+    )  # fmt: skip
+
+
+def encrypted(path: Path) -> BadInput:
+    return BadInput(
+        "weights_encrypted",
+        f"{path.name} is encrypted; unpack it with its password, and give the file of weights in it.",
+        file=path.name,
+    )
+
+
 def torchscript(path: Path) -> BadInput:
     return BadInput(
         "weights_torchscript",
@@ -81,7 +117,10 @@ def only_an_index(path: Path, missing: str) -> BadInput:
     )  # fmt: skip
 
 
-def unknown_format(path: Path) -> BadInput:
+def unknown_format(path: Path, kind: Kind | None) -> BadInput:
+    """``kind``: what the file is, where that is known."""
+    if kind is not None:
+        return refusal(kind, path.name, "weights")
     return BadInput(
         "weights_unknown_format",
         f"{path.name} is not in a format of weights, to go by its content; use a .safetensors file, a PyTorch "
@@ -110,7 +149,8 @@ def not_finite(path: Path, name: str) -> BadInput:
 
 def is_plain(value: Tensor) -> bool:
     """Whether a tensor is numbers in a row, as networks compute with them."""
-    return value.layout == torch.strided and not (value.is_meta or value.is_quantized or value.is_complex())
+    tiny = value.is_floating_point() and value.element_size() == 1  # eight bits hold no step of a training
+    return value.layout == torch.strided and not (value.is_meta or value.is_quantized or value.is_complex() or tiny)
 
 
 def chosen(path: Path, content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped:

@@ -8,7 +8,7 @@ these away, says so, and can be written back as the file has it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 BESIDE = ("criterion", "loss", "metric", "acc", "auroc", "f1", "confmat", "train_", "val_", "valid_", "test_")
-MEANS = {"mean": "std", "pixel_mean": "pixel_std", "image_mean": "image_std", "mu": "sigma"}
+_ALSO_BESIDE = ("loss", "criterion", "metric")  # anywhere in the first word
+MEANS = {"mean": "std", "new_mean": "new_std", "pixel_mean": "pixel_std", "image_mean": "image_std", "mu": "sigma"}
 _MOST_GROUPS = 4
 _SHOWN = 6  # names in a sentence
 
@@ -85,7 +86,8 @@ def _readings(weights: Weights) -> Iterator[Weights]:
     plain = _without_wrappers(_joined(weights))
     if plain is not weights:
         yield plain
-    kept = {name: value for name, value in plain.tensors.items() if not _is_beside(name)}
+    copies = _flat_copies(plain.tensors)
+    kept = [name for name in plain.tensors if not _is_beside(name) and name not in copies]
     if kept and len(kept) < len(plain.tensors):
         yield _apart(plain, {name: name for name in kept})
     for group in _groups(plain):
@@ -172,7 +174,15 @@ def _parametrised(name: str) -> str:
 
 
 def _is_beside(name: str) -> bool:
-    return name.lower().startswith(BESIDE) or name in MEANS or name in MEANS.values()
+    first = name.split(".")[0].lower()
+    beside = first.startswith(BESIDE) or any(word in first for word in _ALSO_BESIDE)
+    return beside or name in MEANS or name in MEANS.values()
+
+
+def _flat_copies(names: Iterable[str]) -> set[str]:
+    """An average as MMCV's hook keeps it: "ema_conv_weight" beside "conv.weight"."""
+    given = set(names)
+    return given & {f"ema_{name.replace('.', '_')}" for name in given}
 
 
 def _groups(weights: Weights) -> list[str]:
@@ -195,25 +205,40 @@ def _apart(weights: Weights, names: dict[str, str]) -> Weights:
         taken = weights.apart.get(place)
         parts = taken.parts if taken else {place: value}
         in_file |= {weights.prefix + part: tensor for part, tensor in parts.items()}
+    own = set(map(place_of, inside.tensors.values()))
+    again = {name for name, value in in_file.items() if place_of(value) in own}
     places = set(inside.names.values())
     apart = {place: taken for place, taken in weights.apart.items() if place in places}
     return replace(
         inside, aside={**weights.aside, **in_file}, apart=apart, scaling=_scaling(others) or weights.scaling,
-        found=(*weights.found, *_told(names, in_file, others)),
+        found=(*weights.found, *_told(names, in_file, others, again)),
     )  # fmt: skip
 
 
-def _told(names: dict[str, str], in_file: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Iterator[Found]:
+def place_of(value: Tensor) -> tuple[object, ...]:
+    """What two tensors have in common that are one: the same numbers in memory."""
+    return (value.data_ptr() or id(value), value.dtype, value.shape, value.stride())
+
+
+def _told(
+    names: dict[str, str], in_file: Mapping[str, Tensor], others: Mapping[str, Tensor], again: set[str]
+) -> Iterator[Found]:
+    """``again``: those of ``in_file`` that are the network's own under a second name."""
     first_new, first_old = next(iter(names.items()))
     prefix = first_old.removesuffix(first_new)
     if prefix:
         yield Found("inside", f"The network is what stands under {prefix} in the file.", {"prefix": prefix})
-    if not in_file:
+    if again:
+        text = f"{len(again)} tensors are in the file a second time, under another name; both are changed."
+        yield Found("again", text, {"count": len(again)})
+    left = [name for name in in_file if name not in again]
+    if not left:
         return
-    what = ", ".join(list(in_file)[:_SHOWN]) + (", ..." if len(in_file) > _SHOWN else "")
-    text = f"{len(in_file)} tensors beside the network were left as they came: {what}."
-    yield Found("aside", text, {"count": len(in_file), "what": what})
+    what = ", ".join(left[:_SHOWN]) + (", ..." if len(left) > _SHOWN else "")
+    text = f"{len(left)} tensors beside the network were left as they came: {what}."
+    yield Found("aside", text, {"count": len(left), "what": what})
     copies = sorted({name.split(".")[0] for name in others if name.split(".")[0] in AVERAGED})
+    copies += ["ema_..."] if _flat_copies([*names.values(), *others]) else []
     if copies:
         key = ", ".join(copies)
         text = f"The copy {key} in the file is not purified: use the network's own weights."

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from core.data.archive import Archive
-from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, Unusable
+from core.models.pickle_protocol import PROTOCOL, as_protocol_2
+from core.models.pickle_values import NUMPY_NUMBERS, Damaged, Described, OtherPickle, OtherProtocol, Unusable
 from core.models.pickled import describe
 from core.models.refusals import (
     LARGEST_HEADER,
@@ -46,8 +47,13 @@ def opened(path: Path, source: Path | bytes, size: int) -> Iterator[tuple[zipfil
 def read_legacy(path: Path, file: IO[bytes], size: int) -> Unwrapped:
     """The format before PyTorch 1.6: five pickles, then the numbers."""
     first, _ = describe(file)
+    start = file.tell()
     if first != torch.serialization.MAGIC_NUMBER:
-        raise Damaged("it is a pickle, but not one of PyTorch")
+        raise OtherPickle
+    file.seek(1)
+    if file.read(1)[0] > PROTOCOL:
+        raise OtherProtocol
+    file.seek(start)
     for _ in range(2):
         describe(file)
     content, storages = describe(file)
@@ -60,7 +66,7 @@ def read_legacy(path: Path, file: IO[bytes], size: int) -> Unwrapped:
 def read_archive(path: Path, archive: zipfile.ZipFile, root: str, size: int) -> Unwrapped:
     """The zip that ``torch.save`` writes: one pickle, and a record for each storage."""
     with archive.open(f"{root}data.pkl") as file:
-        pickle = file.read(LARGEST_HEADER)
+        pickle = as_protocol_2(file.read(LARGEST_HEADER))
     content, storages = describe(BytesIO(pickle))
     for storage in storages.values():
         # torch would read on beyond a record that is shorter than the pickle says

@@ -11,7 +11,9 @@ WRAPPERS = (
     "weights", "params", "module", "classifier",
 )  # fmt: skip
 # moving averages of the weights, kept beside the weights themselves
-AVERAGED = ("model_ema", "state_dict_ema", "ema_state_dict", "model_ema_state_dict", "ema_model", "ema", "swa_model")
+AVERAGED = (
+    "model_ema", "state_dict_ema", "ema_state_dict", "model_ema_state_dict", "ema_model", "ema", "swa_model", "teacher",
+)  # fmt: skip
 PREFIXES = ("module.", "model.", "net.", "network.", "_orig_mod.")
 _NOT_WEIGHTS = ("optim", "sched", "scaler", "hyper", "grad")
 _DEPTH = 4
@@ -97,6 +99,8 @@ class _Finder:
     def _searched(
         self, content: dict[Any, Any], depth: int, above: frozenset[int]
     ) -> tuple[int, tuple[str, ...]] | None:
+        if {"state", "param_groups"} <= content.keys():  # an optimiser's
+            return None
         inner = dict.fromkeys(_inner(content, self.averaged)) if depth else {}
         for name in self.wrappers:
             if name in inner:

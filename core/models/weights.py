@@ -13,19 +13,20 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.file_kinds import folder_for_weights
 from core.found import Found
 from core.models import build
 from core.models.classifier import Classifier
 from core.models.index import COUNTERS
 from core.models.refusals import not_finite, odd_tensor
-from core.models.rewrites import TakenApart
+from core.models.rewrites import TakenApart, place_of
 from core.models.unwrap import Unwrapped, common_prefix
 
 if TYPE_CHECKING:
     from core.models.onnx.graph import Graph
 
 AVERAGED_COUNT = "n_averaged"
-_SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})\.")  # as Hugging Face names the parts of a large file
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.")  # as Hugging Face names the parts of a large file; not "fold-1-of-5"
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,14 @@ class Weights:
         """``tensors`` under the names, in the order and with the types of the file they came from.
 
         A tensor of the file that ``tensors`` does not have stays as it was; one that the file does not have is left
-        out: a class that loads the file with ``strict=True`` loads the result as well.
+        out: a class that loads the file with ``strict=True`` loads the result as well. What is there under two names is
+        changed under both.
         """
-        found = {name: value.detach() for name, value in self.aside.items()}
+        changed = {place_of(value): tensors[name] for name, value in self.tensors.items() if name in tensors}
+        found = {
+            name: changed.get(place_of(value), value).detach().to("cpu", value.dtype)
+            for name, value in self.aside.items()
+        }
         for name, value in self.tensors.items():
             place, new = self.names.get(name, name), tensors.get(name, value).detach().to("cpu", value.dtype)
             taken = self.apart.get(place)
@@ -100,14 +106,18 @@ def read_weights(path: str | Path) -> Weights:
 
     Raises:
         BadInput: as ``core.models.onnx.graph.read_graph``;
-            ``weights_not_found``; ``weights_too_large`` (also when unpacked), ``weights_unknown_format``,
-            ``weights_only_an_index``, ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``,
-            ``weights_want_code``, ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse,
-            quantised, complex, empty, packed), ``weights_not_finite``.
+            ``weights_not_found``, ``weights_is_folder``; ``weights_too_large`` (also when unpacked);
+            ``weights_unknown_format`` or, where it is known what else the file is, as ``core.file_kinds.refusal``;
+            ``weights_other_pickle``, ``weights_pickle_protocol``, ``weights_encrypted``, ``weights_only_an_index``,
+            ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``,
+            ``weights_none_inside``, ``weights_odd_numpy``, ``weights_odd_tensor`` (sparse, quantised, complex, empty,
+            packed), ``weights_quantised``, ``weights_not_finite``.
     """
     from core.models.reading import open_weights
 
     path = Path(path)
+    if os.path.isdir(path):
+        raise folder_for_weights(path, str(path))
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
         raise BadInput(
             "weights_not_found",

@@ -15,6 +15,7 @@ from core.data import IMAGE_SETS
 from core.data.inputs import NORMALIZATIONS, Inputs
 from core.defenses import DEFENCES, PRESETS
 from core.errors import BadInput
+from core.file_kinds import folder_for_weights
 
 PROJECTIONS = ("umap", "tsne", "pca")  # those of core.featuremap.METHODS, whose import takes numpy
 POINTS = (50, 20_000)  # least and most; more take longer to draw than a training step
@@ -174,6 +175,8 @@ class Spec:
                 victims.card_of(self.victim)
             except BadInput as error:
                 yield error
+        elif os.path.isdir(place := paths.expanded(str(self.weights))):
+            yield folder_for_weights(Path(place), str(self.weights))
         elif not paths.is_file(str(self.weights)):
             yield BadInput(
                 "weights_not_found",

@@ -23,6 +23,7 @@ MODULES = {
     "explore": "a selection on the page Explore to its grid of images, in headless Chromium",
     "press_to_frame": "a run of the default victim: first frame, cure, end, pace of the map",
     "viewers": "twenty viewers of one live run: what they cost it, how late each sees a picture, the server's memory",
+    "kills": "a run killed at random moments and resumed, beside the same run left alone: weights, figures, pictures",
     "projection": "pace and stillness of the map, without a model",
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",

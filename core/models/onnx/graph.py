@@ -71,7 +71,8 @@ def read_graph(path: Path, content: bytes) -> Graph:
 
     Raises:
         BadInput: ``weights_too_large``, ``weights_odd_tensor``, ``onnx_version``, ``onnx_domain``, ``onnx_subgraph``,
-            ``onnx_quantised``, ``onnx_external``, ``onnx_broken``, ``onnx_input`` or ``onnx_output``.
+            ``onnx_quantised``, ``onnx_no_graph``, ``onnx_external``, ``onnx_broken``, ``onnx_input`` or
+            ``onnx_output``.
         Damaged: the bytes are no ONNX model.
     """
     from google.protobuf.message import DecodeError

@@ -64,6 +64,15 @@ def version(path: Path, opset: int, lowest: int, highest: int) -> BadInput:
     )  # fmt: skip
 
 
+def no_graph(path: Path) -> BadInput:
+    return BadInput(
+        "onnx_no_graph",
+        f"{path.name} is a file of Protocol Buffers without a graph of ONNX, as TensorFlow's saved_model.pb and models "
+        "of Core ML are; export the network as ONNX.",
+        file=path.name,
+    )
+
+
 def broken(path: Path, reason: str) -> BadInput:
     return BadInput(
         "onnx_broken",

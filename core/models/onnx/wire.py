@@ -71,7 +71,7 @@ class _Walk:
             if field in self.kinds[_MODEL]:
                 self.message(self.kinds[_MODEL][field], start, end, 1)
         if not graphs:
-            raise Damaged("there is no graph in it")
+            raise onnx_refusals.no_graph(path)
 
     def message(self, kind: str, start: int, end: int, depth: int) -> None:
         """Counts the fields of a message and of all that are within it."""

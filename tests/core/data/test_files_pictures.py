@@ -63,7 +63,7 @@ def test_an_unreadable_image_is_named(tmp_path, kind):
     else:
         bad.write_bytes(b"hello" if kind == "text" else b"")
     error = code_of(tmp_path)
-    assert error.code == "unreadable_image"
+    assert error.code == {"empty": "file_empty", "gif": "images_of_other_kind"}.get(kind, "unreadable_image")
     assert error.facts["file"] == str(bad)
 
 
@@ -163,6 +163,14 @@ def test_fractions_are_refused(tmp_path):
     Image.fromarray(np.ones((5, 6), np.float32)).save(tmp_path / "a" / "x.tif")
     error = code_of(tmp_path)
     assert (error.code, error.facts["file"]) == ("image_of_fractions", str(tmp_path / "a" / "x.tif"))
+
+
+@pytest.mark.parametrize("value", [-1, 65536, 100_000])
+def test_whole_numbers_beyond_16_bits_are_refused_and_not_cut(tmp_path, value):
+    fill(tmp_path, ["a", "b"])
+    Image.fromarray(np.full((5, 6), value, np.int32)).save(tmp_path / "a" / "x.tif")
+    error = code_of(tmp_path)
+    assert (error.code, error.facts["low"], error.facts["high"]) == ("image_beyond_16_bits", value, value)
 
 
 def test_of_several_pages_the_first_is_read_and_that_is_said(tmp_path):

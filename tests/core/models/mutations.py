@@ -34,9 +34,9 @@ def originals() -> dict[str, bytes]:
     state = net.state_dict()
     checkpoint = {"epoch": 3, "acc": 0.5, "net": state, "optimizer": {"state": {0: torch.ones(3)}, "param_groups": []}}
     files = {"safetensors": save(state)}
-    for name, new in (("zip", True), ("legacy", False)):
+    for name, new, protocol in (("zip", True, 2), ("legacy", False, 2), ("newer", True, 4)):
         content = io.BytesIO()
-        torch.save(checkpoint, content, _use_new_zipfile_serialization=new)
+        torch.save(checkpoint, content, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
         files[name] = content.getvalue()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:  # as torch.export.save lays it out

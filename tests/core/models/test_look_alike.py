@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from core.errors import BadInput
+from core.models import build
 from core.models.export import write_model
 from core.models.identify import candidates
 from core.models.look_alike import look_alikes, stacked
@@ -53,6 +55,56 @@ def test_one_of_the_candidates_is_the_stranger(
     theirs.load_state_dict(back, strict=True)
     for name, before in weights.as_in_file().tensors.items():
         assert torch.equal(back[name], before + 1), name
+
+
+Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+
+
+def renamed(rules: Rules, name: str) -> str:
+    for pattern, new in rules:
+        name = re.sub(pattern, new, name)
+    return name
+
+
+HUGGING_FACE: Rules = (
+    (r"^conv1", "resnet.embedder.embedder.convolution"), (r"^bn1", "resnet.embedder.embedder.normalization"),
+    (r"^layer([1-4])", lambda found: f"resnet.encoder.stages.{int(found[1]) - 1}.layers"),
+    (r"\.conv([12])\.", lambda found: f".layer.{int(found[1]) - 1}.convolution."),
+    (r"\.bn([12])\.", lambda found: f".layer.{int(found[1]) - 1}.normalization."),
+    (r"downsample\.0", "shortcut.convolution"), (r"downsample\.1", "shortcut.normalization"), (r"^fc", "classifier.1"),
+)  # fmt: skip
+WEIAICUNZAI: Rules = (
+    (r"^conv1", "conv1.0"), (r"^bn1", "conv1.1"), (r"^layer([1-4])", lambda found: f"conv{int(found[1]) + 1}_x"),
+    (r"(_x\.\d\.)conv1", r"\1residual_function.0"), (r"(_x\.\d\.)bn1", r"\1residual_function.1"),
+    (r"(_x\.\d\.)conv2", r"\1residual_function.3"), (r"(_x\.\d\.)bn2", r"\1residual_function.4"),
+    ("downsample", "shortcut"),
+)  # fmt: skip
+OPENMMLAB: Rules = ((r"^fc", "head.fc"), (r"^(?!head)", "backbone."))
+
+
+@pytest.mark.parametrize(
+    "rules", [HUGGING_FACE, WEIAICUNZAI, OPENMMLAB], ids=["Hugging Face", "weiaicunzai", "OpenMMLab"]
+)
+def test_a_resnet_of_another_library_is_recognised_and_handed_back_under_its_names(
+    rules: Rules, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    ours = lively(build("torchvision/resnet18", 5))
+    theirs = {renamed(rules, name): value for name, value in sorted(ours.state_dict().items())}
+    assert len(theirs) == len(ours.state_dict())
+    assert not set(theirs) & set(ours.state_dict()) - {"fc.weight", "fc.bias"}
+    save_file(theirs, tmp_path / "model.safetensors")
+    fit = candidates(read_weights(tmp_path / "model.safetensors"), 64)[0]
+    assert fit.arch.partition("~")[0] == "torchvision/resnet18"
+    assert {"look_alike"} == {fact.code for fact in fit.found}
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(fit.network()(image), ours(image))
+    back = fit.weights.named_as_in_file(fit.network().state_dict())
+    assert back.keys() == theirs.keys()
+    assert all(torch.equal(back[name], value) for name, value in theirs.items())
+    names = fit.weights.names_in_network()
+    assert names == {renamed(rules, name): name for name in ours.state_dict()}, "the mapping that is shown"
 
 
 def test_each_tensor_of_the_file_has_one_place() -> None:

@@ -46,12 +46,16 @@ SCALE = {"mean": torch.tensor([0.49, 0.48, 0.45]), "std": torch.tensor([0.2, 0.2
 KINDS: dict[str, Callable[[], State]] = {
     "loss beside": lambda: under("model.") | {"criterion.weight": torch.ones(4)},
     "metrics beside": lambda: under("model.") | {"val_acc.tp": torch.zeros(4, dtype=torch.long)},
+    "a loss by its full name": lambda: under("model.") | {"focal_loss.alpha": torch.ones(4)},
     "metrics beside the plain network": lambda: state() | {"val_acc.tp": torch.zeros(4), "loss.weight": torch.ones(4)},
     "a layer compiled": lambda: inner("_orig_mod"),
     "DataParallel around a part": lambda: inner("module"),
     "FSDP and checkpointing": lambda: inner("_fsdp_wrapped_module._checkpoint_wrapped_module"),
     "an average in the same dictionary": lambda: under("ema_model.") | under("model."),
     "a flat average": lambda: under("model.") | {f"model_ema.{n.replace('.', '')}": v for n, v in state().items()},
+    "a flat average without dots": lambda: (
+        state() | {f"ema_{n.replace('.', '_')}": v.clone() for n, v in state().items()}
+    ),
     "a scaling around": lambda: {f"0.{name}": value for name, value in SCALE.items()} | under("1."),
     "a scaling beside": lambda: dict(SCALE) | state(),
     "all at once": lambda: {
@@ -107,12 +111,38 @@ def test_an_average_is_left_and_that_it_is_not_purified_is_said(tmp_path: Path) 
     assert "copy_aside" in codes(best)
 
 
+def test_a_flat_average_is_told_as_a_copy(tmp_path: Path) -> None:
+    """As MMCV's hook keeps it."""
+    assert "copy_aside" in codes(read(KINDS["a flat average without dots"](), tmp_path)[1])
+
+
 @pytest.mark.parametrize("times", [1.0, 255.0])
 def test_the_scaling_is_read_from_the_file(times: float, tmp_path: Path) -> None:
     content = {f"0.{name}": times * value for name, value in SCALE.items()} | under("1.")
     _, best = read(content, tmp_path)
     assert best.weights.scaling == "0.490000,0.480000,0.450000/0.200000,0.200000,0.200000"
     assert "scaling_inside" in codes(best)
+
+
+def test_a_network_that_is_there_under_two_names_is_changed_under_both(tmp_path: Path) -> None:
+    """As MadryLab's robustness saves it: the attacker holds the network, and is loaded after it."""
+    content = under("module.model.")
+    content |= {name.replace("model.", "attacker.model."): value for name, value in content.items()}
+    for place in ("normalizer", "attacker.normalize"):
+        content |= {f"module.{place}.new_{name}": value.view(3, 1, 1) for name, value in SCALE.items()}
+    content["module.attacker.step"] = torch.ones(())
+    _, best = read({"epoch": 3, "model": content}, tmp_path)  # type: ignore[dict-item]
+    assert best.weights.scaling == "0.490000,0.480000,0.450000/0.200000,0.200000,0.200000"
+    told = {fact.code: fact.facts for fact in (*best.weights.found, *best.found)}
+    assert told["again"] == {"count": len(state())}
+    assert "attacker.model" not in str(told["aside"]["what"])
+    new = {name: value + 1 if value.is_floating_point() else value for name, value in best.weights.tensors.items()}
+    given = best.weights.named_as_in_file(new)
+    assert given.keys() == content.keys()
+    for name, value in new.items():
+        assert torch.equal(given[f"module.model.{name}"], value)
+        assert torch.equal(given[f"module.attacker.model.{name}"], value)
+    assert torch.equal(given["module.attacker.step"], content["module.attacker.step"])
 
 
 def test_a_file_that_fits_as_it_stands_is_left_as_it_is(tmp_path: Path) -> None:

@@ -152,10 +152,10 @@ def test_types_that_torch_cannot_copy_are_odd(tmp_path: Path, dtype: str) -> Non
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "gone.pth", tmp_path):
+    for path, code in ((tmp_path / "gone.pth", "weights_not_found"), (tmp_path, "weights_is_folder")):
         with pytest.raises(BadInput, match=path.name) as caught:
             read_weights(path)
-        assert caught.value.code == "weights_not_found"
+        assert caught.value.code == code
 
 
 def test_counters_of_batch_norm_may_be_missing() -> None:
