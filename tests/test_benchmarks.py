@@ -18,7 +18,7 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, backdoored, costs, fleet, kills, viewers
+from tests.benchmarks import alarms, alerts, backdoored, costs, fleet, kills, viewers
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -105,6 +105,14 @@ def test_a_fleet_is_measured_on_each_engine_and_only_once(tmp_path: Path) -> Non
         assert found[f"{engine}: victims in the first places"].startswith("1 before")
     assert rows() == found
     assert len(measured) == 2 * len(ENGINES), "what was measured is kept"
+
+
+def test_watches_that_were_killed_are_told_together() -> None:
+    one = alerts.Outcome(0, 5, 1, 90, 90, 40, 40, 40, 41, 1, 0, [0.5, 1.5], [0.6, 1.6])
+    told = [measured for _, measured, _ in alerts.figures([one, replace(one, number=1, lost=2, to_record=[2.5])])]
+    assert told[:4] == ["180; 180", "80; 80; 80", "82; 2", "2"]
+    assert told[4].startswith("median 1.50 s")
+    assert told[4].endswith("latest 2.50 s (3)")
 
 
 def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None:

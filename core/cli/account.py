@@ -15,7 +15,9 @@ from core.jobs.note import told
 from core.report import account as accounts
 from core.report import account_words
 from core.report.account import Account, Given, TrainingStep
+from core.report.account_words import Check
 from core.report.wording import Wording
+from core.rollout.wording import in_use
 from core.runs.record import Run, find
 from core.words import LANGUAGES
 
@@ -37,7 +39,7 @@ def account_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core account signs-badnets --json | tail -1\n"
         "Minutes and images of the purification are those of the run's record. Training anew is an estimate: a\n"
         "training step is measured on this machine the first time, and multiplied by the steps of --epochs passes.\n"
-        "What is given is kept beside the run, and the dashboard shows it.\n\n" + EXIT_CODES
+        "What is given is kept beside the run; dashboard and report show it.\n\n" + EXIT_CODES
     )
     command.add_argument("run", metavar="RUN", help="id, folder, or last")
     for name, what in RATES.items():
@@ -67,10 +69,11 @@ def account(arguments: argparse.Namespace) -> int:
         accounts.keep(run, changed, step)
     say = report.wording(run, arguments.lang)
     made = accounts.account(say.facts, changed, step)
+    checks = [*account_words.checklist(made, say), *in_use(run, say.words)]
     if arguments.json:
-        print(strict_json(_result(run, made, changed, step, say)))
+        print(strict_json(_result(run, made, changed, step, say, checks)))
     else:
-        print(_told(made, changed, step, say))
+        print(_told(made, changed, step, say, checks))
     return DONE
 
 
@@ -90,10 +93,11 @@ def _measured(run: Run, noted: bool) -> TrainingStep:
         return measure(run, progress)
 
 
-def _result(run: Run, made: Account, given: Given, step: TrainingStep, say: Wording) -> dict[str, Any]:
+def _result(
+    run: Run, made: Account, given: Given, step: TrainingStep, say: Wording, checks: list[Check]
+) -> dict[str, Any]:
     """The one JSON object of ``--json``."""
     left = made.risk
-    checks = account_words.checklist(made, say)
     return {
         "run": run.id, "purified": asdict(made.purified) if made.purified else None,
         "anew": asdict(made.anew) if made.anew else None, "steps": made.steps, "epochs": made.epochs,
@@ -104,15 +108,9 @@ def _result(run: Run, made: Account, given: Given, step: TrainingStep, say: Word
     }  # fmt: skip
 
 
-def _told(made: Account, given: Given, step: TrainingStep, say: Wording) -> str:
-    words, rows = say.words, []
-    ways = (made.purified, made.anew)
-    rows.append([words("account.row.time"), *(words.duration(way.seconds) if way else "–" for way in ways)])
-    rows.append([words("account.row.images"), *("–" if not way or way.images is None else words.count(way.images)
-                                               for way in ways)])  # fmt: skip
-    rows.append([words("account.row.hours"), *(f"{way.hours:g}" if way else "–" for way in ways)])
-    rows.append([words("account.row.money"), *(account_words.money(way.money if way else None, given) for way in ways)])
+def _told(made: Account, given: Given, step: TrainingStep, say: Wording, checks: list[Check]) -> str:
+    words, rows = say.words, account_words.rows(made, given, say)
     lines = [table(["", words("account.purified"), words("account.anew")], rows)]
     lines += [account_words.estimate(made, given, step, say), *account_words.risk(made, say)]
-    lines += [f"{'[x]' if check.done else '[ ]'} {check.text}" for check in account_words.checklist(made, say)]
+    lines += [f"{'[x]' if check.done else '[ ]'} {check.text}" for check in checks]
     return "\n".join([*lines, *account_words.phrases(made, given, say)])

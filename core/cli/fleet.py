@@ -15,7 +15,7 @@ from core.data import IMAGE_SETS
 from core.files import strict_json
 from core.fleet import listing, page, place, seen
 from core.fleet import table as tables
-from core.fleet.engines import ADDRESS, ENGINES, engine
+from core.fleet.engines import ADDRESS, ENGINES, LOCAL, engine
 from core.fleet.make import Fleet
 from core.fleet.place import Order, Standing
 from core.fleet.rows import Row, counts
@@ -58,7 +58,7 @@ def fleet_arguments(command: argparse.ArgumentParser) -> None:
         help="models that are worked on at once, each with its share of the cores (default: half as many as cores)",
     )  # fmt: skip
     command.add_argument(
-        "--engine", default="local", metavar="NAME",
+        "--engine", default=LOCAL, metavar="NAME",
         help="where: " + "; ".join(f"{name}, {where}" for name, (_, where) in ENGINES.items()),
     )  # fmt: skip
     command.add_argument(

@@ -1,4 +1,4 @@
-"""``report``: what a run found, on one page to take away."""
+"""``report``: what a run found, on one page to take away; of a purification with its account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from core.cli.options import add_json
 from core.files import strict_json
 from core.report import pdf
 from core.report.advice import figures
+from core.rollout.wording import in_use
 from core.runs import hashes
 from core.runs.record import find
-from core.words import LANGUAGES
+from core.words import LANGUAGES, Words
 
 
 def report_arguments(command: argparse.ArgumentParser) -> None:
@@ -21,7 +22,8 @@ def report_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core report last\n"
         "  python -m core report signs-badnets --lang ja --pdf --out .     a shipped recording\n"
         "  python -m core report last --json | tail -1                     the recommendation, for a program\n"
-        "Any run has a report, one that goes on or failed too: it says how things stand. The HTML file needs no\n"
+        "Any run has a report, one that goes on or failed too: it says how things stand. That of a purification has a\n"
+        "second sheet, its account, with what was given and measured for it (account --help). The HTML file needs no\n"
         "network and no other file. --pdf prints it with the Chromium, Chrome or Edge of this computer\n"
         "($DISSOLVE_BROWSER names another one)."
     )
@@ -39,7 +41,7 @@ def report(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
     hashes.check_report(run)
     folder = arguments.out or page.folder_of(run)
-    written = page.write(run, arguments.lang, folder)
+    written = page.write(run, arguments.lang, folder, in_use(run, Words(arguments.lang)))
     printed = None
     if arguments.pdf:
         content = written.read_text(encoding="utf-8")

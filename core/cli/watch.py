@@ -14,25 +14,24 @@ from typing import TYPE_CHECKING, Any
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json, seconds
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
-from core.cli.watch_alerts import acknowledge_alert, class_names, list_alerts
+from core.cli.watch_alerts import acknowledge_alert, list_alerts
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.runs.record import Run, find
 from core.watch import place
-from core.watch.alerts import RULES, Alert, kept, read_rules, sentence
+from core.watch.alerts import RULES, Alert, class_names, read_rules, sentence
 from core.watch.inbox import Inbox
+from core.watch.sending import SEND, Sender, notifier
 from core.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
     from core.watch.alerts import Rule
     from core.watch.metrics import Metrics
     from core.watch.model_file import ModelFile
-    from core.watch.sending import Sender
     from core.watch.source import Source
     from core.watch.watcher import Watcher
 
 LATEST = 100  # flagged images, broken files and alerts that an endless watch lists when it is ended
-SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
 SEND_SECONDS = 10.0  # seconds that the end of a watch waits for alerts to be sent
 
 
@@ -47,8 +46,9 @@ def watch_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core watch last --acknowledge 41-alike\n"
         "  python -m core watch last --inbox camera/ --metrics 9108  figures at 127.0.0.1:9108/metrics\n"
         "Watched is the purified model if the run handed one out, else the victim. The first watch makes a profile\n"
-        "from the run's clean budget; it and the logs lie in RUN/watch. No image is moved, changed or deleted.\n\n"
-        + EXIT_CODES
+        "from the run's clean budget; it and the logs lie in RUN/watch. No image is moved, changed or deleted.\n"
+        "Alerts are sent once, also where the watch is killed. If the machine goes down while one is sent, it may\n"
+        "come again, under the same title, which names run, inbox, alert and moment.\n\n" + EXIT_CODES
     )
     command.add_argument("run", metavar="RUN", help="id, folder, or last; a run that is done, or a recording")
     command.add_argument("--inbox", type=Path, metavar="DIR", help="folder that images arrive in")
@@ -124,7 +124,7 @@ def _visit(
     Args:
         report: is told how far the profile is, and that the watch has begun.
     """
-    sender = _sender(arguments.send or os.environ.get(SEND) or None, folder)
+    sender = _sender(run, folder, arguments)
     from core.watch.model_file import ModelFile  # torch from here on
 
     words = Words(arguments.language)
@@ -135,14 +135,14 @@ def _visit(
             report("profile", done, total)
 
         model = ModelFile(source, progress)
-    classes = class_names(run, words, model.profile.classes)
+    classes = class_names(run.spec.images, words, model.profile.classes)
     from core.watch.watcher import Watcher
 
     def ring(alert: Alert) -> None:
         text = sentence(alert, words, classes)
         print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
         if sender:
-            sender.offer(alert.id, _title(run, alert), "\n".join([text, *alert.files]))
+            sender.wake()
 
     watcher = Watcher(
         model.guard,
@@ -155,14 +155,12 @@ def _visit(
         sends=sender is not None,
         most=None if arguments.once else LATEST,
     )
-    if sender:
-        _offer_left(sender, run, folder, lambda alert: sentence(alert, words, classes))
     metrics = _metrics(watcher, run, inbox, arguments)
     _say(f"Watching {inbox.path} with the {source.which} model of {run.id} ({source.file}).")
     report("watch", 0, 0)
     try:
         with terminated_like_interrupted():
-            code = _watch(watcher, model, arguments)
+            code = _watch(watcher, model, arguments, sender)
     finally:
         if metrics:
             metrics.close()
@@ -189,7 +187,7 @@ def _metrics(watcher: Watcher, run: Run, inbox: Inbox, arguments: argparse.Names
     return served
 
 
-def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace) -> int:
+def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace, sender: Sender | None) -> int:
     """Looks once, or until Ctrl-C."""
     model.check(watcher, wait=arguments.once)
     with CountBar("Looking", "image") as bar:
@@ -206,6 +204,8 @@ def _watch(watcher: Watcher, model: ModelFile, arguments: argparse.Namespace) ->
                 checked = time.monotonic()
                 model.check(watcher)
             model.report(watcher)
+            if sender:
+                sender.revive()
     except KeyboardInterrupt:
         watcher.compare()
         return INTERRUPTED
@@ -215,26 +215,17 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _sender(url: str | None, folder: Path) -> Sender | None:
-    if url is None:
+def _sender(run: Run, folder: Path, arguments: argparse.Namespace) -> Sender | None:
+    """What sends the alerts, those that a watch before this one left among them; None where none are to be sent.
+
+    Raises:
+        BadInput: as ``core.watch.sending.notifier``.
+    """
+    url = arguments.send or os.environ.get(SEND)
+    if not url:
         return None
-    from core.watch.sending import Sender, notifier
-
-    return Sender(notifier(url), folder / place.ALERTS)
-
-
-def _offer_left(sender: Sender, run: Run, folder: Path, told: Callable[[Alert], str]) -> None:
-    """Offers what a watch before this one did not get rid of; says how many it may have sent and may not."""
-    alerts = [one for one in kept(folder / place.ALERTS).values() if one.send and one.sent is None]
-    for one in alerts:
-        if one.sending is None:
-            sender.offer(one.alert.id, _title(run, one.alert), "\n".join([told(one.alert), *one.alert.files]))
-    if doubtful := sum(one.sending is not None for one in alerts):
-        _say(f"{doubtful} alerts were being sent when a watch was cut off, and are not sent again: see --alerts.")
-
-
-def _title(run: Run, alert: Alert) -> str:
-    return f"Dissolve: {run.id}, alert {alert.id}"
+    notifier(url)  # says now what is wrong with it
+    return Sender(url, folder, run.id, run.spec.images, arguments.language)
 
 
 def _result(watcher: Watcher, model: ModelFile, folder: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,13 +14,8 @@ from core.errors import BadInput
 from core.files import strict_json
 from core.runs.record import Run
 from core.watch import place
-from core.watch.alerts import acknowledge, kept, sentence
+from core.watch.alerts import acknowledge, class_names, kept, sentence
 from core.words import Words
-
-
-def class_names(run: Run, words: Words, classes: Sequence[str]) -> list[str]:
-    """The classes in the reader's language, where they are of a set that has names in it."""
-    return [words.name(f"class.{run.spec.images}", name) for name in classes]
 
 
 def list_alerts(run: Run, arguments: argparse.Namespace) -> int:
@@ -31,7 +25,7 @@ def list_alerts(run: Run, arguments: argparse.Namespace) -> int:
     for folder in folders:
         about = place.about(folder)
         for one in kept(folder / place.ALERTS).values():
-            text = sentence(one.alert, words, class_names(run, words, about.get("classes") or ()))
+            text = sentence(one.alert, words, class_names(run.spec.images, words, about.get("classes") or ()))
             found.append({**asdict(one.alert), "sentence": text, "inbox": about.get("inbox"),
                           "acknowledged": one.acknowledged, "sent": one.sent})  # fmt: skip
             state = "acknowledged" if one.acknowledged else "open"

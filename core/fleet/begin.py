@@ -14,6 +14,7 @@ from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.files import require_room, write_json
 from core.fleet import listing, place
+from core.fleet.engines import LOCAL, missing
 from core.fleet.place import Order
 from core.jobs import note, process
 from core.jobs.lock import held
@@ -21,15 +22,15 @@ from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
 
-def start(models: str, images: str = "", purify: bool = False) -> Path:
+def start(models: str, images: str = "", purify: bool = False, engine: str = LOCAL) -> Path:
     """Sets a process to the fleet of these models and returns its folder, a new one or that of the same order.
 
     Args:
-        models, images: as on the command line.
+        models, images, engine: as on the command line.
 
     Raises:
-        BadInput: as ``core.fleet.listing.read``; ``images_not_found``; ``place_not_writable``. What else keeps it from
-            beginning stands in the note of its job.
+        BadInput: as ``core.fleet.listing.read``; ``images_not_found``; as ``go_on``. What else keeps it from beginning
+            stands in the note of its job.
     """
     if images and images not in IMAGE_SETS and not paths.exists(images):
         allowed = ", ".join(IMAGE_SETS)
@@ -44,21 +45,24 @@ def start(models: str, images: str = "", purify: bool = False) -> Path:
     require_room(jobs)
     with held(jobs / ".start.lock"):  # two pages at once choose one after the other
         folder = next(one for one in _folders(order) if _is_free(one, order))
-        go_on(folder, order, purify)
+        go_on(folder, order, purify, engine)
     return folder
 
 
-def go_on(folder: Path, order: Order, purify: bool = False) -> None:
+def go_on(folder: Path, order: Order, purify: bool = False, engine: str = LOCAL) -> None:
     """Sets a process to what is left of a fleet's work, or waits for the one that is at it.
 
     Raises:
-        BadInput: ``place_not_writable``.
+        BadInput: ``fleet_engine_missing`` or ``place_not_writable``.
     """
+    if fault := missing(engine):
+        raise fault
     file = _note(folder)
     require_room(file.parent)
     words = [
         "fleet", order.models, "--out", str(folder), "--seed", str(order.seed), "--device", order.device,
-        "--note", str(file), *(["--images", order.images] if order.images else []), *(["--purify"] if purify else []),
+        "--engine", engine, "--note", str(file), *(["--images", order.images] if order.images else []),
+        *(["--purify"] if purify else []),
     ]  # fmt: skip
     write_json(_asked(folder), asdict(order))
     note.begin(file, python_module("core", *words))

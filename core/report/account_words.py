@@ -17,6 +17,18 @@ class Check(NamedTuple):
     text: str
 
 
+def rows(made: Account, given: Given, say: Wording) -> list[tuple[str, str, str]]:
+    """Time, images, hours and money: what each is, of the purification, and of a training anew."""
+    words, ways = say.words, (made.purified, made.anew)
+    told = {
+        "time": [words.duration(way.seconds) if way else "–" for way in ways],
+        "images": ["–" if way is None or way.images is None else words.count(way.images) for way in ways],
+        "hours": [f"{way.hours:g}" if way else "–" for way in ways],
+        "money": [money(way.money if way else None, given) for way in ways],
+    }
+    return [(words(f"account.row.{name}"), spent, anew) for name, (spent, anew) in told.items()]
+
+
 def money(amount: float | None, given: Given) -> str:
     """An amount with the currency; cents where they matter; a dash where there are no rates."""
     if amount is None:

@@ -1,11 +1,15 @@
-"""The report as one HTML file: no request to anywhere, no script, fonts of the system, one sheet of A4 in print."""
+"""The report as one HTML file: no request to anywhere, no script, fonts of the system. In print it
+is one sheet of A4, and a second one with the account of a purification."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from core import paths
 from core.report import looks, sections
+from core.report.account_sheet import account_sheet
+from core.report.account_words import Check
 from core.report.cure import cure
 from core.report.facts import Facts
 from core.report.markup import Markup, el
@@ -18,8 +22,8 @@ from core.words import Words
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def build(run: Run, facts: Facts, words: Words) -> str:
-    """The whole file as text."""
+def build(run: Run, facts: Facts, words: Words, used: Sequence[Check] = ()) -> str:
+    """The whole file as text; ``used`` as in ``core.report.html``."""
     say = Wording(facts, words)
     title = f"{say('report.title')}: {say.model}"
     head = el(
@@ -44,6 +48,7 @@ def build(run: Run, facts: Facts, words: Words) -> str:
             el("div", sections.decide(say), sections.ask(say), cls="row two"),
             el("div", sections.steps(say), sections.phrases(say), cls="row two"),
             particulars(say),
+            account_sheet(run, say, used),
             el("footer", say("report.footer")),
         ),
     )

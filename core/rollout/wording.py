@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.errors import BadInput
+from core.report.account_words import Check
+from core.rollout import place
 from core.rollout.rule import Decision, Reason
 from core.rollout.state import State
+from core.runs.record import Run
+from core.watch.place import watched_inboxes
 from core.words import Words
 
 
@@ -44,6 +49,21 @@ def move(entry: Mapping[str, Any], words: Words) -> str:
     )  # fmt: skip
     why = [sentence(Reason(str(key), facts), words) for key, facts in entry["why"]]
     return words.joined([told, *why])
+
+
+def in_use(run: Run, words: Words) -> list[Check]:
+    """The points of an account's checklist that are done in use: the roll-out, and the watch."""
+    try:
+        state = place.read_state(place.folder_of(run))
+    except BadInput:  # said where the roll-out is shown
+        state = None
+    stage = words(f"rollout.stage.{state.stage}") if state else ""
+    rolled = words("account.check.rollout", stage=stage) if state else words("account.check.rollout_open")
+    watched = bool(watched_inboxes(run))
+    return [
+        Check(state is not None and state.stage == "all", rolled),
+        Check(watched, words(f"account.check.watch{'' if watched else '_open'}")),
+    ]
 
 
 def phrases(state: State, words: Words) -> list[str]:

@@ -193,12 +193,14 @@ class Alarms:
 @dataclass(frozen=True)
 class Kept:
     """An alert as its log has it: ``acknowledged`` and ``sent``, seconds since 1970, or None; ``sending``: begun, and
-    whether it arrived is not known; ``unsent``: why the last try failed; ``send``: it was to be sent."""
+    whether it arrived is not known; ``tries``: attempts to send it; ``unsent``: why the last one failed; ``send``: it
+    was to be sent."""
 
     alert: Alert
     acknowledged: float | None = None
     sent: float | None = None
     sending: float | None = None
+    tries: int = 0
     unsent: str = ""
     send: bool = False
 
@@ -212,7 +214,8 @@ def kept(path: Path) -> dict[str, Kept]:
             fields = {key: entry[key] for key in ("id", "t", "rule", "facts", "files")}
             found.setdefault(name, Kept(Alert(**fields), send=bool(entry.get("send"))))
         elif name in found and kind in ("acknowledged", "sent", "sending"):
-            found[name] = Kept(**{**vars(found[name]), kind: entry["t"]})
+            tries = found[name].tries + (kind == "sending")
+            found[name] = Kept(**{**vars(found[name]), kind: entry["t"], "tries": tries})
         elif name in found and kind == "unsent":
             found[name] = Kept(**{**vars(found[name]), "unsent": entry["why"], "sending": None})
     return found
@@ -237,6 +240,15 @@ def acknowledge(path: Path, name: str, moment: float) -> bool:
 def written(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
     """As entries of the log of alerts."""
     return [{"kind": "alert", **asdict(alert)} for alert in alerts]
+
+
+def class_names(images: str, words: Words, classes: Sequence[str]) -> list[str]:
+    """The classes in the reader's language, where they are of a set that has names in it.
+
+    Args:
+        images: the set's name, or whatever a run calls its images.
+    """
+    return [words.name(f"class.{images}", name) for name in classes]
 
 
 def sentence(alert: Alert, words: Words, classes: Sequence[str] = ()) -> str:

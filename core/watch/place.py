@@ -6,6 +6,7 @@
 ``  inbox.json``           its path, the model watched, and since when
 ``  log.jsonl``            all that was seen, in order: the one truth, from which alerts follow (``core.watch.alerts``)
 ``  alerts.jsonl``         alerts, what was sent, what was acknowledged
+``  sending.lock``         held by the process that sends alerts
 ``  job.json``             the process, where the watch was begun from the page (``core.jobs.note``)
 ========================== ============================================================================================
 """
@@ -27,7 +28,7 @@ from core.jobs.note import Job
 from core.jobs.spawn import python_module
 from core.runs.record import Run
 
-LOG, ALERTS, ABOUT, JOB = "log.jsonl", "alerts.jsonl", "inbox.json", "job.json"
+LOG, ALERTS, ABOUT, JOB, SENDING = "log.jsonl", "alerts.jsonl", "inbox.json", "job.json", "sending.lock"
 
 
 def folder_of(run: Run) -> Path:

@@ -1,22 +1,41 @@
-"""Sends alerts by apprise in a thread of its own: the watch never waits for a service, and no alert is sent twice.
+"""Sends alerts by apprise, from a process of its own: the watch never waits for a service, and a watch that is killed
+does not take with it what is on its way.
 
-Before an attempt the log of alerts gets "sending", after it "sent" or "unsent". If a watch is killed in between, it is
-unknown whether the message was sent, and it is not sent again. The alert remains in the log.
+``Sender`` is the watch's side. The process, ``python -m core.watch.sending FOLDER RUN IMAGES LANGUAGE``, works from the
+log of alerts alone: whatever is to be sent there and not noted as sent, it sends, the oldest first. Before an attempt
+the log gets "sending", after it "sent" or "unsent". It ends when the watch has ended and all is sent, or cannot be.
+
+So an alert on record is sent once, however often the watch is killed. If this process itself is killed between a
+service's answer and the note of it, as with the whole machine, nobody can know whether the message arrived: it is sent
+again, under the same title, with a sentence that says so. Nothing on record is given up.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
+import contextlib
+import os
+import select
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from core.errors import BadInput
+from core.jobs import process
+from core.jobs.lock import held
+from core.jobs.spawn import ROOT, python_module
+from core.watch import place
+from core.watch.alerts import Kept, class_names, kept, sentence
 from core.watch.log import Log
+from core.words import Words
 
 Notify = Callable[[str, str], bool]  # title, text; whether it left
+SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
+PIPE_BYTES = 65536  # as much as a pipe holds
 WAITS = (5.0, 15.0, 60.0, 300.0)  # seconds before the next attempts; the last one repeats
 
 
@@ -44,67 +63,157 @@ def notifier(url: str) -> Notify:
 
 
 class Sender:
-    """A thread that sends alerts in order, and retries those that could not be sent.
+    """Starts the process that sends the alerts of an inbox, and wakes it.
 
     Args:
-        alerts: the log of alerts.
-        wait: sleeps for so many seconds, or until the sender is closed; True then.
+        url: as ``notifier`` takes it; handed over in the environment, which no other user can read.
+        folder: of the inbox (``core.watch.place.inbox_folder``).
+        run, images: the run's id, and what its images are called.
+        language: of the alerts.
+    """
+
+    def __init__(self, url: str, folder: Path, run: str, images: str, language: str) -> None:
+        self._command = python_module("core.watch.sending", str(folder.resolve()), run, images, language)
+        self._environment = os.environ | {SEND: url}
+        self._process = self._begun()
+
+    def wake(self) -> None:
+        """Says that there is an alert to be sent, and returns at once."""
+        self.revive()
+        with contextlib.suppress(OSError):  # it is full of words not read yet; or there is nobody, see ``revive``
+            os.write(self._words.fileno(), b"\n")
+
+    def revive(self) -> None:
+        """Starts the process anew if it has come to an end; it begins with what is left to be sent."""
+        if self._process.poll() is not None:
+            process.collect(self._process)
+            self._process = self._begun()
+
+    def close(self, patience: float) -> None:
+        """Waits up to ``patience`` seconds until all is sent. What a service does not take, the next watch sends."""
+        self._words.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        begun = subprocess.Popen(
+            self._command, cwd=ROOT, env=self._environment, start_new_session=True, stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, bufsize=0,
+        )  # fmt: skip
+        assert begun.stdin is not None
+        os.set_blocking(begun.stdin.fileno(), False)
+        return begun
+
+    @property
+    def _words(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+
+class Delivery:
+    """Sends what a log of alerts says is to be sent.
+
+    Args:
+        alerts: the log.
+        worded: title and text of an alert.
+        clock: seconds since 1970.
     """
 
     def __init__(
         self,
         notify: Notify,
         alerts: Path,
+        worded: Callable[[Kept], tuple[str, str]],
         clock: Callable[[], float] = time.time,
-        wait: Callable[[float], bool] | None = None,
     ) -> None:
-        self._notify, self._log, self._clock = notify, Log(alerts), clock
-        self._known: set[str] = set()
-        self._closing = threading.Event()
-        self._wait = wait or self._closing.wait
-        self._offered: queue.Queue[tuple[str, str, str] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._work, name="send-alerts", daemon=True)
-        self._thread.start()
+        self._notify, self._path, self._worded, self._clock = notify, alerts, worded, clock
+        self._log = Log(alerts)
+        self._left: set[str] = set()  # ids of those that a service took
 
-    def offer(self, name: str, title: str, text: str) -> None:
-        """Takes an alert to be sent, if it was not offered before; returns at once.
+    def round(self) -> bool:
+        """Sends one after another until one cannot be sent; whether all are."""
+        return all(self._send(one) for one in kept(self._path).values() if one.send and one.sent is None)
 
-        Args:
-            name: the alert's id.
-        """
-        if name not in self._known:
-            self._known.add(name)
-            self._offered.put((name, title, text))
-
-    def close(self, patience: float) -> None:
-        """Waits for up to ``patience`` seconds for what was offered; what is unsent then is sent by the next watch."""
-        self._offered.put(None)
-        self._thread.join(patience)
-        self._closing.set()
-
-    def _work(self) -> None:
-        while (offered := self._offered.get()) is not None:
-            tries = 0
-            while not self._closing.is_set() and not self._try(*offered):
-                if self._wait(WAITS[min(tries, len(WAITS) - 1)]):
-                    return
-                tries += 1
-
-    def _try(self, name: str, title: str, text: str) -> bool:
-        try:
-            self._note("sending", name)  # if this cannot be kept, nothing is sent: it might be sent again
-        except OSError:
-            return False
-        why = "the service did not take it"
-        try:
-            left = self._notify(title, text)
-        except Exception as error:  # a service's own code, over a network
-            left, why = False, type(error).__name__
-        try:
-            self._note("sent" if left else "unsent", name, **({} if left else {"why": why}))
-        except OSError:  # "sending" stands: it is not sent again
+    def _send(self, one: Kept) -> bool:
+        """Whether it left and that is noted. On a full disk nothing is sent, since it would be sent again."""
+        name = one.alert.id
+        with contextlib.suppress(OSError):
+            if name not in self._left:
+                self._note("sending", name)
+                if why := self._fault(one):
+                    self._note("unsent", name, why=why)
+                    return False
+                self._left.add(name)
+            self._note("sent", name)
             return True
-        return left
+        return False
 
-    def _note(self, kind: str, name: str, **more: Any) -> None:
+    def _fault(self, one: Kept) -> str:
+        """Why the service did not take it; "" if it did."""
+        try:
+            return "" if self._notify(*self._worded(one)) else "the service did not take it"
+        except Exception as error:  # a service's own code, over a network
+            return type(error).__name__
+
+    def _note(self, kind: str, name: str, **more: str) -> None:
         self._log.append([{"kind": kind, "id": name, "t": round(self._clock(), 3), **more}])
+
+
+def keep_sending(delivery: Delivery, pause: Callable[[float | None], bool], waits: tuple[float, ...] = WAITS) -> None:
+    """Makes a round at the start and after each pause, until the watch has ended.
+
+    Args:
+        pause: waits for so many seconds, or, without a number, until the watch says that there is an alert; in both
+            cases no longer than the watch goes on. Whether it has ended.
+        waits: seconds after the first round in a row that failed, the second ...; the last one repeats.
+    """
+    ended, failed = False, 0
+    while True:
+        failed = 0 if delivery.round() else failed + 1
+        if ended:
+            return
+        ended = pause(waits[min(failed, len(waits)) - 1] if failed else None)
+
+
+def heard(words: int, seconds: float | None) -> bool:
+    """``pause`` of ``keep_sending``.
+
+    Args:
+        words: file descriptor of a pipe that the watch writes to, and that ends with it.
+    """
+    listening = select.poll()
+    listening.register(words, select.POLLIN if seconds is None else 0)  # with 0 for its end alone
+    events = [event for _, event in listening.poll(None if seconds is None else 1000 * seconds)]
+    ended = any(event & select.POLLHUP for event in events)
+    if events and not ended:
+        os.read(words, PIPE_BYTES)
+    return ended
+
+
+def worded(one: Kept, run: str, inbox: str, words: Words, classes: list[str]) -> tuple[str, str]:
+    """Title and text of a message. No two alerts have the same title, and an alert has the same one at each attempt.
+
+    Args:
+        inbox: name of the inbox's folder.
+    """
+    alert = one.alert
+    title = f"Dissolve: {run}, alert {inbox}/{alert.id}, {datetime.fromtimestamp(alert.t, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    again = [words("alert.again")] if one.tries else []
+    return title, "\n".join([sentence(alert, words, classes), *alert.files, *again])
+
+
+def main(folder: Path, run: str, images: str, language: str) -> None:
+    """The process: sends until its standard input ends."""
+    words = Words(language)
+
+    def told(one: Kept) -> tuple[str, str]:
+        classes = class_names(images, words, place.about(folder).get("classes") or ())
+        return worded(one, run, folder.name, words, classes)
+
+    notify = notifier(os.environ[SEND])
+    with held(folder / place.SENDING):  # that of a watch before this one may still be at it
+        keep_sending(Delivery(notify, folder / place.ALERTS, told), partial(heard, sys.stdin.fileno()))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

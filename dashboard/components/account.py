@@ -20,7 +20,6 @@ from core.report.wording import Wording
 from core.rollout import place, wording
 from core.rollout.state import State
 from core.runs.record import Run
-from core.watch.place import watched_inboxes
 from dashboard import i18n
 from dashboard.i18n import language, t
 from dashboard.words import reader_zone
@@ -47,7 +46,7 @@ def show(run: Run) -> None:
     left, right = st.columns(2, gap="medium")
     state = _rolled(run)
     with left:
-        _checklist(account_words.checklist(made, say) + _practice(run, state, say))
+        _checklist(account_words.checklist(made, say) + wording.in_use(run, say.words))
     with right:
         st.subheader(t("report.say"), anchor=False)
         said = account_words.phrases(made, given, say)
@@ -92,18 +91,12 @@ def _rates(run: Run, given: Given, step: TrainingStep | None, epochs: int) -> Gi
 
 def _table(made: Account, given: Given, say: Wording) -> str:
     """Both ways side by side, as HTML."""
-    words, ways = say.words, (made.purified, made.anew)
-    rows = (
-        ("time", [words.duration(way.seconds) if way else "–" for way in ways]),
-        ("images", ["–" if way is None or way.images is None else words.count(way.images) for way in ways]),
-        ("hours", [f"{way.hours:g}" if way else "–" for way in ways]),
-        ("money", [account_words.money(way.money if way else None, given) for way in ways]),
-    )
+    words = say.words
     body = "".join(
-        f'<tr><th scope="row">{escape(words(f"account.row.{name}"))}</th>'
-        + "".join(f'<td class="{"big" if name != "hours" else ""}">{escape(cell)}</td>' for cell in cells)
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f'<td class="big">{escape(cell)}</td>' for cell in cells)
         + "</tr>"
-        for name, cells in rows
+        for name, *cells in account_words.rows(made, given, say)
     )
     heads = "".join(f'<th scope="col">{escape(words(f"account.{name}"))}</th>' for name in ("purified", "anew"))
     return (
@@ -153,17 +146,6 @@ def _rolled(run: Run) -> State | None:
         return place.read_state(place.folder_of(run))
     except BadInput:  # said where the roll-out is shown
         return None
-
-
-def _practice(run: Run, state: State | None, say: Wording) -> list[Check]:
-    """The points of the checklist that are done in use: the roll-out, and the watch."""
-    stage = say.words(f"rollout.stage.{state.stage}") if state else ""
-    rolled = t("account.check.rollout", stage=stage) if state else t("account.check.rollout_open")
-    watched = bool(watched_inboxes(run))
-    return [
-        Check(state is not None and state.stage == "all", rolled),
-        Check(watched, t("account.check.watch") if watched else t("account.check.watch_open")),
-    ]
 
 
 def _checklist(checks: list[Check]) -> None:

@@ -1,4 +1,5 @@
-"""How a fleet is begun from the page: which models, which clean images, and whether to go on to the cure."""
+"""How a fleet is begun from the page: which models, which clean images, where, and whether to go on to
+the cure."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.fleet import begin, place
+from core.fleet.engines import ADDRESS, ENGINES, missing
 from core.fleet.place import Standing
 from core.intake import uploads
 from dashboard import i18n, images
@@ -32,19 +34,34 @@ def offer(opened: bool) -> None:
                 help=t("fleet.start.models_help"),
             ).strip().strip("\"'")  # fmt: skip
             pictures = _images()
+            engine = _engine()
+            fault = missing(engine)
             purify = st.toggle(t("fleet.start.purify"), key="fleet_purify", help=t("fleet.start.purify_help"))
-            pressed = st.button(t("fleet.start.act"), type="primary", key="fleet_start", disabled=not models)
+            pressed = st.button(
+                t("fleet.start.act"), type="primary", key="fleet_start", disabled=not models or fault is not None
+            )
         st.caption(t("fleet.start.note"))
+        if fault is not None:
+            st.info(i18n.error(fault.code, fault.message, fault.facts), icon=":material/extension:")
         if not pressed:
             return
         try:
-            folder = begin.start(str(paths.expanded(models)), pictures, bool(purify))
-        except BadInput as fault:
-            st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
+            folder = begin.start(str(paths.expanded(models)), pictures, bool(purify), engine)
+        except BadInput as wrong:
+            st.error(i18n.error(wrong.code, wrong.message, wrong.facts), icon=":material/error:")
             return
     st.session_state[STARTED] = folder.name
     st.session_state["fleet_next"] = folder.name
     st.rerun()
+
+
+def _engine() -> str:
+    """Where the runs are done; one that is not installed is listed too: how to get it is told then."""
+    names = {name: i18n.t(f"fleet.engine.{name}") for name in ENGINES}
+    return st.selectbox(
+        t("fleet.engine"), list(names), format_func=names.__getitem__, key="fleet_engine", width=200,
+        help=t("fleet.engine_help", address=ADDRESS),
+    )  # fmt: skip
 
 
 def _images() -> str:
@@ -93,7 +110,7 @@ def steer(folder: Path, standing: Standing) -> None:
         return
     if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
         try:
-            begin.go_on(folder, order, standing.purify or standing.stage == "purify")
+            begin.go_on(folder, order, standing.purify or standing.stage == "purify", standing.engine)
         except BadInput as fault:
             st.error(i18n.error(fault.code, fault.message, fault.facts), icon=":material/error:")
             return

@@ -15,8 +15,10 @@ from core import report
 from core.errors import BadInput
 from core.report import pdf
 from core.report.wording import Item, Wording
+from core.rollout.wording import in_use
 from core.runs import hashes
 from core.runs.record import Run
+from core.words import Words
 from dashboard.i18n import error, language, t
 from dashboard.words import reader_zone
 
@@ -44,10 +46,10 @@ def offer(run: Run, key: str = "report", compact: bool = False) -> None:
     name = f"{run.spec.name}-{run.id}"
 
     def page() -> bytes:
-        return report.html(run, to, zone).encode()
+        return report.html(run, to, zone, in_use(run, Words(to))).encode()
 
     def printed() -> bytes:
-        return pdf.render(report.html(run, to, zone), browser)
+        return pdf.render(report.html(run, to, zone, in_use(run, Words(to))), browser)
 
     st.download_button(
         t("report.do.short") if compact else t("report.do.html"),

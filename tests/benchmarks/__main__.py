@@ -30,6 +30,7 @@ MODULES = {
     "alarms": "forty clean networks and twenty victims: how often the verdict is wrong",
     "fleet": "24 small models ranked by risk, on each engine: minutes, places, overhead a model, one at a time and two",
     "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
+    "alerts": "twenty kills of a watch that sends its alerts: lost, sent twice, seconds until one is there",
     "stress": "the test track: what purified models lose under corruption, class by class and to an adversary",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",

@@ -12,10 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import paths, report
 from core.report import pdf
+from core.report.account import keep
 from core.report.proof import REASONS, TESTS
+from core.rollout.wording import in_use
 from core.runs.record import Run
+from core.words import Words
 from tests.browser.visit import PATIENCE
 from tests.core.report.conftest import PROOF
+from tests.core.report.test_account import PRICES, STEP
 from tests.core.report.test_pdf import sheets
 
 pytestmark = pytest.mark.browser
@@ -44,13 +48,13 @@ def test_a_report_asks_for_nothing_and_fits(browser: Browser, tmp_path: Path, na
 
 
 @pytest.mark.parametrize(("name", "language"), RUNS)
-def test_a_report_is_one_sheet_of_a4(chromium: str, name: str, language: str) -> None:
+def test_a_report_is_a_sheet_of_a4_and_one_for_the_account(chromium: str, name: str, language: str) -> None:
     content = pdf.render(report.html(Run(paths.RECORDINGS / name), language), Path(chromium))
-    assert sheets(content)[0] == 1
+    assert sheets(content)[0] == 2
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_it_stays_one_sheet_where_much_is_to_be_said(chromium: str, tmp_path: Path, language: str) -> None:
+def test_it_stays_so_where_much_is_to_be_said(chromium: str, tmp_path: Path, language: str) -> None:
     folder = Path(shutil.copytree(paths.RECORDINGS / "signs-sig", tmp_path / "told"))
     run, log = folder / "run.json", folder / "events.jsonl"
     record = json.loads(run.read_text())
@@ -61,15 +65,16 @@ def test_it_stays_one_sheet_where_much_is_to_be_said(chromium: str, tmp_path: Pa
         if event["type"] == "scanned":
             event["facts"]["fallen_back"] = 81.0
     log.write_text("".join(json.dumps(event) + "\n" for event in events))
-    made = report.html(Run(folder), language)
+    keep(Run(folder), PRICES, STEP)
+    made = report.html(Run(folder), language, used=in_use(Run(folder), Words(language)))
     assert "81" in made
     assert 'class="verdict long"' in made
-    assert sheets(pdf.render(made, Path(chromium)))[0] == 1
+    assert sheets(pdf.render(made, Path(chromium)))[0] == 2
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("cure", ["holds", "doubt", "failed"])
-def test_it_stays_one_sheet_with_the_longest_proof(chromium: str, tmp_path: Path, cure: str, language: str) -> None:
+def test_it_stays_so_with_the_longest_proof(chromium: str, tmp_path: Path, cure: str, language: str) -> None:
     proven = {"cure": cure, "cure_reasons": [] if cure == "holds" else list(REASONS), "proof": PROOF}
     for name, more in (("signs-badnets", {}), ("signs-sig", {"stamps": "alone", "given_up": True, "back": 0.5})):
         folder = Path(shutil.copytree(paths.RECORDINGS / name, tmp_path / name))
@@ -77,8 +82,10 @@ def test_it_stays_one_sheet_with_the_longest_proof(chromium: str, tmp_path: Path
         record["result"] |= proven | more
         (folder / "run.json").write_text(json.dumps(record))
         made = report.html(Run(folder), language)
-        assert made.count('<li class="') == len(TESTS if cure == "holds" else REASONS)
-        assert sheets(pdf.render(made, Path(chromium)))[0] == 1
+        assert sum(made.count(f'<li class="{kind}">') for kind in ("good", "bad")) == len(
+            TESTS if cure == "holds" else REASONS
+        )
+        assert sheets(pdf.render(made, Path(chromium)))[0] == 2
 
 
 def test_a_press_on_the_page_saves_the_report(visitor: Callable[..., Page]) -> None:

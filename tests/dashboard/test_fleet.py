@@ -127,17 +127,39 @@ def test_a_fleet_that_goes_on_shows_how_far_it_is_and_one_that_stopped_how_to_go
     assert SAYS["stopped"][lang] in words(app)
 
 
-@pytest.mark.parametrize("purify", [True, False])
+@pytest.mark.parametrize(("purify", "engine"), [(True, "local"), (False, "dask")])
 def test_a_fleet_that_was_stopped_while_it_scanned_goes_on_to_what_it_was_begun_for(
-    home: Path, open_page: Open, no_worker_starts: Started, purify: bool
+    home: Path, open_page: Open, no_worker_starts: Started, monkeypatch: pytest.MonkeyPatch, purify: bool, engine: str
 ) -> None:
-    make("halted", ROWS[:2], stage="scan", done=1, total=2, purify=purify)
+    monkeypatch.setitem(sys.modules, "distributed", sys)  # as if it were installed; it is not used
+    make("halted", ROWS[:2], stage="scan", done=1, total=2, purify=purify, engine=engine)
     app = open_page("fleet")
     app.button(key="fleet_resume").click().run()
     assert not app.exception
     (command,) = no_worker_starts
     assert command[:2] == ["core", "fleet"]
     assert ("--purify" in command) is purify
+    assert command[command.index("--engine") + 1] == engine
+
+
+@BOTH
+def test_a_fleet_is_begun_on_the_engine_that_is_chosen(
+    home: Path, open_page: Open, no_worker_starts: Started, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "a.pt").write_bytes(b"")
+    app = open_page("fleet", lang)
+    app.text_input(key="fleet_models").set_value(str(home / "models")).run()
+    app.selectbox(key="fleet_images").set_value("digits").run()
+    for package, installed in ((None, False), (sys, True)):
+        monkeypatch.setitem(sys.modules, "distributed", package)
+        app.selectbox(key="fleet_engine").set_value("dask").run()
+        assert not app.exception
+        assert ("pip install --group cluster" in words(app)) is not installed
+        assert app.button(key="fleet_start").disabled is not installed
+    app.button(key="fleet_start").click().run()
+    (command,) = no_worker_starts
+    assert command[command.index("--engine") + 1] == "dask"
 
 
 def test_a_home_folder_of_nobody_is_no_place_of_models(home: Path, open_page: Open) -> None:

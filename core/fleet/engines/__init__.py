@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 from core.errors import BadInput
@@ -22,6 +23,7 @@ ENGINES: dict[str, tuple[str, str]] = {
     "local": ("core.fleet.engines.local:begin", "processes on this machine"),
     "dask": ("core.fleet.engines.dask:begin", "the nodes of a cluster of yours, or nodes started on this machine"),
 }
+LOCAL = "local"  # the usual one
 ON_CLUSTERS = ("dask",)  # those that an address can be given to
 ADDRESS = "DISSOLVE_ENGINE_ADDRESS"  # variable of the environment: of a cluster that is there already
 MOST_WORKERS = 1024
@@ -90,6 +92,22 @@ class Asked:
     device: str = "auto"
 
 
+NEEDS = {"dask": "distributed"}  # packages of the optional group "cluster"
+
+
+def missing(name: str) -> BadInput | None:
+    """``fleet_engine_missing``, where an engine's package is not installed; None where it is. Imports nothing."""
+    package = NEEDS.get(name)
+    if package is None or find_spec(package) is not None:
+        return None
+    return BadInput(
+        "fleet_engine_missing",
+        f"The engine {name} needs the package {package}, which is not installed; get it with: pip install --group "
+        "cluster",
+        engine=name, package=package,
+    )  # fmt: skip
+
+
 def usual_workers(available: int | None = None) -> int:
     """Half of the cores, at least 1.
 
@@ -109,7 +127,8 @@ def engine(
         address: of a cluster; where none is given, that of ``ADDRESS`` in the environment counts.
 
     Raises:
-        BadInput: ``fleet_engine``, ``fleet_workers`` or ``fleet_engine_address``; as the engine's own ``begin``.
+        BadInput: ``fleet_engine``, ``fleet_workers`` or ``fleet_engine_address``; as ``missing``; as the engine's own
+            ``begin``.
     """
     if name not in ENGINES:
         raise BadInput(
@@ -129,6 +148,8 @@ def engine(
             f"The engine {name} has no address; add --engine {ON_CLUSTERS[0]}, or leave --engine-address out.",
             engine=name, allowed=ON_CLUSTERS[0],
         )  # fmt: skip
+    if fault := missing(name):
+        raise fault
     given = address or (environment.get(ADDRESS, "") if name in ON_CLUSTERS else "")
     begin, _ = ENGINES[name]
     return loaded(begin)(Asked(workers, given, device))  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from distributed import LocalCluster
@@ -31,7 +32,8 @@ class Cluster:
 
     Args:
         workers: runs that are worked on at once, by all nodes together.
-        gpus: of this machine; there is a node for each, or one for each run where there is none.
+        gpus: of this machine, by their names (``node.gpus``); there is a node for each, or one for each run where there
+            is none.
         shared: cores that the runs share; all that this process may use by default.
 
     Attributes:
@@ -39,8 +41,8 @@ class Cluster:
         nodes: their processes.
     """
 
-    def __init__(self, workers: int, gpus: int = 0, shared: int | None = None) -> None:
-        count = min(workers, gpus) or workers
+    def __init__(self, workers: int, gpus: Sequence[str] = (), shared: int | None = None) -> None:
+        count = min(workers, len(gpus)) or workers
         self._scheduler = LocalCluster(
             n_workers=0, processes=True, host=HOST, scheduler_port=0, dashboard_address=f"{HOST}:0",
             silence_logs=logging.CRITICAL,
@@ -52,18 +54,18 @@ class Cluster:
         limit = int(threads) if threads.isdecimal() and int(threads) else shared
         share = str(max(1, min(limit, shared // workers)))
         self.nodes = [
-            self._node(number, -(-workers // count), share, bool(gpus)) for number in range(count)
-        ]  # fmt: skip
+            self._node(number, -(-workers // count), share, gpus[number] if gpus else None) for number in range(count)
+        ]
 
-    def _node(self, number: int, slots: int, threads: str, gpu: bool) -> subprocess.Popen[bytes]:
+    def _node(self, number: int, slots: int, threads: str, gpu: str | None) -> subprocess.Popen[bytes]:
         command = [
             sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--no-nanny", "--host", HOST,
             "--no-dashboard", "--dashboard-address", f"{HOST}:0",  # there is an HTTP server even without a dashboard
             "--name", f"node-{number}", "--nthreads", str(slots), "--memory-limit", "0",
             "--local-directory", str(self._folder), "--death-timeout", str(START_SECONDS),
-            *(["--resources", f"{GPU}=1"] if gpu else []),
+            *(["--resources", f"{GPU}=1"] if gpu is not None else []),
         ]  # fmt: skip
-        environment = os.environ | {THREADS: threads} | ({"CUDA_VISIBLE_DEVICES": str(number)} if gpu else {})
+        environment = os.environ | {THREADS: threads} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
         with (self._folder / f"node-{number}.log").open("wb") as log:
             return subprocess.Popen(
                 command, cwd=ROOT, start_new_session=True, env=environment, stdin=subprocess.DEVNULL, stdout=log,

@@ -40,22 +40,14 @@ ALIVE_SECONDS = 10.0  # between two notes that a run still waits or is worked on
 FETCH_SECONDS = 10  # for the result of a run that has ended
 PATIENCE_SECONDS = 30.0  # with a cluster of the user's that has no node: one may be on its way
 STOP_SECONDS = 10.0  # seconds for the runs to stop by themselves
-MISSING = (
-    "The engine dask needs the package distributed, which is not installed; get it with: pip install --group cluster"
-)
 
 
 def begin(asked: Asked) -> Dask:
     """The engine; a cluster that has an address is looked up at once, one of our own started with the first run.
 
     Raises:
-        BadInput: ``fleet_engine_missing``, ``fleet_engine_unreachable``, ``fleet_engine_empty`` or
-            ``fleet_node_versions``.
+        BadInput: ``fleet_engine_unreachable``, ``fleet_engine_empty`` or ``fleet_node_versions``.
     """
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise BadInput("fleet_engine_missing", MISSING, engine="dask", package="distributed") from None
     at = Dask(asked)
     if asked.address:
         try:

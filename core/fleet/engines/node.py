@@ -18,6 +18,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from core.data import FETCHED, IMAGE_SETS
 from core.errors import BadInput
+from core.files import MB
 from core.fleet.engines import parcel
 from core.fleet.fork_server import ForkServer, possible
 from core.runs import machine, record, supervisor
@@ -104,19 +106,24 @@ def facts() -> dict[str, Any]:
 
 def gpu_memory() -> int:
     """Bytes of the first GPU that this process may use, as the driver says; 0 without one."""
-    sizes = gpus()
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return sizes[int(chosen)] if chosen.isdecimal() and int(chosen) < len(sizes) else 0
+    return next(iter(gpus().values()), 0)
 
 
-def gpus() -> list[int]:
-    """Bytes of each NVIDIA GPU of this machine."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+def gpus() -> dict[str, int]:
+    """Bytes of each NVIDIA GPU that this process may use, by its name in ``CUDA_VISIBLE_DEVICES``: number or UUID.
+
+    As CUDA has it, a name that there is no GPU for hides those after it too.
+    """
+    command = ["nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
         out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):
-        return []
-    return [int(line) * 2**20 for line in out.split() if line.isdecimal()]
+        return {}
+    found = [[cell.strip() for cell in line.split(",")] for line in out.splitlines()]
+    sizes = {name: int(size) * MB for *names, size in found if size.isdecimal() for name in names}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    wanted = [names[0] for *names, _ in found] if visible is None else visible.split(",")
+    return {name: sizes[name] for name in takewhile(sizes.__contains__, map(str.strip, wanted))}
 
 
 def different(node: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> BadInput | None:

@@ -55,12 +55,11 @@ class Nodes:
 
         from core.fleet.engines import node
 
-        gpus = 0
         if not self._asked.address:
             from core.fleet.engines.cluster import Cluster
 
-            gpus = 0 if self._asked.device == "cpu" else len(node.gpus())
-            self.workers = self._asked.workers or 2 * gpus or usual_workers()
+            gpus = [] if self._asked.device == "cpu" else list(node.gpus())
+            self.workers = self._asked.workers or 2 * len(gpus) or usual_workers()
             self.cluster = Cluster(self.workers, gpus)
         try:
             self.client = Client(

@@ -41,6 +41,7 @@ def test_a_step_is_measured_once_and_rates_are_kept(run: Run, capsys: pytest.Cap
     assert again["given"] == first["given"]
     assert again["phrases"] != first["phrases"]
     assert kept(run)[0].currency == "€"
+    assert [check["done"] for check in again["checklist"]] == [True, True, True, True, False, False]
     assert main(["account", run.id]) == DONE
     assert "€" in capsys.readouterr().out
 

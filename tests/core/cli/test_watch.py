@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +27,7 @@ from core.watch import place
 from core.watch.alerts import Alert, written
 from core.watch.inbox import Inbox
 from core.watch.log import Log
-from core.watch.sending import Notify
+from tests.conftest import Started
 from tests.core.cli.made_up import RESULT, use
 from tests.core.watch.conftest import finished, put
 
@@ -176,25 +178,24 @@ def test_an_alert_is_sought_in_the_inbox_that_is_named(
 
 
 def test_where_alerts_go_is_taken_from_the_environment_and_from_the_argument_first(
-    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def notifier(url: str) -> Notify:
-        asked.append(url)
-        return lambda title, text: True
-
-    monkeypatch.setattr("core.watch.sending.notifier", notifier)
+    run: Run, inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    no_worker_starts: Started,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(sys.modules, "apprise", SimpleNamespace(Apprise=lambda: SimpleNamespace(add=bool)))
     given = [str(run.folder), "--inbox", str(inbox), "--victim"]
     watched(capsys, *given)
-    assert asked == []
+    assert no_worker_starts == []
     monkeypatch.setenv("DISSOLVE_SEND", "json://from.the.environment")
     watched(capsys, *given)
-    watched(capsys, *given, "--send", "json://from.the.argument")
+    watched(capsys, *given, "--send", "json://from.the.argument", "--language", "ja")
+    asked = [each["DISSOLVE_SEND"] for each in no_worker_starts.environments]
     assert asked == ["json://from.the.environment", "json://from.the.argument"]
+    folder = str(place.inbox_folder(run, inbox))
+    assert no_worker_starts[1] == ["core.watch.sending", folder, "one", "digits", "ja"]
+    assert not any("from.the" in word for command in no_worker_starts for word in command)
     monkeypatch.setenv("DISSOLVE_SEND", "")
     watched(capsys, *given)
-    assert len(asked) == 2
+    assert len(no_worker_starts) == 2
 
 
 def test_no_example_shows_a_password_in_an_argument() -> None:

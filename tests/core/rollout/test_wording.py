@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from core import paths
+from core.files import write_json
+from core.rollout import place
 from core.rollout.rule import Rule, Stage, Tally, decide
 from core.rollout.state import State
-from core.rollout.wording import move, phrases, reasons
+from core.rollout.wording import in_use, move, phrases, reasons
+from core.runs.record import Run
+from core.watch.place import ABOUT, inbox_folder
 from core.words import LANGUAGES, Words
 
 CASES: list[tuple[Stage, Tally]] = [
@@ -31,6 +38,25 @@ def test_a_roll_out_that_has_to_go_back_is_not_called_complete() -> None:
     words = Words("en")
     for tally, key in ((Tally(images=400), "all"), (Tally(images=400, flagged=3, alarms=1), "back")):
         assert phrases(State(stage="all", tally=tally), words)[-1] == words(f"rollout.say.next_{key}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_done_in_use_stands_in_the_logs_of_roll_out_and_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setenv("DISSOLVE_HOME", str(tmp_path))
+    run, words = Run(paths.RECORDINGS / "digits-badnets"), Words(language)
+    assert [check.done for check in in_use(run, words)] == [False, False]
+    inbox = inbox_folder(run, tmp_path)
+    stages: tuple[Stage, ...] = ("share", "all")
+    for folder in (place.folder_of(run), inbox):
+        folder.mkdir(parents=True)
+    write_json(inbox / ABOUT, {})
+    for stage in stages:
+        place.write_state(place.folder_of(run), State(stage=stage), {"bytes": 0, "sha256": ""})
+        rolled, watched = in_use(run, words)
+        assert (rolled.done, watched.done) == (stage == "all", True)
+        assert words(f"rollout.stage.{stage}") in rolled.text
 
 
 def test_a_sentence_has_the_figures() -> None:

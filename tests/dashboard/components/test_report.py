@@ -16,8 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import report
 from core.jobs.process import identity
+from core.rollout.wording import in_use
 from core.runs import file_hashes
 from core.runs.record import Run
+from core.words import Words
 from tests.core.report.conftest import PRINTED, stand_in
 from tests.dashboard.conftest import story, words
 
@@ -77,7 +79,7 @@ def test_the_files_are_made_in_the_readers_language_when_pressed(
     assert not app.exception
     html, printed = pressed["next_steps-report-html"], pressed["next_steps-report-pdf"]
     assert html.file_name == "signs-badnets-one-report.ja.html"
-    assert html.data().decode() == report.html(run, "ja", ZoneInfo("UTC"))
+    assert html.data().decode() == report.html(run, "ja", ZoneInfo("UTC"), in_use(run, Words("ja")))
     assert not printed.disabled
     assert printed.file_name.endswith(".pdf")
     assert "Chromium" in printed.help

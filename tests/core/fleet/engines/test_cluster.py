@@ -36,13 +36,13 @@ time.sleep(3600)
 @pytest.mark.parametrize(
     ("workers", "gpus", "nodes", "slots", "threads", "visible"),
     [
-        (2, 0, 2, "1", "4", [None, None]),
-        (3, 2, 2, "2", "2", ["0", "1"]),
-        (1, 4, 1, "1", "8", ["0"]),
+        (2, "", 2, "1", "4", [None, None]),
+        (3, "13", 2, "2", "2", ["1", "3"]),
+        (1, "0123", 1, "1", "8", ["0"]),
     ],
 )
 def test_a_node_for_each_run_or_each_gpu(
-    monkeypatch: pytest.MonkeyPatch, no_worker_starts: Started, workers: int, gpus: int, nodes: int, slots: str,
+    monkeypatch: pytest.MonkeyPatch, no_worker_starts: Started, workers: int, gpus: str, nodes: int, slots: str,
     threads: str, visible: list[str | None],
 ) -> None:  # fmt: skip
     for variable in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -41,16 +42,17 @@ pytestmark = pytest.mark.timeout(1200)  # nodes take a while to come up on a mac
 
 
 @contextlib.contextmanager
-def two_nodes(folder: Path) -> Iterator[Cluster]:
-    """Two nodes whose workers need no torch, and write a line to ``began`` in the folder when they begin."""
+def two_nodes(folder: Path, gpus: tuple[str, ...] = ()) -> Iterator[Cluster]:
+    """Two nodes whose workers need no torch, and write a line to ``began`` in the folder when they begin; with a GPU
+    one node, for two runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("FLEET_BEGAN", str(folder / "began"))
         patch.setenv("DISSOLVE_HOME", str(folder / "home of nodes"))
         patch.setenv("DASK_DISTRIBUTED__WORKER__PRELOAD", "tests.core.fleet.engines.fake_node")
-        cluster = Cluster(2)
+        cluster = Cluster(2, gpus)
     with Client(cluster.address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=240)
+        client.wait_for_workers(len(cluster.nodes), timeout=240)
     try:
         yield cluster
     finally:
@@ -178,6 +180,41 @@ def node_at_work(cluster: Cluster, name: str) -> bool:
     with contextlib.suppress(LookupError):
         return bool(node_at(cluster, name))
     return False
+
+
+def states(dask_worker: Any) -> list[str]:
+    """On a node: how its tasks stand."""
+    return sorted(task.state for task in dask_worker.state.tasks.values())
+
+
+def test_two_models_share_a_gpu_where_they_fit_and_one_that_needs_it_whole_has_it_alone(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a node whose GPU exists for a stand-in of the driver's tool alone."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho 0, GPU-a, 4096\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
+    shares, planned_with = [0.5, 0.5, 1.0, 1.0], []
+
+    def planned(memory: int) -> SimpleNamespace:
+        planned_with.append(memory)
+        return SimpleNamespace(of=lambda spec: shares.pop(0), close=lambda: None)
+
+    monkeypatch.setattr(dask, "Shares", planned)
+    weights = made_up.models(tmp_path / "models", ("hangs.pt",)) / "hangs.pt"
+    with two_nodes(tmp_path, ("0",)) as cluster, Client(cluster.address, set_as_default=False) as client:
+        at = Dask(Asked(address=cluster.address), clock=lambda: 0.0)  # it waits for the node as long as it takes
+        for expected in (["executing", "executing"], ["constrained", "executing"]):
+            for _ in range(2):
+                at.start(record.create(Spec(weights=str(weights), images="digits", scan_only=True, map=False)))
+            wait_for(lambda expected=expected: list(client.run(states).values()) == [expected])  # type: ignore[misc]
+            (tmp_path / "go").touch()
+            wait_for(lambda: at.ended() is None or not at.going)
+            (tmp_path / "go").unlink()
+        at.close()
+    assert planned_with == [4096 * 2**20]
 
 
 def test_a_node_without_the_images_is_named(

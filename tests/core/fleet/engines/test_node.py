@@ -30,24 +30,27 @@ def test_versions_name_what_figures_depend_on() -> None:
     assert {"dissolve", "python", "torch", "numpy", "distributed"} <= set(node.versions())
 
 
-@pytest.mark.parametrize(("visible", "memory"), [(None, 80), ("1", 40), ("1,0", 40), ("7", 0), ("", 0)])
-def test_the_memory_is_that_of_the_gpu_a_node_uses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, memory: int
+@pytest.mark.parametrize(
+    ("visible", "sizes"),
+    [(None, [80, 40]), ("1", [40]), ("1, 0", [40, 80]), ("GPU-a", [80]), ("1,7,0", [40]), ("", [])],
+)
+def test_a_process_has_the_gpus_that_it_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, sizes: list[int]
 ) -> None:
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 80\necho 40\n")
+    tool.write_text("#!/bin/sh\necho 0, GPU-a, 80\necho 1, GPU-b, 40\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert node.gpus() == [80 * 2**20, 40 * 2**20]
-    assert node.gpu_memory() == memory * 2**20
+    assert list(node.gpus().values()) == [size * 2**20 for size in sizes]
+    assert node.gpu_memory() == next(iter(sizes), 0) * 2**20
 
 
 def test_a_machine_without_the_driver_has_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert (node.gpus(), node.gpu_memory()) == ([], 0)
+    assert (node.gpus(), node.gpu_memory()) == ({}, 0)
 
 
 def test_images_are_laid_down_whole_or_not_at_all_and_removed(tmp_path: Path) -> None:
