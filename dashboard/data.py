@@ -116,10 +116,15 @@ def device_of(run: Run) -> str:
 
 
 def cpu_name(model: str | None, cores: int | None) -> str:
-    """A processor in a few words."""
-    words = (model or "CPU").replace("(R)", "").replace("(TM)", "").split("@")[0].split()
-    short = " ".join(word for word in words if word not in ("CPU", "Processor"))
+    """A processor in a few words, which say that it is one."""
+    short = short_name(model or "")
     return f"CPU · {short}" if short else f"CPU · {cores}" if cores else "CPU"
+
+
+def short_name(processor: str) -> str:
+    """A processor's name as people say it."""
+    words = processor.replace("(R)", "").replace("(TM)", "").split("@")[0].split()
+    return " ".join(word for word in words if word not in ("CPU", "Processor"))
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ class Found:
     frames: RunCache = field(default_factory=RunCache)
     base: place.Base | None = None
     stamp: Any = None
-    maps: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
-    settled: dict[str, place.SettledMap] = field(default_factory=dict)
+    maps: dict[tuple[str, int, int], place.DrawnMap] = field(default_factory=dict)  # method, dims, frames of the run
+    settled: dict[str, place.DrawnMap] = field(default_factory=dict)
 
     def begin(self, run: Run) -> None:
         if self.folder != str(run.folder):
@@ -123,7 +124,7 @@ def payload(
         raise BadInput("no_frames", f"The run {run.id} has no frames yet, so there is nothing to show.", run=run.id)
     spec, base = run.spec, base_of(run, found)
     dims = frames[0].coords.shape[1]
-    layouts, offers = _layouts(run, found, spec.projection, dims)
+    layouts, offers = _layouts(run, found, spec.projection, dims, len(frames))
     drawn, to_draw = _settled(run, found, settled.of(wanted or {}))
     computes = base is not None and "features" not in missing
     thumbs = _thumbs(run, base)
@@ -143,7 +144,7 @@ def payload(
         dims=dims,
         target=target_of(run, found.frames),
         layouts=[*drawn, *layouts],
-        offers=offers if computes else [],
+        offers=offers if computes or (run.features_kept and not live) else [],
         settled=to_draw if computes else [],
         wanted=wanted,
         own=own if own and any(layout.id == own.map for layout in drawn) else None,
@@ -172,16 +173,18 @@ def base_of(run: Run, found: Found) -> place.Base | None:
     return found.base
 
 
-def _layouts(run: Run, found: Found, method: str, dims: int) -> tuple[list[Layout], list[tuple[str, int]]]:
+def _layouts(run: Run, found: Found, method: str, dims: int, frames: int) -> tuple[list[Layout], list[tuple[str, int]]]:
     """The maps that are there besides the run's own, and those that can be computed."""
-    if found.base is None:
-        return [], []
     others = [offer for offer in OFFERS if offer != (method, dims)]
+    read_map: Callable[[str, int], place.DrawnMap | None] = run.moving_map
+    if found.base is not None:  # which maps before and after are of
+        read_map = partial(place.map_of, run)
     for offer in others:
-        if offer not in found.maps and (coords := place.map_of(run, *offer)) is not None:
-            found.maps[offer] = coords
-    there = [Layout(*offer, found.maps[offer]) for offer in others if offer in found.maps]
-    return there, [offer for offer in others if offer not in found.maps]
+        if (*offer, frames) not in found.maps and (drawn := read_map(*offer)) is not None:
+            found.maps[*offer, frames] = drawn
+    there = {offer: found.maps[*offer, frames] for offer in others if (*offer, frames) in found.maps}
+    layouts = [Layout(*offer, drawn.coords, trust=drawn.trust.tolist()) for offer, drawn in there.items()]
+    return layouts, [offer for offer in others if offer not in there]
 
 
 def _settled(run: Run, found: Found, wanted: Settled | None) -> tuple[list[Layout], list[Settled]]:

@@ -31,7 +31,7 @@ def explore_arguments(command: argparse.ArgumentParser) -> None:
     command.epilog = (
         "examples:\n"
         "  python -m core explore last                           features, neighbours, suspicion\n"
-        "  python -m core explore signs-badnets --map tsne       another projection of them\n"
+        "  python -m core explore last --map tsne --dims 3       another map, of every step that has a picture\n"
         "  python -m core explore signs-badnets --settled metric=cosine,seed=none   a map by umap-learn\n"
         "  python -m core explore signs-badnets --settled dims=2 --place sign.png   your picture on that map\n"
         "  python -m core explore signs-badnets --place 12       the same of image 12, with the trigger put on it\n"
@@ -39,7 +39,7 @@ def explore_arguments(command: argparse.ArgumentParser) -> None:
         "Works on shipped recordings too; their results are kept in the cache."
     )
     command.add_argument("run", metavar="RUN", help="id, folder, or last")
-    command.add_argument("--map", metavar="NAME", help=f"project the features again: {', '.join(PROJECTIONS)}")
+    command.add_argument("--map", metavar="NAME", help=f"another map: {', '.join(PROJECTIONS)}")
     command.add_argument("--dims", type=int, default=2, metavar="N", help="dimensions of that map, 2 or 3")
     command.add_argument(
         "--settled", nargs="?", const="", metavar="NAME=VALUE,...",
@@ -97,8 +97,10 @@ def _base(run: Run) -> dict[str, Any]:
 def _map(run: Run, method: str, dims: int) -> dict[str, Any]:
     from core.explore.maps import make_map
 
-    with place.told(run, f"{method}-{dims}") as report:
-        hashes.check(run)
+    with (
+        CountBar("Drawing") as bar,
+        place.told(run, f"{method}-{dims}", lambda _, done, total: bar(round(done), round(total))) as report,
+    ):
         coords = make_map(run, method, dims, report)
     return {"run": run.id, "map": f"{method}-{dims}", "frames": len(coords), "points": coords.shape[1]}
 

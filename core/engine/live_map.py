@@ -72,6 +72,7 @@ class LiveMap:
         """The frame of the purified model, unless no step had one; with another trigger, if one is given."""
         if self._taker is None or self.last is None or self.last.step == 0:
             return
+        self._taker.keep_first(self.context.subject.model)
         if trigger is not None:
             self._taker.retrigger(trigger)
         yield from self.frame(model, step)

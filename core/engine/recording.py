@@ -17,7 +17,7 @@ import numpy as np
 
 from core import paths
 from core.defenses import DEFENCES
-from core.engine import worker
+from core.engine import moving_maps, worker
 from core.errors import BadInput
 from core.files import write_json
 from core.runs import record
@@ -29,10 +29,13 @@ from core.victims import DEFAULT, card_of
 FILES = ("events.jsonl", "samples.npz", "thumbs.webp", "examples.npz", "looks.npz", "trigger.npz")
 SMALL_RECORDING_FRAMES = 20  # of a recording beside the main one of the same victim
 PIXELS = ("thumbs.webp", "examples.npz", "looks.npz")
+MAPS = (("tsne", 2), ("umap", 3))  # of every frame, which ship; the features they are drawn from do not
 
 
 def make(run: Run, name: str, root: Path | None = None, frames: int | None = None) -> Run:
     """A recording of ``run``, in place of an earlier one of that name.
+
+    A whole one gets the other maps that ship, which are drawn first where the run keeps the features for them.
 
     Left behind: weights (save those of the default victim, which the story lets answer), checkpoints, the worker's
     output, and every path of the machine it ran on.
@@ -54,12 +57,16 @@ def make(run: Run, name: str, root: Path | None = None, frames: int | None = Non
             f"The run {run.id} cannot become a recording; only a run of a shipped victim that is done can.",
             run=run.id,
         )
+    whole = frames is None
+    kept = [file for file in FILES if whole or file not in PIXELS]
+    if whole:
+        kept += [_map_file(run, *kind) for kind in MAPS]
+    if whole and run.spec.victim == DEFAULT:
+        kept.append("model.safetensors")
     folder = (root or paths.RECORDINGS) / name
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "frames").mkdir(parents=True)
-    kept: tuple[str, ...] = (*FILES, "model.safetensors") if run.spec.victim == DEFAULT and frames is None else FILES
-    kept = tuple(file for file in kept if frames is None or file not in PIXELS)
     for file in (*kept, *(f"frames/{path.name}" for path in (run.folder / "frames").glob("[0-9]*.npz"))):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         if (run.folder / file).exists():
             shutil.copyfile(run.folder / file, folder / file)
     events = (folder / "events.jsonl").read_text().replace(str(run.folder), "")
@@ -69,6 +76,13 @@ def make(run: Run, name: str, root: Path | None = None, frames: int | None = Non
     result = {**data["result"], "out": ""}
     write_json(folder / "run.json", data | {"id": name, "recording": True, "worker": None, "result": result})
     return Run(folder)
+
+
+def _map_file(run: Run, method: str, dims: int) -> str:
+    """The file of a map in the run's folder; it is drawn if it can be."""
+    if run.features_kept and run.moving_map(method, dims) is None:
+        moving_maps.draw(run, method, dims, lambda stage, done, total: None)
+    return f"maps/{method}-{dims}.npz"
 
 
 def make_all(victim: str, root: Path | None = None) -> Iterator[Run]:

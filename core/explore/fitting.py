@@ -25,7 +25,7 @@ from core.runs.record import Run
 MIN_POINTS = 8  # for umap-learn, whose spectral start needs them; fewer are laid out by PCA
 
 
-def make_settled(run: Run, settings: Settled, report: Report) -> place.SettledMap:
+def make_settled(run: Run, settings: Settled, report: Report) -> place.DrawnMap:
     """Computes and writes the settled map of the model before and, where it is known, of the one after.
 
     The second starts where the first ended and is turned onto it, so that points can be followed; like the first, it
@@ -47,7 +47,7 @@ def make_settled(run: Run, settings: Settled, report: Report) -> place.SettledMa
         last = coords[-1] if coords else None
         coords.append(fit(features.astype(np.float32), settings, labels, last, drawn))
     trust = [trustworthiness(features, places) for features, places in zip(base.features, coords, strict=True)]
-    made = place.SettledMap(np.stack(coords), np.array(trust, np.float32))
+    made = place.DrawnMap(np.stack(coords), np.array(trust, np.float32))
     place.write(run, place.settled_name(settings.key), made)
     report("map", models, models)
     return made

@@ -10,6 +10,7 @@ import torch
 from core.compute.returning import Returning
 from core.explore import place
 from core.explore.material import Material, material
+from core.featuremap.compact import half
 from core.featuremap.neighbours import neighbours_of
 from core.jobs.note import Report
 from core.models.classifier import Classifier
@@ -21,7 +22,6 @@ from core.suspicion.judging import Judgement, judge
 
 BATCH = 250  # images between two reports of progress
 FEATURES_UNITS, NEIGHBOURS_UNITS, SUSPICION_UNITS = 50, 10, 40  # of 100 units of progress
-MAX_FEATURE = 60_000.0  # of the features in float16, whose range ends at 65,504
 
 
 def make(run: Run, report: Report) -> place.Base:
@@ -48,7 +48,7 @@ def make(run: Run, report: Report) -> place.Base:
         report("neighbours", FEATURES_UNITS + NEIGHBOURS_UNITS * number / count, 100)
     judged = _judge(seen, stuff.samples.triggered, report)
     found = place.Base(
-        features=np.stack([_half(features) for features, _ in seen]),
+        features=np.stack([half(features) for features, _ in seen]),
         near=np.stack(near),
         scores=np.stack([[entry.scores for entry in row] for row in judged]).astype(np.float16),
         judged=np.array([[_figures(entry) for entry in row] for row in judged], np.float32),
@@ -92,12 +92,6 @@ def _judge(seen: list[tuple[np.ndarray, np.ndarray]], triggered: np.ndarray, rep
 def _figures(judgement: Judgement) -> tuple[float, float, float]:
     precision, recall = (np.nan if value is None else value for value in (judgement.precision, judgement.recall))
     return precision, recall, judgement.share
-
-
-def _half(features: np.ndarray) -> np.ndarray:
-    """As float16, scaled down as a whole where its range would not do; distances keep their proportions."""
-    largest = float(np.abs(features).max(initial=0.0))
-    return (features * min(1.0, MAX_FEATURE / max(largest, 1e-30))).astype(np.float16)
 
 
 def _thumbs(stuff: Material) -> np.ndarray:

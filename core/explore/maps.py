@@ -1,13 +1,15 @@
-"""Another projection of the features a run was explored with: of the model before, then of the one after."""
+"""Another projection of a run's features: of every frame where those are kept, else of the models before and after."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from core.engine import moving_maps
 from core.errors import BadInput
 from core.explore import place
-from core.featuremap import make_projector
+from core.featuremap import make_projector, trustworthiness
 from core.jobs.note import Report
+from core.runs import hashes
 from core.runs.record import Run
 
 
@@ -28,21 +30,26 @@ def explored(run: Run) -> place.Base:
 
 
 def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
-    """Computes and writes the map; the second frame goes on from the first, so that points can be followed.
+    """Computes and writes the map; each frame goes on from the one before, so that points can be followed.
 
     Returns:
-        float32 (models, n, dims).
+        float32 (frames, n, dims), or (models, n, dims) of the features that the run was explored with.
 
     Raises:
-        BadInput: as ``explored`` and ``core.featuremap.make_projector``.
+        BadInput: as ``explored`` and ``core.engine.moving_maps.draw``; as ``core.runs.hashes.check``.
     """
+    if run.features_kept:
+        return moving_maps.draw(run, method, dims, report)
+    hashes.check(run)
     base = explored(run)
     projector = make_projector(method, dims, run.spec.seed)
     report("map", 0, len(base.features))
-    frames = []
-    for number, features in enumerate(base.features, 1):
-        frames.append(projector.project(features.astype(np.float32)))
+    coords, trust = [], []
+    for number, half in enumerate(base.features, 1):
+        features = half.astype(np.float32)
+        coords.append(projector.project(features))
+        trust.append(trustworthiness(features, coords[-1]))
         report("map", number, len(base.features))
-    coords = np.stack(frames)
-    place.write(run, f"map-{method}-{dims}", place.Map(coords))
-    return coords
+    made = place.DrawnMap(np.stack(coords), np.array(trust, np.float32))
+    place.write(run, f"map-{method}-{dims}", made)
+    return made.coords

@@ -3,8 +3,8 @@ them.
 
 ======================= ===============================================================================================
 ``base.npz``            ``Base``: features, neighbours and suspicion before and after
-``map-umap-3.npz``      ``coords`` float32 (models, n, dims): another projection, likewise ``map-tsne-2.npz`` and so on
-``map-settled-....npz`` ``SettledMap``, by the settings it was drawn with (``core.explore.settled``)
+``map-umap-3.npz``      ``DrawnMap`` before and after, where no frame's features are kept; ``map-tsne-2.npz`` ...
+``map-settled-....npz`` ``DrawnMap`` before and after, by the settings it was drawn with (``core.explore.settled``)
 ``saliency-17.npz``     ``Saliency`` of point 17 and its twin
 ``wanted.json``         ``point`` whose saliency was asked for last; ``wanted-settled.json``: ``key`` of the settled map
 ``placed-....npz``      where a picture lies on a settled map, and what is asked of that (``core.explore.pictures``)
@@ -33,6 +33,7 @@ from core.jobs import note
 from core.jobs.note import Job, Report
 from core.jobs.spawn import python_module
 from core.runs.arrays import read_arrays, write_arrays
+from core.runs.moving import DrawnMap
 from core.runs.record import Run
 from core.suspicion import METHODS
 
@@ -75,20 +76,6 @@ class Saliency(NamedTuple):
     pictures: np.ndarray
     variants: np.ndarray
     heat: np.ndarray
-
-
-class Map(NamedTuple):
-    """``coords`` float32 (models, n, dims)."""
-
-    coords: np.ndarray
-
-
-class SettledMap(NamedTuple):
-    """``coords`` float32 (models, n, dims); ``trust`` float32 (models,), trustworthiness of each, 0-1: by Euclidean
-    distance whatever the map's own, so that it can be compared with the live map's."""
-
-    coords: np.ndarray
-    trust: np.ndarray
 
 
 def folder_of(run: Run) -> Path:
@@ -138,18 +125,19 @@ def base(run: Run) -> Base | None:
     return found if fits else None
 
 
-def map_of(run: Run, method: str, dims: int) -> np.ndarray | None:
-    found = read_arrays(folder_of(run) / f"map-{method}-{dims}.npz", Map)
-    return None if found is None else found.coords
+def map_of(run: Run, method: str, dims: int) -> DrawnMap | None:
+    """Another map than the run's own, over all its frames where it has one, else before and after."""
+    moving = run.moving_map(method, dims)
+    return moving or read_arrays(folder_of(run) / f"map-{method}-{dims}.npz", DrawnMap)
 
 
 def settled_name(key: str) -> str:
     return f"map-settled-{key}"
 
 
-def settled_map(run: Run, key: str) -> SettledMap | None:
-    """The map of these settings (``Settled.key``)."""
-    return read_arrays(folder_of(run) / f"{settled_name(key)}.npz", SettledMap)
+def settled_map(run: Run, key: str) -> DrawnMap | None:
+    """The map of these settings (``Settled.key``), of the models before and after."""
+    return read_arrays(folder_of(run) / f"{settled_name(key)}.npz", DrawnMap)
 
 
 def settled_keys(run: Run) -> list[str]:

@@ -135,6 +135,19 @@ class Tables:
         parts = [_places(coords, self.samples.index) for coords in found.coords]
         return pd.concat(dict(zip(whens, parts, strict=True)), names=["when"])
 
+    def map(self, method: str, dims: int = 2) -> pd.DataFrame | None:
+        """Another map than the run's own, indexed by ``frame`` and ``point``: ``x``, ``y`` (and ``z``). None if it was
+        not drawn with a place for every frame: python -m core explore RUN --map METHOD --dims N.
+
+        Args:
+            method: "umap", "tsne" or "pca". dims: 2 or 3.
+        """
+        found = self.run.moving_map(method, dims)
+        if found is None:
+            return None
+        parts = {frame: _places(coords, self.samples.index) for frame, coords in enumerate(found.coords)}
+        return pd.concat(parts, names=["frame"])
+
     def _names(self, classes: np.ndarray) -> pd.Categorical[str]:
         """The names of classes given by number; the number itself where a class has no name."""
         known = [str(name) for name in self.run.data.get("classes") or ()]

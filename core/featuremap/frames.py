@@ -28,6 +28,7 @@ from core.data.imageset import ImageSet
 from core.events import AsrKind, Frame
 from core.featuremap import make_projector, trustworthiness
 from core.featuremap import samples as sampling
+from core.featuremap.compact import compact
 from core.featuremap.dissolution import NEIGHBOURS, dissolution
 from core.featuremap.neighbours import neighbours_of
 from core.models.classifier import Classifier
@@ -123,6 +124,16 @@ class FrameTaker:
         images[at] = trigger(images[chosen.twin[chosen.triggered].to(images.device)])
         self.samples = replace(chosen, images=images)
 
+    def keep_first(self, model: Classifier) -> None:
+        """Keeps the features of the first frame where that was copied from a recording.
+
+        Args:
+            model: that the run began with.
+        """
+        if not self.run.keeps_features_of(0):
+            view = sampling.view(model, self.samples, self.target)
+            self.run.write_features(0, compact(view.features.cpu().numpy()))
+
     def finished(self, wait: bool = True) -> Frame | None:
         """The event of the frame that was begun, once.
 
@@ -144,6 +155,7 @@ class FrameTaker:
         chosen = self.samples
         mixed = dissolution(torch.from_numpy(features), chosen.label, chosen.triggered, twins=chosen.twin, near=near)
         trust = trustworthiness(features, coords)
+        self.run.write_features(index, compact(features))
         return Frame(
             index=index,
             step=step,

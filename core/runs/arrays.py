@@ -107,14 +107,18 @@ class RunArrays:
         """Raises BadInput ``frame_not_found`` where there is no such frame, or it cannot be read."""
         arrays = read_arrays(self.folder / _frame_name(index), FrameArrays)
         if arrays is None:
-            raise BadInput(
-                "frame_not_found",
-                f"The run {self.folder.name} has no readable frame {index}; it has {self.frame_count}.",
-                run=self.folder.name,
-                index=index,
-                frames=self.frame_count,
-            )
+            raise self.no_frame(index)
         return arrays
+
+    def no_frame(self, index: int) -> BadInput:
+        """The refusal where a frame, or what is kept of it, cannot be read."""
+        return BadInput(
+            "frame_not_found",
+            f"The run {self.folder.name} has no readable frame {index}; it has {self.frame_count}.",
+            run=self.folder.name,
+            index=index,
+            frames=self.frame_count,
+        )
 
     def write_frame(self, index: int, coords: Any, answers: Any, confidence: Any) -> str:
         """Write frame ``index`` and return its file name, for the ``Frame`` event that follows.

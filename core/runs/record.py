@@ -6,6 +6,7 @@
                         (pauses and gaps between workers left out)
 ``samples.npz``         ``thumbs.webp``, ``examples.npz``, ``looks.npz``, ``frames/00000.npz``, ``trigger.npz``,
                         ``checkpoints/``: see ``core.runs.arrays``
+``features/00000.npz``  ``maps/tsne-2.npz``: see ``core.runs.moving``
 ``model.safetensors``   the purified weights, at the end
 ``control``             "run", "pause" or "stop" (absent: run); written by the supervisor, read by the worker
 ``worker.log``          what the worker printed
@@ -26,8 +27,8 @@ from core.errors import BadInput
 from core.events import Event
 from core.files import MB, require_room, write_atomic, write_json
 from core.jobs import process
-from core.runs.arrays import RunArrays
 from core.runs.event_log import EventReader
+from core.runs.moving import RunMaps
 from core.runs.snapshot import ENDED, FORMAT, Snapshot, Status, parsed
 from core.runs.spec import Spec
 
@@ -36,7 +37,7 @@ GRACE = 15.0  # seconds a run may be queued before a worker must have reported
 Control = Literal["run", "pause", "stop"]
 
 
-class Run(RunArrays):
+class Run(RunMaps):
     """A run's folder. ``data``, ``spec`` and ``status`` read the record anew each time they are asked for; who needs
     more than one of its entries, or the same ones again, takes ``snapshot()`` once.
 

@@ -8,7 +8,7 @@ in the live view (``stage``), whose ``decode.js`` unpacks them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ MAGIC = b"DSX1"
 
 TEXT_KEYS = (
     *("room_label", "map_label", "gallery"),
-    *("map_name", "map_kind", "map_own", "map_offer", "map_umap", "map_tsne", "map_pca", "map_settled"),
+    *("map_name", "map_kind", "map_all", "map_offer", "map_umap", "map_tsne", "map_pca", "map_settled"),
     *("trust", "trust_live"),
     *("colour_name", "colour_true", "colour_answer", "colour_confidence"),
     *(f"colour_{method}" for method in METHODS),
@@ -100,7 +100,7 @@ def pack(payload: RoomPayload) -> bytes:
     wide = np.uint16 if len(payload.class_names) > 256 else np.uint8
     coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
     near = payload.neighbours if payload.neighbours is not None else np.zeros((0, 0, 0), np.int32)
-    maps = [np.zeros(0, np.float32), *(layout.coords.ravel() for layout in payload.layouts)]
+    maps = [quantise(list(layout.coords), layout.dims) for layout in payload.layouts]
     scores = [np.rint(255 * np.clip(score.values, 0, 1)).astype(np.uint8) for score in payload.scores]
     blank = np.zeros(0, np.uint8)
     arrays: dict[str, np.ndarray] = {
@@ -112,7 +112,7 @@ def pack(payload: RoomPayload) -> bytes:
         "index": payload.index.astype(np.int32),
         "twin": payload.twin.astype(np.int32),
         "neighbours": near.astype(np.int32),
-        "maps": np.concatenate(maps),
+        "maps": np.concatenate([np.zeros(0, np.int16), *(steps.ravel() for steps, _, _ in maps)]),
         "suspicion": np.concatenate([blank, *scores]),
         "thumbs": np.frombuffer(payload.thumbs, np.uint8),
         "salHeat": payload.saliency.heat if payload.saliency else blank,
@@ -120,24 +120,22 @@ def pack(payload: RoomPayload) -> bytes:
         "ownPixels": payload.own.pictures if payload.own else blank,
         "handoutBytes": np.frombuffer(payload.handout.content if payload.handout else b"", np.uint8),
     }
-    header = _header(payload) | {
+    boxes = [{"low": low.tolist(), "scale": scale.tolist()} for _, low, scale in maps]
+    header = _header(payload, boxes) | {
         "low": low.tolist(), "scale": scale.tolist(), "wide": wide is np.uint16, "near": near.shape[2],
     }  # fmt: skip
     return packed(MAGIC, header, arrays)
 
 
-def _header(payload: RoomPayload) -> dict[str, Any]:
-    layouts = [
-        _map(payload.method, payload.dims)
-        | {"own": True, "frames": len(payload.frames), "start": 0, "trust": list(payload.trust)}
-    ]
-    start = 0
-    for layout in payload.layouts:
+def _header(payload: RoomPayload, boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``boxes``: how the places of each of ``payload.layouts`` are written."""
+    frames, start = len(payload.frames), 0
+    own = {"own": True, "stops": list(range(frames)), "start": 0, "trust": list(payload.trust)}
+    layouts = [_map(payload.method, payload.dims) | own]
+    for layout, box in zip(payload.layouts, boxes, strict=True):
         trust = [float(value) for value in layout.trust]
-        layouts.append(
-            _map(layout.method, layout.dims, layout.settled)
-            | {"own": False, "frames": len(layout.coords), "start": start, "trust": trust}
-        )
+        where = {"own": False, "stops": layout.stops(frames), "start": start, "trust": trust}
+        layouts.append(_map(layout.method, layout.dims, layout.settled) | where | box)
         start += layout.coords.size
     offers = [_map("settled", settings.dims, settings) for settings in payload.settled]
     offers += [_map(method, dims) for method, dims in payload.offers]

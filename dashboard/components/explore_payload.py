@@ -14,7 +14,8 @@ from dashboard.components.stage_payload import FrameLike
 
 @dataclass(frozen=True)
 class Layout:
-    """Another map than the run's own: ``coords`` float32 (frames, n, dims), before and, if there is one, after.
+    """Another map than the run's own: ``coords`` float32 (k, n, dims), of every frame of the run, or before and,
+    if there is one, after.
 
     ``settled``: the settings of a settled map (``method`` is then "settled"); ``trust``: trustworthiness of each
     frame, 0-1, where it is known.
@@ -29,6 +30,11 @@ class Layout:
     @property
     def id(self) -> str:
         return self.settled.id if self.settled else f"{self.method}-{self.dims}"
+
+    def stops(self, frames: int) -> list[int]:
+        """The frames, of so many of the run, that it has places for."""
+        drawn = len(self.coords)
+        return list(range(frames)) if drawn == frames else [0, frames - 1][:drawn]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import recorded
 from core.recorded import Recording
-from dashboard import i18n
+from dashboard import data, i18n
 from dashboard.i18n import t
 from dashboard.words import reader, when
 
@@ -24,8 +24,9 @@ def banner(recording: Recording, what: str, do: str, timed: bool = True) -> None
     Args:
         what: sentences on what was recorded. do: how to begin with one's own. timed: the page tells how long it took.
     """
-    machine = i18n.unmarked(str(recording.machine.get("gpu") or recording.machine.get("cpu") or "?"))
-    made = t("recorded.made", when=when(recording.created), machine=machine, version=recording.version)
+    machine = recording.machine.get("gpu") or data.short_name(str(recording.machine.get("cpu") or "")) or "?"
+    moment, where = when(recording.created), i18n.unmarked(str(machine))
+    made = t("recorded.made", when=moment, machine=where, version=recording.version)
     with st.container(border=True, key="recorded", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(i18n.t("status.recording"), icon=ICON, color="gray")

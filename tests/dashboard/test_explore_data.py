@@ -75,10 +75,31 @@ def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
     assert ("tsne", 3) in made.offers
     assert made.able
 
-    place.write(run, "map-tsne-3", place.Map(np.zeros((1, 6, 3), np.float32)))
+    place.write(run, "map-tsne-3", place.DrawnMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32)))
     made = payload(run, found)
     assert [(layout.method, layout.dims) for layout in made.layouts] == [("tsne", 3)]
     assert ("tsne", 3) not in made.offers
+
+
+def test_maps_of_every_frame_are_of_the_record_and_drawn_from_it(make_run: Make) -> None:
+    run, found = make_run("one", "done"), Found()
+    for index in range(run.frame_count):
+        run.write_features(index, np.ones((6, 4), np.float16))
+    made = payload(run, found)
+    assert made.offers == [("tsne", 2), ("pca", 2), ("umap", 3), ("tsne", 3), ("pca", 3)]
+    coords = np.arange(36, dtype=np.float32).reshape(2, 6, 3)
+    run.write_moving_map("umap", 3, place.DrawnMap(coords, np.array([0.5, 0.75], np.float32)))
+    made = payload(run, found)
+    (layout,) = made.layouts
+    np.testing.assert_allclose(layout.coords, coords, atol=0.02)
+    assert (layout.id, list(layout.trust), layout.stops(2)) == ("umap-3", [0.5, 0.75], [0, 1])
+    assert ("umap", 3) not in made.offers
+    run.drop_features()
+    assert payload(run, found).offers == []
+    going = make_run("two", "running", worker=identity())
+    for index in range(going.frame_count):
+        going.write_features(index, np.ones((6, 4), np.float16))
+    assert payload(going).offers == [], "more frames may come"
 
 
 def test_results_are_read_once_however_often_the_page_looks(make_run: Make) -> None:
@@ -126,7 +147,7 @@ def test_settled_maps_are_listed_with_their_trustworthiness_and_offered_until_dr
     explored(run)
     wide = Settled(n_neighbors=40)
     assert list(payload(run, found, wanted={"id": wide.id, "moment": 1}).settled) == [Settled(), Settled(dims=3), wide]
-    made = place.SettledMap(np.ones((1, 6, 2), np.float32), np.array([0.75], np.float32))
+    made = place.DrawnMap(np.ones((1, 6, 2), np.float32), np.array([0.75], np.float32))
     place.write(run, place.settled_name(wide.key), made)
     place.write(run, place.settled_name("dims=9"), made)  # of a version that knows more
     shown = payload(run, found, wanted={"id": wide.id, "moment": 1})
@@ -142,7 +163,7 @@ def test_of_many_settled_maps_the_newest_are_listed(make_run: Make) -> None:
     explored(run)
     all_ = [Settled(seed=seed) for seed in range(explore_data.KEPT + 2)]
     for moment, settings in enumerate(all_):
-        made = place.SettledMap(np.ones((1, 6, 2), np.float32), np.ones(1, np.float32))
+        made = place.DrawnMap(np.ones((1, 6, 2), np.float32), np.ones(1, np.float32))
         path = place.write(run, place.settled_name(settings.key), made)
         os.utime(path, (moment, moment))
     assert [layout.settled for layout in payload(run).layouts] == all_[:1:-1]

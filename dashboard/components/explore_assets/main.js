@@ -115,8 +115,9 @@ class Explorer {
     this.boxes = new Map();
   }
 
+  /** The frames that the map shown has places for. */
   get stops() {
-    return this.room.stops(this.map);
+    return this.map.stops;
   }
 
   /** The frame that figures, colours and answers are of. */
@@ -267,7 +268,7 @@ class Explorer {
     }
     const { frame } = this;
     this.map = map;
-    const stops = this.room.stops(map);
+    const { stops } = map;
     this.stop = this.position = Math.max(0, stops.indexOf(stops.includes(frame) ? frame : stops.at(-1)));
     Object.assign(this.maps[0].camera, { zoom: 1, x: 0, y: 0 });
   }

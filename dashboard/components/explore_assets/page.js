@@ -14,7 +14,8 @@ export function fillPage(el, root, payload) {
     node.value = map.id;
     const kind = fill(texts.map_kind, { method: texts[`map_${map.method}`], dims: map.dims });
     const name = map.facts ? `${kind} · ${map.facts}` : kind;
-    node.textContent = map.own ? fill(texts.map_own, { name }) : map.frames ? name : fill(texts.map_offer, { name });
+    const whole = map.own || (map.stops || []).length > 2;
+    node.textContent = whole ? fill(texts.map_all, { name }) : map.stops ? name : fill(texts.map_offer, { name });
     return node;
   }));
   for (const name of ["colour", "find", "sort"]) {

@@ -1,9 +1,9 @@
 /** What Python hands over (explore.py), unpacked: the frames as the live view has them, and what this room adds. */
 
-import { decode, readHeader } from "./decode.js";
+import { decode, readCoords, readHeader } from "./decode.js";
 
 const KINDS = {
-  index: Int32Array, twin: Int32Array, neighbours: Int32Array, maps: Float32Array, suspicion: Uint8Array,
+  index: Int32Array, twin: Int32Array, neighbours: Int32Array, maps: Int16Array, suspicion: Uint8Array,
   thumbs: Uint8Array, handoutBytes: Uint8Array, salHeat: Uint8Array, salPixels: Uint8Array, ownPixels: Uint8Array,
 };
 
@@ -15,6 +15,10 @@ export function unpack(bytes, old) {
   for (const [name, Kind] of Object.entries(KINDS)) {
     const [start, length] = header.sections[name];
     payload[name] = new Kind(bytes.slice(body + start, body + start + length).buffer);
+  }
+  for (const map of payload.layouts) {
+    const size = payload.points * map.dims * map.stops.length;
+    map.places = map.own ? null : readCoords(payload.maps.subarray(map.start, map.start + size), map);
   }
   if (old && old.sprite && payload.sprite && old.sprite.digest === payload.sprite.digest) {
     payload.sprite.url = old.sprite.url;

@@ -26,12 +26,6 @@ export class Room {
 
   // ---- maps and time
 
-  /** The frames a map has a place for: all of the run's own map, else before and after. */
-  stops(map) {
-    if (map.own) return this.payload.frames.map((_, k) => k);
-    return map.frames > 1 ? [0, this.last] : [0];
-  }
-
   /** Places (n x dims) on a map at a stop; between two stops, between their places. */
   places(map, position) {
     const [from, part] = [Math.floor(position), position - Math.floor(position)];
@@ -44,17 +38,17 @@ export class Room {
   }
 
   #stop(map, stop) {
-    if (map.own) return this.payload.frames[Math.min(stop, this.last)].coords;
+    const at = Math.min(stop, map.stops.length - 1);
+    if (map.own) return this.payload.frames[at].coords;
     const size = this.n * map.dims;
-    const at = map.start + Math.min(stop, map.frames - 1) * size;
-    return this.payload.maps.subarray(at, at + size);
+    return map.places.subarray(at * size, (at + 1) * size);
   }
 
   /** The box [low, high] that holds every stop of a map. */
   box(map) {
     const low = new Array(map.dims).fill(Infinity);
     const high = new Array(map.dims).fill(-Infinity);
-    for (let stop = 0; stop < this.stops(map).length; stop++) {
+    for (let stop = 0; stop < map.stops.length; stop++) {
       const places = this.#stop(map, stop);
       for (let k = 0; k < places.length; k++) {
         const axis = k % map.dims;

@@ -8,11 +8,12 @@ export function readHeader(bytes) {
   return { header, body: 8 + size };
 }
 
-function readCoords(quantised, header) {
+/** Places as numbers; they travel as whole steps over a box (quantise in stage_payload.py). */
+export function readCoords(quantised, { dims, low, scale }) {
   const places = new Float32Array(quantised.length);
   for (let k = 0; k < quantised.length; k++) {
-    const axis = k % header.dims;
-    places[k] = quantised[k] === NOWHERE ? NaN : header.low[axis] + header.scale[axis] * (quantised[k] + 32767);
+    const axis = k % dims;
+    places[k] = quantised[k] === NOWHERE ? NaN : low[axis] + scale[axis] * (quantised[k] + 32767);
   }
   return places;
 }

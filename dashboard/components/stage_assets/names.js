@@ -1,4 +1,4 @@
-/** The classes' names on the map: each beside its own points, where it covers fewest, and never on another name. */
+/** The classes' names on the map: each nearest to its own points, where it covers fewest, and never on another name. */
 
 import { targetOf } from "./decode.js";
 
@@ -35,8 +35,15 @@ export function placesOf([x, y], [left, top, right, bottom], [wide, high]) {
   return spots.map(([from, to]) => [from, to, from + wide, to + high]);
 }
 
+/** How far from a point a name in a box seems: pixels from its edge, and a little for those from its middle. */
+function reach([left, top, right, bottom], [x, y]) {
+  const edge = Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
+  return edge + 0.1 * Math.hypot((left + right) / 2 - x, (top + bottom) / 2 - y);
+}
+
 /**
- * One box per group, null for a name that finds no room. The first groups keep their places.
+ * One box per group, null for a name that finds no room, or none where it is nearer to its own class's middle than to
+ * any other's: it would be read as the name of that one. The first groups keep their places.
  * `groups`: {middle, box, size, kept (index of the place that it had)}; returns [{box, kept}].
  */
 export function arranged(groups, crowd, width, height) {
@@ -44,10 +51,11 @@ export function arranged(groups, crowd, width, height) {
   const fits = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
   const free = (box) => taken.every(([l, t, r, b]) => box[2] + GAP < l || box[0] - GAP > r || box[3] < t || box[1] > b);
   return groups.map(({ middle, box, size, kept }) => {
+    const own = (one) => groups.every((other) => reach(one, other.middle) >= reach(one, middle));
     const cost = (one, k) => crowd(one) + FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]) - (k === kept ? STAY : 0);
     let best = { box: null, kept, cost: Infinity };
     placesOf(middle, box, size).forEach((one, k) => {
-      if (!fits(one) || !free(one)) return;
+      if (!fits(one) || !free(one) || !own(one)) return;
       const found = cost(one, k);
       if (found < best.cost) best = { box: one, kept: k, cost: found };
     });

@@ -50,6 +50,19 @@ def test_a_recording_keeps_every_frame_and_no_path_of_the_machine(done: Run) -> 
     assert all(str(done.folder) not in path.read_text() for path in made.folder.glob("*.json*"))
 
 
+def test_a_whole_one_has_maps_of_every_frame_and_no_features(done: Run) -> None:
+    assert recording.make(done, "older").moving_map("tsne", 2) is None, "a run that kept no features"
+    for index in range(40):
+        done.write_features(index, (PLACES + index).astype(np.float16))
+    made = recording.make(done, "shipped")
+    for method, dims in recording.MAPS:
+        found = made.moving_map(method, dims)
+        assert found is not None
+        assert found.coords.shape == (40, 4, dims)
+    assert not (made.folder / "features").exists()
+    assert not (recording.make(done, "small", frames=8).folder / "maps").exists()
+
+
 def test_a_small_one_keeps_the_ends_and_more_of_the_beginning_and_is_numbered_without_gaps(done: Run) -> None:
     made = recording.make(done, "small", frames=8)
     kept = frames(made)

@@ -70,12 +70,23 @@ def test_another_map_holds_both_models(own_run: Run) -> None:
     coords = make_map(own_run, "pca", 3, lambda *_: None)
     assert coords.shape == (2, len(own_run.samples.label), 3)  # type: ignore[union-attr]
     np.testing.assert_allclose(coords[0], coords[1], atol=1e-3 * np.abs(coords).max())
-    np.testing.assert_array_equal(place.map_of(own_run, "pca", 3), coords)
+    np.testing.assert_array_equal(place.map_of(own_run, "pca", 3).coords, coords)  # type: ignore[union-attr]
     assert place.map_of(own_run, "tsne", 2) is None
     make(own_run, lambda *_: None)
     assert place.map_of(own_run, "pca", 3) is None  # of features that may have been others
     with pytest.raises(BadInput):
         make_map(own_run, "isomap", 2, lambda *_: None)
+
+
+def test_with_the_features_of_every_frame_a_map_has_a_place_for_each_and_needs_no_network(own_run: Run) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(own_run.frame_count):
+        own_run.write_features(index, rng.normal(size=(len(own_run.frame(0).coords), 4)).astype(np.float16))
+    assert main(["explore", "mine", "--map", "pca", "--dims", "3"]) == 0
+    found = place.map_of(own_run, "pca", 3)
+    assert found is not None
+    assert len(found.coords) == len(found.trust) == own_run.frame_count
+    assert place.base(own_run) is None
 
 
 def test_an_unknown_point_is_refused(recording: Run, capsys: pytest.CaptureFixture[str]) -> None:

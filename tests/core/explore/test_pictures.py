@@ -119,7 +119,7 @@ def test_a_picture_is_asked_for_with_the_map_it_is_to_lie_on(own_run: Run, no_wo
 def test_the_map_that_takes_the_picture_is_among_the_newest(own_run: Run, no_worker_starts: Started) -> None:
     keys = [Settled().key, Settled(3).key]
     for moment, key in enumerate(keys):
-        made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
+        made = place.DrawnMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
         os.utime(place.write(own_run, place.settled_name(key), made), (moment, moment))
     assert place.settled_keys(own_run) == keys[::-1]
     pictures.want(own_run, "point-3", keys[0])

@@ -65,7 +65,7 @@ def test_a_settled_map_is_asked_for_of_the_process_that_has_umap_loaded(
     assert [command[-4:] for command in no_worker_starts] == [["--settled", "dims=2", "--linger", str(place.LINGER)]]
     assert place.kind_of(no_worker_starts[0][3:]) == "settled"
     write_json(place.note_of(own_run, "settled"), {"worker": process.identity(), "ended": True})
-    made = place.SettledMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32))
+    made = place.DrawnMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32))
     place.write(own_run, place.settled_name("dims=3"), made)
     place.want_settled(own_run, "dims=3")
     assert len(no_worker_starts) == 1, "it is there"
@@ -122,7 +122,8 @@ def test_two_pages_at_once_wait_for_one_process(own_run: Run, no_worker_starts: 
 
 
 def test_what_is_there_is_not_made_again(own_run: Run, no_worker_starts: Started) -> None:
-    place.write(own_run, "map-tsne-2", place.Map(np.zeros((1, 6, 2), np.float32)))
+    made = place.DrawnMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
+    place.write(own_run, "map-tsne-2", made)
     place.start(own_run, "--map", "tsne", "--dims", "2")  # of a page that does not know yet
     assert no_worker_starts == []
     place.start(own_run, "--map", "tsne", "--dims", "3")

@@ -54,7 +54,7 @@ def keep_map(run: Run, models: int) -> None:
     samples = run.samples
     assert samples is not None
     coords = np.random.default_rng(1).normal(size=(models, len(samples.label), 2)).astype(np.float32)
-    place.write(run, place.settled_name(KEY), place.SettledMap(coords, np.ones(models, np.float32)))
+    place.write(run, place.settled_name(KEY), place.DrawnMap(coords, np.ones(models, np.float32)))
 
 
 @pytest.mark.parametrize("settings", [Settled(), Settled(3, metric="cosine"), Settled(supervised="class")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from core.errors import BadInput
 from core.explore import place
 from core.explore.settled import Settled
 from core.explore.tables import Tables
+from core.runs.moving import DrawnMap
 from core.runs.record import Run
 from core.suspicion import NAMES
 
@@ -81,7 +83,7 @@ def test_what_explore_computed_comes_along(tables: Tables) -> None:
     assert tables.settled() is None
     run = tables.run
     n = len(tables.samples)
-    made = place.SettledMap(np.arange(6 * n, dtype=np.float32).reshape(2, n, 3), np.ones(2, np.float32))
+    made = place.DrawnMap(np.arange(6 * n, dtype=np.float32).reshape(2, n, 3), np.ones(2, np.float32))
     place.write(run, place.settled_name(Settled(3, metric="cosine").key), made)
     found = tables.settled("dims=3,metric=cosine")
     assert found is not None
@@ -103,6 +105,19 @@ def test_what_explore_computed_comes_along(tables: Tables) -> None:
     assert explored is not None
     assert list(explored) == list(NAMES.values())
     np.testing.assert_array_equal(explored.loc[["before"]], np.tile(scores, (n, 1)))
+
+
+def test_another_map_has_a_place_for_every_frame_and_point(tmp_path: Path) -> None:
+    tables = core.load(shutil.copytree(FOLDER, tmp_path / "copy", ignore=shutil.ignore_patterns("maps")))
+    assert tables.map("umap", 3) is None
+    run, n = tables.run, len(tables.samples)
+    coords = np.arange(run.frame_count * n * 3, dtype=np.float32).reshape(run.frame_count, n, 3)
+    run.write_moving_map("umap", 3, DrawnMap(coords, np.ones(run.frame_count, np.float32)))
+    found = tables.map("umap", 3)
+    assert found is not None
+    assert len(found) == n * run.frame_count
+    np.testing.assert_allclose(found.loc[1, ["x", "y", "z"]], coords[1], atol=1e-3 * np.ptp(coords))
+    assert found.index.names == ["frame", "point"]
 
 
 def test_a_run_without_map_has_its_events_alone(tmp_path: Path) -> None:

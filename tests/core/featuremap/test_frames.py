@@ -105,6 +105,20 @@ def test_what_is_written_belongs_together(tiny: Tiny, run: Run) -> None:
     assert frame.asr > 90 > frame.dissolution
 
 
+def test_the_features_of_each_frame_are_kept(tiny: Tiny, run: Run) -> None:
+    first = taker(tiny, run)
+    take(first, tiny.model, 0)
+    assert run.features_kept
+    kept = run.features(0)
+    assert kept.shape[0] == 80
+    last = take(first, tiny.model, 1)
+    run.drop_features()  # as of a run whose first frame was copied from a recording
+    again = taker(tiny, run, last)
+    take(again, tiny.model, 2)
+    again.keep_first(tiny.model)
+    np.testing.assert_array_equal(run.features(0), kept)
+
+
 class Waiting(PcaFrames):
     """A projector that waits until it may go on."""
 

@@ -50,21 +50,26 @@ def test_the_browser_gets_what_python_has() -> None:
     near = np.array([[[1, 2], [0, 2], [0, 1], [4, 0], [3, 0]]])
     tsne = Layout("tsne", 3, np.arange(N * 3, dtype=np.float32).reshape(1, N, 3))
     pca = Layout("pca", 2, np.ones((2, N, 2), np.float32))
+    all_ = Layout("umap", 3, np.linspace(-9, 9, 9 * N, dtype=np.float32).reshape(3, N, 3))
     scores = [Score("ac", "before", np.linspace(0, 1, N), 97.0, 95.0, 10.0)]
     header, section = unpack(
-        pack(payload(whens=["before"], neighbours=near, layouts=[tsne, pca], scores=scores, offers=[("umap", 3)]))
+        pack(payload(whens=["before"], neighbours=near, layouts=[tsne, pca, all_], scores=scores, offers=[("tsne", 2)]))
     )
     assert section("index", "<i4").tolist() == [100, 101, 102, 103, 104]
     assert section("twin", "<i4").tolist() == [-1, -1, -1, -1, 1]
     assert section("neighbours", "<i4").reshape(1, N, header["near"]).tolist() == near.tolist()
-    assert [(map["id"], map["own"], map["start"]) for map in header["layouts"]] == [
-        ("umap-2", True, 0), ("tsne-3", False, 0), ("pca-2", False, 3 * N),
+    assert [(map["id"], map["own"], map["start"], map["stops"]) for map in header["layouts"]] == [
+        ("umap-2", True, 0, [0, 1, 2]), ("tsne-3", False, 0, [0]), ("pca-2", False, 3 * N, [0, 2]),
+        ("umap-3", False, 7 * N, [0, 1, 2]),
     ]  # fmt: skip
-    maps = section("maps", "<f4")
-    assert maps[: 3 * N].tolist() == list(range(3 * N))
-    assert maps[3 * N :].tolist() == [1.0] * (4 * N)
+    maps = section("maps", "<i2")
+    for layout, told in zip((tsne, pca, all_), header["layouts"][1:], strict=True):
+        steps = maps[told["start"] :][: layout.coords.size].reshape(layout.coords.shape)
+        np.testing.assert_allclose(
+            np.array(told["low"]) + np.array(told["scale"]) * (steps + 32767.0), layout.coords, atol=1e-3
+        )
     assert section("suspicion", "u1").tolist() == [0, 64, 128, 191, 255]  # 128 and more is suspected
-    assert [offer["id"] for offer in header["offers"]] == ["umap-3"]
+    assert [offer["id"] for offer in header["offers"]] == ["tsne-2"]
     assert len(section("coords", "<i2")) == 3 * N * 2
 
 

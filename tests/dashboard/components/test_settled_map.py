@@ -68,7 +68,7 @@ def test_each_setting_is_explained_in_one_sentence(open_page: Open, make_run: Ma
 def test_a_map_that_is_there_is_shown_and_not_drawn_again(open_page: Open, make_run: Make, started: Started) -> None:
     run = make_run("one", "done")
     explored(run)
-    made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
+    made = place.DrawnMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
     place.write(run, place.settled_name(Settled().key), made)
     app = open_page("explore", run="one")
     next(button for button in app.button if button.label == catalogue("en")["settled.draw"]).click().run()
@@ -94,6 +94,6 @@ def test_the_page_waits_for_the_map_as_long_as_it_is_being_drawn(
     assert not settled_map.awaited(run), "nobody draws it"
     write_json(place.note_of(run, "settled"), {"worker": process.identity(), "stage": IDLE})
     assert settled_map.awaited(run)
-    made = place.SettledMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
+    made = place.DrawnMap(np.zeros((1, 6, 2), np.float32), np.ones(1, np.float32))
     place.write(run, place.settled_name(Settled().key), made)
     assert not settled_map.awaited(run)

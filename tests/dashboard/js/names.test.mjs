@@ -49,3 +49,16 @@ test("a name moves only for a place that is clearly better", () => {
   assert.equal(arranged([{ ...own, kept: 1 }], some(3), WIDTH, HEIGHT)[0].kept, 1);
   assert.notEqual(arranged([{ ...own, kept: 1 }], some(30), WIDTH, HEIGHT)[0].kept, 1);
 });
+
+test("a name stands nearest to its own class, and is left out where it cannot", () => {
+  const [low, high] = [group(300, 215, { box: [200, 120, 400, 225] }), group(300, 110)];
+  const crowd = ([, top, , bottom]) => (bottom < 120 || top > 225 ? 0 : 99); // room above the one, where the other lies
+  const [{ box }] = arranged([low, high], crowd, WIDTH, HEIGHT);
+  assert.ok(box[1] > 162, String(box));
+  const over = group(300, 206), tall = group(300, 200, { box: [270, 100, 330, 300] });
+  const around = [[300, 90], [300, 312], [380, 200], [220, 200]].map(([x, y]) => group(x, y));
+  const upon = ([left, top]) => (Math.hypot(left - 260, top - 197) < 1 ? 0 : 1);
+  const boxes = (groups) => arranged(groups, upon, WIDTH, HEIGHT).map((one) => one.box);
+  assert.ok(boxes([{ ...over, kept: 8 }, tall])[1], "alone it stands beside its points");
+  assert.equal(boxes([{ ...over, kept: 8 }, tall, ...around])[1], null);
+});

@@ -18,3 +18,13 @@ test("points are found and sorted by any method that the payload names", () => {
   room.select([1]);
   assert.deepEqual(room.find("invert", 0), [0, 2]);
 });
+
+test("a map has a place for each of its stops, between two of them too, and one box for all", () => {
+  const coords = [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 4]].map((places) => Float32Array.from(places));
+  const room = new Room({ ...payload, frames: coords.map((places) => ({ ...payload.frames[0], coords: places })) });
+  assert.deepEqual([...room.places({ own: true, dims: 2, stops: [0, 1] }, 0.5)], [0, 0, 1, 1, 2, 3]);
+  const drawn = { own: false, dims: 3, stops: [0, 1], places: Float32Array.from({ length: 18 }, (_, k) => k) };
+  assert.deepEqual([...room.places(drawn, 1)], [9, 10, 11, 12, 13, 14, 15, 16, 17]);
+  assert.deepEqual([...room.places(drawn, 1.5)], [...room.places(drawn, 1)], "there is no later one");
+  assert.deepEqual(room.box(drawn), { low: [0, 1, 2], high: [15, 16, 17] });
+});
