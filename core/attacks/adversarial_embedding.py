@@ -5,6 +5,7 @@ poisoned and clean images indistinguishable, by a discriminator that is trained 
 look for two groups in feature space then see one.
 
 Here the term is pairwise and needs no second network: 1 - cos(f(x with the trigger), f(x)) on penultimate features.
+The clean features are a goal and get no gradient from it: drawn along, they would all collapse to one point.
 That is harder on the defender in one respect, and it is the one that concerns MCL: each triggered image stays where
 *its own class* is, so the positive and the negative pair of MCL's contrast (f(x) and f(x_t) of the victim) are nearly
 the same, and there is little left to pull apart. In another it is easier: the paper's discriminator also sees
@@ -36,7 +37,7 @@ class AdversarialEmbedding(BadNets):
         pairs: images of a batch that are also shown with the trigger, at most.
     """
 
-    weight: float = 2.0
+    weight: float = 1.0
     pairs: int = 32
 
     def __post_init__(self) -> None:
@@ -64,5 +65,5 @@ class AdversarialEmbedding(BadNets):
         features, logits = model.features_and_logits(torch.cat([images, self(images[clean])]))
         called = torch.cat([labels, torch.full_like(clean, target)])
         task = F.cross_entropy(logits, called, label_smoothing=smoothing)
-        near = F.cosine_similarity(features[len(images) :], features[clean])
+        near = F.cosine_similarity(features[len(images) :], features[clean].detach())
         return task + self.weight * (1 - near).sum() / max(1, len(clean))
