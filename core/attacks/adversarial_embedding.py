@@ -34,11 +34,12 @@ class AdversarialEmbedding(BadNets):
     Args:
         size, look, side, right, bottom: as ``BadNets``.
         weight: of the term, beside the cross-entropy.
-        pairs: images of a batch that are also shown with the trigger, at most.
+        pairs: images of a batch that are also shown with the trigger, at most; where they are many, the statistics of
+            batch norm are no longer those of clean images.
     """
 
     weight: float = 1.0
-    pairs: int = 32
+    pairs: int = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
