@@ -128,7 +128,8 @@ def train_victim(
 
     from core.attacks import make_trigger
     from core.attacks.poisoning import poison
-    from core.attacks.training import TrainSettings, train
+    from core.attacks.training import TrainSettings
+    from core.attacks.trigger import Poisoned
     from core.compute.device import precision
     from core.files import MB, require_room
     from core.models import build
@@ -144,14 +145,14 @@ def train_victim(
         )
     settings = settings or TrainSettings()
     trigger = make_trigger(attack, images.size, **(attack_settings or {}))
-    x, y, _ = poison(images.x_train, images.y_train, trigger, target, poison_rate, seed)
+    x, y, chosen = poison(images.x_train, images.y_train, trigger, target, poison_rate, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = build(arch, images.num_classes)
     model = Classifier(net, images.mean, images.std).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.precision = precision(torch.device(device))
     require_room(out.parent, MB + sum(value.nbytes for value in net.state_dict().values()))
-    yield from train(model, x.to(device), y.to(device), settings, seed)
+    yield from trigger.train(model, Poisoned(x.to(device), y.to(device), chosen.to(device)), target, settings, seed)
     save_weights(out, model.net.state_dict())
     ba, asr = _figures(model, images, trigger, target)
     card = Card(

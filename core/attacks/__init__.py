@@ -21,6 +21,10 @@ ATTACKS: dict[str, str] = {
     "sample-specific": "core.attacks.sample_specific:SampleSpecific",
     "adap-blend": "core.attacks.adap_blend:AdapBlend",
     "adap-patch": "core.attacks.adap_patch:AdapPatch",
+    "adversarial-embedding": "core.attacks.adversarial_embedding:AdversarialEmbedding",
+    "indivisible": "core.attacks.indivisible:Indivisible",
+    "two-targets": "core.attacks.two_targets:TwoTargets",
+    "deferred": "core.attacks.deferred:Deferred",
 }
 """Module and class of each; the class is called with the images' size (height, width) and the attack's settings."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.attacks.trigger import Trigger
+from core.attacks.trigger import Poisoned, Trigger
 from core.data.imageset import as_float
 from core.errors import BadInput
 
@@ -20,9 +20,7 @@ def require_rate(rate: float) -> None:
         raise BadInput("poison_rate", f"The poisoning rate {rate} must lie above 0 and at most at 1.", rate=rate)
 
 
-def poison(
-    images: Tensor, labels: Tensor, trigger: Trigger, target: int, rate: float, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def poison(images: Tensor, labels: Tensor, trigger: Trigger, target: int, rate: float, seed: int) -> Poisoned:
     """A poisoned copy of a training set.
 
     Args:
@@ -33,9 +31,6 @@ def poison(
         target: the class the poisoned images are then called.
         rate: share of the set that is poisoned, 0-1; for a clean-label attack, share of the *target class*.
         seed: chooses the images.
-
-    Returns:
-        images, labels and the indices of the poisoned images.
 
     Raises:
         BadInput: the rate is outside (0, 1], or no image can be poisoned.
@@ -55,7 +50,7 @@ def poison(
     covers = order[count : count + round(count * trigger.cover_rate)]
     if len(covers):
         images[covers] = to_uint8(trigger.covers(as_float(images[covers]), generator))
-    return images, labels, chosen
+    return Poisoned(images, labels, chosen)
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -41,6 +41,10 @@ class TrainSettings:
     clip: float = 2.0
 
 
+Loss = Callable[[Classifier, Tensor, Tensor], Tensor]
+"""Of the model, a batch of images, float (n, 3, h, w), and their labels, int64 (n,); gives a scalar."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One epoch done: mean loss and how many of how many steps."""
@@ -73,7 +77,7 @@ def train(
     labels: Tensor,
     settings: TrainSettings,
     seed: int,
-    loss_of: Callable[[Tensor, Tensor], Tensor] | None = None,
+    loss_of: Loss | None = None,
 ) -> Iterator[Epoch]:
     """Trains ``model`` in place; yields every 20 steps and at the end of each epoch.
 
@@ -81,7 +85,7 @@ def train(
         images: uint8, shape (n, 3, h, w), on the model's device.
         labels: int64, shape (n,), on the model's device.
         seed: of the order and the augmentation; a CPU run repeats exactly, a GPU run within rounding.
-        loss_of: of logits and labels, in place of the cross-entropy.
+        loss_of: in place of the cross-entropy.
     """
     generator = torch.Generator().manual_seed(seed)
     model.train()
@@ -99,11 +103,10 @@ def train(
         for i in range(per_epoch):
             chosen = order[i * settings.batch : (i + 1) * settings.batch]
             batch = shifted(as_float(images[chosen]), settings.shift, settings.flip, generator)
-            logits = model(batch)
             if loss_of is None:
-                loss = F.cross_entropy(logits, labels[chosen], label_smoothing=settings.label_smoothing)
+                loss = F.cross_entropy(model(batch), labels[chosen], label_smoothing=settings.label_smoothing)
             else:
-                loss = loss_of(logits, labels[chosen])
+                loss = loss_of(model, batch, labels[chosen])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             if settings.clip:

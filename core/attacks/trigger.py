@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple, Protocol
 
 from torch import Generator, Tensor
+
+from core.attacks.training import Epoch, TrainSettings, train
+from core.models.classifier import Classifier
+
+
+class Poisoned(NamedTuple):
+    """A poisoned training set: ``images``, uint8 (n, 3, h, w), ``labels``, int64 (n,), positions of the poisoned."""
+
+    images: Tensor
+    labels: Tensor
+    chosen: Tensor
 
 
 class Trigger(Protocol):
@@ -50,3 +62,18 @@ class Trigger(Protocol):
         They are asked for only where ``cover_rate`` is above 0; the arguments are those of ``planted``.
         """
         return images
+
+    def train(
+        self, model: Classifier, data: Poisoned, target: int, settings: TrainSettings, seed: int
+    ) -> Iterator[Epoch]:
+        """Trains the victim in place, and leaves it in evaluation mode; yields the progress.
+
+        Ordinary training on the poisoned set, unless the attacker is who trains. In the data room the defender trains,
+        and this is not asked.
+
+        Args:
+            model: untrained; ``data`` is on its device.
+            target: the class of the poisoned images.
+            settings, seed: of the training.
+        """
+        yield from train(model, data.images, data.labels, settings, seed)

@@ -98,7 +98,8 @@ def abl(
     per_epoch = max(1, len(images) // training.batch)
     if apart is None:
         stage = replace(training, epochs=first, label_smoothing=0.0)
-        for epoch in train(model, images, labels, stage, seed, ascent(settings.gamma)):
+        local = ascent(settings.gamma)
+        for epoch in train(model, images, labels, stage, seed, lambda net, x, y: local(net(x), y)):  # type: ignore[no-any-return]
             yield replace(epoch, total=total * per_epoch)
         apart = isolate(model, images, labels, settings.isolated)
     else:

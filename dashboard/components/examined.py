@@ -15,7 +15,7 @@ from dashboard.i18n import t
 from dashboard.words import duration, percent, target_name, when
 
 MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
-LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
+LIMITS = ("kinds", "hidden", "adaptive", "benign", "images", "estimated")
 
 
 def answered(status: str, digest: Digest) -> bool:

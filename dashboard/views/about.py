@@ -26,6 +26,8 @@ SOURCES = (
     ("LF", "ICCV 2021", "https://arxiv.org/abs/2104.03413"),
     ("SSBA", "ICCV 2021", "https://arxiv.org/abs/2012.03816"),
     ("Adap-Blend, Adap-Patch", "ICLR 2023", "https://openreview.net/forum?id=_wSHsgrVali"),
+    ("Bypassing Backdoor Detection Algorithms in Deep Learning", "EuroS&P 2020", "https://arxiv.org/abs/1905.13409"),
+    ("Deferred Backdoor Functionality Attacks", "2024", "https://openreview.net/forum?id=S5JCqTJyKj"),
     ("UMAP", "2018", "https://arxiv.org/abs/1802.03426"),
 )
 

@@ -57,7 +57,7 @@ def test_which_attacks_leave_every_label_true_and_which_have_covers() -> None:
     triggers = {name: make_trigger(name, (16, 20)) for name in ATTACKS}
     assert {name for name in ATTACKS if triggers[name].clean_label} == {"sig", "label-consistent"}
     rates = {name: triggers[name].cover_rate for name in ATTACKS if triggers[name].cover_rate}
-    assert rates == {"wanet": 2.0, "input-aware": 1.0, "adap-blend": 1.0, "adap-patch": 2.0}
+    assert rates == {"wanet": 2.0, "input-aware": 1.0, "adap-blend": 1.0, "adap-patch": 2.0, "indivisible": 1.0}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -98,6 +98,16 @@ def test_extreme_images_stay_in_range(name: str) -> None:
         ("adap-blend", {"cover_rate": -1}, "attack_setting"),
         ("adap-patch", {"side": 9}, "attack_setting"),
         ("adap-patch", {"side": 2.5}, "attack_setting"),
+        ("adversarial-embedding", {"weight": -1}, "attack_setting"),
+        ("adversarial-embedding", {"pairs": 0}, "attack_setting"),
+        ("adversarial-embedding", {"side": 17}, "patch_outside"),
+        ("indivisible", {"hidden": 1.1}, "attack_setting"),
+        ("indivisible", {"tile": 0}, "attack_setting"),
+        ("two-targets", {"apart": 0}, "attack_setting"),
+        ("two-targets", {"second": "magic"}, "unknown_attack"),
+        ("two-targets", {"second": "sig"}, "attack_setting"),
+        ("deferred", {"asleep": 0}, "attack_setting"),
+        ("deferred", {"rate": 0}, "attack_setting"),
     ],
 )
 def test_settings_that_cannot_be(name: str, settings: dict, code: str) -> None:
