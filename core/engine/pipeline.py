@@ -35,6 +35,7 @@ from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
+from core.scan.verdict import other_suspects
 from core.triggers.reconstructed import Confidence, Reconstructed
 from core.verify.proof import Proof
 
@@ -197,6 +198,7 @@ def _prove(
         true_asr=after.asr if after.asr_kind == "true" else None,
         trigger=context.subject.trigger,
         backdoor_found=target_known or signs,
+        suspects=_other_suspects(state),
     )
     steps, reported = Returning(proof.steps()), 0
     for done, total in steps:
@@ -209,3 +211,10 @@ def _prove(
         file = write_triggers(state, proof.fresh[:RECORDED_FRESH], Confidence.SURE, "fresh")
         verified = replace(verified, trigger=file)
     return verified, next(iter(proof.fresh), None)
+
+
+def _other_suspects(state: State) -> list[int]:
+    """Classes that stood out on the victim beside the one that was purified."""
+    if (found := state.scanned) is None:
+        return []
+    return other_suspects(found.suspicion, found.verdict, found.target, state.attack_target)

@@ -15,7 +15,8 @@ from core.events import Cure, Verified
 
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
-TESTS = ("true", "fresh", "shared", "scan", "path", "revival")  # reasons that have figures, in the order of the report
+# reasons that have figures, in the order of the report
+TESTS = ("true", "fresh", "shared", "others", "scan", "path", "revival")
 REASONS = (*TESTS, "unknown", "images")
 LACKS = ("unknown", "images")  # reasons that mean too few tests, and no finding
 
@@ -156,14 +157,22 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
         asr, share = max(near)
         return {"asr": f"{asr:.1f}", "share": f"{100 * share:.0f}", "end": f"{100 * max(s for _, s in near):.0f}"}
     if test == "scan":
-        target = found.get("target")
-        return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None
-    rates = {"fresh": ("asr", "before"), "true": ("asr",)}.get(test, ("asr", "control"))
+        return _target(found, class_name)
+    rates = {"fresh": ("asr", "before"), "others": ("asr", "before"), "true": ("asr",)}.get(test, ("asr", "control"))
     counts = {"fresh": ("triggers",), "revival": ("images", "epochs")}.get(test, ())
     values = {name: _number(found.get(name)) for name in (*rates, *counts)}
     if any(value is None for value in values.values()):
         return None
-    return {name: f"{value:.{0 if name in counts else 1}f}" for name, value in values.items()}
+    told = {name: f"{value:.{0 if name in counts else 1}f}" for name, value in values.items()}
+    if test != "others":
+        return told
+    target = _target(found, class_name)
+    return None if target is None else told | target
+
+
+def _target(found: Mapping[str, Any], class_name: Callable[[int], str]) -> dict[str, str] | None:
+    target = found.get("target")
+    return {"target": class_name(target)} if isinstance(target, int) and target >= 0 else None
 
 
 def _row(values: object) -> list[float] | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,3 +62,25 @@ def judge(found: Scan) -> Verdict:
         "attack_rate": round(100 * float(main.attack_rates[found.target]), 1),
     }
     return Verdict(grade, facts, hint, sure)
+
+
+def other_suspects(suspicion: Sequence[float], named: str, most_suspicious: int, target: int) -> list[int]:
+    """Classes beside ``target`` that stand out on the same model: a network can have more than one backdoor.
+
+    The verdict is about one class. Another one counts if it is as suspicious as some signs ask for. On 23 victims of
+    one target the second class reaches 2.3 octaves at most; on two victims of two targets, 4.7 and 10.7.
+
+    Args:
+        suspicion: of each class, octaves, as the scan has it.
+        named, most_suspicious: the grade of the scan's verdict, and the class that it is about.
+        target: the class that is looked after already.
+
+    Returns:
+        the most suspicious first.
+    """
+    if len(suspicion) < MIN_CLASSES:
+        return []
+    found = {label for label, octaves in enumerate(suspicion) if octaves >= SOME[0]}
+    if named != "none":
+        found.add(most_suspicious)
+    return sorted(found - {target}, key=lambda label: -suspicion[label])

@@ -21,7 +21,7 @@ class Limits:
     The limits were set on the purified models and the false cures in NOTES.md beside this file.
 
     Args:
-        doubt, failed: of a fresh, shared or real trigger.
+        doubt, failed: of a fresh, shared or real trigger, or one of another suspect.
         true: of the real trigger as well: above it there is doubt, without any baseline (percent).
         path: of the models interpolated towards the victim, up to ``path_share``.
         path_share: 0-1, share of the way to the victim.
@@ -66,7 +66,7 @@ def grade(
         asr = evidence["true"]["asr"]
         # above ``true`` there is doubt even if as many clean images are answered with the target
         weigh("true", asr - natural, float("-inf") if asr > limits.true else limits.doubt)
-    for reason in ("fresh", "shared"):
+    for reason in ("fresh", "shared", "others"):
         if reason in evidence:
             baseline = max(natural, evidence[reason].get("control") or 0.0)
             weigh(reason, evidence[reason]["asr"] - baseline)

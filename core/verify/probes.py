@@ -9,7 +9,7 @@ once.)
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -42,7 +42,7 @@ class Fresh(NamedTuple):
 
 
 def fresh(
-    victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int
+    victim: Classifier, images: Tensor, target: int, forms: Iterable[str], seed: int, suspects: Collection[int] = ()
 ) -> Generator[tuple[int, int], None, Fresh]:
     """Triggers of one class, reconstructed anew, in the forms in which they are smaller than those of other classes.
 
@@ -54,6 +54,7 @@ def fresh(
         target: the class.
         forms: of the triggers that the scan found; a warp is searched for only if "warp" is among them.
         seed: different from the scan's.
+        suspects: classes that may have a backdoor too, and are not compared with.
 
     Yields:
         steps done and steps in all.
@@ -62,7 +63,7 @@ def fresh(
         the triggers; none of the target if no form shows it.
     """
     steps, warps = EFFORT.steps * len(FORMS), WARPS_TRIED if "warp" in forms else 0
-    targets = [target] * RESTARTS + comparison_classes(victim, target)
+    targets = [target] * RESTARTS + comparison_classes(victim, {target, *suspects})
     found: list[Reconstructed] = []
     others: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
@@ -82,9 +83,9 @@ def _smallest(triggers: Iterable[Reconstructed]) -> float:
     return min((trigger.size for trigger in triggers), default=math.inf)
 
 
-def comparison_classes(victim: Classifier, target: int) -> list[int]:
-    """The first classes other than the target."""
-    return [label for label in range(victim.num_classes) if label != target][:COMPARISON_CLASSES]
+def comparison_classes(victim: Classifier, suspects: Collection[int]) -> list[int]:
+    """The first classes that are no suspects."""
+    return [label for label in range(victim.num_classes) if label not in suspects][:COMPARISON_CLASSES]
 
 
 def _with_offset(

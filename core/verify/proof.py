@@ -36,8 +36,11 @@ SHARED_EFFORT = Effort(steps=60, images=12, attack_rate=0.9, min_rate=0.0)
 MAX_SHARED_RATIO = 1.5  # of a shared trigger's size to the largest fresh one of its form: honest classes have larger
 WORST_TRIGGERS = 2  # that interpolation and revival are measured with
 SEED_OFFSET = 7919  # added to the run's seed, so that the proof draws other numbers than the scan
-# The tests in their order, with their share of the work, for progress. "search" is the scan whose result "scan" judges.
-TESTS = (("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("path", 1), ("revival", 1))
+# The tests in their order, with their share of the work, for progress. "search" is the scan whose result "scan" judges;
+# "others" is hardly ever made.
+TESTS = (
+    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("others", 0), ("path", 1), ("revival", 1),
+)  # fmt: skip
 
 Steps = Generator[tuple[int, int], None, Any]
 
@@ -56,6 +59,7 @@ class Proof:
         true_asr: ASR of the real trigger on the purified model, percent; known in the lab only.
         trigger: the real trigger; known in the lab only. Interpolation and revival use it if no fresh trigger works.
         backdoor_found: whether one was found; otherwise there is no trigger to test with.
+        suspects: other classes that stood out on the victim (``core.scan.verdict.other_suspects``).
 
     Attributes:
         natural: share of the clean images of other classes that the purified model answers with the target, percent;
@@ -63,7 +67,9 @@ class Proof:
         evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
             "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
             ``triggers``, how many work. "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
-            also ``images`` and ``epochs`` of the retuning. "scan": ``verdict``, ``target``, ``suspicion`` (octaves).
+            also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
+            clean images) of the worst of the ``suspects``, the class ``target``. "scan": ``verdict``, ``target``,
+            ``suspicion`` (octaves).
             "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
             it counts.
         search_indices, asr_indices: positions of the test images to reconstruct on, and to measure on.
@@ -83,6 +89,7 @@ class Proof:
     true_asr: float | None = None
     trigger: Callable[[Tensor], Tensor] | None = None
     backdoor_found: bool = True
+    suspects: Sequence[int] = ()
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,8 +136,8 @@ class Proof:
         cure, reasons = grade(self.evidence, self.natural, len(self.asr_indices), target)
         fresh, both = self.evidence.get("fresh"), self.evidence.get("shared")
         worst = [fresh["asr"]] if fresh else []
-        if both and both["asr"] > both["control"]:  # otherwise a pattern of that size does as much for any class
-            worst.append(both["asr"])
+        # otherwise a pattern of that size does as much for any class
+        worst += [one["asr"] for one in (both, self.evidence.get("others")) if one and one["asr"] > one["control"]]
         return Verified(
             cure=cure, reasons=reasons, asr=max(worst, default=None), natural=self.natural,
             images=len(self.asr_indices), evidence=self.evidence,
@@ -149,7 +156,9 @@ class Proof:
             return None
         forms = {trigger.form for trigger in self.known}
         images, seed = self.images[self.search_indices], self.seed + SEED_OFFSET
-        self.reconstructed, others = yield from probes.fresh(self.victim, images, self.target, forms, seed)
+        self.reconstructed, others = yield from probes.fresh(
+            self.victim, images, self.target, forms, seed, self.suspects
+        )
         self.other_sizes += [(one.form, one.target, one.size) for one in others]
         working: list[tuple[float, float, Reconstructed]] = []
         for trigger in (one for made in self.reconstructed for one in (made, *probes.variants(made))):
@@ -172,7 +181,7 @@ class Proof:
         if form is None:
             return None
         max_size = MAX_SHARED_RATIO * max(one.size for one in self.reconstructed if one.form == form)
-        targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self.target)
+        targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self._suspected)
         best, control, found = 0.0, 0.0, None
         for trigger, rate in (yield from self._on_both(form, targets, 1)):
             if trigger.size > max_size or math.isnan(rate):
@@ -184,6 +193,22 @@ class Proof:
         if found and best > max(control, self.evidence["fresh"]["asr"]):
             self.fresh.insert(0, found)
         return {"asr": round(best, 2), "control": round(control, 2)}
+
+    def _others(self) -> Steps:
+        """Attack success of fresh triggers towards the other suspects: on the victim's second backdoor, say."""
+        images, worst = self.images[self.search_indices], None
+        for label in self.suspects:
+            made, _ = yield from probes.fresh(self.victim, images, label, (), self.seed + SEED_OFFSET, self._suspected)
+            natural = round(self.asr(self.purified, None, label), 2)
+            for trigger in made:
+                before, asr = (round(self.asr(model, trigger, label), 2) for model in (self.victim, self.purified))
+                if before >= MIN_VICTIM_ASR and (worst is None or asr > worst["asr"]):
+                    worst = {"target": label, "asr": asr, "before": before, "control": natural}
+        return worst
+
+    @property
+    def _suspected(self) -> set[int]:
+        return {self.target, *self.suspects}
 
     def _search(self) -> Steps:
         """A new scan of the purified model; its evidence is that of ``_scan``."""
@@ -201,7 +226,7 @@ class Proof:
         other_sizes = (
             size
             for form, label, size in self.other_sizes
-            if form == trigger.form and label not in (self.target, trigger.target) and not math.isnan(size)
+            if form == trigger.form and label not in self._suspected | {trigger.target} and not math.isnan(size)
         )
         return trigger.form not in FORMS or trigger.size <= probes.MAX_SIZE_RATIO * min(other_sizes, default=math.inf)
 

@@ -134,8 +134,8 @@ def _header(payload: RoomPayload, boxes: Sequence[Mapping[str, Any]]) -> dict[st
     layouts = [_map(payload.method, payload.dims) | own]
     for layout, box in zip(payload.layouts, boxes, strict=True):
         trust = [float(value) for value in layout.trust]
-        where = {"own": False, "stops": layout.stops(frames), "start": start, "trust": trust}
-        layouts.append(_map(layout.method, layout.dims, layout.settled) | where | box)
+        where: dict[str, Any] = {"own": False, "stops": layout.stops(frames), "start": start, "trust": trust}
+        layouts.append(_map(layout.method, layout.dims, layout.settled) | where | dict(box))
         start += layout.coords.size
     offers = [_map("settled", settings.dims, settings) for settings in payload.settled]
     offers += [_map(method, dims) for method, dims in payload.offers]

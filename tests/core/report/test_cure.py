@@ -9,7 +9,7 @@ import pytest
 from core.report import Wording
 from core.report.cure import cure
 from core.words import LANGUAGES
-from tests.core.report.conftest import story
+from tests.core.report.conftest import PROOF, story
 
 Say = Callable[..., Wording]
 
@@ -24,7 +24,7 @@ def test_each_grade_is_told_by_words_sign_and_class(say: Say, state: str, langua
     assert told.words(f"cure.{state}") in text
     assert told.words(f"cure.next.{state}") in text
     assert text.count("<svg") == 2  # the sign and the curve
-    assert text.count("<li class") == 6
+    assert text.count("<li class") == len(PROOF)
     assert ('class="bad"' in text) is (state != "holds")
 
 

@@ -8,7 +8,7 @@ import torch
 from core.scan.inversion import Inverted
 from core.scan.scan import Scan
 from core.scan.thresholds import HINT, SOME, STRONG
-from core.scan.verdict import judge
+from core.scan.verdict import judge, other_suspects
 
 
 def scan_of(suspicion: float, gap: float, side: int = 32, early: list[float] | None = None) -> Scan:
@@ -73,3 +73,13 @@ def test_few_classes_give_no_strong_signs() -> None:
     sizes = torch.tensor([5.0, 50.0, 50.0])
     form = Inverted("mask", torch.ones(3, 1, 9, 9), torch.zeros(3, 3, 9, 9), sizes, torch.ones(3))
     assert judge(Scan((form,), torch.tensor([9.0, 0.0, 0.0]), 0)).grade == "some"
+
+
+def test_other_classes_that_stand_out_are_suspects_the_most_suspicious_first() -> None:
+    octaves = [SOME[0], 0.3, 20.0, SOME[0] - 0.01, 4.7]
+    assert other_suspects(octaves, "strong", 2, target=2) == [4, 0]
+    assert other_suspects(octaves, "strong", 2, target=1) == [2, 4, 0], "another class was to be cured"
+    assert other_suspects([2.1, 0.0, 0.1, 0.2], "strong", 0, target=3) == [0], "a decisive form ends the scan early"
+    assert other_suspects([2.1, 0.0, 0.1, 0.2], "none", 0, target=3) == []
+    assert other_suspects([9.0, 9.0, 9.0], "some", 0, target=0) == [], "nothing to compare three classes with"
+    assert other_suspects([], "strong", 0, target=1) == [], "a record of an older version"

@@ -15,6 +15,7 @@ CLEAN: dict[str, dict[str, Any]] = {
     "true": {"asr": 0.5},
     "fresh": {"asr": 0.5, "before": 99.0, "triggers": 12},
     "shared": {"asr": 0.0, "control": 0.0},
+    "others": {"target": 7, "asr": 0.5, "before": 99.0, "control": 0.5},
     "scan": {"verdict": "none", "target": TARGET},
     "path": {"shares": [0.0, 0.1, 0.2, 0.3, 0.5], "asr": [0.5, 0.6, 0.7, 2.0, 60.0]},
     "revival": {"asr": 10.0, "control": 8.0},
@@ -59,6 +60,11 @@ def near(asr: float) -> dict[str, Any]:
         ({"shared": {"asr": 34.1, "control": 30.0}}, "doubt", ["shared"]),
         ({"shared": {"asr": 51.0, "control": 30.0}}, "failed", ["shared"]),
         ({"shared": None}, "holds", []),
+        ({"others": None}, "holds", []),  # no other class stood out on the victim
+        ({"others": {"asr": 4.5}}, "holds", []),
+        ({"others": {"asr": 4.6}}, "doubt", ["others"]),
+        ({"others": {"asr": 20.6}}, "failed", ["others"]),
+        ({"others": {"asr": 34.0, "control": 30.0}}, "holds", []),  # as many of the clean images
         ({"scan": {"verdict": "some"}}, "doubt", ["scan"]),
         ({"scan": {"verdict": "some", "target": 5}}, "holds", []),
         ({"scan": {"verdict": "strong"}}, "doubt", ["scan"]),
@@ -97,9 +103,9 @@ def test_what_is_clear_from_few_images_needs_no_more() -> None:
 
 
 def test_what_failed_comes_before_what_is_in_doubt() -> None:
-    worst = {"true": {"asr": 10.0}, "fresh": {"asr": 90.0}, "shared": {"asr": 12.0}, "scan": {"verdict": "strong"},
-             "path": near(90.0), "revival": {"asr": 90.0}}  # fmt: skip
-    assert graded(worst) == ("failed", ["fresh", "true", "shared", "scan", "path", "revival"])
+    worst = {"true": {"asr": 10.0}, "fresh": {"asr": 90.0}, "shared": {"asr": 12.0}, "others": {"asr": 9.0},
+             "scan": {"verdict": "strong"}, "path": near(90.0), "revival": {"asr": 90.0}}  # fmt: skip
+    assert graded(worst) == ("failed", ["fresh", "true", "shared", "others", "scan", "path", "revival"])
 
 
 def test_what_happens_without_any_trigger_is_no_attack() -> None:

@@ -57,9 +57,9 @@ def test_a_class_without_a_backdoor_has_none(tiny: Tiny, honest: Classifier) -> 
 
 
 def test_the_classes_to_compare_with_are_others(tiny: Tiny) -> None:
-    assert comparison_classes(tiny.model, 0) == [1, 2]
-    assert comparison_classes(tiny.model, 1) == [0, 2]
-    assert comparison_classes(tiny.model, 9) == [0, 1]
+    assert comparison_classes(tiny.model, {0}) == [1, 2]
+    assert comparison_classes(tiny.model, {1}) == [0, 2]
+    assert comparison_classes(tiny.model, {9, 0}) == [1, 2]
 
 
 def dot(form: str) -> Reconstructed:

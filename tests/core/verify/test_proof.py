@@ -105,6 +105,24 @@ def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
     assert "scan" in found.reasons
 
 
+def test_of_two_suspects_the_one_that_was_not_cured_fails_and_an_honest_model_passes(
+    tiny: Tiny, honest: Classifier
+) -> None:
+    """The backdoor of the victim as its second one: class 5 was named and cured, class 3 stood out as well."""
+    given: dict[str, Any] = {"target": 5, "known": [replace(tiny.aimed, target=5)], "seed": 0}
+    tests = tiny.images.x_test, tiny.images.y_test
+    found, _ = done(Proof(tiny.model, tiny.model, *tests, **given, suspects=[tiny.target]))
+    assert found.cure == "failed"
+    assert "others" in found.reasons
+    assert found.evidence["others"]["target"] == tiny.target
+    assert found.asr is not None
+    assert found.asr >= found.evidence["others"]["asr"] > 90
+    cured, _ = done(Proof(tiny.model, honest, *tests, **given, suspects=[tiny.target]))
+    assert cured.evidence["others"]["asr"] < 4
+    assert cured.evidence["others"]["before"] > 90
+    assert "others" not in cured.reasons
+
+
 def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_backdoor(
     tiny: Tiny, honest: Classifier
 ) -> None:
