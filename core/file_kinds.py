@@ -120,7 +120,11 @@ def folder_for_weights(folder: Path, path: str) -> BadInput:
         found = sorted(entry.name for entry in folder.iterdir() if entry.name.lower().endswith(endings))
     except OSError:
         found = []
-    inside = ", ".join(found[:4]) or "-"
+    if not found:
+        return BadInput(
+            "folder_without_weights", f"{path} is a folder without a file of weights; give the file.", path=path
+        )
+    inside = ", ".join(found[:4])
     return BadInput(
         "weights_is_folder",
         f"{path} is a folder; give one file of weights (in this folder: {inside}).",

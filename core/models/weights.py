@@ -106,7 +106,8 @@ def read_weights(path: str | Path) -> Weights:
 
     Raises:
         BadInput: as ``core.models.onnx.graph.read_graph``;
-            ``weights_not_found``, ``weights_is_folder``; ``weights_too_large`` (also when unpacked);
+            ``weights_not_found``, ``weights_is_folder``, ``folder_without_weights``;
+            ``weights_too_large`` (also when unpacked);
             ``weights_unknown_format`` or, where it is known what else the file is, as ``core.file_kinds.refusal``;
             ``weights_other_pickle``, ``weights_pickle_protocol``, ``weights_encrypted``, ``weights_only_an_index``,
             ``weights_sharded``, ``weights_torchscript``, ``weights_damaged``, ``weights_want_code``,

@@ -34,7 +34,7 @@ def home(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         ("purify --device abacus --dims 9", "'abacus'"),
         ("purify --clean-budget 1.5", "1.5"),
         ("purify --clean-budget some", "'some' is neither a share"),
-        ("purify core --images signs", "There is no file core that can be read"),
+        ("purify core --images signs", "core is a folder without a file of weights"),
         ("purify ~nobody-of-this-name/w.pt --images signs", "~nobody-of-this-name/w.pt"),
         ("data ~nobody-of-this-name/x", "~nobody-of-this-name/x"),
         (f"data {'x' * 300}", "xxx"),

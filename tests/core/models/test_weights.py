@@ -152,7 +152,7 @@ def test_types_that_torch_cannot_copy_are_odd(tmp_path: Path, dtype: str) -> Non
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
-    for path, code in ((tmp_path / "gone.pth", "weights_not_found"), (tmp_path, "weights_is_folder")):
+    for path, code in ((tmp_path / "gone.pth", "weights_not_found"), (tmp_path, "folder_without_weights")):
         with pytest.raises(BadInput, match=path.name) as caught:
             read_weights(path)
         assert caught.value.code == code

@@ -30,7 +30,7 @@ def test_the_projections_of_an_order_are_those_there_are() -> None:
         ({"victim": None, "weights": "/no/such.pt"}, "weights_not_found", "/no/such.pt"),
         ({"victim": None, "weights": "~nobody-of-this-name/w.pt"}, "weights_not_found", "~nobody-of-this-name"),
         ({"victim": None, "weights": "x" * 300}, "weights_not_found", "xxx"),
-        ({"victim": None, "weights": "/"}, "weights_is_folder", "/ is a folder"),
+        ({"victim": None, "weights": "/"}, "folder_without_weights", "/ is a folder"),
         ({"images": "~nobody-of-this-name/x"}, "images_not_found", "~nobody-of-this-name"),
         ({"images": "x" * 300}, "images_not_found", "xxx"),
         ({"images": ""}, "no_images", "cifar10"),
