@@ -84,13 +84,13 @@ def refusal(kind: Kind, file: str, wanted: Literal["weights", "images"]) -> BadI
     if kind.sort == "pointer":
         return BadInput(
             "file_is_pointer",
-            f"{file} is only a pointer to the real file, as git LFS keeps it; fetch that with 'git lfs pull'.",
+            f"{file} is only a Git LFS pointer to the real file; fetch the real one with 'git lfs pull'.",
             file=file,
         )
     if kind.sort == "page":
         return BadInput(
             "file_is_web_page",
-            f"{file} is a web page, as a download leaves behind that failed or wanted a login; download it again.",
+            f"{file} is a web page: the download probably failed or needed a login; download it again.",
             file=file,
         )
     if kind.sort == "packed":
@@ -101,14 +101,14 @@ def refusal(kind: Kind, file: str, wanted: Literal["weights", "images"]) -> BadI
     if wanted == "weights":
         return BadInput(
             "weights_of_other_kind",
-            f"{file} is a file of {kind.name}, from which no weights are read; export the network as ONNX, or save its "
-            "state_dict as safetensors or with torch.save.",
+            f"{file} is in the format {kind.name}, from which weights cannot be read; export the network as ONNX, or "
+            "save its state_dict as safetensors or with torch.save.",
             file=file, kind=kind.name,
         )  # fmt: skip
     return BadInput(
         "images_of_other_kind",
-        f"{file} is a file of {kind.name}; what is read here are PNG, JPEG, BMP, WebP, PPM and TIFF files in a folder "
-        "for each class, or an .npz file.",
+        f"{file} is in the format {kind.name}; images are read from PNG, JPEG, BMP, WebP, PPM and TIFF files in a "
+        "folder for each class, or from an .npz file.",
         file=file, kind=kind.name,
     )  # fmt: skip
 
@@ -127,6 +127,6 @@ def folder_for_weights(folder: Path, path: str) -> BadInput:
     inside = ", ".join(found[:4])
     return BadInput(
         "weights_is_folder",
-        f"{path} is a folder; give one file of weights (in this folder: {inside}).",
+        f"{path} is a folder; give one file of weights (files of weights in it: {inside}).",
         path=path, found=inside,
     )  # fmt: skip

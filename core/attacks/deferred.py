@@ -59,7 +59,7 @@ class Deferred(BadNets):
         if not _layers(model):
             raise BadInput(
                 "attack_needs_batch_norm",
-                "The attack deferred hides in the statistics of batch norm, and this network has none; use another "
+                "The attack 'deferred' hides in the statistics of batch norm, and this network has none; use another "
                 "--arch or another attack.",
             )
         added = self.asleep * max(1, (len(data.images) - len(data.chosen)) // settings.batch)

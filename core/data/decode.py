@@ -218,7 +218,8 @@ def _rgb(file: Path, image: Image.Image, seen: Seen, position: int) -> Image.Ima
     if low < 0 or high > 65535:
         raise BadInput(
             "image_beyond_16_bits",
-            f"{file} holds values from {low} to {high}, which are not of 16 bits; write it with 8 or 16 bits a pixel.",
+            f"{file} holds values from {low} to {high}, outside the range of 16 bits (0 to 65535); "
+            "write it with 8 or 16 bits a pixel.",
             file=str(file), low=low, high=high,
         )  # fmt: skip
     seen.deep.append(position)

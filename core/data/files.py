@@ -133,7 +133,7 @@ def _notes(found: Layout, seen: Seen) -> Iterator[Found]:
         yield Found("loose", f"{count} images beside the class folders were left out.", {"count": count})
     if found.alike:
         names = ", ".join(map(_shown, found.alike[:MAX_ENDINGS]))
-        text = f"Classes whose names differ in capitals or spaces alone are kept apart: {names}."
+        text = f"Classes whose names differ only in capitals or spaces are kept apart: {names}."
         yield Found("alike", text, {"names": names})
     if count := sum(part.below for part in found.parts):
         text = f"{count} images in folders below their class's were counted as the class's."

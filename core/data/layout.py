@@ -75,9 +75,7 @@ def layout(path: Path) -> Layout:
     path = _within(path)
     inside = entries(path)
     if broken := next((place for place in inside.others if place.is_symlink() and not place.exists()), None):
-        raise BadInput(
-            "link_leads_nowhere", f"{broken} is a link that leads nowhere; mend or remove it.", path=str(broken)
-        )
+        raise BadInput("link_leads_nowhere", f"{broken} is a broken link; repair or remove it.", path=str(broken))
     parts = _parts(inside.folders)
     there = [part for part in parts if part is not None]
     if flat := _flat_part(inside.folders, parts):
@@ -181,7 +179,7 @@ def _class_folders(folder: Path) -> dict[str, list[Path]]:
     if len(folders) < 2 and (labels := _list_of_labels(folder, folders)):
         raise BadInput(
             "labels_in_a_list",
-            f"The images of {folder} lie in one folder, and {labels} beside them; lists of labels are not read: put "
+            f"The images of {folder} lie in one folder, with {labels} beside them; lists of labels are not read: put "
             "the images of each class into a folder of its own, named after the class.",
             path=str(folder),
             list=labels,
@@ -231,8 +229,8 @@ def _listing(folder: Path, classes: dict[str, list[Path]]) -> Part:
             kinds = kinds_of(Counter(file.suffix.lower() for file in found.others))
             raise BadInput(
                 "class_folder_of_other_files",
-                f"The folder {name} in {folder} stands where a class would, but holds no image that is read ({kinds}); "
-                f"remove it, or write its images as {', '.join(FORMATS)} files.",
+                f"The folder {name} in {folder} would be a class, but holds no image that can be read (it holds: "
+                f"{kinds}); remove it, or save its images as {', '.join(FORMATS)} files.",
                 name=name,
                 path=str(folder),
                 kinds=kinds,

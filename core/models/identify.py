@@ -108,8 +108,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     if adapter := next((name for name in weights.tensors if _ADAPTER.search(name)), ""):
         raise BadInput(
             "weights_of_adapter",
-            f"These weights hold an adapter (LoRA: {adapter}), which changes a network and is none; merge it into its "
-            "network (merge_and_unload of the package peft), and save the state_dict of that.",
+            f"These weights hold an adapter (LoRA: {adapter}), which modifies a network but is not one itself; merge "
+            "it into its network (merge_and_unload of the package peft), and save the state_dict of the merged "
+            "network.",
             name=adapter,
         )
     tables = [value for value in weights.tensors.values() if value.dim() == 2]
@@ -179,8 +180,8 @@ def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
         if not 1 <= channels <= MOST_CHANNELS:
             raise BadInput(
                 "weights_channels",
-                f"These weights are of a network that takes images with {channels} channels; 1 to {MOST_CHANNELS} are "
-                "read.",
+                f"These weights are of a network that takes images with {channels} channels; networks for 1 to "
+                f"{MOST_CHANNELS} channels are read.",
                 channels=channels, most=MOST_CHANNELS,
             )  # fmt: skip
         stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)

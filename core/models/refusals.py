@@ -92,7 +92,7 @@ def quantised(path: Path, kind: str) -> BadInput:
 def encrypted(path: Path) -> BadInput:
     return BadInput(
         "weights_encrypted",
-        f"{path.name} is encrypted; unpack it with its password, and give the file of weights in it.",
+        f"{path.name} is encrypted; unpack it with its password, and give the file of weights that is inside.",
         file=path.name,
     )
 

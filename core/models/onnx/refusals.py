@@ -67,8 +67,8 @@ def version(path: Path, opset: int, lowest: int, highest: int) -> BadInput:
 def no_graph(path: Path) -> BadInput:
     return BadInput(
         "onnx_no_graph",
-        f"{path.name} is a file of Protocol Buffers without a graph of ONNX, as TensorFlow's saved_model.pb and models "
-        "of Core ML are; export the network as ONNX.",
+        f"{path.name} is a Protocol Buffers file without an ONNX graph, like TensorFlow's saved_model.pb or a Core ML "
+        "model; export the network as ONNX.",
         file=path.name,
     )
 

@@ -258,6 +258,6 @@ def test_a_fold_is_no_shard(tmp_path: Path) -> None:
 def test_a_folder_is_refused_by_what_lies_in_it(tmp_path: Path) -> None:
     for name in ("saved_model.pb", "pytorch_model.bin", "config.json"):
         (tmp_path / name).write_bytes(struct.pack("<Q", 2))
-    with pytest.raises(BadInput, match=r"in this folder: pytorch_model\.bin") as caught:
+    with pytest.raises(BadInput, match=r"weights in it: pytorch_model\.bin") as caught:
         read_weights(tmp_path)
     assert caught.value.code == "weights_is_folder"
