@@ -64,4 +64,4 @@ def test_of_a_folder_it_is_said_what_lies_in_it(tmp_path: Path) -> None:
     for name in ("model.safetensors", "config.json", "optimizer.pt"):
         (tmp_path / name).touch()
     assert folder_for_weights(tmp_path, "~/run").facts == {"path": "~/run", "found": "model.safetensors, optimizer.pt"}
-    assert folder_for_weights(tmp_path / "none", "x").facts["found"] == "-"
+    assert folder_for_weights(tmp_path / "none", "x").code == "folder_without_weights"

@@ -200,14 +200,14 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     ),
     "a file of no bytes": (lambda root: put(fill(root, ["a", "b"]), "b/9.png", content=b""), "file_empty", "9.png"),
     "a class that is a broken link": (
-        lambda root: broken(fill(root, ["a", "b"]), "c"), "link_leads_nowhere", "c is a link",
+        lambda root: broken(fill(root, ["a", "b"]), "c"), "link_leads_nowhere", "c is a broken link",
     ),
     "a picture that is a broken link": (
         lambda root: broken(fill(root, ["a", "b"]), "a/9.png"), "unreadable_image", "9.png",
     ),
     "a zip": (lambda root: packed(root.with_suffix(".zip")), "file_packed", "unpack it"),
     "a tar": (lambda root: tarred(root.with_suffix(".tar")), "file_packed", "(tar)"),
-    "one picture": (lambda root: write(root / "0.png"), "images_of_other_kind", "a file of PNG"),
+    "one picture": (lambda root: write(root / "0.png"), "images_of_other_kind", "in the format PNG"),
     "a table": (lambda root: put(root, "a.csv", content=b"file,label\n") / "a.csv", "unreadable_npz", ".npz"),
     "Parquet": (lambda root: put(root, "a", content=b"PAR1") / "a", "images_of_other_kind", "Parquet"),
     "MATLAB": (

@@ -133,7 +133,7 @@ def _input(*dims: int, kind: int = TensorProto.FLOAT) -> Callable[[onnx.ModelPro
         (_input(1, 3, 16, 16, kind=TensorProto.UINT8), "onnx_input", "floating-point"),
         (lambda m: m.graph.input.append(helper.make_tensor_value_info("more", 1, [1])), "onnx_input", "2 inputs"),
         (lambda m: m.graph.ClearField("output"), "onnx_output", "nothing"),
-        (lambda m: m.ClearField("graph"), "onnx_no_graph", "without a graph"),
+        (lambda m: m.ClearField("graph"), "onnx_no_graph", "without an ONNX graph"),
         (lambda m: setattr(m.graph.node[0], "name", "a\nb"), "weights_damaged", "printed"),
     ],
 )  # fmt: skip
