@@ -66,13 +66,17 @@ def grade(
         asr = evidence["true"]["asr"]
         # above ``true`` there is doubt even if as many clean images are answered with the target
         weigh("true", asr - natural, float("-inf") if asr > limits.true else limits.doubt)
-    for reason in ("fresh", "shared", "others"):
+    for reason in ("fresh", "shared"):
         if reason in evidence:
             baseline = max(natural, evidence[reason].get("control") or 0.0)
             weigh(reason, evidence[reason]["asr"] - baseline)
+    if "others" in evidence:  # of another class, whose share of clean images is the control
+        weigh("others", evidence["others"]["asr"] - evidence["others"]["control"])
     if "scan" in evidence:
         scan = evidence["scan"]
-        if scan["verdict"] == "strong" or (scan["verdict"] == "some" and scan["target"] == target):
+        if scan["verdict"] == "strong" or (
+            scan["verdict"] == "some" and scan["target"] in (target, *scan.get("suspects", ()))
+        ):
             doubt.append("scan")
     if "path" in evidence:
         near = [asr for share, asr in zip(evidence["path"]["shares"], evidence["path"]["asr"], strict=True)
@@ -83,10 +87,13 @@ def grade(
         weigh(
             "revival", evidence["revival"]["asr"] - max(natural, evidence["revival"]["control"]), limits.revival, 101.0
         )
-    if target is None or "fresh" not in evidence:
+    if target is None or "fresh" not in evidence or "untested" in evidence:
         doubt.append("unknown")
     elif not failed and not doubt:
-        interval = wilson(evidence["fresh"]["asr"], images)
-        if interval is None or interval.high - natural > limits.interval:
+        excess = [(evidence["fresh"]["asr"], natural)]
+        if "others" in evidence:
+            excess.append((evidence["others"]["asr"], evidence["others"]["control"]))
+        intervals = [(wilson(asr, images), baseline) for asr, baseline in excess]
+        if any(found is None or found.high - baseline > limits.interval for found, baseline in intervals):
             doubt.append("images")
     return ("failed" if failed else "doubt" if doubt else "holds"), [*failed, *doubt]

@@ -7,7 +7,7 @@ half to measure on. No trigger that the purification was trained on is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,9 +37,9 @@ MAX_SHARED_RATIO = 1.5  # of a shared trigger's size to the largest fresh one of
 WORST_TRIGGERS = 2  # that interpolation and revival are measured with
 SEED_OFFSET = 7919  # added to the run's seed, so that the proof draws other numbers than the scan
 # The tests in their order, with their share of the work, for progress. "search" is the scan whose result "scan" judges;
-# "others" is hardly ever made.
+# "others" is as much as "fresh" for each of the other suspects.
 TESTS = (
-    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("others", 0), ("path", 1), ("revival", 1),
+    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("others", 4), ("path", 1), ("revival", 1),
 )  # fmt: skip
 
 Steps = Generator[tuple[int, int], None, Any]
@@ -68,8 +68,9 @@ class Proof:
             "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
             ``triggers``, how many work. "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
             also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
-            clean images) of the worst of the ``suspects``, the class ``target``. "scan": ``verdict``, ``target``,
-            ``suspicion`` (octaves).
+            clean images) of the worst of the ``suspects``, the class ``target``; "untested": the ``targets`` among
+            them for which no trigger works on the victim. "scan": ``verdict``, ``target``, ``suspicion`` (octaves),
+            ``suspects`` if there are.
             "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
             it counts.
         search_indices, asr_indices: positions of the test images to reconstruct on, and to measure on.
@@ -114,14 +115,17 @@ class Proof:
         target, chosen = self.target if target is None else target, self.asr_indices[:count]
         if not len(chosen):
             return float("nan")
+        if bool((self.labels[chosen] == target).all()):
+            return float("nan")
         predicted = answers(model, self.images[chosen], trigger).cpu()
         return attack_success_rate(predicted, self.labels[chosen], target)
 
     def steps(self) -> Steps:
         """Makes the tests one after the other; yields units done and in all; returns ``Verified``."""
-        total, before = 100 * sum(weight for _, weight in TESTS), 0
+        weights = {name: weight * (len(self.suspects) if name == "others" else 1) for name, weight in TESTS}
+        total, before = 100 * sum(weights.values()), 0
         self.natural = round(self.asr(self.purified, None), 2)
-        for name, weight in TESTS:
+        for name, weight in weights.items():
             work = Returning[tuple[int, int], Any](getattr(self, f"_{name}")())
             for done, of in work:
                 yield before + round(100 * weight * done / of), total
@@ -136,8 +140,8 @@ class Proof:
         cure, reasons = grade(self.evidence, self.natural, len(self.asr_indices), target)
         fresh, both = self.evidence.get("fresh"), self.evidence.get("shared")
         worst = [fresh["asr"]] if fresh else []
-        # otherwise a pattern of that size does as much for any class
-        worst += [one["asr"] for one in (both, self.evidence.get("others")) if one and one["asr"] > one["control"]]
+        if both and both["asr"] > both["control"]:  # otherwise a pattern of that size does as much for any class
+            worst.append(both["asr"])
         return Verified(
             cure=cure, reasons=reasons, asr=max(worst, default=None), natural=self.natural,
             images=len(self.asr_indices), evidence=self.evidence,
@@ -160,20 +164,26 @@ class Proof:
             self.victim, images, self.target, forms, seed, self.suspects
         )
         self.other_sizes += [(one.form, one.target, one.size) for one in others]
-        working: list[tuple[float, float, Reconstructed]] = []
-        for trigger in (one for made in self.reconstructed for one in (made, *probes.variants(made))):
-            if not self._is_small(trigger):
-                continue
-            before = self.asr(self.victim, trigger, count=PRESELECTION_IMAGES)
+        small = [one for one in _with_variants(self.reconstructed) if self._is_small(one)]
+        self.fresh, figures = self._working(small, self.target)
+        return figures and {"asr": figures[0], "before": figures[1], "triggers": len(self.fresh)}
+
+    def _working(
+        self, triggers: Iterable[Reconstructed], label: int
+    ) -> tuple[list[Reconstructed], tuple[float, float] | None]:
+        """The triggers that work on the victim, the most successful on the purified model first; the highest attack
+        success on the purified model and on the victim, or None if none works."""
+        working = []
+        for trigger in triggers:
+            before = self.asr(self.victim, trigger, label, PRESELECTION_IMAGES)
             if before >= MIN_VICTIM_ASR:
-                working.append((self.asr(self.purified, trigger, count=PRESELECTION_IMAGES), before, trigger))
+                working.append((self.asr(self.purified, trigger, label, PRESELECTION_IMAGES), before, trigger))
         if not working:
-            return None
+            return [], None
         working.sort(key=lambda row: (-row[0], -row[1]))
-        self.fresh = [trigger for *_, trigger in working]
-        asr = max(self.asr(self.purified, trigger) for trigger in self.fresh[:WORST_TRIGGERS])
-        before = max(row[1] for row in working)
-        return {"asr": round(asr, 2), "before": round(before, 2), "triggers": len(working)}
+        found = [trigger for *_, trigger in working]
+        asr = max(self.asr(self.purified, trigger, label) for trigger in found[:WORST_TRIGGERS])
+        return found, (round(asr, 2), round(max(before for _, before, _ in working), 2))
 
     def _shared(self) -> Steps:
         """Attack success of a trigger that works on both models, and the same for other classes as a control."""
@@ -195,16 +205,27 @@ class Proof:
         return {"asr": round(best, 2), "control": round(control, 2)}
 
     def _others(self) -> Steps:
-        """Attack success of fresh triggers towards the other suspects: on the victim's second backdoor, say."""
-        images, worst = self.images[self.search_indices], None
-        for label in self.suspects:
-            made, _ = yield from probes.fresh(self.victim, images, label, (), self.seed + SEED_OFFSET, self._suspected)
-            natural = round(self.asr(self.purified, None, label), 2)
-            for trigger in made:
-                before, asr = (round(self.asr(model, trigger, label), 2) for model in (self.victim, self.purified))
-                if before >= MIN_VICTIM_ASR and (worst is None or asr > worst["asr"]):
-                    worst = {"target": label, "asr": asr, "before": before, "control": natural}
-        return worst
+        """Attack success of fresh triggers towards the other suspects, of the worst beside its share of clean images.
+
+        A suspect towards which none works on the victim is not tested, and the cure stays in doubt.
+        """
+        found, untested = [], []
+        for number, label in enumerate(self.suspects):
+            search = probes.fresh(
+                self.victim, self.images[self.search_indices], label, (), self.seed + SEED_OFFSET, self._suspected
+            )
+            work = Returning(search)
+            for done, of in work:
+                yield number * of + done, len(self.suspects) * of
+            _, figures = self._working(_with_variants(work.result.triggers), label)
+            if figures is None:
+                untested.append(label)
+                continue
+            control = round(self.asr(self.purified, None, label), 2)
+            found.append({"target": label, "asr": figures[0], "before": figures[1], "control": control})
+        if untested:
+            self.evidence["untested"] = {"targets": untested}
+        return max(found, key=lambda one: one["asr"] - one["control"], default=None)
 
     @property
     def _suspected(self) -> set[int]:
@@ -242,7 +263,8 @@ class Proof:
             made = yield from self._on_both(main.form, [self.new_scan.target] * probes.RESTARTS, 2)
             if not any(rate >= MIN_VICTIM_ASR and self._is_small(one) for one, rate in made):
                 grade_found = "none"
-        return {"verdict": grade_found, "target": self.new_scan.target, "suspicion": verdict.facts["suspicion"]}
+        told = {"verdict": grade_found, "target": self.new_scan.target, "suspicion": verdict.facts["suspicion"]}
+        return told | ({"suspects": [*self.suspects]} if self.suspects else {})
 
     def _on_both(
         self, form: str, targets: list[int], seed: int
@@ -282,7 +304,8 @@ class Proof:
         triggers = self._worst_triggers()
         if not triggers:
             return None
-        other = next(label for label in range(self.victim.num_classes) if label != self.target)
+        others = [label for label in range(self.victim.num_classes) if label != self.target]
+        other = next((label for label in others if label not in self.suspects), others[0])
         images, labels, trigger = self.images[self.search_indices], self.labels[self.search_indices], triggers[0]
         targets = (self.target, other)
         models = revival.retune_copies(self.purified, images, labels, trigger, targets, seed=self.seed)
@@ -290,3 +313,9 @@ class Proof:
         rates = [round(self.asr(model, trigger, target), 2) for model, target in zip(models, targets, strict=True)]
         return {"images": revival.RevivalSettings.poisoned, "epochs": revival.RevivalSettings.epochs,
                 "asr": rates[0], "control": rates[1]}  # fmt: skip
+
+
+def _with_variants(triggers: Iterable[Reconstructed]) -> Iterator[Reconstructed]:
+    for trigger in triggers:
+        yield trigger
+        yield from probes.variants(trigger)

@@ -15,7 +15,7 @@ CLEAN: dict[str, dict[str, Any]] = {
     "true": {"asr": 0.5},
     "fresh": {"asr": 0.5, "before": 99.0, "triggers": 12},
     "shared": {"asr": 0.0, "control": 0.0},
-    "others": {"target": 7, "asr": 0.5, "before": 99.0, "control": 0.5},
+    "others": {"target": 7, "asr": 0.0, "before": 99.0, "control": 0.0},
     "scan": {"verdict": "none", "target": TARGET},
     "path": {"shares": [0.0, 0.1, 0.2, 0.3, 0.5], "asr": [0.5, 0.6, 0.7, 2.0, 60.0]},
     "revival": {"asr": 10.0, "control": 8.0},
@@ -61,10 +61,11 @@ def near(asr: float) -> dict[str, Any]:
         ({"shared": {"asr": 51.0, "control": 30.0}}, "failed", ["shared"]),
         ({"shared": None}, "holds", []),
         ({"others": None}, "holds", []),  # no other class stood out on the victim
-        ({"others": {"asr": 4.5}}, "holds", []),
-        ({"others": {"asr": 4.6}}, "doubt", ["others"]),
-        ({"others": {"asr": 20.6}}, "failed", ["others"]),
+        ({"others": {"asr": 4.0}}, "holds", []),
+        ({"others": {"asr": 4.1}}, "doubt", ["others"]),
+        ({"others": {"asr": 20.1}}, "failed", ["others"]),
         ({"others": {"asr": 34.0, "control": 30.0}}, "holds", []),  # as many of the clean images
+        ({"scan": {"verdict": "some", "target": 5, "suspects": [7, 5]}}, "doubt", ["scan"]),
         ({"scan": {"verdict": "some"}}, "doubt", ["scan"]),
         ({"scan": {"verdict": "some", "target": 5}}, "holds", []),
         ({"scan": {"verdict": "strong"}}, "doubt", ["scan"]),
@@ -96,6 +97,16 @@ def test_with_few_images_it_cannot_be_told(images: int, reasons: list[str]) -> N
     """None of n images: the interval (Wilson) ends at z^2 / (n + z^2), which is 8 % with 44.2 of them."""
     found = graded({"fresh": {"asr": 0.0}}, natural=0.0, images=images)
     assert found == ("doubt" if reasons else "holds", reasons)
+
+
+def test_another_suspect_is_weighed_by_the_clean_images_of_its_own_class() -> None:
+    assert graded({"others": {"asr": 28.0}, "fresh": {"asr": 25.0}}, natural=25.0) == ("failed", ["others"])
+    few = graded({"others": {"asr": 4.0}, "fresh": {"asr": 0.0}}, natural=0.0, images=60)
+    assert few == ("doubt", ["images"]), "none of 60 is enough, and two or three of them are not"
+
+
+def test_a_suspect_that_could_not_be_tested_leaves_doubt() -> None:
+    assert grade(CLEAN | {"untested": {"targets": [7]}}, 0.5, 1000, TARGET) == ("doubt", ["unknown"])
 
 
 def test_what_is_clear_from_few_images_needs_no_more() -> None:

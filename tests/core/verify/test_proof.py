@@ -105,22 +105,25 @@ def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
     assert "scan" in found.reasons
 
 
-def test_of_two_suspects_the_one_that_was_not_cured_fails_and_an_honest_model_passes(
+def test_a_second_backdoor_that_was_not_cured_fails_and_an_honest_class_is_not_tested(
     tiny: Tiny, honest: Classifier
 ) -> None:
-    """The backdoor of the victim as its second one: class 5 was named and cured, class 3 stood out as well."""
+    """The backdoor of the victim as its second one: class 5 was named and cured, classes 3 and 0 stood out as well."""
     given: dict[str, Any] = {"target": 5, "known": [replace(tiny.aimed, target=5)], "seed": 0}
     tests = tiny.images.x_test, tiny.images.y_test
-    found, _ = done(Proof(tiny.model, tiny.model, *tests, **given, suspects=[tiny.target]))
+    found, told = done(Proof(tiny.model, tiny.model, *tests, **given, suspects=[0, tiny.target]))
     assert found.cure == "failed"
-    assert "others" in found.reasons
+    assert {"others", "unknown"} <= set(found.reasons)
     assert found.evidence["others"]["target"] == tiny.target
-    assert found.asr is not None
-    assert found.asr >= found.evidence["others"]["asr"] > 90
+    assert found.evidence["others"]["asr"] > 90
+    assert found.evidence["others"]["control"] < 5
+    assert found.evidence["untested"] == {"targets": [0]}, "nothing that is small enough leads there"
+    assert told[-1][0] == told[-1][1]
     cured, _ = done(Proof(tiny.model, honest, *tests, **given, suspects=[tiny.target]))
     assert cured.evidence["others"]["asr"] < 4
     assert cured.evidence["others"]["before"] > 90
-    assert "others" not in cured.reasons
+    assert not {"others", "scan"} & set(cured.reasons)
+    assert "untested" not in cured.evidence
 
 
 def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_backdoor(
