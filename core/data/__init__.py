@@ -88,7 +88,8 @@ def load(
         given = {"name": name, "seed": seed, "root": root, "download": download, "progress": progress}
         return loaded(known.place)(**{what: given[what] for what in known.takes})  # type: ignore[no-any-return]
     path = paths.expanded(name)
-    if os.path.exists(path) or path.suffix.lower() == ".npz":  # any other file is refused there, by what it is
+    # any other file is refused there, by what it is; a pipe or a device is none
+    if os.path.isdir(path) or os.path.isfile(path) or path.suffix.lower() == ".npz":
         from core.data.files import load as load_own
 
         return load_own(path, seed, progress)

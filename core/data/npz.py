@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -82,8 +83,10 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an image set, or BadInput; pickled objects are never read."""
-    if not path.is_file():
+    if not os.path.exists(path):
         raise BadInput("no_such_file", f"There is no file {path}.", path=str(path))
+    if not os.path.isfile(path):  # from a pipe or a device one may read for ever
+        raise _no_npz(path)
     try:
         with _opened(path) as file, zipfile.ZipFile(file) as archive:
             members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
@@ -112,6 +115,10 @@ def _unreadable(path: Path) -> BadInput:
         kind = None
     if kind is not None:
         return refusal(kind, str(path), "images")
+    return _no_npz(path)
+
+
+def _no_npz(path: Path) -> BadInput:
     return BadInput(
         "unreadable_npz",
         f"{path} cannot be read as an .npz file; make one with numpy.savez or numpy.savez_compressed.",

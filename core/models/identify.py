@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.found import Found
@@ -26,6 +26,8 @@ from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
 MOST_CHANNELS = 4  # of the input
+_READ = range(1, MOST_CHANNELS + 1)
+_NOT_READ = range(MOST_CHANNELS + 1, 2**31)
 _ADAPTER = re.compile(r"(^|[._])lora_(A|B|down|up)([._]|$)")  # as peft and diffusers name them
 
 
@@ -105,6 +107,15 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     alike = [] if found else look_alikes(weights)
     if found or alike or rows:
         return [*found, *alike, *rows]
+    doubled = [double.outer for variant in given for double in double_heads(variant)]
+    for variant in (*given, *heads, *others, *filter(None, map(plain_head, others)), *doubled):
+        if (fit := next(_fitting(variant, _NOT_READ), None)) is not None:
+            raise BadInput(
+                "weights_channels",
+                f"These weights are of a network that takes images with {fit.channels} channels; networks for 1 to "
+                f"{MOST_CHANNELS} channels are read.",
+                channels=fit.channels, most=MOST_CHANNELS,
+            )  # fmt: skip
     if adapter := next((name for name in weights.tensors if _ADAPTER.search(name)), ""):
         raise BadInput(
             "weights_of_adapter",
@@ -113,9 +124,7 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
             "network.",
             name=adapter,
         )
-    tables = [value for value in weights.tensors.values() if value.dim() == 2]
-    ends = tables if list(weights.tensors) == sorted(weights.tensors) else tables[-1:]  # safetensors sorts its names
-    if any(value.shape[0] == 1 for value in ends):
+    if _one_output(weights.tensors):
         raise BadInput(
             "one_output",
             "These weights end in one output, as for a sigmoid; only networks with one output for each class are read. "
@@ -135,6 +144,19 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
     )
 
 
+def _one_output(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the last linear layer has one output. safetensors sorts its names, so there any layer may be the last;
+    a bias of one number, if any layer has a bias, tells it from an embedding."""
+    tables = [name for name, value in tensors.items() if value.dim() == 2]
+    ends = tables if list(tensors) == sorted(tensors) else tables[-1:]
+    biases = {name: tensors.get(name.removesuffix("weight") + "bias") for name in tables}
+    without = all(bias is None for bias in biases.values())
+    return any(
+        name.endswith(".weight") and len(tensors[name]) == 1 and (without or (bias is not None and bias.numel() == 1))
+        for name, bias in ((name, biases[name]) for name in ends)
+    )
+
+
 def named(arch: str, weights: Weights, classes: int) -> Candidate:
     """The network that the user named, with these weights.
 
@@ -151,21 +173,24 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     raise AssertionError("weights that fit were said not to")
 
 
-def _fitting(weights: Weights) -> Iterator[Candidate]:
+def _fitting(weights: Weights, channels: range = _READ) -> Iterator[Candidate]:
     shapes = shapes_of(weights)
     sized = [name for name in (wrn.name_from(shapes), wrn_biased.name_from(shapes)) if name]
     names = [name for name in sized if name not in ARCHITECTURES]
     fits = 0
     for arch in dict.fromkeys([*names, *names_for(shapes), *unindexed()]):
-        for fit in _tried(arch, weights, shapes):
+        for fit in _tried(arch, weights, shapes, channels):
             fits += 1
             yield fit
     for arch in () if fits else dict.fromkeys(name for name, _, _ in vit.options(shapes)):
-        yield from _tried(arch, weights, shapes)
+        yield from _tried(arch, weights, shapes, channels)
 
 
-def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
-    """The network in the variants that the shapes of head and first convolution allow."""
+def _tried(arch: str, weights: Weights, shapes: Shapes, wanted: range) -> Iterator[Candidate]:
+    """The network in the variants that the shapes of head and first convolution allow.
+
+    ``wanted``: how many channels the input may have.
+    """
     library = arch.partition("/")[0] in LIBRARIES
     for classes in sorted({shape[0] for shape in shapes.values() if len(shape) == 2 and 2 <= shape[0] <= MOST_CLASSES}):
         try:
@@ -175,15 +200,8 @@ def _tried(arch: str, weights: Weights, shapes: Shapes) -> Iterator[Candidate]:
         first = first_convolution(probe)
         stem = None if first is None else next((s for n, s in shapes.items() if n == first[0] + ".weight"), None)
         channels = 3 if first is None or stem is None else stem[1] * first[1].groups
-        if last_linear(probe).out_features != classes:
+        if last_linear(probe).out_features != classes or channels not in wanted:
             continue
-        if not 1 <= channels <= MOST_CHANNELS:
-            raise BadInput(
-                "weights_channels",
-                f"These weights are of a network that takes images with {channels} channels; networks for 1 to "
-                f"{MOST_CHANNELS} channels are read.",
-                channels=channels, most=MOST_CHANNELS,
-            )  # fmt: skip
         stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)
         for more in stems:
             net = probe

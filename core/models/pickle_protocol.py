@@ -9,9 +9,17 @@ from __future__ import annotations
 
 import pickle
 import pickletools
-from itertools import pairwise
+from itertools import chain, pairwise
 
-from core.models.pickle_values import Damaged, OtherProtocol, WantsCode, is_plain
+from core.models.pickle_values import (
+    MOST_OPCODES,
+    QUANTISED,
+    Damaged,
+    OtherProtocol,
+    QuantisedValues,
+    WantsCode,
+    is_plain,
+)
 
 LARGEST = 64 * 2**20  # bytes of the new pickle: text that is remembered is written out each time
 PROTOCOL = 2
@@ -24,20 +32,27 @@ _SAME = {
 }  # fmt: skip
 
 
-def as_protocol_2(data: bytes) -> bytes:
+def as_protocol_2(data: bytes, most: int = MOST_OPCODES) -> bytes:
     """The same values in protocol 2; ``data`` itself where it is of that protocol.
+
+    Args:
+        most: instructions that it may have.
 
     Raises:
         OtherProtocol: it has an instruction that protocol 2 has no counterpart of, such as those for sets.
         WantsCode: it names a global other than those of plain tensors and containers.
-        Damaged: it would be too large.
+        QuantisedValues: it names a type of quantised numbers.
+        Damaged: it would be too large, or is endless.
     """
     if data[:1] != pickle.PROTO or data[1] <= PROTOCOL:
         return data
     writer = _Writer()
-    instructions = [(opcode.name, argument, at or 0) for opcode, argument, at in pickletools.genops(data)]
-    for (name, argument, at), (_, _, end) in pairwise([*instructions, ("", None, len(data))]):
-        writer.take(name, argument, data[at:end])
+    instructions = chain(pickletools.genops(data), [(None, None, len(data))])  # a list of them may take gigabytes
+    for count, ((opcode, argument, at), (_, _, end)) in enumerate(pairwise(instructions)):
+        if count > most:
+            raise Damaged(f"it has more than {most} instructions")
+        if opcode is not None:
+            writer.take(opcode.name, argument, data[at:end])
     return writer.written()
 
 
@@ -83,14 +98,18 @@ class _Writer:
         if isinstance(last, str):
             self.texts[number] = last
         else:
+            self.texts.pop(number, None)
             self.put(pickle.LONG_BINPUT + number.to_bytes(4, "little"))
 
     def name_global(self) -> None:
         name, module = self.pieces.pop(), self.pieces.pop()
         if not (isinstance(name, str) and isinstance(module, str)):
             raise Damaged("a global without a name")
-        if not is_plain(f"{module}.{name}"):
-            raise WantsCode(f"{module}.{name}")
+        full = f"{module}.{name}"
+        if full in QUANTISED:
+            raise QuantisedValues(full)
+        if not is_plain(full):
+            raise WantsCode(full)
         self.put(f"c{module}\n{name}\n".encode())
 
     def written(self) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+MOST_OPCODES = 3_000_000  # a network of 10,000 tensors with the state of its optimiser needs about one million
 MOST_DIMENSIONS = 8
 _MOST_NUMPY_DIMENSIONS = 32
 _MOST_IN_KEY = 32  # values and tuples of a key: some use (epoch, batch); the hash of each is worked out anew each time

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from core.models.pickle_values import (
     CALLS,
+    MOST_OPCODES,
     QUANTISED,
     STORAGES,
     Damaged,
@@ -29,7 +30,6 @@ from core.models.pickle_values import (
     whole,
 )
 
-MOST_OPCODES = 3_000_000  # a network of 10,000 tensors with the state of its optimiser needs about one million
 MOST_COPIED = 50_000_000  # characters, bytes and items that constructors are given; one text can be given many times
 
 

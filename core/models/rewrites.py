@@ -205,6 +205,7 @@ def _apart(weights: Weights, names: dict[str, str]) -> Weights:
         taken = weights.apart.get(place)
         parts = taken.parts if taken else {place: value}
         in_file |= {weights.prefix + part: tensor for part, tensor in parts.items()}
+    in_file |= _second(inside.tensors, in_file)
     own = set(map(place_of, inside.tensors.values()))
     again = {name for name, value in in_file.items() if place_of(value) in own}
     places = set(inside.names.values())
@@ -213,6 +214,21 @@ def _apart(weights: Weights, names: dict[str, str]) -> Weights:
         inside, aside={**weights.aside, **in_file}, apart=apart, scaling=_scaling(others) or weights.scaling,
         found=(*weights.found, *_told(names, in_file, others, again)),
     )  # fmt: skip
+
+
+def _second(own: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The whole network under a second prefix with equal numbers, as its own tensors: safetensors stores both apart.
+    A moving average is none, even where it has not yet moved."""
+    first = next(iter(own))
+    found: dict[str, Tensor] = {}
+    for prefix in [name.removesuffix(first) for name in others if name.endswith(f".{first}")]:
+        copy = {prefix + name: value for name, value in own.items()}
+        if set(prefix.split(".")).isdisjoint(AVERAGED) and all(
+            name in others and others[name].dtype == value.dtype and torch.equal(others[name], value)
+            for name, value in copy.items()
+        ):
+            found |= copy
+    return found
 
 
 def place_of(value: Tensor) -> tuple[object, ...]:

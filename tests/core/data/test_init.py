@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -29,3 +30,11 @@ def test_a_missing_npz_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"mine\.npz") as caught:
         load(tmp_path / "mine.npz")
     assert caught.value.code == "no_such_file"
+
+
+@pytest.mark.parametrize(("name", "code"), [("pipe", "no_such_image_set"), ("pipe.npz", "unreadable_npz")])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name, code):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BadInput, match=name) as caught:
+        load(tmp_path / name)
+    assert caught.value.code == code

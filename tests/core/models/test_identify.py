@@ -124,6 +124,17 @@ def test_a_network_the_user_named() -> None:
     assert caught.value.code == "unknown_architecture"
 
 
+def test_channels_that_are_not_read_end_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain row and its like come after the networks by name."""
+    from core.models import identify, look_alike
+
+    weights, other = weights_of("small", 7, 6), candidates(weights_of("small"), 32)
+    with pytest.raises(BadInput, match="6 channels"):
+        candidates(weights, 32)
+    monkeypatch.setattr(look_alike, "look_alikes", lambda _: other)
+    assert identify.candidates(weights, 32) == other
+
+
 @pytest.mark.parametrize("kind", [torch.int8, torch.int32, torch.bool])
 @pytest.mark.parametrize("row", [False, True])
 def test_whole_numbers_are_refused_where_the_network_has_fractions(kind: torch.dtype, row: bool) -> None:

@@ -85,6 +85,16 @@ def test_damaged_instructions(data: bytes) -> None:
         describe(io.BytesIO(as_protocol_2(data)))
 
 
+def test_too_many_instructions() -> None:
+    with pytest.raises(Damaged, match="more than 10 instructions"):
+        as_protocol_2(b"\x80\x04" + b"N" * 12 + b".", most=10)
+
+
+def test_a_number_that_is_remembered_for_a_text_and_then_for_something_else() -> None:
+    data = b"\x80\x04]\x8c\x01aq\x05a]q\x05ah\x05a."
+    assert pickle.loads(as_protocol_2(data)) == pickle.loads(data) == ["a", [], []]
+
+
 def test_one_text_that_is_remembered_again_and_again() -> None:
     text = b"X" + (2**20).to_bytes(4, "little") + b"a" * 2**20
     with pytest.raises(Damaged, match="too often"):

@@ -126,9 +126,9 @@ def test_shards_of_pytorch_are_read_by_their_index(tmp_path: Path) -> None:
     assert "one of 2 files" in refused(tmp_path / "pytorch_model-00002-of-00002.bin", "weights_sharded")
 
 
-def saved(content: Any, legacy: bool = False) -> bytes:
+def saved(content: Any, legacy: bool = False, protocol: int = 2) -> bytes:
     out = io.BytesIO()
-    torch.save(content, out, _use_new_zipfile_serialization=not legacy)
+    torch.save(content, out, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
     return out.getvalue()
 
 
@@ -205,6 +205,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "quantised to 8 bits": (lambda: saved(quantised()), "weights_odd_tensor", "quantised"),
     "quantised by torch.ao": (lambda: saved(dynamically_quantised()), "weights_quantised", "torch.qint8"),
+    "quantised, protocol 4": (lambda: saved(dynamically_quantised(), protocol=4), "weights_quantised", "torch.qint8"),
     "floats of 8 bits": (
         lambda: saved(state() | {"fc.weight": state()["fc.weight"].to(torch.float8_e4m3fn)}),
         "weights_odd_tensor", "fc.weight",
@@ -229,10 +230,15 @@ def test_it_is_refused_with_its_cause(kind: str, tmp_path: Path) -> None:
         ({"fc.base_layer.weight": (4, 8), "fc.lora_A.default.weight": (2, 8), "fc.lora_B.default.weight": (4, 2)},
          "weights_of_adapter", "merge_and_unload"),
         ({"stem.weight": (8, 3, 3, 3), "a_head.weight": (1, 8), "z.weight": (8, 8)}, "one_output", "sigmoid"),
+        ({"cls": (1, 8), "fc.bias": (5,), "fc.weight": (5, 8), "type.weight": (1, 8)},
+         "no_architecture_fits", "--arch"),
         ({"stem.weight": (8, 3, 3, 3), "age.weight": (9, 8), "sex.weight": (2, 8)}, "no_architecture_fits", "--arch"),
         ({"G.0.weight": (8, 3, 4, 4), "D.0.weight": (8, 3, 4, 4)}, "weights_without_linear", "no linear layer"),
     ],
-    ids=["LoRA alone", "LoRA beside", "one output, sorted", "two heads", "generator and discriminator"],
+    ids=[
+        "LoRA alone", "LoRA beside", "one output, sorted", "a token and an embedding", "two heads",
+        "generator and discriminator",
+    ],
 )  # fmt: skip
 def test_networks_that_are_none_of_a_classifier(
     tensors: dict[str, tuple[int, ...]], code: str, told: str, tmp_path: Path

@@ -145,6 +145,22 @@ def test_a_network_that_is_there_under_two_names_is_changed_under_both(tmp_path:
     assert torch.equal(given["module.attacker.step"], content["module.attacker.step"])
 
 
+def test_a_second_copy_that_safetensors_stores_apart_is_changed_too(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    content = under("model.") | under("attacker.model.") | {"attacker.fc.bias": state()["fc.bias"]}
+    save_file(content, tmp_path / "in.safetensors")
+    best = candidates(read_weights(tmp_path / "in.safetensors"), 32)[0]
+    new = {name: value + 1 for name, value in best.weights.tensors.items()}
+    given = best.weights.named_as_in_file(new)
+    assert given.keys() == content.keys()
+    for name, value in new.items():
+        assert torch.equal(given[f"model.{name}"], value)
+        assert torch.equal(given[f"attacker.model.{name}"], value)
+    assert torch.equal(given["attacker.fc.bias"], content["attacker.fc.bias"])
+    assert "again" in codes(best)
+
+
 def test_a_file_that_fits_as_it_stands_is_left_as_it_is(tmp_path: Path) -> None:
     weights, best = read(state(), tmp_path)
     assert best.weights is weights
