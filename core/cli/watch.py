@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core import paths
 from core.cli.options import DONE, EXIT_CODES, INTERRUPTED, add_json, seconds
 from core.cli.terminal import CountBar, table, terminated_like_interrupted
-from core.cli.watch_alerts import acknowledge_alert, list_alerts
+from core.cli.watch_alerts import acknowledge_alert, list_alerts, not_sent
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.runs.record import Run, find
@@ -168,6 +168,8 @@ def _visit(
         inbox.close()
         if sender:
             sender.close(SEND_SECONDS)
+    if left := not_sent(folder):
+        _say(left)
     result = _result(watcher, model, folder)
     print(strict_json(result) if arguments.json else _summary(watcher, words))
     return code

@@ -27,10 +27,12 @@ def list_alerts(run: Run, arguments: argparse.Namespace) -> int:
         for one in kept(folder / place.ALERTS).values():
             text = sentence(one.alert, words, class_names(run.spec.images, words, about.get("classes") or ()))
             found.append({**asdict(one.alert), "sentence": text, "inbox": about.get("inbox"),
-                          "acknowledged": one.acknowledged, "sent": one.sent})  # fmt: skip
+                          "acknowledged": one.acknowledged, "sent": one.sent,
+                          "unsent": "" if one.sent else one.unsent})  # fmt: skip
             state = "acknowledged" if one.acknowledged else "open"
             if one.send:
                 state += ", sent" if one.sent else ", perhaps sent" if one.sending else ", to be sent"
+                state += f" ({one.unsent})" if one.unsent and not one.sent else ""
             when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.alert.t))
             rows.append([one.alert.id, when, state, text, *([str(about.get("inbox"))] if len(folders) > 1 else [])])
     if arguments.json:
@@ -39,6 +41,13 @@ def list_alerts(run: Run, arguments: argparse.Namespace) -> int:
         head = ["alert", "when", "state", "what", *(["inbox"] if len(folders) > 1 else [])]
         print(table(head, rows) if rows else "No alerts yet.")
     return DONE
+
+
+def not_sent(folder: Path) -> str:
+    """One line that says how many alerts of an inbox could not be sent yet, and why; "" if there is none."""
+    left = [one for one in kept(folder / place.ALERTS).values() if one.send and one.sent is None]
+    why = "; ".join(dict.fromkeys(one.unsent or "no service has answered yet" for one in left))
+    return f"Alerts that could not be sent yet: {len(left):,} ({why}). The next watch tries again." if left else ""
 
 
 def _asked(run: Run, inbox: Path | None) -> list[Path]:

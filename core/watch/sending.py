@@ -6,8 +6,9 @@ log of alerts alone: whatever is to be sent there and not noted as sent, it send
 the log gets "sending", after it "sent" or "unsent". It ends when the watch has ended and all is sent, or cannot be.
 
 So an alert on record is sent once, however often the watch is killed. If this process itself is killed between a
-service's answer and the note of it, as with the whole machine, nobody can know whether the message arrived: it is sent
-again, under the same title, with a sentence that says so. Nothing on record is given up.
+service's answer and the note of it, as with the whole machine or its container, nobody can know whether
+the message arrived: it is sent again, under the same title, with a sentence that says so. Nothing on record is given
+up.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class Delivery:
         self._left: set[str] = set()  # ids of those that a service took
 
     def round(self) -> bool:
-        """Sends one after another until one cannot be sent; whether all are."""
-        return all(self._send(one) for one in kept(self._path).values() if one.send and one.sent is None)
+        """Sends one after another, past those that cannot be sent; whether all are."""
+        sent = [self._send(one) for one in kept(self._path).values() if one.send and one.sent is None]
+        return all(sent)
 
     def _send(self, one: Kept) -> bool:
         """Whether it left and that is noted. On a full disk nothing is sent, since it would be sent again."""
@@ -193,13 +195,16 @@ def heard(words: int, seconds: float | None) -> bool:
 def worded(one: Kept, run: str, inbox: str, words: Words, classes: list[str]) -> tuple[str, str]:
     """Title and text of a message. No two alerts have the same title, and an alert has the same one at each attempt.
 
+    A file's name can hold line breaks, which would forge lines of the message, and bytes that no mail takes.
+
     Args:
         inbox: name of the inbox's folder.
     """
     alert = one.alert
+    files = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name) for name in alert.files]
     title = f"Dissolve: {run}, alert {inbox}/{alert.id}, {datetime.fromtimestamp(alert.t, UTC):%Y-%m-%d %H:%M:%S} UTC"
     again = [words("alert.again")] if one.tries else []
-    return title, "\n".join([sentence(alert, words, classes), *alert.files, *again])
+    return title, "\n".join([sentence(alert, words, classes), *files, *again])
 
 
 def main(folder: Path, run: str, images: str, language: str) -> None:

@@ -11,7 +11,7 @@ from core import paths
 from core.data import IMAGE_SETS
 from core.errors import BadInput
 from core.fleet import begin, place
-from core.fleet.engines import ADDRESS, ENGINES, missing
+from core.fleet.engines import ADDRESS, ENGINES, LOCAL, missing
 from core.fleet.place import Standing
 from core.intake import uploads
 from dashboard import i18n, images
@@ -99,7 +99,8 @@ def starting(folders: dict[str, Path]) -> bool:
 
 
 def steer(folder: Path, standing: Standing) -> None:
-    """Stops a fleet that goes on, or takes one up that was stopped before its end."""
+    """Stops a fleet that goes on, or takes one up that was stopped before its end: on the same engine, whose cluster is
+    the one of ``ADDRESS``, else nodes on this computer."""
     if standing.going:
         if st.button(t("act.stop"), key="fleet_stop", icon=":material/stop:", type="tertiary"):
             begin.stop(folder)
@@ -108,7 +109,8 @@ def steer(folder: Path, standing: Standing) -> None:
     order = place.read_order(folder)
     if standing.stage == "done" or order is None:
         return
-    if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary"):
+    where = None if standing.engine == LOCAL else t("fleet.engine_help", address=ADDRESS)
+    if st.button(t("act.resume"), key="fleet_resume", icon=":material/play_arrow:", type="tertiary", help=where):
         try:
             begin.go_on(folder, order, standing.purify or standing.stage == "purify", standing.engine)
         except BadInput as fault:

@@ -100,17 +100,18 @@ def versions() -> dict[str, str]:
 
 
 def facts() -> dict[str, Any]:
-    """``versions`` of a node and ``gpu_memory``, bytes of the GPU that it uses, 0 without one."""
+    """``versions`` of a node and ``gpu_memory`` of it."""
     return {"versions": versions(), "gpu_memory": gpu_memory()}
 
 
 def gpu_memory() -> int:
-    """Bytes of the first GPU that this process may use, as the driver says; 0 without one."""
+    """Bytes of the first GPU that this process may use, as the driver says; 0 without one or where it does not."""
     return next(iter(gpus().values()), 0)
 
 
 def gpus() -> dict[str, int]:
-    """Bytes of each NVIDIA GPU that this process may use, by its name in ``CUDA_VISIBLE_DEVICES``: number or UUID.
+    """Bytes of each NVIDIA GPU that this process may use, by its name in ``CUDA_VISIBLE_DEVICES``: number, UUID
+    or the UUID's beginning, or a MIG device; 0 where the driver does not say, as of every MIG device.
 
     As CUDA has it, a name that there is no GPU for hides those after it too.
     """
@@ -119,11 +120,24 @@ def gpus() -> dict[str, int]:
         out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
-    found = [[cell.strip() for cell in line.split(",")] for line in out.splitlines()]
-    sizes = {name: int(size) * MB for *names, size in found if size.isdecimal() for name in names}
+    lines = [[cell.strip() for cell in line.split(",")] for line in out.splitlines()]
+    found = [line for line in lines if len(line) == 3]  # without a GPU it is a sentence
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    wanted = [names[0] for *names, _ in found] if visible is None else visible.split(",")
-    return {name: sizes[name] for name in takewhile(sizes.__contains__, map(str.strip, wanted))}
+    wanted = [index for index, _, _ in found] if visible is None else [name.strip() for name in visible.split(",")]
+    sizes = {name: size for name in wanted if (size := _size(name, found)) is not None}
+    return {name: sizes[name] for name in takewhile(sizes.__contains__, wanted)}
+
+
+def _size(name: str, found: list[list[str]]) -> int | None:
+    """Bytes of the one GPU that a name of ``CUDA_VISIBLE_DEVICES`` is for, 0 if not known; None if there is none."""
+    if name.startswith("MIG-"):
+        return 0 if found else None
+    sizes = [
+        int(size) * MB if size.isdecimal() else 0
+        for index, uuid, size in found
+        if name == index or (name.startswith("GPU-") and uuid.startswith(name))
+    ]
+    return sizes[0] if len(sizes) == 1 else None
 
 
 def different(node: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> BadInput | None:

@@ -31,7 +31,8 @@ class Nodes:
         client: None before ``connect`` and after ``close``.
         cluster: the nodes that were started here, if any.
         workers: runs at once, by all nodes together.
-        memory: bytes of the smallest GPU; None where the nodes were started without GPUs as a resource.
+        memory: bytes of the smallest GPU, 0 if one's is not known; None where the nodes were started without GPUs as a
+            resource.
     """
 
     def __init__(
@@ -82,17 +83,17 @@ class Nodes:
 
         if not told:
             raise EngineGone(self._empty())
-        memory = []
+        memory: dict[str, int] = {}
         for name, facts in told.items():
             if isinstance(facts, BaseException):  # most likely it has no Dissolve to import
                 facts = {"versions": {}, "gpu_memory": 0}
             fault = node.different(name, facts["versions"], ours)
             if fault is not None:
                 raise EngineGone(fault)
-            memory.append(facts["gpu_memory"])
+            memory[name] = facts["gpu_memory"]
         there = self.there()
-        if any(node.GPU in found.get("resources", {}) for found in there.values()):
-            self.memory = min((size for size in memory if size), default=0)
+        if having := [name for name, found in there.items() if node.GPU in found.get("resources", {})]:
+            self.memory = min(memory.get(name, 0) for name in having)
         if self.cluster is None:
             slots = sum(found["nthreads"] for found in there.values())
             self.workers = min(slots, self._asked.workers or slots)

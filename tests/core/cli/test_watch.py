@@ -198,6 +198,23 @@ def test_where_alerts_go_is_taken_from_the_environment_and_from_the_argument_fir
     assert len(no_worker_starts) == 2
 
 
+def test_what_is_not_sent_is_said_with_the_reason(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box = tmp_path / "box"
+    box.mkdir()
+    folder = place.inbox_folder(run, box)
+    found = written([Alert(f"{n}-model", 0.0, "model", {"file": "m", "before": "", "after": ""}) for n in range(3)])
+    with Log(folder / place.ALERTS) as log:
+        log.append([{**entry, "send": True} for entry in found])
+        log.append([{"kind": "unsent", "id": f"{n}-model", "t": 1.0, "why": "ConnectionError"} for n in range(3)])
+        log.append([{"kind": "sent", "id": "0-model", "t": 2.0}])
+    write_json(folder / place.ABOUT, {"inbox": str(box), "classes": []})
+    assert main(["watch", str(run.folder), "--alerts"]) == DONE
+    assert capsys.readouterr().out.count("to be sent (ConnectionError)") == 2
+    assert main(["watch", str(run.folder), "--inbox", str(box), "--once"]) == DONE
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "could not be sent" in line)
+    assert "2 (ConnectionError)" in line
+
+
 def test_no_example_shows_a_password_in_an_argument() -> None:
     command = argparse.ArgumentParser()
     watch_arguments(command)

@@ -94,11 +94,11 @@ def test_a_sender_that_is_killed_while_it_sends_leaves_no_alert_out(alerts: Path
 
 
 def test_a_service_that_is_down_is_given_time_and_tried_again(alerts: Path) -> None:
-    down, pauses = [ConnectionError("no route"), ConnectionError("no route")], []
+    pauses: list[float | None] = []
 
     def notify(title: str, text: str) -> bool:
-        if down:
-            raise down.pop()
+        if len(pauses) < 2:
+            raise ConnectionError("no route")
         return True
 
     def pause(seconds: float | None) -> bool:
@@ -111,10 +111,29 @@ def test_a_service_that_is_down_is_given_time_and_tried_again(alerts: Path) -> N
     assert kinds == ["alert", "sending", "unsent", "sending", "unsent", "sending", "sent"]
 
 
+def test_one_that_can_never_be_sent_holds_back_no_other(alerts: Path) -> None:
+    def notify(title: str, text: str) -> bool:
+        if "1-model" in title:
+            raise ValueError("too long")
+        return True
+
+    assert not Delivery(notify, alerts, told).round()
+    first, second, _ = kept(alerts).values()
+    assert (first.sent, first.unsent) == (None, "ValueError")
+    assert second.sent
+
+
+@pytest.mark.parametrize("name", ["a.png\nAll is well.png", "\udcff.png"])
+def test_a_files_name_forges_no_line_and_can_be_sent(name: str) -> None:
+    alert = Alert("41-alike", 0.0, "model", FACTS, [name])
+    _, text = worded(Kept(alert), "run", "camera-1", Words("en"), [])
+    assert text.encode().decode().splitlines()[1:] == ["".join(c if c in "a.pngAll is we" else "\ufffd" for c in name)]
+
+
 def test_when_the_watch_has_ended_each_is_tried_once_more_and_left_to_the_next(alerts: Path) -> None:
     tried: list[str] = []
     keep_sending(Delivery(lambda title, text: tried.append(title) is not None, alerts, told), lambda seconds: True)
-    assert len(tried) == 2
+    assert len(tried) == 4
     one = kept(alerts)["1-model"]
     assert (one.sent, one.sending, one.unsent) == (None, None, "the service did not take it")
 

@@ -32,13 +32,23 @@ def test_versions_name_what_figures_depend_on() -> None:
 
 @pytest.mark.parametrize(
     ("visible", "sizes"),
-    [(None, [80, 40]), ("1", [40]), ("1, 0", [40, 80]), ("GPU-a", [80]), ("1,7,0", [40]), ("", [])],
+    [
+        (None, [80, 40, 0]),
+        ("1", [40]),
+        ("1, 0", [40, 80]),
+        ("GPU-a1", [80]),
+        ("GPU-b", [40]),
+        ("GPU-a", []),  # of two
+        ("MIG-c,MIG-d", [0, 0]),
+        ("1,7,0", [40]),
+        ("", []),
+    ],
 )
 def test_a_process_has_the_gpus_that_it_may_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, sizes: list[int]
 ) -> None:
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 0, GPU-a, 80\necho 1, GPU-b, 40\n")
+    tool.write_text("#!/bin/sh\necho 0, GPU-a1, 80\necho 1, GPU-b1, 40\necho 2, GPU-a2, [N/A]\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -51,6 +61,20 @@ def test_a_process_has_the_gpus_that_it_may_use(
 def test_a_machine_without_the_driver_has_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert (node.gpus(), node.gpu_memory()) == ({}, 0)
+
+
+@pytest.mark.parametrize("visible", [None, "0", "MIG-a"])
+def test_a_driver_that_finds_no_gpu_says_so_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho No devices were found\necho\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert node.gpus() == {}
 
 
 def test_images_are_laid_down_whole_or_not_at_all_and_removed(tmp_path: Path) -> None:
