@@ -90,9 +90,11 @@ def test_with_the_features_of_every_frame_a_map_has_a_place_for_each_and_needs_n
 
 
 def test_features_that_turn_out_damaged_give_way_to_a_map_before_and_after(own_run: Run) -> None:
-    make(own_run, lambda *_: None)
+    features = np.random.default_rng(0).normal(size=(2, len(own_run.frame(0).coords), 4)).astype(np.float16)
+    none, source = np.zeros(0), np.array(place.source_of(own_run))
+    place.write(own_run, "base", place.Base(features, none, np.zeros((len(METHODS), 2, 1)), none, none, source))
     for index in range(own_run.frame_count):
-        own_run.write_features(index, np.eye(len(own_run.frame(0).coords), 4, dtype=np.float16))
+        own_run.write_features(index, features[0])
     (own_run.folder / "features" / "00001.npz").write_bytes(b"PK\x03\x04 not whole")
     assert len(make_map(own_run, "pca", 3, lambda *_: None)) == 2
     assert not (own_run.folder / "features").exists()
