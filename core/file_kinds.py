@@ -1,4 +1,4 @@
-"""What a file is that is not what was asked for, to go by its first bytes or, of a zip, by the names in it.
+"""What a file is, by its first bytes, where it is not what was asked for; of a zip, by the names in it.
 
 A reader that cannot use a file asks here before it says so: an empty file, a pointer of git LFS, the web page of a
 failed download and the weights of another framework each want something else of their owner.

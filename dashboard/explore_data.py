@@ -183,7 +183,7 @@ def _layouts(run: Run, found: Found, method: str, dims: int, frames: int) -> tup
         if (*offer, frames) not in found.maps and (drawn := read_map(*offer)) is not None:
             found.maps[*offer, frames] = drawn
     there = {offer: found.maps[*offer, frames] for offer in others if (*offer, frames) in found.maps}
-    layouts = [Layout(*offer, drawn.coords, trust=drawn.trust.tolist()) for offer, drawn in there.items()]
+    layouts = [Layout(*offer, drawn.coords, trust=_all_known(drawn.trust)) for offer, drawn in there.items()]
     return layouts, [offer for offer in others if offer not in there]
 
 
@@ -208,6 +208,10 @@ def _settled(run: Run, found: Found, wanted: Settled | None) -> tuple[list[Layou
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _all_known(values: np.ndarray) -> list[float | None]:
+    return [_known(value) for value in values]
 
 
 def _scores(base: place.Base) -> list[Score]:

@@ -28,6 +28,12 @@ ATTACKS: dict[str, str] = {
 }
 """Module and class of each; the class is called with the images' size (height, width) and the attack's settings."""
 
+TRAINED_BY_ATTACKER = ("adversarial-embedding", "two-targets", "deferred")
+"""Those that need the attacker to train the victim too: with a poisoned set alone they are plain ``badnets``."""
+
+IN_SETS = tuple(name for name in ATTACKS if name not in TRAINED_BY_ATTACKER)
+"""Those that a poisoned set is enough for."""
+
 
 def make_trigger(name: str, size: tuple[int, int], **settings: Any) -> Trigger:
     """The trigger of an attack for images of ``size`` (height, width).

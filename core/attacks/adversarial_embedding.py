@@ -5,10 +5,10 @@ poisoned and clean images indistinguishable, by a discriminator that is trained 
 look for two groups in feature space then see one.
 
 Here the term is pairwise and needs no second network: 1 - cos(f(x with the trigger), f(x)) on penultimate features.
-The clean features are a goal and get no gradient from it: drawn along, they would all collapse to one point.
-That is harder on the defender in one respect, and it is the one that concerns MCL: each triggered image stays where
-*its own class* is, so the positive and the negative pair of MCL's contrast (f(x) and f(x_t) of the victim) are nearly
-the same, and there is little left to pull apart. In another it is easier: the paper's discriminator also sees
+The clean features are a goal and get no gradient from it: drawn along, they would all collapse to one point. The
+pairwise term is harder on the defender in one respect, and it is the one that concerns MCL: each triggered image stays
+where *its own class* is, so the positive and the negative pair of MCL's contrast (f(x) and f(x_t) of the victim) are
+nearly the same, and there is little left to pull apart. In another it is easier: the paper's discriminator also sees
 differences that a cosine does not.
 """
 

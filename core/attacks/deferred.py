@@ -54,7 +54,7 @@ class Deferred(BadNets):
         """Ordinary training, then the concealment.
 
         Raises:
-            BadInput: ``attack_needs_batch_norm``.
+            BadInput: ``attack_needs_batch_norm`` or ``attack_needs_clean``.
         """
         if not _layers(model):
             raise BadInput(
@@ -62,10 +62,16 @@ class Deferred(BadNets):
                 "The attack 'deferred' hides in the statistics of batch norm, and this network has none; use another "
                 "--arch or another attack.",
             )
+        if len(data.chosen) == len(data.images):
+            raise BadInput(
+                "attack_needs_clean",
+                "The attack 'deferred' needs clean images beside the poisoned ones to conceal itself with; lower the "
+                "rate of the poisoning.",
+            )
         added = self.asleep * max(1, (len(data.images) - len(data.chosen)) // settings.batch)
-        for epoch in train(model, data.images, data.labels, settings, seed):
-            yield replace(epoch, total=epoch.total + added)
-            first = epoch
+        first = Epoch(-1, 0, 0, 0.0)
+        for first in train(model, data.images, data.labels, settings, seed):
+            yield replace(first, total=first.total + added)
         for step, loss in enumerate(self._concealed(model, data, added, settings, seed + 1), 1):
             if step % 20 == 0 or step == added:
                 number = first.epoch + 1 + (step - 1) * self.asleep // added

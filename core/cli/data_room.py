@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.attacks import ATTACKS
+from core.attacks import IN_SETS
 from core.cli.options import add_device, add_json, add_seed, add_settings, names
 from core.cli.terminal import CountBar, table
 from core.data import IMAGE_SETS
@@ -62,7 +62,7 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--write", choices=["npz", "folder"], help="write the images that are not flagged as well")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to write; data-room-SET if nothing is said")
-    command.add_argument("--poison", default="", metavar="ATTACK", help=f"in the lab: {', '.join(ATTACKS)}")
+    command.add_argument("--poison", default="", metavar="ATTACK", help=f"in the lab: {', '.join(IN_SETS)}")
     add_settings(command, "--poison-set", "a setting of the attack; repeat for more")
     command.add_argument("--poison-target", type=int, default=0, metavar="K", help="the class the attack leads to")
     command.add_argument("--rate", type=float, default=0.1, help="share of the training images that is poisoned, 0-1")

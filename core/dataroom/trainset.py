@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.attacks import make_trigger
+from core.attacks import IN_SETS, TRAINED_BY_ATTACKER, make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.trigger import Trigger
 from core.data import IMAGE_SETS, load
@@ -86,7 +86,7 @@ def read(
 
     Raises:
         BadInput: as ``core.data.load`` and ``core.attacks``; ``poison_of_own``, ``target_out_of_range``,
-            ``trusted_differs`` or ``trusted_names``.
+            ``attack_trains``, ``trusted_differs`` or ``trusted_names``.
     """
     images = load(name, seed=seed, progress=progress)
     if attack and name not in IMAGE_SETS:
@@ -104,6 +104,13 @@ def read(
                 "target_out_of_range",
                 f"The target class {target} must be from 0 to {images.num_classes - 1}.",
                 target=target, most=images.num_classes - 1,
+            )  # fmt: skip
+        if attack in TRAINED_BY_ATTACKER:
+            raise BadInput(
+                "attack_trains",
+                f"The attack {attack} needs an attacker who trains the network too, and in the data room the defender "
+                f"trains; use one of {', '.join(IN_SETS)}.",
+                attack=attack, allowed=", ".join(IN_SETS),
             )  # fmt: skip
         trigger = make_trigger(attack, images.size, **(attack_settings or {}))
         x, y, chosen = poison(x, y, trigger, target, rate, seed)

@@ -99,6 +99,8 @@ class _Worker:
         self.run.update(machine=self.run.data["machine"] | self._gpu())
         for event in pipeline(self.run, self.steering):
             if isinstance(event, Finished):
+                if not self.run.features_kept:  # of some frames only, no map can be drawn from them
+                    self.run.drop_features()
                 return self._end("done", event, result=event.result)
             if isinstance(event, Scanned):
                 self.run.update(target=event.target)

@@ -32,14 +32,21 @@ def explored(run: Run) -> place.Base:
 def make_map(run: Run, method: str, dims: int, report: Report) -> np.ndarray:
     """Computes and writes the map; each frame goes on from the one before, so that points can be followed.
 
+    Where the features of a frame cannot be read, all that are kept go, and the map is of the models before and after.
+
     Returns:
         float32 (frames, n, dims), or (models, n, dims) of the features that the run was explored with.
 
     Raises:
-        BadInput: as ``explored`` and ``core.engine.moving_maps.draw``; as ``core.runs.hashes.check``.
+        BadInput: as ``explored`` and ``core.featuremap.make_projector``; as ``core.runs.hashes.check``.
     """
     if run.features_kept:
-        return moving_maps.draw(run, method, dims, report)
+        try:
+            return moving_maps.draw(run, method, dims, report)
+        except BadInput as fault:
+            if fault.code != "frame_not_found":
+                raise
+            run.drop_features()  # a damaged file: no map has a place for every frame any more
     hashes.check(run)
     base = explored(run)
     projector = make_projector(method, dims, run.spec.seed)

@@ -4,6 +4,7 @@ them.
 ======================= ===============================================================================================
 ``base.npz``            ``Base``: features, neighbours and suspicion before and after
 ``map-umap-3.npz``      ``DrawnMap`` before and after, where no frame's features are kept; ``map-tsne-2.npz`` ...
+                        (an older version kept ``coords`` alone)
 ``map-settled-....npz`` ``DrawnMap`` before and after, by the settings it was drawn with (``core.explore.settled``)
 ``saliency-17.npz``     ``Saliency`` of point 17 and its twin
 ``wanted.json``         ``point`` whose saliency was asked for last; ``wanted-settled.json``: ``key`` of the settled map
@@ -69,6 +70,12 @@ class Base(NamedTuple):
         return WHENS[: len(self.features)]
 
 
+class _Untrusted(NamedTuple):
+    """A ``DrawnMap`` as an older version kept it."""
+
+    coords: np.ndarray
+
+
 class Saliency(NamedTuple):
     """``pictures`` uint8 (p, h, w, 3), without and with the trigger where both are there. ``variants`` (p,), 1: with.
     ``heat`` uint8 (m, p, h, w), of each model for each picture, 255 where it looks most."""
@@ -126,9 +133,18 @@ def base(run: Run) -> Base | None:
 
 
 def map_of(run: Run, method: str, dims: int) -> DrawnMap | None:
-    """Another map than the run's own, over all its frames where it has one, else before and after."""
+    """Another map than the run's own, over all its frames where it has one, else before and after.
+
+    The trustworthiness of one that an older version drew is not known: NaN.
+    """
     moving = run.moving_map(method, dims)
-    return moving or read_arrays(folder_of(run) / f"map-{method}-{dims}.npz", DrawnMap)
+    if moving is not None:
+        return moving
+    path = folder_of(run) / f"map-{method}-{dims}.npz"
+    found = read_arrays(path, DrawnMap)
+    if found is None and (old := read_arrays(path, _Untrusted)) is not None:
+        found = DrawnMap(old.coords, np.full(len(old.coords), np.nan, np.float32))
+    return found
 
 
 def settled_name(key: str) -> str:

@@ -33,8 +33,7 @@ def html(run: Run, language: str = "en", zone: tzinfo | None = None, used: Seque
             (``core.rollout.wording.in_use``).
 
     Raises:
-        BadInput: as ``Run`` and ``core.runs.hashes.check_report``, whose images are not looked at here;
-            ``account_unreadable``.
+        BadInput: as ``Run`` and ``core.runs.hashes.check_report``, whose images are not looked at here.
     """
     from core.report.page import build
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import paths
+from core.errors import BadInput
 from core.report import looks, sections
 from core.report.account_sheet import account_sheet
 from core.report.account_words import Check
@@ -48,7 +49,7 @@ def build(run: Run, facts: Facts, words: Words, used: Sequence[Check] = ()) -> s
             el("div", sections.decide(say), sections.ask(say), cls="row two"),
             el("div", sections.steps(say), sections.phrases(say), cls="row two"),
             particulars(say),
-            account_sheet(run, say, used),
+            _account(run, say, used),
             el("footer", say("report.footer")),
         ),
     )
@@ -82,6 +83,16 @@ def _seen(run: Run, say: Wording) -> Markup:
     """The feature map, and beside it what the network looks at, where the run keeps that."""
     seen, maps = looks.section(run, say), sections.maps(run, say)
     return maps if seen is None else el("div", maps, seen, cls="row seen")
+
+
+def _account(run: Run, say: Wording, used: Sequence[Check]) -> Markup | None:
+    """The second sheet, or the sentence that it cannot be made: the first one does not depend on it."""
+    try:
+        return account_sheet(run, say, used)
+    except BadInput as fault:
+        if fault.code != "account_unreadable":
+            raise
+        return el("p", say("account.unreadable", path=fault.facts["path"]), cls="small")
 
 
 def _file(name: str) -> str:

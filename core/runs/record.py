@@ -32,6 +32,7 @@ from core.runs.moving import RunMaps
 from core.runs.snapshot import ENDED, FORMAT, Snapshot, Status, parsed
 from core.runs.spec import Spec
 
+FEATURES_A_POINT = 8 << 10  # bytes: at most 64 columns in float16, of some 60 frames (``core.runs.moving``)
 GRACE = 15.0  # seconds a run may be queued before a worker must have reported
 
 Control = Literal["run", "pause", "stop"]
@@ -202,11 +203,11 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
 
 
 def _needed(spec: Spec) -> int:
-    """Bytes that a run will write, roughly: the map, checkpoints, and the result in two formats."""
+    """Bytes that a run will write, roughly: the map with its features, checkpoints, and the result in two formats."""
     weights = 0
     with contextlib.suppress(OSError):
         weights = os.path.getsize(paths.expanded(str(spec.weights))) if spec.weights else 0
-    return 4 * MB if spec.scan_only else 16 * MB + 4 * weights
+    return 4 * MB if spec.scan_only else 16 * MB + spec.points * FEATURES_A_POINT + 4 * weights
 
 
 def open(run: str | Path, root: Path | None = None) -> Run:

@@ -133,8 +133,9 @@ def _header(payload: RoomPayload, boxes: Sequence[Mapping[str, Any]]) -> dict[st
     own = {"own": True, "stops": list(range(frames)), "start": 0, "trust": list(payload.trust)}
     layouts = [_map(payload.method, payload.dims) | own]
     for layout, box in zip(payload.layouts, boxes, strict=True):
-        trust = [float(value) for value in layout.trust]
-        where: dict[str, Any] = {"own": False, "stops": layout.stops(frames), "start": start, "trust": trust}
+        where: dict[str, Any] = {
+            "own": False, "stops": layout.stops(frames), "start": start, "trust": list(layout.trust),
+        }  # fmt: skip
         layouts.append(_map(layout.method, layout.dims, layout.settled) | where | dict(box))
         start += layout.coords.size
     offers = [_map("settled", settings.dims, settings) for settings in payload.settled]

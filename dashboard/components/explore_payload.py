@@ -25,7 +25,7 @@ class Layout:
     dims: int
     coords: np.ndarray
     settled: Settled | None = None
-    trust: Sequence[float] = ()
+    trust: Sequence[float | None] = ()
 
     @property
     def id(self) -> str:

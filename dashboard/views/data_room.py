@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.attacks import ATTACKS
+from core.attacks import IN_SETS
 from core.data import IMAGE_SETS
 from core.dataroom import FILTERS, THEN, place
 from core.dataroom.place import Order
@@ -95,7 +95,7 @@ def _setup() -> Order | None:
         )  # fmt: skip
         lab = chosen in IMAGE_SETS
         path = st.text_input(t("data_room.place"), key="data_room_path").strip() if chosen == "path" else ""
-        attacks = {name: i18n.t(f"attack.{name}") for name in ATTACKS}
+        attacks = {name: i18n.t(f"attack.{name}") for name in IN_SETS}
         attack = st.selectbox(
             t("data_room.attack"), list(attacks), format_func=attacks.__getitem__, key="data_room_attack", width=300,
             disabled=not lab, help=t("data_room.attack_help"),

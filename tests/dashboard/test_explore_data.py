@@ -75,9 +75,9 @@ def test_results_are_taken_up_when_they_come(make_run: Make) -> None:
     assert ("tsne", 3) in made.offers
     assert made.able
 
-    place.write(run, "map-tsne-3", place.DrawnMap(np.zeros((1, 6, 3), np.float32), np.ones(1, np.float32)))
+    place.write(run, "map-tsne-3", place.DrawnMap(np.zeros((1, 6, 3), np.float32), np.full(1, np.nan)))
     made = payload(run, found)
-    assert [(layout.method, layout.dims) for layout in made.layouts] == [("tsne", 3)]
+    assert [(layout.method, layout.dims, layout.trust) for layout in made.layouts] == [("tsne", 3, [None])]
     assert ("tsne", 3) not in made.offers
 
 

@@ -57,3 +57,10 @@ def test_a_network_without_batch_norm_is_refused() -> None:
     with pytest.raises(BadInput) as caught:
         next(TRIGGER.train(model, data, 0, SETTINGS, seed=0))
     assert caught.value.code == "attack_needs_batch_norm"
+
+
+def test_a_set_without_a_clean_image_is_refused() -> None:
+    data = poison(torch.zeros(40, 3, 16, 16, dtype=torch.uint8), torch.arange(40) % 3 + 1, TRIGGER, 0, 1.0, seed=0)
+    with pytest.raises(BadInput) as caught:
+        next(TRIGGER.train(network(), data, 0, SETTINGS, seed=0))
+    assert caught.value.code == "attack_needs_clean"

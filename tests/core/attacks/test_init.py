@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.attacks import ATTACKS, make_trigger
+from core.attacks import ATTACKS, IN_SETS, TRAINED_BY_ATTACKER, make_trigger
+from core.attacks.trigger import Trigger
 from core.errors import BadInput
+from core.registry import loaded
 
 IMAGES = torch.rand(5, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 
@@ -58,6 +60,12 @@ def test_which_attacks_leave_every_label_true_and_which_have_covers() -> None:
     assert {name for name in ATTACKS if triggers[name].clean_label} == {"sig", "label-consistent"}
     rates = {name: triggers[name].cover_rate for name in ATTACKS if triggers[name].cover_rate}
     assert rates == {"wanet": 2.0, "input-aware": 1.0, "adap-blend": 1.0, "adap-patch": 2.0, "indivisible": 1.0}
+
+
+def test_which_attacks_train_the_victim_themselves() -> None:
+    own = [name for name, place in ATTACKS.items() if loaded(place).train is not Trigger.train]
+    assert own == list(TRAINED_BY_ATTACKER)
+    assert [name for name in ATTACKS if name not in own] == list(IN_SETS)
 
 
 @pytest.mark.parametrize("name", ATTACKS)

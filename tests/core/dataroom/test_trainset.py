@@ -76,3 +76,9 @@ def test_a_set_of_ones_own_is_not_poisoned(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as fault:
         read(str(tmp_path / "own.npz"), attack="badnets")
     assert fault.value.code == "poison_of_own"
+
+
+def test_an_attack_that_needs_more_than_a_poisoned_set_is_refused() -> None:
+    with pytest.raises(BadInput) as fault:
+        read("digits", attack="deferred")
+    assert fault.value.code == "attack_trains"

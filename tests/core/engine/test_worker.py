@@ -60,6 +60,17 @@ def test_done(run: Run) -> None:
     assert isinstance(seen[-1], Finished)
 
 
+def test_features_stay_with_a_run_that_is_done_only_where_they_are_of_every_frame(spec: Spec) -> None:
+    for whole in (True, False):
+        run = record.create(spec)
+        for index in range(2):
+            run.write_frame(index, np.zeros((4, 2)), np.zeros(4), np.zeros(4))
+            if index or whole:
+                run.write_features(index, np.zeros((4, 3), np.float16))
+        assert worker.work(run.folder, finishing) == "done"
+        assert (run.folder / "features").exists() == whole
+
+
 def test_it_is_running_while_it_works(run: Run) -> None:
     seen = []
     worker.work(run.folder, finishing, lambda event: seen.append(run.status))

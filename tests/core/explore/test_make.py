@@ -89,6 +89,17 @@ def test_with_the_features_of_every_frame_a_map_has_a_place_for_each_and_needs_n
     assert place.base(own_run) is None
 
 
+def test_features_that_turn_out_damaged_give_way_to_a_map_before_and_after(own_run: Run) -> None:
+    features = np.random.default_rng(0).normal(size=(2, len(own_run.frame(0).coords), 4)).astype(np.float16)
+    none, source = np.zeros(0), np.array(place.source_of(own_run))
+    place.write(own_run, "base", place.Base(features, none, np.zeros((len(METHODS), 2, 1)), none, none, source))
+    for index in range(own_run.frame_count):
+        own_run.write_features(index, features[0])
+    (own_run.folder / "features" / "00001.npz").write_bytes(b"PK\x03\x04 not whole")
+    assert len(make_map(own_run, "pca", 3, lambda *_: None)) == 2
+    assert not (own_run.folder / "features").exists()
+
+
 def test_an_unknown_point_is_refused(recording: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "digits-badnets", "--saliency", "99999"]) == 2
     assert "no point 99999" in capsys.readouterr().err

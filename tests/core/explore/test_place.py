@@ -87,6 +87,18 @@ def test_damaged_results_read_as_none(own_run: Run) -> None:
     assert place.job(own_run, "base") is None
 
 
+def test_a_map_that_an_older_version_drew_is_shown_without_its_trustworthiness(own_run: Run) -> None:
+    folder, coords = place.folder_of(own_run), np.ones((2, 6, 3), np.float32)
+    folder.mkdir()
+    np.savez_compressed(folder / "map-umap-3.npz", coords=coords)
+    found = place.map_of(own_run, "pca", 2), place.map_of(own_run, "umap", 3)
+    assert found[0] is None
+    assert found[1] is not None
+    np.testing.assert_array_equal(found[1].coords, coords)
+    assert found[1].trust.shape == (2,)
+    assert np.isnan(found[1].trust).all()
+
+
 def test_a_page_that_polls_reads_the_model_once(own_run: Run) -> None:
     before, path = place.source_of(own_run), own_run.folder / "model.safetensors"
     old = path.stat()

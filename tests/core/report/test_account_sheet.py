@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core import report
-from core.report.account import keep
+from core.report.account import file_of, keep
 from core.report.account_sheet import account_sheet
 from core.report.account_words import Check
 from core.words import LANGUAGES
@@ -46,3 +46,16 @@ def test_what_is_done_in_use_is_told_by_others(make_run: Make) -> None:
 def test_a_run_that_purified_nothing_has_one_sheet(make_run: Make) -> None:
     run = make_run(story(asr=(98.9, None)))
     assert account_sheet(run, report.wording(run)) is None
+
+
+@BOTH
+def test_an_account_that_cannot_be_read_costs_its_sheet_and_not_the_report(make_run: Make, language: str) -> None:
+    run = make_run()
+    whole = report.html(run, language)
+    file_of(run).write_bytes(b"{")
+    made = report.html(run, language)
+    say = report.wording(run, language)
+    assert say("account.unreadable", path=file_of(run)) in made
+    assert say("account.risk") in whole
+    assert say("account.risk") not in made
+    assert made.split("<main>")[1][:2000] == whole.split("<main>")[1][:2000]

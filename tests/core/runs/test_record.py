@@ -222,6 +222,6 @@ def test_a_run_is_not_begun_where_its_result_has_no_room(spec: Spec, tmp_path: P
         with pytest.raises(BadInput) as caught:
             record.create(own, folder=folder)
         assert code_of(caught) == "place_not_writable"
-        assert caught.value.facts["size"] == 16 + 4 * size
+        assert caught.value.facts["size"] == 32 + 4 * size, "2,000 points: 16 MB of features"
     assert not (tmp_path / "run").exists()
     assert len(record.list_runs()) == 1
