@@ -30,7 +30,7 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def own_run(recording: Run, tmp_path: Path) -> Run:
     """A run of the visitor's: the recording with weights after it (those of the victim)."""
     folder = paths.runs_folder() / "mine"
-    shutil.copytree(recording.folder, folder)
+    shutil.copytree(recording.folder, folder, ignore=shutil.ignore_patterns("maps"))
     run = Run(folder)
     write_json(folder / "run.json", run.data | {"recording": False, "status": "done", "id": "mine", "outputs": {}})
     shutil.copyfile(paths.VICTIMS / "digits-badnets.safetensors", folder / "model.safetensors")
