@@ -14,21 +14,19 @@ MAX_FEATURE = 60_000.0  # of the features in float16, whose range ends at 65,504
 def compact(features: np.ndarray) -> np.ndarray:
     """Features as float16 (n, at most ``COLUMNS``), with nearly the distances that they had.
 
-    More columns are turned onto their principal directions, of which the first are kept. These are found by subspace
-    iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 53, 2011, section 4.5), since the full
+    More columns are projected onto the space of their first principal directions, which scikit-learn finds by subspace
+    iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 53, 2011, section 4.5): the full
     decomposition of 512 columns would take longer than the drawing of a frame.
 
     Args:
         features: (n, d); values that are not finite count as the mean of their column.
     """
+    from sklearn.utils.extmath import randomized_range_finder
+
     table = tidy(features)
-    columns = table.shape[1]
-    if columns > COLUMNS:
+    if table.shape[1] > COLUMNS:
         unit = table / max(float(np.abs(table).max(initial=0.0)), 1e-30)  # whose products do not overflow
-        axes = np.random.default_rng(0).normal(size=(columns, COLUMNS)).astype(np.float32)
-        for _ in range(TURNS):
-            axes = np.linalg.qr(unit.T @ (unit @ axes))[0]
-        table = table @ axes
+        table = table @ randomized_range_finder(unit.T, size=COLUMNS, n_iter=TURNS, random_state=0)
     return half(table)
 
 

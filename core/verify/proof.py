@@ -113,9 +113,7 @@ class Proof:
     ) -> float:
         """ASR on ``count`` of the test images, percent; NaN if there are none."""
         target, chosen = self.target if target is None else target, self.asr_indices[:count]
-        if not len(chosen):
-            return float("nan")
-        if bool((self.labels[chosen] == target).all()):
+        if not bool((self.labels[chosen] != target).any()):
             return float("nan")
         predicted = answers(model, self.images[chosen], trigger).cpu()
         return attack_success_rate(predicted, self.labels[chosen], target)

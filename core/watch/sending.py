@@ -19,6 +19,7 @@ import select
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -37,7 +38,7 @@ from core.words import Words
 Notify = Callable[[str, str], bool]  # title, text; whether it left
 SEND = "DISSOLVE_SEND"  # of the environment: where alerts are sent to, which may hold a password
 PIPE_BYTES = 65536  # as much as a pipe holds
-WAITS = (5.0, 15.0, 60.0, 300.0)  # seconds before the next attempts; the last one repeats
+WAITS = (5.0, 15.0, 60.0, 300.0)  # seconds before the next attempts to send an alert; the last one repeats
 
 
 def notifier(url: str) -> Notify:
@@ -118,6 +119,7 @@ class Delivery:
         alerts: the log.
         worded: title and text of an alert.
         clock: seconds since 1970.
+        elapsed: seconds that go on.
     """
 
     def __init__(
@@ -126,15 +128,34 @@ class Delivery:
         alerts: Path,
         worded: Callable[[Kept], tuple[str, str]],
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._notify, self._path, self._worded, self._clock = notify, alerts, worded, clock
+        self._notify, self._path, self._worded, self._clock, self._elapsed = notify, alerts, worded, clock, elapsed
         self._log = Log(alerts)
         self._left: set[str] = set()  # ids of those that a service took
+        self._failures: Counter[str] = Counter()
+        self._due: dict[str, float] = {}  # by id: when an alert that failed is tried again
 
-    def round(self) -> bool:
-        """Sends one after another, past those that cannot be sent; whether all are."""
-        sent = [self._send(one) for one in kept(self._path).values() if one.send and one.sent is None]
-        return all(sent)
+    def round(self, last: bool = False) -> float | None:
+        """Sends what is new, and what failed and is due again; an alert that cannot be sent holds back no other.
+
+        Args:
+            last: nothing is waited for any more, so all are due.
+
+        Returns:
+            seconds until the next attempt; None if all are sent.
+        """
+        for one in kept(self._path).values():
+            name = one.alert.id
+            if not one.send or one.sent is not None or not (last or self._elapsed() >= self._due.get(name, 0.0)):
+                continue
+            if self._send(one):
+                self._due.pop(name, None)
+            else:
+                wait = WAITS[min(self._failures[name], len(WAITS) - 1)]
+                self._failures[name] += 1
+                self._due[name] = self._elapsed() + wait
+        return max(0.0, min(self._due.values()) - self._elapsed()) if self._due else None
 
     def _send(self, one: Kept) -> bool:
         """Whether it left and that is noted. On a full disk nothing is sent, since it would be sent again."""
@@ -161,20 +182,16 @@ class Delivery:
         self._log.append([{"kind": kind, "id": name, "t": round(self._clock(), 3), **more}])
 
 
-def keep_sending(delivery: Delivery, pause: Callable[[float | None], bool], waits: tuple[float, ...] = WAITS) -> None:
-    """Makes a round at the start and after each pause, until the watch has ended.
+def keep_sending(delivery: Delivery, pause: Callable[[float | None], bool]) -> None:
+    """Makes a round at the start and after each pause, and a last one when the watch has ended.
 
     Args:
-        pause: waits for so many seconds, or, without a number, until the watch says that there is an alert; in both
-            cases no longer than the watch goes on. Whether it has ended.
-        waits: seconds after the first round in a row that failed, the second ...; the last one repeats.
+        pause: waits for so many seconds (None: without limit), or until the watch says that there is an alert, or ends.
+            Whether it has ended.
     """
-    ended, failed = False, 0
-    while True:
-        failed = 0 if delivery.round() else failed + 1
-        if ended:
-            return
-        ended = pause(waits[min(failed, len(waits)) - 1] if failed else None)
+    while not pause(delivery.round()):
+        pass
+    delivery.round(last=True)
 
 
 def heard(words: int, seconds: float | None) -> bool:
@@ -184,7 +201,7 @@ def heard(words: int, seconds: float | None) -> bool:
         words: file descriptor of a pipe that the watch writes to, and that ends with it.
     """
     listening = select.poll()
-    listening.register(words, select.POLLIN if seconds is None else 0)  # with 0 for its end alone
+    listening.register(words, select.POLLIN)
     events = [event for _, event in listening.poll(None if seconds is None else 1000 * seconds)]
     ended = any(event & select.POLLHUP for event in events)
     if events and not ended:

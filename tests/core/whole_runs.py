@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,21 +47,29 @@ def do(
     root: Path,
     on_event: Callable[[Run, Event], None] = lambda run, event: None,
     scan_from: Run | None = None,
+    octaves: Mapping[int, float] | None = None,
     **changes: Any,
 ) -> Done:
-    """A run, from start to end. ``scan_from``: a run whose scan is on record here, as if a worker had died then."""
+    """A run, from start to end.
+
+    Args:
+        scan_from: a run whose scan is on record here, as if a worker had died then.
+        octaves: the suspicion of some classes, in place of what that scan found.
+    """
     run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
     if scan_from is not None:
-        _take_over(scan_from, run)
+        _take_over(scan_from, run, octaves or {})
     return go_on(run, on_event)
 
 
-def _take_over(scanned: Run, run: Run) -> None:
+def _take_over(scanned: Run, run: Run, octaves: Mapping[int, float]) -> None:
     with EventWriter(run.folder / "events.jsonl") as log:
         for moment, event in scanned.events():
-            if isinstance(event, (StageStarted, Measured, Scanned)):
+            if isinstance(event, (StageStarted, Measured)):
                 log.append(moment, event)
             if isinstance(event, Scanned):
+                suspicion = [octaves.get(label, value) for label, value in enumerate(event.suspicion)]
+                log.append(moment, replace(event, suspicion=suspicion))
                 break
     shutil.copy(scanned.folder / "trigger.npz", run.folder)
 

@@ -24,13 +24,19 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: P
 
 @pytest.mark.parametrize("accept", ["", "not-cured"])
 def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(whole: Done, root: Path, accept: str) -> None:
-    """Nearly nothing is trained, so the backdoor stays."""
+    """Nearly nothing is trained, so the backdoor stays. Another class stood out on the victim too, and is asked for."""
     done = do(
-        root, scan_from=whole.run, map=False, settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept
-    )
+        root, scan_from=whole.run, octaves={5: 3.0}, map=False,
+        settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept,
+    )  # fmt: skip
     (verified,) = done.of(Verified)
     assert verified.cure == done.result["cure"] == "failed"
     assert {"true", "fresh"} <= set(verified.reasons)
+    tested = (
+        verified.evidence.get("others", {}).get("target"),
+        *verified.evidence.get("untested", {}).get("targets", ()),
+    )
+    assert 5 in tested
     assert done.result["asr_after"] > 90
     assert done.result["ba_held"] is True
     assert (done.run.folder / "model.safetensors").exists() == bool(accept)

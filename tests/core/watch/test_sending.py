@@ -62,8 +62,8 @@ def told(one: Kept) -> tuple[str, str]:
 def test_what_is_to_be_sent_is_sent_once_and_noted(alerts: Path) -> None:
     sent: list[tuple[str, str]] = []
     delivery = Delivery(lambda *message: sent.append(message) is None, alerts, told, clock=lambda: 5.0)
-    assert delivery.round()
-    assert delivery.round()
+    assert delivery.round() is None
+    assert delivery.round() is None
     assert [title for title, _ in sent] == [
         "Dissolve: run, alert camera-1/1-model, 1970-01-01 00:01:00 UTC",
         "Dissolve: run, alert camera-1/2-model, 1970-01-01 00:02:00 UTC",
@@ -88,7 +88,7 @@ def test_a_sender_that_is_killed_while_it_sends_leaves_no_alert_out(alerts: Path
     assert subprocess.run(call, cwd=ROOT, check=False).returncode == -9
     assert arrived.exists() is (moment == "after")
     sent: list[tuple[str, str]] = []
-    assert Delivery(lambda *message: sent.append(message) is None, alerts, told).round()
+    assert Delivery(lambda *message: sent.append(message) is None, alerts, told).round() is None
     assert [Words("en")("alert.again") in text for _, text in sent] == [True, False]
     assert [one.tries for one in kept(alerts).values()] == [2, 1, 0]
 
@@ -105,7 +105,7 @@ def test_a_service_that_is_down_is_given_time_and_tried_again(alerts: Path) -> N
         pauses.append(seconds)
         return len(pauses) == 3
 
-    keep_sending(Delivery(notify, alerts, told), pause)
+    keep_sending(Delivery(notify, alerts, told, elapsed=lambda: sum(filter(None, pauses))), pause)
     assert pauses == [5.0, 15.0, None]
     kinds = [entry["kind"] for entry in entries(alerts) if entry["id"] == "1-model"]
     assert kinds == ["alert", "sending", "unsent", "sending", "unsent", "sending", "sent"]
@@ -117,10 +117,23 @@ def test_one_that_can_never_be_sent_holds_back_no_other(alerts: Path) -> None:
             raise ValueError("too long")
         return True
 
-    assert not Delivery(notify, alerts, told).round()
+    now = 100.0
+    delivery = Delivery(notify, alerts, told, elapsed=lambda: now)
+    assert delivery.round() == 5.0
     first, second, _ = kept(alerts).values()
     assert (first.sent, first.unsent) == (None, "ValueError")
     assert second.sent
+
+    with Log(alerts) as log:  # one that comes while the first waits for its next attempt
+        log.append([{**entry, "send": True} for entry in written([Alert("4-model", 240.0, "model", FACTS)])])
+    now = 103.0
+    assert delivery.round() == 2.0
+    found = kept(alerts)
+    assert found["4-model"].sent
+    assert (found["1-model"].tries, found["1-model"].sent) == (1, None)
+    now = 105.0
+    assert delivery.round() == 15.0
+    assert kept(alerts)["1-model"].tries == 2
 
 
 @pytest.mark.parametrize("name", ["a.png\nAll is well.png", "\udcff.png"])
@@ -141,8 +154,8 @@ def test_when_the_watch_has_ended_each_is_tried_once_more_and_left_to_the_next(a
 def test_a_watch_is_heard_and_its_end_too() -> None:
     read, write = os.pipe()
     os.write(write, b"\n\n")
-    assert not heard(read, 0.0), "after a failure no word counts"
     assert not heard(read, None)
+    assert not heard(read, 0.0), "what was said is said"
     os.close(write)
     assert heard(read, None)
     assert heard(read, PATIENCE)
@@ -151,13 +164,16 @@ def test_a_watch_is_heard_and_its_end_too() -> None:
 
 def test_what_cannot_be_noted_is_not_sent(alerts: Path, disk_full: DiskFull) -> None:
     sent: list[str] = []
-    delivery = Delivery(lambda title, text: sent.append(title) is None, alerts, told)
+    now = 0.0
+    delivery = Delivery(lambda title, text: sent.append(title) is None, alerts, told, elapsed=lambda: now)
     with disk_full():
-        assert not delivery.round()
+        assert delivery.round() == 5.0
     assert sent == []
+    now = 5.0
     with disk_full(after=1):  # "sending" is on the disk, "sent" is not
-        assert not delivery.round()
-    assert delivery.round()
+        assert delivery.round() == 15.0
+    now = 20.0
+    assert delivery.round() is None
     assert len(sent) == 2, "what has left is noted later, and not sent again"
 
 

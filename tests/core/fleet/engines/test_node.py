@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +31,22 @@ def test_versions_name_what_figures_depend_on() -> None:
     assert {"dissolve", "python", "torch", "numpy", "distributed"} <= set(node.versions())
 
 
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``driver(visible, *lines)``: nvidia-smi says these lines, and a process may use what ``visible`` names."""
+
+    def install(visible: str | None, *lines: str) -> None:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text("\n".join(["#!/bin/sh", *(f"echo {line}" for line in lines), ""]))
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return install
+
+
 @pytest.mark.parametrize(
     ("visible", "sizes"),
     [
@@ -45,15 +62,9 @@ def test_versions_name_what_figures_depend_on() -> None:
     ],
 )
 def test_a_process_has_the_gpus_that_it_may_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, sizes: list[int]
+    driver: Callable[..., None], visible: str | None, sizes: list[int]
 ) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 0, GPU-a1, 80\necho 1, GPU-b1, 40\necho 2, GPU-a2, [N/A]\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    driver(visible, "0, GPU-a1, 80", "1, GPU-b1, 40", "2, GPU-a2, [N/A]")
     assert list(node.gpus().values()) == [size * 2**20 for size in sizes]
     assert node.gpu_memory() == next(iter(sizes), 0) * 2**20
 
@@ -64,16 +75,8 @@ def test_a_machine_without_the_driver_has_no_gpu(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("visible", [None, "0", "MIG-a"])
-def test_a_driver_that_finds_no_gpu_says_so_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None
-) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho No devices were found\necho\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+def test_a_driver_that_finds_no_gpu_says_so_in_a_sentence(driver: Callable[..., None], visible: str | None) -> None:
+    driver(visible, "No devices were found", "")
     assert node.gpus() == {}
 
 
