@@ -130,7 +130,6 @@ def train_victim(
     from core.attacks.poisoning import poison
     from core.attacks.training import TrainSettings
     from core.attacks.trigger import Poisoned
-    from core.compute.device import precision
     from core.files import MB, require_room
     from core.models import build
     from core.models.classifier import Classifier
@@ -149,8 +148,8 @@ def train_victim(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = build(arch, images.num_classes)
-    model = Classifier(net, images.mean, images.std).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.precision = precision(torch.device(device))
+    model = Classifier(net, images.mean, images.std).on(torch.device(device))
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     require_room(out.parent, MB + sum(value.nbytes for value in net.state_dict().values()))
     yield from trigger.train(model, Poisoned(x.to(device), y.to(device), chosen.to(device)), target, settings, seed)
     save_weights(out, model.net.state_dict())

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 from core.compute.device import choose as choose_device
-from core.compute.device import precision
 from core.compute.returning import Returning
 from core.data import load
 from core.data.budget import clean_budget
@@ -67,7 +66,7 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
     spec = _with_enough(spec, images)
     subject = load_subject(spec, images)
     inputs.require_same()
-    subject.model.to(device).precision = precision(device)
+    subject.model.on(device)
     if spec.target is not None and spec.target >= images.num_classes:
         raise BadInput(
             "target_out_of_range",

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from core.compute.device import choose as choose_device
-from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.engine.purified import purified
@@ -70,9 +69,7 @@ def material(run: Run) -> Material:
         )  # fmt: skip
     subject = load_subject(spec, images)
     after = purified(run, images)
-    models = [model.to(device).eval() for model in (subject.model, after) if model is not None]
-    for model in models:
-        model.precision = precision(device)  # as in the run
+    models = [model.on(device).eval() for model in (subject.model, after) if model is not None]  # as in the run
     return Material(tuple(models), samples, images, trigger_of(run, subject, device), device)
 
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.compute.device import precision
 from core.errors import BadInput
 from core.models.index import HEADS
 
@@ -162,7 +163,7 @@ class Classifier(nn.Module):
         colour: "rgb"; "bgr": channels turned round; "grey": one channel; "grey3": three equal channels.
 
     Attributes:
-        precision: of convolutions and products (``core.compute.device.precision``); weights and answers stay float32.
+        precision: of convolutions and products, as ``on`` sets it; weights and answers stay float32.
 
     Raises:
         BadInput: ``no_linear_layer`` or ``no_logits``.
@@ -190,6 +191,11 @@ class Classifier(nn.Module):
         self.size, self.colour = size, colour
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def on(self, device: torch.device) -> Self:
+        """Moves it to ``device``, where it computes in the number format that is fastest for its network."""
+        self.to(device).precision = precision(device, self.net)
+        return self
 
     @property
     def num_classes(self) -> int:

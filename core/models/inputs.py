@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.compute.device import precision
 from core.compute.memory import ran_out
 from core.data.inputs import NORMALIZATIONS, Inputs, statistics
 from core.models.balance import are_unequal, images_worth, pick, weights
@@ -140,9 +139,7 @@ class _Trial:
     def model(self, candidate: Candidate, inputs: Inputs) -> Classifier:
         if candidate.arch not in self.networks:
             self.networks[candidate.arch] = candidate.network().to(self.device)
-        model = make(candidate, inputs, self.networks[candidate.arch]).to(self.device)
-        model.precision = precision(self.device)
-        return model
+        return make(candidate, inputs, self.networks[candidate.arch]).on(self.device)
 
     def possible(self, options: Iterable[tuple[Candidate, Inputs]]) -> list[tuple[Candidate, Inputs]]:
         """Those whose network takes an image of this size; of one network the sizes are tried in turn, not beyond

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.compute.device import precision
 from core.errors import BadInput
 from core.models.balance import are_unequal, pick, weights
 from core.models.evaluate import features_and_logits
@@ -52,8 +51,7 @@ def decided(choice: Choice, fits: Sequence[Candidate], x: Tensor, y: Tensor, dev
     losses: list[Tensor] = []
     rights: list[float] = []
     for way in ways:
-        model = make(way, choice.inputs).to(device)
-        model.precision = precision(device)
+        model = make(way, choice.inputs).on(device)
         logits = features_and_logits(model, x)[1].float().cpu()
         losses.append(F.cross_entropy(logits, y, reduction="none").nan_to_num(MOST_LOSS).clamp(LEAST_LOSS, MOST_LOSS))
         rights.append(100 * float((weights(y, unequal) * (logits.argmax(1) == y)).sum()))

@@ -15,7 +15,6 @@ from statistics import median
 
 from core.attacks.training import TrainSettings, train
 from core.compute.device import choose as choose_device
-from core.compute.device import precision
 from core.data import load as load_images
 from core.engine.purified import as_found
 from core.engine.subject import load_subject
@@ -43,8 +42,7 @@ def measure(
     images = load_images(run.spec.images)
     subject = load_subject(as_found(run), images)
     device = choose_device("auto")
-    model = deepcopy(subject.model).to(device)
-    model.precision = precision(device)
+    model = deepcopy(subject.model).on(device)
     settings = replace(TrainSettings(), batch=min(TrainSettings().batch, len(images.x_train)), epochs=PASSES + 1)
     count = min(len(images.x_train), STEPS * settings.batch)
     x, y = images.x_train[:count].to(device), images.y_train[:count].to(device)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from core import paths
 from core.compute.device import choose as choose_device
-from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.engine.purified import purified
@@ -174,11 +173,8 @@ def load_pair(run: Run) -> Pair:
     subject = load_subject(spec, images)
     after = purified(run, images)
     assert after is not None  # by require_pair
-    models = []
-    for model in (subject.model, after):
-        model.to(device).eval()
-        model.precision = precision(device)  # as in the run
-        models.append(folded(model))  # once, and not at every piece that is looked at
+    # on the device as in the run; folded once, and not at every piece that is looked at
+    models = [folded(model.on(device).eval()) for model in (subject.model, after)]
     trigger: Callable[[Tensor], Tensor] | None = None
     target, kind = None, "none"
     if subject.trigger is not None and subject.card is not None:

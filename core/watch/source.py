@@ -97,7 +97,6 @@ def load(source: Source) -> Loaded:
     import torch
 
     from core.compute.device import choose as choose_device
-    from core.compute.device import precision
     from core.data import load as load_images
     from core.data.budget import clean_budget
     from core.engine.purified import as_found, purified
@@ -118,7 +117,7 @@ def load(source: Source) -> Loaded:
         raise _nothing_purified(run)
     for one in (model, second):
         if one is not None:
-            one.to(device).eval().precision = precision(device)  # as in the run
+            one.on(device).eval()  # as in the run
     chosen = clean_budget(images.y_train, spec.clean_budget, images.num_classes, spec.seed)
     names = run.data.get("classes") or images.class_names
     return Loaded(Watched(model, second), images.x_train[chosen], images.y_train[chosen], tuple(names), images.bits)

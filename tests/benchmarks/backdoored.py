@@ -25,7 +25,6 @@ from torch import Tensor
 from core.attacks import make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
-from core.compute.device import precision
 from core.data import load
 from core.data.imageset import ImageSet
 from core.metrics import attack_success_rate, benign_accuracy
@@ -68,8 +67,8 @@ def clean(
     """The clean network of a seed, trained the first time it is asked for."""
     file = folder / f"base-{arch.replace('/', '_')}-{seed}.pt"
     torch.manual_seed(seed)
-    model = Classifier(build(arch, images.num_classes), images.mean, images.std)
-    model.to(memory_format=torch.channels_last).precision = precision(torch.device("cpu"))  # type: ignore[call-overload]
+    model = Classifier(build(arch, images.num_classes), images.mean, images.std).on(torch.device("cpu"))
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if file.exists():
         model.net.load_state_dict(torch.load(file, weights_only=True))
         return model.eval()

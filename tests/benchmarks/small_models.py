@@ -12,7 +12,6 @@ from core.attacks import make_trigger
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
 from core.attacks.trigger import Trigger
-from core.compute.device import precision
 from core.data import load
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
@@ -83,7 +82,7 @@ def trained(model: Model, kept: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed)
         fresh = Classifier(network(model.arch, images.num_classes), images.mean, images.std)
-    fresh.precision = precision(torch.device("cpu"))
+    fresh.on(torch.device("cpu"))
     for _ in train(fresh, x, y, SETTINGS[model.data], model.seed):
         pass
     save_weights(file, fresh.net.state_dict())

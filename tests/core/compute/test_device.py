@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import nn
 
 from core.compute.device import choose, precision, present
 from core.errors import BadInput
@@ -66,4 +67,12 @@ def test_a_wish_that_cannot(wish: str) -> None:
 def test_a_cpu_computes_in_bfloat16_where_it_has_instructions_for_it(
     device: str, able: dict[str, bool], told: torch.dtype
 ) -> None:
-    assert precision(torch.device(device), able) == told
+    assert precision(torch.device(device), nn.Conv2d(4, 4, 3), able) == told
+
+
+def test_depthwise_convolutions_are_computed_in_float32() -> None:
+    able = {"amx_bf16": True}
+    separable = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, groups=8))
+    assert precision(torch.device("cpu"), separable, able) == torch.float32
+    grouped, grey = nn.Conv2d(8, 8, 3, groups=2), nn.Conv2d(1, 8, 3)  # neither has a filter for each channel
+    assert precision(torch.device("cpu"), nn.Sequential(grouped, grey), able) == torch.bfloat16
