@@ -8,6 +8,7 @@ const GAP = 2; // pixels between two names
 const CELL = 6; // pixels: points are counted by cells
 const FAR = 0.15; // points that a name would rather cover than stand a pixel further from its class's middle
 const SHARES = [0.05, 0.25]; // of a group's points, the nearest to a name: its edge without strays, and its bulk
+const INSIDE = 4; // points that a name would rather cover than cross the line around the cluster
 const STAY = 8; // points by which another place must be better: names do not hop about while points move
 
 /** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
@@ -129,7 +130,7 @@ export class ClassNames {
     const lying = (ids) => Float32Array.from({ length: 2 * ids.length }, (_, i) => at[2 * ids[i >> 1] + (i & 1)]);
     const outlined = lying(cluster);
     const [points, inside] = [crowdOf(at, width, height), crowdOf(outlined, width, height)];
-    const crowd = ([left, top, right, bottom]) => points([left, top, right, bottom]) + inside([left - reach, top - reach, right + reach, bottom + reach]);
+    const crowd = ([left, top, right, bottom]) => points([left, top, right, bottom]) + Math.min(INSIDE, inside([left - reach, top - reach, right + reach, bottom + reach]));
     const nearest = nearestOf([...this.groups.map(({ ids }) => lying(ids)), outlined]);
     const told = this.groups.map((group) => {
       group.size ||= [group.node.offsetWidth, group.node.offsetHeight];
