@@ -76,10 +76,10 @@ def results(run: Run, digest: Digest) -> None:
         outcome.figures(digest)
         proof.draw(run, digest, names)
         take_away(run, digest)
-        limits()
     with right:
         outcome.evidence(digest, names, data.real_target(run), key="examine_evidence")
         per_class(digest, names)
+        limits()
 
 
 def take_away(run: Run, digest: Digest) -> None:
