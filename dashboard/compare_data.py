@@ -124,13 +124,18 @@ def _curve(folder: str, size: int, _run: Run) -> list[Point]:
 
 
 def curve(events: Sequence[tuple[float, Event]]) -> list[Point]:
-    """Figures over the seconds since the run's start; level until the purification begins."""
+    """Figures over the seconds since the run's start: level until the purification begins, at an end when it is
+    over. The last picture is drawn after the proof of the cure, which no other figure of a comparison counts as time.
+    """
     points: list[Point] = []
+    over: float | None = None
     for moment, event in events:
         if isinstance(event, Frame):
-            points.append(Point(moment, event.ba, event.asr, event.dissolution))
-        elif isinstance(event, StageStarted) and event.stage == "purify" and len(points) == 1:
-            points.append(points[0]._replace(seconds=moment))
+            points.append(Point(moment if over is None else over, event.ba, event.asr, event.dissolution))
+        elif isinstance(event, StageStarted):
+            over = moment if event.stage == "verify" else None
+            if event.stage == "purify" and len(points) == 1:
+                points.append(points[0]._replace(seconds=moment))
     return points
 
 

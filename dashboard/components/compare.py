@@ -20,7 +20,7 @@ from dashboard.components import compare_figures as figures
 from dashboard.components import hints
 from dashboard.components.compare_rows import table
 from dashboard.i18n import t
-from dashboard.words import defence_name, percent, triggered_images
+from dashboard.words import defence_name, percent, reader, triggered_images
 
 
 def before_of(entries: Sequence[Entry]) -> Measured | None:
@@ -69,8 +69,8 @@ def verdict(entries: Sequence[Entry], before: Measured) -> str:
     else:
         told = t("compare.verdict_none", count=len(ended), gone=gone, held=held)
     many = len(seeds(entries))
-    every = " " + t("compare.every_seed", count=many) if many > 1 else ""
-    return told + every + _cured(entries)
+    every = t("compare.every_seed", count=many) if many > 1 else ""
+    return reader().joined([sentence for sentence in (told, every, _cured(entries)) if sentence])
 
 
 def _name(line: Method) -> str:
@@ -87,7 +87,7 @@ def _cured(entries: Sequence[Entry]) -> str:
     cured = [name for name, found in grades.items() if found == {"holds"}]
     if not grades:
         return ""
-    return " " + (t("compare.cured", names=_names(cured)) if cured else t("compare.cured_none"))
+    return t("compare.cured", names=_names(cured)) if cured else t("compare.cured_none")
 
 
 def _names(names: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def _notes(entries: Sequence[Entry], before: Measured) -> None:
     many = len(seeds(entries))
     if many > 1:
         notes.append(t("compare.note_range"))
-    st.caption(" ".join(notes))
+    st.caption(reader().joined(notes))
     st.caption(t("compare.note_seeds", count=many) if many > 1 else t("compare.note_one"))
     st.download_button(
         t("compare.csv"), data=lambda: csv_of(entries), file_name=f"comparison-{entries[0].run.spec.victim}.csv",
@@ -126,7 +126,8 @@ def _plane(entries: Sequence[Entry], before: Measured) -> None:
     }  # fmt: skip
     figure = figures.plane_figure((before.ba, before.asr), places, words)
     st.plotly_chart(figure, key="compare_plane", config={"displayModeBar": False})
-    st.caption(t("compare.plane_note") + (" " + t("compare.plane_bars") if any(p.ba_ends for p in places) else ""))
+    notes = [t("compare.plane_note"), *([t("compare.plane_bars")] if any(p.ba_ends for p in places) else [])]
+    st.caption(reader().joined(notes))
     hints.draw("compare")
 
 
@@ -166,8 +167,10 @@ def _maps(entries: Sequence[Entry], attack: str | None) -> None:
     if not mapped:
         return
     st.subheader(t("compare.maps"), anchor=False)
-    note = t("compare.maps_note", triggered=triggered_images(attack))
-    st.caption(note + (" " + t("compare.maps_seed", seed=shown_seed[0]) if len(seeds(entries)) > 1 else ""))
+    notes = [t("compare.maps_note", triggered=triggered_images(attack))]
+    if len(seeds(entries)) > 1:
+        notes.append(t("compare.maps_seed", seed=shown_seed[0]))
+    st.caption(reader().joined(notes))
     shown = [(t("compare.before"), mapped[0][0].run, 0)]
     shown += [(defence_name(entry.defence), entry.run, count - 1) for entry, count in mapped]
     uris = pictures(tuple((str(run.folder), index) for _, run, index in shown))

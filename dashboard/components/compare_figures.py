@@ -42,6 +42,7 @@ MARKS = {
 }
 UNKNOWN = MethodMark("#6E5B4B", "pentagon", "longdashdot")  # of a newer version, or written by hand
 RISE = 17  # pixels between two labels
+BESIDE, CLEAR = 12, 24  # pixels from a mark to its label; where another mark is near, the label stands off both
 
 
 def mark_of(defence: str) -> MethodMark:
@@ -147,8 +148,8 @@ def plane_figure(before: tuple[float, float], places: Sequence[Place], words: Ma
             f"{words['ba']} {_told('y', place.ba_ends, words['percent'])}<extra></extra>",
         )  # fmt: skip
         figure.add_annotation(
-            x=place.asr, y=place.ba, text=place.name, showarrow=False, xanchor="right", xshift=-12, yshift=rise,
-            font={"size": 13},
+            x=place.asr, y=place.ba, text=place.name, showarrow=False, xanchor="right",
+            xshift=-CLEAR if rise else -BESIDE, yshift=rise, font={"size": 13},
         )  # fmt: skip
     figure.update_xaxes(
         title={"text": words["asr"]}, range=[-17, 108], gridcolor=GRID, zeroline=False, fixedrange=True,

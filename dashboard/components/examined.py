@@ -15,7 +15,7 @@ from dashboard.i18n import t
 from dashboard.words import duration, percent, target_name, when
 
 MOST_CLASSES = 50  # rows of the table of classes, the most suspicious first
-LIMITS = ("kinds", "hidden", "adaptive", "benign", "images", "estimated")
+LIMITS = ("kinds", "hidden", "benign", "images", "estimated")
 
 
 def answered(status: str, digest: Digest) -> bool:
@@ -35,8 +35,11 @@ def lead(run: Run, status: str, digest: Digest) -> None:
             st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
         elif answered(status, digest):
             answer.draw(run, digest)
-            looks.draw(run)
-            trigger_place.show(run)
+            looked, placed = st.columns([9, 2], gap="medium")
+            with looked:
+                looks.draw(run)
+            with placed:
+                trigger_place.show(run)
             st.markdown(_outcome(run, digest))
         elif status in ("queued", "paused", "stopped"):
             st.markdown(i18n.t(f"lead.{status}"))
@@ -73,10 +76,10 @@ def results(run: Run, digest: Digest) -> None:
         outcome.figures(digest)
         proof.draw(run, digest, names)
         take_away(run, digest)
-        limits()
     with right:
         outcome.evidence(digest, names, data.real_target(run), key="examine_evidence")
         per_class(digest, names)
+        limits()
 
 
 def take_away(run: Run, digest: Digest) -> None:
@@ -100,6 +103,8 @@ def limits() -> None:
     """What this scan cannot see, beside every verdict."""
     st.subheader(t("limits.title"), anchor=False)
     st.markdown("\n".join(f"- {i18n.t(f'limits.{name}')}" for name in LIMITS))
+    with st.expander(t("limits.tried"), icon=":material/lock_open:"):
+        st.markdown(t("limits.adaptive"))
 
 
 def per_class(digest: Digest, names: list[str]) -> None:

@@ -224,10 +224,14 @@ def inputs_name(name: str) -> str:
 
 def scaling_name(scaling: str, colour: str = "rgb") -> str:
     """An input scaling in words, its colours where they are unusual."""
-    words = (
-        i18n.t(f"scaling.{scaling}") if scaling in NORMALIZATIONS else scaling.replace(",", ", ").replace("/", " / ")
-    )
+    words = i18n.t(f"scaling.{scaling}") if scaling in NORMALIZATIONS else _own_scaling(scaling)
     return words if colour == "rgb" else f"{words} · {i18n.t(f'colour.{colour}')}"
+
+
+def _own_scaling(scaling: str) -> str:
+    """Mean and deviation; one number of each where the channels agree."""
+    parts = ([number.strip() for number in part.split(",")] for part in scaling.split("/"))
+    return " / ".join(numbers[0] if len(set(numbers)) == 1 else ", ".join(numbers) for numbers in parts)
 
 
 def _cell(name: str, value: str) -> str:

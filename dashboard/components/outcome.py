@@ -34,7 +34,7 @@ def figures(digest: Digest) -> None:
     ]
     if digest.after is None and not scan:
         notes.insert(0, t("outcome.waiting"))
-    st.caption(" ".join(notes))
+    st.caption(reader().joined(notes))
     if digest.finished and digest.finished.result.get("ba_held") is False:
         st.warning(t("outcome.not_held"), icon=":material/shield:")
 

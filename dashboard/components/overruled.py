@@ -5,12 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from core.data.inputs import COLOURS, NORMALIZATIONS, Inputs
+from core.intake import inspection
 from core.intake.inspection import Inspection
 from core.runs.spec import Spec
 from dashboard import i18n
 from dashboard.components.inspected import scaling_name
 from dashboard.i18n import t
+from dashboard.words import percent
 
+BEFORE = "look_before"  # in the session, by the key of an inspection: that of the one which it corrects
+WORSE = 1.0  # points of accuracy; what falls by less may be chance
 SIZES = ("", "28", "32", "48", "64", "96", "128", "224")
 
 
@@ -47,6 +51,27 @@ def correct(found: Inspection, expanded: bool) -> Spec | None:
     normalize = f"{normalize}:{colour}" if normalize and colour else normalize
     images = result.get("images", {}).get("path") or found.spec.images
     return Spec(weights=found.spec.weights, images=images, arch=(arch or "").strip() or None, normalize=normalize)
+
+
+def remember(key: str, corrected: Inspection) -> None:
+    """Keeps what the inspection ``key`` corrects, and what that one did before it."""
+    earlier: dict[str, str] = st.session_state.setdefault(BEFORE, {})
+    if key != corrected.key:
+        earlier[key] = earlier.get(corrected.key, corrected.key)
+
+
+def made_worse(found: Inspection) -> str | None:
+    """Says that a correction made it worse; the inspection to go back to, once the button is pressed."""
+    before = inspection.state(st.session_state.get(BEFORE, {}).get(found.key))
+    if before is None or before.key == found.key or before.failure or before.result.get("objection"):
+        return None
+    was, now = before.result.get("accuracy"), found.result.get("accuracy")
+    refused = bool(found.failure or found.result.get("objection"))
+    if was is None or not (refused or (now is not None and now <= was - WORSE)):
+        return None
+    if not refused:
+        st.warning(t("look.worse", was=percent(was), now=percent(now)), icon=":material/trending_down:")
+    return before.key if st.button(t("look.undo"), icon=":material/undo:", key="undo-correction") else None
 
 
 def _size_and_colour(found: Inspection, inputs: Inputs | None) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from core.words import clock
 from dashboard import i18n
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import percent
+from dashboard.words import percent, reader
 
 MAX_BARS = 60  # classes with a bar, those that are nearest to being reached
 
@@ -38,10 +38,12 @@ def markup(digest: Digest, names: Sequence[str]) -> str:
         facts.append(t("search.ba", ba=percent(digest.ba)))
     body = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     bars = "".join(_bar(digest, names, label) for label in _shown(digest, len(names)))
-    note = t("search.note") + (" " + t("search.more", count=len(names) - MAX_BARS) if len(names) > MAX_BARS else "")
+    notes = [t("search.note")]
+    if len(names) > MAX_BARS:
+        notes.append(t("search.more", count=len(names) - MAX_BARS))
     return (
         f'<section class="dz-search"><h2>{escape(title)}</h2><ul>{body}</ul>'
-        f'<ol aria-label="{escape(t("search.label"))}">{bars}</ol><p>{escape(note)}</p></section>'
+        f'<ol aria-label="{escape(t("search.label"))}">{bars}</ol><p>{escape(reader().joined(notes))}</p></section>'
     )
 
 

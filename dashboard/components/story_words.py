@@ -43,7 +43,8 @@ def _busy(run: Run, digest: Digest) -> str:
     """What the run is doing, in one sentence, and how long that will take."""
     if digest.stage is None or run.status != "running":
         return i18n.t(f"lead.{run.status}") if run.status != "running" else t("lead.queued")
-    stage, meaning = i18n.t(f"phase.{digest.stage}"), i18n.t(f"phase.{digest.stage}_help")
+    stage = i18n.t(f"phase.{digest.stage}")
+    meaning = t("story.text.verify") if digest.stage == "verify" else i18n.t(f"phase.{digest.stage}_help")
     if digest.progress is None or digest.progress.seconds_left is None:
         return t("story.text.busy", stage=stage, help=meaning)
     return t("story.text.left", stage=stage, help=meaning, time=clock(digest.progress.seconds_left))

@@ -107,12 +107,14 @@ def _tidy(home: str) -> None:
     leftovers.sweep()
 
 
-def _look_at(spec: Spec) -> None:
+def _look_at(spec: Spec, corrected: Inspection | None = None) -> None:
     try:
         key = inspection.start(replace(spec, images=uploads.lies_now(spec.images)))
     except BadInput as fault:
         st.error(inspected.told(failure(fault), spec), icon=":material/error:")
         return
+    if corrected is not None:
+        overruled.remember(key, corrected)
     _turn_to(look=key)
 
 
@@ -186,6 +188,8 @@ def checking(found: Inspection) -> None:
     else:
         with st.container(key="lead"):
             st.markdown(t("look.lead"))
+    if (before := overruled.made_worse(found)) is not None:
+        _turn_to(look=before)
     place = st.container()  # above the fold: what was found is read below it, and needs no scrolling to be agreed to
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -198,7 +202,7 @@ def checking(found: Inspection) -> None:
         if mends or found.result.get("images"):  # before those are read, neither network nor scaling is at fault
             again = overruled.correct(found, expanded=mends)
             if again is not None:
-                _look_at(again)
+                _look_at(again, corrected=found)
     names: list[str] = []
     if found.result.get("images"):
         with right:

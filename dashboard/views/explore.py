@@ -55,7 +55,7 @@ def _nothing() -> None:
     with st.container(border=True, horizontal_alignment="left"):
         st.subheader(t("explore.none"), anchor=False)
         st.markdown(t("explore.none_text"))
-        if st.button(t("setup.start"), type="primary", key="explore_first"):
+        if st.button(t("setup.first"), type="primary", key="explore_first"):
             st.switch_page(frame.PAGES["purify"])
 
 

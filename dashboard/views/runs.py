@@ -30,7 +30,7 @@ def page() -> None:
         with st.container(border=True, horizontal_alignment="left"):
             st.subheader(t("state.no_runs"), anchor=False)
             st.markdown(t("state.no_runs_text"))
-            if st.button(t("setup.start"), type="primary", key="first"):
+            if st.button(t("setup.first"), type="primary", key="first"):
                 _open(None)
     _broken()
     if (doomed := data.find(st.session_state.get("deleting"))) is not None:

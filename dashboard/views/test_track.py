@@ -35,7 +35,7 @@ def page() -> None:
         with st.container(border=True, horizontal_alignment="left"):
             st.subheader(t("stress.none"), anchor=False)
             st.markdown(t("stress.none_text"))
-            if st.button(t("setup.start"), type="primary", key="stress_first"):
+            if st.button(t("setup.first"), type="primary", key="stress_first"):
                 st.switch_page(frame.PAGES["purify"])
         return
     run = there[_choose(there, head)]

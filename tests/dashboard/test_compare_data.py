@@ -31,10 +31,12 @@ def entry(run: Run, defence: str, status: str, seconds: float = 0.0, now: Progre
     )
 
 
-def test_a_curve_is_level_until_the_purification_begins() -> None:
-    first, second = (Frame(k, k, "", 95 - k, 99 - k, "true", float(k), 0.9) for k in (0, 1))
+def test_a_curve_is_level_until_the_purification_begins_and_ends_with_it() -> None:
+    first, second, last = (Frame(k, k, "", 95 - k, 99 - k, "true", float(k), 0.9) for k in (0, 1, 2))
     told = [(0.1, first), (1.0, StageStarted("scan")), (6.0, StageStarted("purify")), (6.5, second)]
-    assert curve(told) == [Point(0.1, 95, 99, 0), Point(6.0, 95, 99, 0), Point(6.5, 94, 98, 1)]
+    level = [Point(0.1, 95, 99, 0), Point(6.0, 95, 99, 0), Point(6.5, 94, 98, 1)]
+    assert curve(told) == level
+    assert curve([*told, (7.0, StageStarted("verify")), (30.0, last)]) == [*level, Point(7.0, 93, 97, 2)]
     assert curve([]) == []
 
 

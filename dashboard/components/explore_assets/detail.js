@@ -1,6 +1,6 @@
 /** One chosen image: what it is, what it is taken for before and after, its neighbours, and where the model looks. */
 
-import { place, thumb } from "./gallery.js";
+import { neighbour, place, thumb } from "./gallery.js";
 import { explain } from "./terms.js";
 import { figure, fill } from "./words.js";
 
@@ -100,17 +100,8 @@ export class Detail {
       const triggered = ids.filter((j) => payload.triggered[j]).length;
       const home = ids.filter((j) => payload.labels[j] === payload.labels[k]).length;
       el[`near-${when}-words`].textContent = fill(texts.near_words, { when: texts[when], all: ids.length, triggered, home });
-      el[`near-${when}`].replaceChildren(...ids.map((j) => {
-        const item = document.createElement("li");
-        const button = document.createElement("button");
-        button.type = "button";
-        button.dataset.id = String(j);
-        button.className = payload.triggered[j] ? "dsx-near dsx-ringed" : "dsx-near";
-        button.setAttribute("aria-label", facts.label(j));
-        button.append(thumb(facts, j));
-        item.append(button);
-        return item;
-      }));
+      const rings = room.ringsOf(when);
+      el[`near-${when}`].replaceChildren(...ids.map((j) => neighbour(facts, j, rings[j])));
     }
     el["near-after-none"].hidden = !payload.near || payload.whens.includes("after");
     el["near-after-none"].textContent = payload.missing.after || "";

@@ -135,6 +135,18 @@ export function thumb(facts, k) {
   return node;
 }
 
+/** A neighbour in a list, to be pressed; `ring` as on the map: 1 misled by the trigger, 2 with it and read otherwise. */
+export function neighbour(facts, k, ring) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: `dsx-near${["", " dsx-ringed", " dsx-ringed dsx-freed"][ring]}` });
+  button.dataset.id = String(k);
+  button.setAttribute("aria-label", facts.label(k));
+  button.append(thumb(facts, k));
+  const item = document.createElement("li");
+  item.append(button);
+  return item;
+}
+
 /** How the points of a list are told apart at a glance. */
 function signs({ triggered, freed, wrong }) {
   const made = document.createElement("span");

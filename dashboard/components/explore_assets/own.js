@@ -1,6 +1,6 @@
 /** A picture of the visitor's own, placed on a settled map: where it lies, what the models say of it, what is nearest. */
 
-import { thumb } from "./gallery.js";
+import { neighbour } from "./gallery.js";
 import { guestsOf, stateOf } from "./guests.js";
 import { fill } from "./words.js";
 
@@ -50,8 +50,9 @@ export class Own {
   }
 
   /** The card beside the maps. */
-  show({ payload }, map, facts) {
+  show(room, map, facts) {
     const { el, own, variant } = this;
+    const { payload } = room;
     el.own.hidden = !own;
     if (!own) return;
     const { texts, target } = payload;
@@ -77,11 +78,13 @@ export class Own {
       }));
       return item;
     }));
-    el["own-near"].replaceChildren(...own.near.flatMap((near, model) => this.#near(payload, near[variant], ["before", "after"][model], facts)));
+    el["own-near"].replaceChildren(...own.near.flatMap((near, model) => this.#near(room, near[variant], ["before", "after"][model], facts)));
   }
 
   /** The nearest points in one model: what they are in a sentence, and their pictures. */
-  #near({ texts, classes, labels, triggered }, ids, when, facts) {
+  #near(room, ids, when, facts) {
+    const { texts, classes, labels, triggered } = room.payload;
+    const rings = room.ringsOf(when);
     const counts = new Map();
     for (const k of ids) counts.set(labels[k], (counts.get(labels[k]) || 0) + 1);
     const [most, count] = [...counts].sort((a, b) => b[1] - a[1])[0];
@@ -91,16 +94,7 @@ export class Own {
     const list = document.createElement("ul");
     list.className = "dsx-nears";
     list.dataset.testid = `explore-own-near-${when}`;
-    list.append(...ids.map((k) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      Object.assign(button, { type: "button", className: triggered[k] ? "dsx-near dsx-ringed" : "dsx-near" });
-      button.dataset.id = String(k);
-      button.setAttribute("aria-label", facts.label(k));
-      button.append(thumb(facts, k));
-      item.append(button);
-      return item;
-    }));
+    list.append(...ids.map((k) => neighbour(facts, k, rings[k])));
     return [words, list];
   }
 }

@@ -72,6 +72,11 @@ export class Room {
     return Uint8Array.from({ length: this.n }, (_, k) => (triggered[k] ? (misled(k) ? 1 : 2) : 0));
   }
 
+  /** The same for one of the two models, "before" or "after". */
+  ringsOf(when) {
+    return this.rings(when === "after" ? this.last : 0);
+  }
+
   confidence(k, frame) {
     return this.payload.frames[frame].confidence[k];
   }

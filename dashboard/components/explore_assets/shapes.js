@@ -1,6 +1,7 @@
 /** Geometry of the map: where points are, their marks, and what lies inside a lasso. */
 
 const AIR = 0.9; // the share of the field that the points fill
+const STRETCH = 1.6; // at most so much wider than high, or higher than wide, a flat map is drawn: its axes have no unit
 
 /** Writes where every point of a map (places, dims, box, camera) is in a field of that size into its px, py and depth. */
 export function project({ places, dims, box, n, px, py, depth, camera }, width, height) {
@@ -10,10 +11,11 @@ export function project({ places, dims, box, n, px, py, depth, camera }, width, 
   const side = Math.min(width, height);
   const [left, top] = [width / 2 + x * side, height / 2 + y * side];
   if (dims === 2) {
-    const scale = AIR * zoom * Math.min(width / spans[0], height / spans[1]);
+    const [across, up] = [(AIR * zoom * width) / spans[0], (AIR * zoom * height) / spans[1]];
+    const scale = [Math.min(across, STRETCH * up), Math.min(up, STRETCH * across)];
     for (let k = 0; k < n; k++) {
-      px[k] = left + (places[2 * k] - middle[0]) * scale;
-      py[k] = top - (places[2 * k + 1] - middle[1]) * scale;
+      px[k] = left + (places[2 * k] - middle[0]) * scale[0];
+      py[k] = top - (places[2 * k + 1] - middle[1]) * scale[1];
     }
     return;
   }

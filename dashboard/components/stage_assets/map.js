@@ -255,13 +255,18 @@ export class FeatureMap {
 
   /** Outline, group by group, of the points still taken for the target; `cluster` is set by the stage. */
   drawOutline() {
-    const { path, host } = this.parts;
+    const { path } = this.parts;
     const strength = this.places && this.cluster ? this.cluster.strength : 0;
     path.style.opacity = strength;
-    const reach = Math.max(14, 0.05 * Math.min(host.clientWidth, host.clientHeight));
-    const edges = strength > 0 ? outlines(this.#pixels(this.cluster.ids), reach) : [];
+    const edges = strength > 0 ? outlines(this.#pixels(this.cluster.ids), this.#reach()) : [];
     path.setAttribute("d", pathOf(edges));
     if (this.places) this.#placeNames();
+  }
+
+  /** Pixels from the outermost points of the cluster to the line around it. */
+  #reach() {
+    const { clientWidth, clientHeight } = this.parts.host;
+    return Math.max(14, 0.05 * Math.min(clientWidth, clientHeight));
   }
 
   /** Where points are on the page, from the map's upper left corner. */
@@ -301,7 +306,8 @@ export class FeatureMap {
     const unit = [xaxis.l2p(1) - xaxis.l2p(0), yaxis.l2p(0) - yaxis.l2p(1)];
     const start = [xaxis._offset + xaxis.l2p(0), yaxis._offset + yaxis.l2p(0)];
     const at = Float32Array.from(this.places, (value, k) => (k % 2 ? start[1] - value * unit[1] : start[0] + value * unit[0]));
-    this.classNames.place(at, unit, host.clientWidth, host.clientHeight);
+    const ids = this.cluster && this.cluster.strength > 0 ? this.cluster.ids : [];
+    this.classNames.place(at, unit, { ids, reach: this.#reach() }, host.clientWidth, host.clientHeight);
   }
 
   drag(mode) {

@@ -7,6 +7,8 @@ const AWAY = 3; // pixels between that box and the name
 const GAP = 2; // pixels between two names
 const CELL = 6; // pixels: points are counted by cells
 const FAR = 0.15; // points that a name would rather cover than stand a pixel further from its class's middle
+const SHARES = [0.05, 0.25]; // of a group's points, the nearest to a name: its edge without strays, and its bulk
+const INSIDE = 4; // points that a name would rather cover than cross the line around the cluster
 const STAY = 8; // points by which another place must be better: names do not hop about while points move
 
 /** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
@@ -35,32 +37,46 @@ export function placesOf([x, y], [left, top, right, bottom], [wide, high]) {
   return spots.map(([from, to]) => [from, to, from + wide, to + high]);
 }
 
-/** How far from a point a name in a box seems: pixels from its edge, and a little for those from its middle. */
-function reach([left, top, right, bottom], [x, y]) {
-  const edge = Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
-  return edge + 0.1 * Math.hypot((left + right) / 2 - x, (top + bottom) / 2 - y);
+/** How far a point lies from a box, in pixels; 0 within. */
+function off([left, top, right, bottom], x, y) {
+  return Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
 }
 
 /**
- * One box per group, null for a name that finds no room, or none where it is nearer to its own class's middle than to
- * any other's: it would be read as the name of that one. The first groups keep their places.
- * `groups`: {middle, box, size, kept (index of the place that it had)}; returns [{box, kept}].
+ * Whether a box stands nearest to group `k`, by the edge of every group and by its bulk: a name there is read as the
+ * name of that group. `groups`: of each the places of its points, x0, y0, x1, y1 ...
  */
-export function arranged(groups, crowd, width, height) {
+export function nearestOf(groups) {
+  const counted = groups.map((at) => SHARES.map((share) => Math.max(1, Math.ceil((share * at.length) / 2))));
+  return (box, k) => {
+    const own = Float32Array.from({ length: groups[k].length / 2 }, (_, i) => off(box, groups[k][2 * i], groups[k][2 * i + 1])).sort();
+    const reach = counted[k].map((count) => own[count - 1]);
+    return groups.every((at, other) => {
+      const nearer = SHARES.map(() => 0);
+      for (let i = 0; i < at.length && other !== k; i += 2) {
+        const away = off(box, at[i], at[i + 1]);
+        reach.forEach((far, share) => (nearer[share] += away < far));
+      }
+      return nearer.every((count, share) => count < counted[other][share]);
+    });
+  };
+}
+
+/**
+ * One box per group, null for a name that finds no room, or none where its own points are the nearest. The first groups
+ * keep their places.
+ * `groups`: {middle, box, size, kept (index of the place that it had)}; `nearest(box, k)`; returns [{box, kept}].
+ */
+export function arranged(groups, crowd, nearest, width, height) {
   const taken = [];
   const fits = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
   const free = (box) => taken.every(([l, t, r, b]) => box[2] + GAP < l || box[0] - GAP > r || box[3] < t || box[1] > b);
-  return groups.map(({ middle, box, size, kept }) => {
-    const own = (one) => groups.every((other) => reach(one, other.middle) >= reach(one, middle));
+  return groups.map(({ middle, box, size, kept }, group) => {
     const cost = (one, k) => crowd(one) + FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]) - (k === kept ? STAY : 0);
-    let best = { box: null, kept, cost: Infinity };
-    placesOf(middle, box, size).forEach((one, k) => {
-      if (!fits(one) || !free(one) || !own(one)) return;
-      const found = cost(one, k);
-      if (found < best.cost) best = { box: one, kept: k, cost: found };
-    });
-    if (best.box) taken.push(best.box);
-    return best;
+    const open = placesOf(middle, box, size).map((one, k) => ({ box: one, kept: k, cost: cost(one, k) })).filter((place) => fits(place.box) && free(place.box));
+    const best = open.sort((a, b) => a.cost - b.cost).find((place) => nearest(place.box, group));
+    if (best) taken.push(best.box);
+    return best || { box: null, kept };
   });
 }
 
@@ -105,10 +121,17 @@ export class ClassNames {
     }
   }
 
-  /** Puts the names; `at`: all points in pixels, `unit`: pixels of one step to the right, and of one up. */
-  place(at, unit, width, height) {
+  /**
+   * Puts the names; `at`: all points in pixels, `unit`: pixels of one step to the right, and of one up; `cluster`: ids of
+   * a group that has no name but a line around it, `reach` pixels off.
+   */
+  place(at, unit, { ids: cluster, reach }, width, height) {
     if (!this.groups.length) return;
-    const crowd = crowdOf(at, width, height);
+    const lying = (ids) => Float32Array.from({ length: 2 * ids.length }, (_, i) => at[2 * ids[i >> 1] + (i & 1)]);
+    const outlined = lying(cluster);
+    const [points, inside] = [crowdOf(at, width, height), crowdOf(outlined, width, height)];
+    const crowd = ([left, top, right, bottom]) => points([left, top, right, bottom]) + Math.min(INSIDE, inside([left - reach, top - reach, right + reach, bottom + reach]));
+    const nearest = nearestOf([...this.groups.map(({ ids }) => lying(ids)), outlined]);
     const told = this.groups.map((group) => {
       group.size ||= [group.node.offsetWidth, group.node.offsetHeight];
       const [x, y] = [at[2 * group.at], at[2 * group.at + 1]];
@@ -116,7 +139,7 @@ export class ClassNames {
       const box = [x + left * unit[0], y - high * unit[1], x + right * unit[0], y - low * unit[1]];
       return { middle: [x, y], box, size: group.size, kept: group.kept };
     });
-    arranged(told, crowd, width, height).forEach(({ box, kept }, k) => {
+    arranged(told, crowd, nearest, width, height).forEach(({ box, kept }, k) => {
       const group = this.groups[k];
       group.kept = kept;
       group.node.style.visibility = box ? "" : "hidden";

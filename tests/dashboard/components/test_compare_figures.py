@@ -69,6 +69,14 @@ def test_an_arrow_leads_from_before_to_every_method() -> None:
     assert 95.6 < high <= 100.4
 
 
+def test_the_label_of_a_mark_beside_another_stands_off_both() -> None:
+    figure = plane_figure(
+        (95.6, 99.9), [Place("ft", "FT", 93.3, 6.7), Place("nad", "NAD", 93.3, 9.6), PLACES[0]], WORDS
+    )
+    shifts = {note.text: note.xshift for note in figure.layout.annotations if not note.showarrow}
+    assert shifts["FT"] == shifts["NAD"] < shifts[PLACES[0].name] < 0
+
+
 def test_several_seeds_have_bars_from_the_least_to_the_greatest_and_a_curve_each() -> None:
     figure = plane_figure((95.6, 99.9), [Place("mcl", "MCL", 94.0, 2.0, (91.0, 95.0), (1.0, 6.0)), PLACES[1]], WORDS)
     several, one = figure.data[1:]

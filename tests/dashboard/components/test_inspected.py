@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from core.files import write_json
 from core.intake import inspection, uploads
 from core.runs.spec import Spec
 from dashboard.components import inspected
@@ -74,6 +76,27 @@ def test_what_was_worked_out_can_be_overruled(
     assert [(spec.arch, spec.normalize, spec.images) for spec in asked()] == [
         ("vgg-small", "half@64:bgr", str(weights.parent))
     ]
+
+
+def test_a_correction_that_made_it_worse_can_be_undone(
+    open_page: Open, look: Callable[..., str], weights: Path, asked: Asked
+) -> None:
+    look(result=result_in(weights.parent))
+    app = checked(open_page)
+    app.selectbox(key=f"scaling-{KEY}").set_value("none")
+    next(button for button in app.button if "correct-form" in str(button.key)).click().run()
+    assert len(asked()) == 1
+    note = inspection.folder_of(app.query_params["look"]) / "note.json"
+    for accuracy, worse in ((96.0, False), (41.0, True)):  # half a point may be chance
+        found = result_in(weights.parent) | {"accuracy": accuracy}
+        write_json(note, json.loads(note.read_text()) | {"ended": True, "result": found})
+        app.run()
+        assert ("undo-correction" in keys(app)) == worse
+    assert "41.0" in app.warning[0].value
+    assert "96.5" in app.warning[0].value
+    app.button(key="undo-correction").click().run()
+    assert app.query_params["look"] == KEY
+    assert "undo-correction" not in keys(app)
 
 
 @BOTH

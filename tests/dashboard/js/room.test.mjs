@@ -19,6 +19,13 @@ test("points are found and sorted by any method that the payload names", () => {
   assert.deepEqual(room.find("invert", 0), [0, 2]);
 });
 
+test("a point wears the ring of the model that it is shown for", () => {
+  const later = { answers: [0, 1, 1], confidence: [90, 50, 70] };
+  const room = new Room({ ...payload, target: 0, frames: [payload.frames[0], later] });
+  assert.deepEqual([...room.ringsOf("before")], [0, 0, 1]);
+  assert.deepEqual([...room.ringsOf("after")], [0, 0, 2]);
+});
+
 test("a map has a place for each of its stops, between two of them too, and one box for all", () => {
   const coords = [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 4]].map((places) => Float32Array.from(places));
   const room = new Room({ ...payload, frames: coords.map((places) => ({ ...payload.frames[0], coords: places })) });

@@ -11,12 +11,15 @@ const field = (places, dims, camera = still) => {
   return { places, dims, box, n, px: new Float32Array(n), py: new Float32Array(n), depth: new Float32Array(n), camera };
 };
 
-test("in two dimensions all points are in the field, up is up, and proportions stay", () => {
+test("in two dimensions all points are in the field, up is up, and it is filled without much stretching", () => {
   const map = field([0, 0, 4, 0, 4, 2], 2);
   project(map, 400, 300);
   for (const [values, most] of [[map.px, 400], [map.py, 300]]) for (const v of values) assert.ok(v >= 0 && v <= most);
   assert.ok(map.py[2] < map.py[1], "a larger y is higher");
-  assert.ok(Math.abs((map.px[1] - map.px[0]) / (map.py[1] - map.py[2]) - 2) < 1e-4);
+  assert.ok(Math.abs(map.px[1] - map.px[0] - 360) < 1e-3 && Math.abs(map.py[1] - map.py[2] - 270) < 1e-3, "a stretch of 1.5");
+  const flat = field([0, 0, 9, 0, 9, 1], 2);
+  project(flat, 400, 300);
+  assert.ok(Math.abs((flat.px[1] - flat.px[0]) / (flat.py[1] - flat.py[2]) - 9 / 1.6) < 1e-3);
 });
 
 test("in three dimensions every corner of the box stays in the field however it is turned", () => {
