@@ -74,9 +74,7 @@ def server(chromium: str, dissolve_home: None, pytestconfig: pytest.Config) -> I
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
     command += ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     made = Server(f"http://127.0.0.1:{port}", home, log)
     pytestconfig.stash[SERVER] = made
     try:
@@ -143,16 +141,9 @@ def done_run(server: Server) -> Run:
     return run
 
 
-def _environment() -> dict[str, str]:
-    """As at home: the tests' rule of one thread is not for the server and its workers."""
-    return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-
-
 def _start(points: int, **settings: float) -> Run:
     card = victims.card_of(victims.DEFAULT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("OMP_NUM_THREADS", raising=False)
-        return supervisor.start(Spec(victim=card.name, images=card.data, points=points, settings=settings))
+    return supervisor.start(Spec(victim=card.name, images=card.data, points=points, settings=settings))
 
 
 def _end(run: Run) -> None:
