@@ -7,6 +7,7 @@ runs in the main thread, and no other test may start one there.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -20,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from core import victims
+from core import paths
 from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import ENDED, Run, list_runs
 from core.runs.spec import Spec
-from tests.browser.visit import PATIENCE, RUN_PATIENCE, Server
+from tests.browser.visit import PATIENCE, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "test-results"
@@ -41,7 +42,8 @@ FLAGS = [
     "--disable-background-networking",
 ]
 FEW = 300  # points on the map of runs whose map is not what is tested
-SHORT = {"anneal": 60}  # settings of runs whose cure is not what is tested: half the steps, and the attack goes
+SHORT = {"anneal": 60}  # settings of runs: half the steps, and the attack goes
+DIGITS = "digits-badnets"  # the shipped victim that is purified soonest, and whose recording has the fewest points
 SERVER = pytest.StashKey[Server]()
 
 
@@ -74,9 +76,7 @@ def server(chromium: str, dissolve_home: None, pytestconfig: pytest.Config) -> I
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
     command += ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     made = Server(f"http://127.0.0.1:{port}", home, log)
     pytestconfig.stash[SERVER] = made
     try:
@@ -92,26 +92,54 @@ def server(chromium: str, dissolve_home: None, pytestconfig: pytest.Config) -> I
             process.wait()
 
 
+@pytest.fixture(scope="package")
+def windows(browser: Browser) -> Iterator[dict[tuple[str, bool], Page]]:
+    """Those that no test looks at, by locale and touch. A window that has shown a page draws the next for half of the
+    work: it has compiled what Streamlit and plotly.js are made of."""
+    kept: dict[tuple[str, bool], Page] = {}
+    yield kept
+    for page in kept.values():
+        page.context.close()
+
+
 @pytest.fixture
-def visitor(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """``visitor(width=, height=, locale=, touch=)``: a page of a browser that was never here; pictures of it on
-    failure. ``touch``: fingers and no mouse, as on a phone or a tablet."""
-    contexts: list[BrowserContext] = []
+def visitor(
+    browser: Browser, server: Server, windows: dict[tuple[str, bool], Page], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """``visitor(width=, height=, locale=, touch=)``: a page that knows of no earlier visit; pictures of it on failure.
+    ``touch``: fingers and no mouse, as on a phone or a tablet."""
+    taken: list[tuple[tuple[str, bool], Page]] = []
 
     def come(width: int = 1440, height: int = 900, locale: str = "en-GB", touch: bool = False) -> Page:
-        context = browser.new_context(
-            base_url=server.url, viewport={"width": width, "height": height}, locale=locale, timezone_id="UTC",
-            has_touch=touch, is_mobile=touch,
-        )  # fmt: skip
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        return context.new_page()
+        page = windows.pop((locale, touch), None)
+        if page is None:
+            context = browser.new_context(
+                base_url=server.url, locale=locale, timezone_id="UTC", has_touch=touch, is_mobile=touch
+            )
+            context.set_default_timeout(PATIENCE)
+            page = context.new_page()
+        taken.append(((locale, touch), page))
+        page.set_viewport_size({"width": width, "height": height})
+        return page
 
     yield come
-    if getattr(request.node, "went_wrong", False):
-        _photograph(request.node.name, contexts)
-    for context in contexts:
-        context.close()
+    went_wrong = getattr(request.node, "went_wrong", False)
+    if went_wrong:
+        _photograph(request.node.name, [page for _, page in taken if not page.is_closed()])
+    for kind, page in taken:
+        if went_wrong or page.is_closed() or kind in windows:
+            page.context.close()
+        else:
+            _forget(page)
+            windows[kind] = page
+
+
+def _forget(page: Page) -> None:
+    """Leaves the page, and with it the session at the server; of the visit nothing stays."""
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+    page.context.clear_cookies()
+    page.goto("about:blank")
+    page.emulate_media(color_scheme="light")
 
 
 @pytest.fixture
@@ -122,37 +150,34 @@ def page(visitor: Callable[..., Page]) -> Page:
 
 @pytest.fixture
 def run(server: Server) -> Iterator[Run]:
-    """A run of the default victim with a small map that has just been started; ended by force if a test leaves it."""
-    started = _start(FEW, **SHORT)
+    """A run of the digits with a small map that has just been started; ended by force if a test leaves it."""
+    started = supervisor.start(Spec(victim=DIGITS, images="digits", points=FEW, projection="pca", settings=SHORT))
     yield started
     _end(started)
 
 
 @pytest.fixture(scope="package")
 def done_run(server: Server) -> Run:
-    """A finished run of the default victim: one that a test has left, or else one of its own with a small map."""
-    for left in list_runs(recordings=False):
-        ended_well = left.status == "done" and left.frame_count > 2
-        if ended_well and left.spec.victim == victims.DEFAULT and left.spec.defence == "mcl":
-            return left
-    run = _start(FEW)
-    deadline = time.monotonic() + RUN_PATIENCE / 1000
-    while run.status not in ENDED and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert run.status == "done", (run.folder / "worker.log").read_text()
-    return run
+    """A finished run of the digits: their recording, as it was before it became one."""
+    return finished(server.home, DIGITS)
 
 
-def _environment() -> dict[str, str]:
-    """As at home: the tests' rule of one thread is not for the server and its workers."""
-    return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+def finished(home: Path, recording: str, name: str = "done", **result: Any) -> Run:
+    """A finished run that is made of a recording, in a home; made once for each name.
 
-
-def _start(points: int, **settings: float) -> Run:
-    card = victims.card_of(victims.DEFAULT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("OMP_NUM_THREADS", raising=False)
-        return supervisor.start(Spec(victim=card.name, images=card.data, points=points, settings=settings))
+    Args:
+        result: what it came to besides, or in place of what it did.
+    """
+    folder = home / "runs" / f"20260101-000000-{recording}-{name}"
+    if not folder.exists():
+        shutil.copytree(paths.RECORDINGS / recording, folder)
+        data = json.loads((folder / "run.json").read_text())
+        data |= {"id": folder.name, "recording": False, "result": data["result"] | result}
+        (folder / "run.json").write_text(json.dumps(data))
+        events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        events[-1]["result"] |= result
+        (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    return Run(folder)
 
 
 def _end(run: Run) -> None:
@@ -179,10 +204,10 @@ def _wait_until_up(server: Server, process: subprocess.Popen[Any]) -> None:
     pytest.fail(f"the server is not up:\n{server.log.read_text()}")
 
 
-def _photograph(name: str, contexts: list[BrowserContext]) -> None:
+def _photograph(name: str, pages: list[Page]) -> None:
     RESULTS.mkdir(exist_ok=True)
     safe = "".join(sign if sign.isalnum() else "-" for sign in name)
-    for number, page in enumerate(page for context in contexts for page in context.pages):
+    for number, page in enumerate(pages):
         page.screenshot(path=RESULTS / f"{safe}-{number}.png")
 
 

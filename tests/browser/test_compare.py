@@ -62,10 +62,7 @@ def test_the_shipped_comparison_is_drawn_no_other_host_is_asked_and_a_run_opens_
     expect(page.locator(".dz-table").first).to_be_visible()
 
 
-def test_a_comparison_goes_on_without_the_page_and_is_found_again(
-    visitor: Callable[..., Page], server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+def test_a_comparison_goes_on_without_the_page_and_is_found_again(visitor: Callable[..., Page], server: Server) -> None:
     few_steps = {"epochs": 1, "least": 20}  # what comes of them is not the question here
     order = Spec(victim="digits-badnets", images="digits", points=FEW, projection="pca", settings=few_steps)
     runs = queue.start([replace(order, defence=name) for name in ("ft", "nc")])

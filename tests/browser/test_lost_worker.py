@@ -1,4 +1,4 @@
-"""A worker killed in the middle: the page says so in words, offers to go on, and no finished frame is lost."""
+"""A worker killed in the middle: the page says so, offers to go on, no finished frame is lost, the model is cured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from core.events import Frame
 from core.runs.record import Run
-from tests.browser.visit import address, wait_for_frames, wait_for_status, words
+from tests.browser.visit import address, figure, mark, marked, wait_for_frames, wait_for_status, wait_until_drawn, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -28,6 +28,9 @@ def test_a_killed_worker_is_told_and_resumed(page: Page, run: Run) -> None:
     expect(page.get_by_text(words("lead.lost").format(frames=len(finished)))).to_be_visible()
     assert wait_for_frames(page, len(finished)) == len(finished)
 
+    wait_until_drawn(page)
+    mark(page)
+
     page.get_by_role("button", name=words("act.resume")).click()
     wait_for_status(page, "done")
 
@@ -35,9 +38,25 @@ def test_a_killed_worker_is_told_and_resumed(page: Page, run: Run) -> None:
     after = frame_files(run)
     assert {name: after.get(name) for name in finished} == finished, "a finished frame changed or went"
     assert wait_for_frames(page, len(after)) == len(after)
-    assert run.data["result"]["asr_after"] < 5
+    assert marked(page), "the map's node was replaced when the run went on or ended"
+    assert_cured(page, run)
     steps = [event.step for _, event in run.events() if isinstance(event, Frame)]
     assert steps == sorted(steps), "steps that are on record were done again in sight"
+
+
+def assert_cured(page: Page, run: Run) -> None:
+    """The figures on the page are those of the record, and they are those of a cured model."""
+    row = page.locator(".dz-table tbody tr")
+    attack, clean = row.nth(0), row.nth(1)
+    asr_before, asr = figure(attack.locator(".was")), figure(attack.locator(".big"))
+    ba_before, ba = figure(clean.locator(".was")), figure(clean.locator(".big"))
+    assert asr_before > 90
+    assert asr < 5
+    assert ba_before - ba <= 3
+    assert run.status == "done"
+    result = run.data["result"]
+    assert [asr, ba] == pytest.approx([result["asr_after"], result["ba_after"]], abs=0.051)
+    assert (run.folder / "model.safetensors").stat().st_size > 0
 
 
 def frame_files(run: Run) -> dict[str, bytes]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from core import victims
+from core.errors import BadInput
+from core.runs import supervisor
 from core.runs.record import Run
 from core.runs.record import open as open_run
+from core.runs.spec import Spec
 from core.words import Words
 from dashboard import data
 from dashboard.i18n import catalogue
+from tests.browser.conftest import DIGITS
 from tests.browser.visit import (
-    figure,
+    mark,
+    marked,
     run_in_address,
     settled,
     stage,
     wait_for_frames,
-    wait_for_status,
     wait_until_drawn,
     words,
 )
@@ -57,9 +63,21 @@ def test_the_first_page_shows_the_default_victims_cluster_and_tab_leads_to_its_s
     assert start.evaluate("node => node.matches(':focus-visible')")
 
 
-def test_a_purification_of_a_chosen_victim_dissolves_the_cluster(page: Page) -> None:
-    """The digits are chosen, since they are done sooner; the default victim is cured in ``test_lost_worker``."""
-    card = victims.card_of("digits-badnets")
+@pytest.fixture
+def begun() -> Iterator[list[Run]]:
+    """The runs that a test has begun; those that it leaves are ended by force."""
+    left: list[Run] = []
+    yield left
+    for run in left:
+        with contextlib.suppress(BadInput):  # it may be done by then
+            supervisor.kill(run)
+
+
+def test_a_chosen_victim_is_purified_before_ones_eyes_and_a_reload_changes_nothing(
+    page: Page, begun: list[Run]
+) -> None:
+    """What comes of a run in the end, ``test_lost_worker`` looks at."""
+    card = victims.card_of(DIGITS)
     page.goto("/purify")
     page.locator(".st-key-setup_victim input").click()
     page.get_by_role("option", name=Words("en").victim(card.data, card.attack)).click()
@@ -71,52 +89,19 @@ def test_a_purification_of_a_chosen_victim_dissolves_the_cluster(page: Page) -> 
     page.wait_for_url("**run=*")
     run_id = run_in_address(page)
     assert run_id is not None
-    assert not open_run(run_id).is_recording
-    assert open_run(run_id).spec.victim == card.name
+    run = open_run(run_id)
+    begun.append(run)
+    assert not run.is_recording
+    assert run.spec == Spec(victim=card.name, images=card.data)
 
-    wait_for_frames(page, 3)
+    wait_for_frames(page, 2)
     wait_until_drawn(page)
     mark(page)
-    seen = wait_for_frames(page, 5)
+    seen = wait_for_frames(page, 4)
     assert marked(page), "the map's node was replaced while frames came in"
 
     page.reload()
-    held = wait_for_frames(page, seen)
+    assert wait_for_frames(page, seen + 1) > seen
     assert run_in_address(page) == run_id
     expect(stage(page)).to_have_attribute("data-run", run_id)
-    assert open_run(run_id).status in ("running", "done")
-    wait_until_drawn(page)
-    mark(page)
-
-    wait_for_status(page, "done")
-    assert wait_for_frames(page, held) >= held
-    assert marked(page), "the map's node was replaced when the run ended"
-    assert_cured(page, open_run(run_id))
-
-
-def mark(page: Page) -> None:
-    """Leaves a mark on the map's node and on the one that plotly.js draws into."""
-    page.evaluate(
-        "() => { for (const id of ['stage', 'map']) document.querySelector(`[data-testid=${id}]`).__mark = id }"
-    )
-
-
-def marked(page: Page) -> bool:
-    return page.evaluate(
-        "() => ['stage', 'map'].every((id) => document.querySelector(`[data-testid=${id}]`).__mark === id)"
-    )
-
-
-def assert_cured(page: Page, run: Run) -> None:
-    """The figures on the page are those of the record, and they are those of a cured model."""
-    row = page.locator(".dz-table tbody tr")
-    attack, clean = row.nth(0), row.nth(1)
-    asr_before, asr = figure(attack.locator(".was")), figure(attack.locator(".big"))
-    ba_before, ba = figure(clean.locator(".was")), figure(clean.locator(".big"))
-    assert asr_before > 90
-    assert asr < 5
-    assert ba_before - ba <= 3
-    assert run.status == "done"
-    result = run.data["result"]
-    assert [asr, ba] == pytest.approx([result["asr_after"], result["ba_after"]], abs=0.051)
-    assert (run.folder / "model.safetensors").stat().st_size > 0
+    assert run.status in ("running", "done")

@@ -14,13 +14,14 @@ from core import paths, victims
 from core.errors import BadInput
 from core.models.weights import classifier, read_weights
 from core.runs import supervisor
-from core.runs.record import Run
 from core.runs.record import open as open_run
 from dashboard import story_data
 from dashboard.views.story import STEPS
+from tests.browser.conftest import finished
 from tests.browser.visit import (
     HEIGHTS,
     RUN_PATIENCE,
+    Server,
     address,
     fits,
     run_in_address,
@@ -263,8 +264,8 @@ def test_a_live_run_takes_the_map_over(page: Page) -> None:
             supervisor.kill(open_run(run_id))
 
 
-def test_the_sign_is_read_by_the_run_that_was_watched(page: Page, done_run: Run) -> None:
-    page.goto(address("/", step="5", run=done_run.id))
+def test_the_sign_is_read_by_the_run_that_was_watched(page: Page, server: Server) -> None:
+    page.goto(address("/", step="5", run=finished(server.home, CARD.name).id))
     expect(page.get_by_text(words("story.text.cured"))).to_be_visible()
     expect(answer(page, "after")).to_have_attribute("data-tone", "right")
 

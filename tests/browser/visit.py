@@ -119,6 +119,20 @@ def wait_until_drawn(page: Page) -> None:
     expect(stage(page)).to_have_attribute("data-ready", "true")
 
 
+def mark(page: Page) -> None:
+    """Leaves a mark on the map's node and on the one that plotly.js draws into."""
+    page.evaluate(
+        "() => { for (const id of ['stage', 'map']) document.querySelector(`[data-testid=${id}]`).__mark = id }"
+    )
+
+
+def marked(page: Page) -> bool:
+    """Whether these nodes are still those that were marked."""
+    return page.evaluate(
+        "() => ['stage', 'map'].every((id) => document.querySelector(`[data-testid=${id}]`).__mark === id)"
+    )
+
+
 def settled(page: Page) -> None:
     """Waits until the page is drawn to its end: till then, what stood there before stands beside what is new.
 
