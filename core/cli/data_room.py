@@ -12,7 +12,7 @@ from core.attacks import IN_SETS
 from core.cli.options import add_device, add_json, add_seed, add_settings, names
 from core.cli.terminal import CountBar, table
 from core.data import IMAGE_SETS
-from core.dataroom import FILTERS, THEN
+from core.dataroom import FILTERS, NEED_TRUSTED, THEN
 from core.errors import BadInput
 from core.files import require_room, strict_json
 from core.words import Words
@@ -58,7 +58,9 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="the suspected class, where it is known")
     command.add_argument(
-        "--then", choices=[*THEN, "all"], help="train anew, purify, train with suppression, or all three"
+        "--then",
+        choices=[*THEN, "all"],
+        help="train anew, purify, train with suppression (ABL), split and train (ASD), or all, side by side",
     )
     command.add_argument("--write", choices=["npz", "folder"], help="write the images that are not flagged as well")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to write; data-room-SET if nothing is said")
@@ -107,6 +109,8 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
             seed=arguments.seed, progress=lambda done, total: report("load", done, total),
         )  # fmt: skip
         room.check_target(arguments.target, found.images.num_classes)
+        if arguments.then in NEED_TRUSTED:
+            _require_seeds(found)
         folder = arguments.out or Path(f"data-room-{found.images.name}")
         _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))
@@ -146,6 +150,12 @@ def _require_place(arguments: argparse.Namespace, folder: Path) -> None:
         require_own(folder)
     if arguments.write == "folder":
         require_no_folder(folder)
+
+
+def _require_seeds(found: TrainSet) -> None:
+    from core.dataroom.cures import seeds
+
+    seeds(found)
 
 
 def _since(began: float) -> float:

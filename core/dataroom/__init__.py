@@ -21,5 +21,8 @@ signatures.
 ALONE = "ac"
 """The filter that judges each class by itself; the others compare classes, and need some."""
 
-THEN = ("retrain", "purify", "suppress")
+THEN = ("retrain", "purify", "suppress", "split")
 """What may be done next."""
+
+NEED_TRUSTED = ("split",)
+"""The ways that trusted images of each class are needed for."""

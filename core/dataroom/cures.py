@@ -1,4 +1,4 @@
-"""What can be done with a judged set: retrain without the flagged images, purify the model, or train with ABL."""
+"""What can be done with a judged set: retrain without the flagged images, purify the model, train with ABL or ASD."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from core.compute.returning import returned
 from core.data.budget import clean_budget
 from core.data.enough import enough
 from core.dataroom.abl import ABLSettings, abl
+from core.dataroom.asd import ASDSettings, asd
 from core.dataroom.room import Report, Verdict, figures
 from core.dataroom.seen import fresh, settings_of, trained
 from core.dataroom.trainset import TrainSet
@@ -83,6 +84,39 @@ def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Rep
     return model
 
 
+def split(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
+    """ASD; no filter has a say, and no image is left out.
+
+    Raises:
+        BadInput: as ``seeds``.
+    """
+    device = verdict.model.mean.device
+    known, known_labels = seeds(room)
+    model = fresh(room.images, arch, seed + 3, str(device))
+    x, y = room.x[room.learnt].to(device), room.y[room.learnt].to(device)
+    for epoch in asd(model, x, y, (known.to(device), known_labels.to(device)), ASDSettings(), seed + 3):
+        report("then", epoch.step, epoch.total)
+    return model
+
+
+def seeds(room: TrainSet) -> tuple[Tensor, Tensor]:
+    """The trusted images and their labels, which ASD begins with.
+
+    Raises:
+        BadInput: ``no_seeds`` where a class has none.
+    """
+    counts = room.trusted[1].bincount(minlength=room.images.num_classes)
+    if (counts == 0).any():
+        name = room.images.class_names[int(counts.argmin())]
+        raise BadInput(
+            "no_seeds",
+            f"Splitting (ASD) begins with trusted images of each class, and there are none of class {name}; give some "
+            "with --trusted.",
+            name=name,
+        )  # fmt: skip
+    return room.trusted
+
+
 def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report, found: bool = True) -> Classifier:
     """MCL on the model that was looked through, with the flagged images of the suspected class as triggered examples.
 
@@ -145,7 +179,10 @@ WAYS: dict[str, Callable[[TrainSet, Verdict, str, int, Report], Classifier]] = {
     "retrain": retrain,
     "purify": purify,
     "suppress": suppress,
+    "split": split,
 }
+
+LEAVE_OUT = ("retrain", "suppress")  # the ways that keep nothing of the flagged images
 
 
 def cure(way: str, room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Cured:
@@ -158,7 +195,7 @@ def cure(way: str, room: TrainSet, verdict: Verdict, arch: str, seed: int, repor
     model = WAYS[way](room, verdict, arch, seed, report)
     minutes = round((time.monotonic() - began) / 60, 2)
     ba, asr = figures(model, room, verdict.flagged)
-    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way != "purify" else 0)
+    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way in LEAVE_OUT else 0)
 
 
 def before(room: TrainSet, verdict: Verdict) -> dict[str, Any]:

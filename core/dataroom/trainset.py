@@ -39,6 +39,7 @@ class TrainSet:
         poisoned: bool (n,), where the truth is known.
         trigger, target: of the attack, where it is known.
         trusted: images known to be clean and their labels, apart from ``x``; there may be none.
+        tested: positions in the set's own test part of the images that accuracy is measured on: those not trusted.
         warnings: what a reader of the list should know.
     """
 
@@ -52,12 +53,13 @@ class TrainSet:
     trigger: Trigger | None
     target: int | None
     trusted: tuple[Tensor, Tensor]
+    tested: Tensor
     warnings: tuple[Found, ...]
 
     def test(self, flagged: Tensor) -> tuple[Tensor, Tensor]:
         """Images and labels that accuracy is measured on; those flagged are left out where the set has no test part."""
         if not len(self.held_out):
-            return self.images.x_test, self.images.y_test
+            return self.images.x_test[self.tested], self.images.y_test[self.tested]
         kept = self.held_out[~flagged[self.held_out]]
         return self.x[kept], self.y[kept]
 
@@ -81,7 +83,7 @@ def read(
         target, rate: of the attack.
         trusted: another set with classes of the same names, all of whose images are known to be clean; of a poisoned
             set, some of its test part are.
-        most: takes so many training images of a named set at most; 0: all.
+        most: takes so many training images of a named set at most, as ``first_of_each``; 0: all.
         seed: of the split, the poisoning and the choice.
 
     Raises:
@@ -96,7 +98,7 @@ def read(
             "so leave --poison.",
             name=name, known=", ".join(IMAGE_SETS),
         )  # fmt: skip
-    x, y, learnt, held_out = _in_order(images, most if name in IMAGE_SETS else 0)
+    x, y, learnt, held_out, taken = _in_order(images, most if name in IMAGE_SETS else 0)
     poisoned = trigger = None
     if attack:
         if not 0 <= target < images.num_classes:
@@ -116,32 +118,49 @@ def read(
         x, y, chosen = poison(x, y, trigger, target, rate, seed)
         poisoned = torch.zeros(len(x), dtype=torch.bool)
         poisoned[chosen] = True
-    files = tuple(str(file) for file in images.files[: len(x)]) or (str(Path(name)) if images.places else "",) * len(x)
+    unnamed = str(Path(name)) if images.places else ""
+    files = tuple(str(images.files[at]) if images.files else unnamed for at in taken.tolist())
     return TrainSet(
         images, x, y, learnt, held_out, files, poisoned, trigger, target if attack else None,
-        _trusted(images, trusted, bool(attack), seed), tuple(warnings(x, y)),
+        *_trusted(images, trusted, bool(attack), seed), tuple(warnings(x, y)),
     )  # fmt: skip
 
 
-def _in_order(images: ImageSet, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Images and labels in the order of the set, the positions to train on, and those held out.
+def _in_order(images: ImageSet, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Images and labels in the order of the set, the positions to train on, those held out, and where the set has each.
 
     Args:
         most: of a set with a test part, this many training images at most; 0: all.
     """
     if images.places is None:
-        count = most or len(images.x_train)
-        x, y = images.x_train[:count], images.y_train[:count]
-        return x, y, torch.arange(len(x)), torch.zeros(0, dtype=torch.int64)
+        x, y, taken = images.x_train, images.y_train, torch.arange(len(images.y_train))
+        if most:
+            taken = first_of_each(y, most)
+            x, y = x[taken], y[taken]
+        return x, y, torch.arange(len(x)), torch.zeros(0, dtype=torch.int64), taken
     learnt, held_out = images.places
     x = images.x_train.new_empty(len(learnt) + len(held_out), *images.x_train.shape[1:])
     y = images.y_train.new_empty(len(x))
     x[learnt], y[learnt] = images.x_train, images.y_train
     x[held_out], y[held_out] = images.x_test, images.y_test
-    return x, y, learnt, held_out
+    return x, y, learnt, held_out, torch.arange(len(x))
 
 
-def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor, Tensor]:
+def first_of_each(labels: Tensor, count: int) -> Tensor:
+    """Positions of the first images of each class, ``count`` in all, in the shares that the classes have; ascending.
+
+    A set may be in the order of its classes, as GTSRB is: its first images would be of some classes only.
+    """
+    place = torch.zeros(len(labels))
+    for one in labels.unique():
+        members = torch.nonzero(labels == one).flatten()
+        place[members] = torch.arange(len(members)) / len(members)
+    return place.argsort(stable=True)[:count].sort().values
+
+
+def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Trusted images and their labels, and the positions of the test images that are not among them."""
+    tested = torch.ones(len(images.y_test), dtype=torch.bool)
     if name:
         other = load(name, seed=seed)
         if other.num_classes != images.num_classes or other.size != images.size:
@@ -160,12 +179,14 @@ def _trusted(images: ImageSet, name: str, lab: bool, seed: int) -> tuple[Tensor,
                 path=name, names=odd,
             )  # fmt: skip
         number = torch.tensor([images.class_names.index(one) for one in other.class_names])
-        return torch.cat([other.x_train, other.x_test]), number[torch.cat([other.y_train, other.y_test])]
+        known = torch.cat([other.x_train, other.x_test]), number[torch.cat([other.y_train, other.y_test])]
+        return known, torch.nonzero(tested).flatten()
     if not lab:
-        return images.x_test[:0], images.y_test[:0]
+        return (images.x_test[:0], images.y_test[:0]), torch.nonzero(tested).flatten()
     places = [torch.nonzero(images.y_test == one).flatten()[:TRUSTED] for one in range(images.num_classes)]
     chosen = torch.cat(places)
-    return images.x_test[chosen], images.y_test[chosen]
+    tested[chosen] = False
+    return (images.x_test[chosen], images.y_test[chosen]), torch.nonzero(tested).flatten()
 
 
 def warnings(x: Tensor, y: Tensor) -> list[Found]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.attacks import IN_SETS
 from core.data import IMAGE_SETS
-from core.dataroom import FILTERS, THEN, place
+from core.dataroom import FILTERS, NEED_TRUSTED, THEN, place
 from core.dataroom.place import Order
 from core.errors import BadInput
 from core.intake import uploads
@@ -115,7 +115,7 @@ def _setup() -> Order | None:
             format_func=lambda share: percent(100 * share, 0), help=t("data_room.alarms_help"),
         )  # fmt: skip
         ways = {"": t("data_room.then.none"), "all": t("data_room.then.all")}
-        ways |= {name: i18n.t(f"data_room.then.{name}") for name in THEN}
+        ways |= {name: i18n.t(f"data_room.then.{name}") for name in THEN if lab or name not in NEED_TRUSTED}
         then = st.selectbox(
             t("data_room.then"), list(ways), format_func=ways.__getitem__, key="data_room_then", width=300,
             help=t("data_room.then_help"),

@@ -34,7 +34,7 @@ MODULES = {
     "stress": "the test track: what purified models lose under corruption, class by class and to an adversary",
     "shared_victim": "the MCL authors' CIFAR-10 victim, with our default and with their schedule",
     "strangers.table": "models of a set of our own, as strangers would bring them: signs, errors, cures",
-    "data_room": "recall and false alarms of the data room's filters on poisoned digits and signs",
+    "data_room": "the data room: recall and false alarms of the filters, and what each way on leaves of the attack",
     "defences": "MCL beside four other defences on that victim, with published figures",
 }
 Row = tuple[str, str, str]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -43,8 +45,8 @@ def test_trained_anew_without_the_flagged_images_the_model_knows_no_trigger(tiny
     assert told[-1][1] == told[-1][2]
 
 
-@pytest.mark.parametrize("way", list(cures.WAYS))
-def test_no_way_goes_on_without_a_class(tiny: Tiny, room: TrainSet, way: str) -> None:
+@pytest.mark.parametrize("way", ["retrain", "purify", "suppress"])
+def test_no_way_by_the_flags_goes_on_without_a_class(tiny: Tiny, room: TrainSet, way: str) -> None:
     flagged = room.y.numpy() == TARGET
     with pytest.raises(BadInput) as fault:
         cures.cure(way, room, verdict(tiny, flagged), "small", 0, lambda *told: None)
@@ -74,3 +76,11 @@ def test_flagged_images_of_other_classes_are_no_triggered_ones(tiny: Tiny, room:
     flagged = room.y.numpy() >= TARGET
     found = cures.triggered(room, verdict(tiny, flagged))
     assert torch.equal(found, room.x[room.y == TARGET])
+
+
+def test_splitting_begins_with_trusted_images_of_each_class(tiny: Tiny, room: TrainSet) -> None:
+    x, y = room.trusted
+    short = replace(room, trusted=(x[y != 7], y[y != 7]))
+    with pytest.raises(BadInput) as fault:
+        cures.cure("split", short, verdict(tiny, np.zeros(len(room.x), bool)), "small", 0, lambda *told: None)
+    assert (fault.value.code, fault.value.facts["name"]) == ("no_seeds", room.images.class_names[7])
