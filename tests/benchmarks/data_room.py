@@ -7,7 +7,8 @@ where that choice is judged.
 from __future__ import annotations
 
 from core.dataroom import FILTERS
-from core.dataroom.room import model_of, rates, visit
+from core.dataroom.review import rates
+from core.dataroom.room import model_of, visit
 from core.dataroom.trainset import read
 
 SETS = (("digits", 0), ("signs", 3000))
