@@ -81,10 +81,11 @@ def _review(visit: Visit) -> None:
         "kept": [at for at in shown if not flagged[at]],
         "changed": [at for at in shown if at in words],
     }
+    names = {name: i18n.t(f"data_room.review.show.{name}") for name in kinds}
     kind = st.segmented_control(
         t("data_room.review.show"), list(kinds), default="flagged" if kinds["flagged"] else "kept", required=True,
         key="data_room_kind", label_visibility="collapsed",
-        format_func=lambda name: i18n.t(f"data_room.review.show.{name}", count=f"{len(kinds[name]):,}"),
+        format_func=names.__getitem__,
     )  # fmt: skip
     _page(visit, shown, str(kind), kinds[str(kind)])
     _take(visit)
@@ -100,7 +101,7 @@ def _figures(visit: Visit) -> None:
     before, after = review.rates(flagged, truth), review.rates(out, truth)
     with st.container(horizontal=True, key="review_figures", gap="large"):
         for name, was, now in (("out", flagged.sum(), out.sum()), ("in", (~flagged).sum(), (~out).sum())):
-            moved = None if was == now else f"{now - was:+,}"
+            moved = None if was == now else f"{now - was:+,}".replace("-", "−")  # noqa: RUF001
             _figure(i18n.t(f"data_room.review.{name}"), f"{now:,}", moved)
         for name, rate, now in zip(("recall", "false_alarms"), before, after, strict=True):
             if rate is not None and now is not None:

@@ -69,7 +69,7 @@ def test_the_button_starts_the_work_on_the_chosen_set(
     (command,) = no_worker_starts
     order = Order("digits", "badnets", 0.1, most=data_room.LAB_IMAGES)
     assert command == ["core", "data-room", *order.arguments, "--out", str(order.folder), "--note"]
-    assert app.query_params[data_room.VISIT] == [order.key]
+    assert app.query_params[data_room.VISIT] == order.key
 
 
 @pytest.mark.parametrize("images", ["signs", "digits"])
@@ -173,7 +173,7 @@ def test_one_goes_on_with_the_list_as_it_is_by_then(home: object, open_page: Ope
     assert arguments[arguments.index("--then") + 1] == "retrain"
     rows = listed.read_text().splitlines()
     assert (rows[0][-9:], rows[3]) == (",reviewed", "2,,0,9,1,keep")
-    (new,) = app.query_params[data_room.VISIT]
+    new = app.query_params[data_room.VISIT]
     found = place.order_of(new)
     assert found is not None
     assert (found.reviewed, found.images, found.attack) == (str(listed), "digits", "badnets")
