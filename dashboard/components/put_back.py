@@ -101,7 +101,7 @@ def _figures(visit: Visit) -> None:
     before, after = review.rates(flagged, truth), review.rates(out, truth)
     with st.container(horizontal=True, key="review_figures", gap="large"):
         for name, was, now in (("out", flagged.sum(), out.sum()), ("in", (~flagged).sum(), (~out).sum())):
-            moved = None if was == now else f"{now - was:+,}".replace("-", "−")  # noqa: RUF001
+            moved = None if was == now else f"{now - was:+,}".replace("-", "−")
             _figure(i18n.t(f"data_room.review.{name}"), f"{now:,}", moved)
         for name, rate, now in zip(("recall", "false_alarms"), before, after, strict=True):
             if rate is not None and now is not None:
