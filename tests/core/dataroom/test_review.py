@@ -134,10 +134,11 @@ def test_a_list_that_does_not_fit_is_one_sentence(tmp_path: Path, old: str, new:
 
 
 def test_what_is_no_list_at_all_is_told(tmp_path: Path) -> None:
-    (tmp_path / "picture.csv").write_bytes(bytes(range(256)) * 600)
-    for path, code in ((tmp_path, "list_unreadable"), (tmp_path / "no", "list_unreadable"), ("picture.csv", "list_")):
+    picture = tmp_path / "picture.csv"
+    picture.write_bytes(bytes(range(256)) * 600)
+    for path, code in ((tmp_path, "list_unreadable"), (tmp_path / "no", "list_unreadable"), (picture, "list_")):
         with pytest.raises(BadInput) as fault:
-            review.read(tmp_path / path)
+            review.read(path)
         assert fault.value.code.startswith(code)
 
 
