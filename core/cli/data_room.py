@@ -14,7 +14,7 @@ from core.cli.terminal import CountBar, table
 from core.data import IMAGE_SETS
 from core.dataroom import FILTERS, NEED_TRUSTED, THEN
 from core.errors import BadInput
-from core.files import require_room, strict_json
+from core.files import require_room, strict_json, write_atomic
 from core.words import Words
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
         "  python -m core data-room photos/ --trusted clean/ --write folder\n"
         "  python -m core data-room digits --poison badnets --rate 0.1    in the lab, where the truth is known\n"
         "  python -m core data-room digits --poison blended --then all --json | tail -1\n"
+        "  python -m core data-room photos/ --reviewed edited.csv --then retrain    by a list that you have corrected\n"
         "Nothing is deleted: out come cleaned.csv, data_room.json, and copies or links if you ask for them.\n"
         "Recall and false alarms are told where the truth is known, in percent of the poisoned and of the clean images."
     )
@@ -57,6 +58,11 @@ def data_room_arguments(command: argparse.ArgumentParser) -> None:
         help="share of a suspected class's clean images that may be flagged, 0-1",
     )  # fmt: skip
     command.add_argument("--target", type=int, metavar="K", help="the suspected class, where it is known")
+    command.add_argument(
+        "--reviewed", type=Path, metavar="LIST.csv",
+        help="a list of this set that you have edited, which decides what is left out: by its column reviewed (keep or "
+        "flag), and where that is empty or not there, flagged (0 or 1)",
+    )  # fmt: skip
     command.add_argument(
         "--then",
         choices=[*THEN, "all"],
@@ -88,8 +94,8 @@ def data_room(arguments: argparse.Namespace) -> int:
 
 def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     from core.compute.device import choose
-    from core.dataroom import room, written
-    from core.dataroom.place import TRAINED, begin_anew
+    from core.dataroom import review, room, written
+    from core.dataroom.place import GIVEN, TRAINED, begin_anew
     from core.dataroom.trainset import read
     from core.models.weights import save_weights
 
@@ -100,6 +106,7 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
     )  # fmt: skip
     if arguments.out:
         _require_place(arguments, arguments.out)
+    given = review.read(arguments.reviewed) if arguments.reviewed else None
     filters = list(dict.fromkeys(arguments.filters))
     device = str(choose(arguments.device))
     with stages as report:
@@ -111,15 +118,19 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
         room.check_target(arguments.target, found.images.num_classes)
         if arguments.then in NEED_TRUSTED:
             _require_seeds(found)
+        reviewed = given.fitted(found.files, found.y.numpy()) if given else None
         folder = arguments.out or Path(f"data-room-{found.images.name}")
         _require_place(arguments, folder)
         require_room(folder, _needed(found, arguments.write))
         model, arch = room.model_of(found, arguments.model, arguments.arch, arguments.seed, device, report)
         verdict = room.visit(
             found, model, filters=filters, chosen=arguments.filter, false_alarms=arguments.false_alarms,
-            threshold=arguments.threshold, target=arguments.target, seed=arguments.seed, report=report,
+            threshold=arguments.threshold, target=arguments.target, reviewed=reviewed, seed=arguments.seed,
+            report=report,
         )  # fmt: skip
         begin_anew(folder)
+        if given:
+            write_atomic(folder / GIVEN, given.content)  # it may be the very file that the list below replaces
         if not arguments.model:
             save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)
@@ -163,17 +174,17 @@ def _since(began: float) -> float:
 
 
 def _needed(found: TrainSet, write: str | None) -> int:
-    return (1 << 20) + len(found.x) * 200 + (int(found.x.nbytes) if write else 0)
+    return (4 << 20) + len(found.x) * 200 + (int(found.x.nbytes) if write else 0)
 
 
 def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
-    from core.dataroom.room import rates
+    from core.dataroom import review
 
     labels = found.y.numpy()
     filters = {}
     for name, judged in verdict.judged.items():
         flags = verdict.flagged if name == verdict.chosen else judged.flags(labels)
-        recall, alarms = rates(flags, found.poisoned)
+        recall, alarms = review.rates(flags, found.poisoned)
         own = arguments.threshold if name == verdict.chosen and arguments.threshold is not None else judged.threshold
         filters[name] = {
             "flagged": int(flags.sum()), "target": judged.target, "suspected": list(judged.suspected),
@@ -181,10 +192,12 @@ def _result(found: TrainSet, verdict: Verdict, arguments: argparse.Namespace, pl
             "statistics": None if judged.statistics is None else [round(float(one), 4) for one in judged.statistics],
             "seconds": verdict.seconds[name], "judged": judged.able, "small": list(judged.small),
         }  # fmt: skip
-    best = filters[verdict.chosen]
+    recall, alarms = review.rates(verdict.left_out, found.poisoned)
+    kept, added = review.counts(verdict.words)
     return {
-        "set": arguments.set, "images": len(labels), "flagged": best["flagged"], "target": best["target"],
-        "filter": verdict.chosen, "recall": best["recall"], "false_alarms": best["false_alarms"], "list": str(place),
+        "set": arguments.set, "images": len(labels), "flagged": int(verdict.left_out.sum()), "target": verdict.target,
+        "filter": verdict.chosen, "recall": recall, "false_alarms": alarms, "list": str(place),
+        "reviewed": {"put_back": kept, "flagged": added} if arguments.reviewed else None,
         "classes": list(found.images.class_names), "seed": arguments.seed, "filters": filters,
         "warnings": [{"code": one.code, "message": one.message, "facts": one.facts} for one in verdict.warnings],
     }  # fmt: skip
@@ -260,11 +273,14 @@ def summary(result: dict[str, Any]) -> str:
         for name, one in result["filters"].items()
     ]  # fmt: skip
     lines = [table(["filter", "flagged", "suspected class", "recall, %", "false alarms, %"], rows)]
+    by = f"{result['filter']} and your list" if result["reviewed"] else result["filter"]
     lines.append(
-        f"{result['flagged']} of {result['images']} images are flagged, by {result['filter']}: {result['list']}"
+        f"{result['flagged']} of {result['images']} images are flagged, by {by}: {result['list']}"
         if result["filters"][result["filter"]]["judged"]
         else f"The {result['images']} images cannot be judged by {result['filter']}; their scores: {result['list']}"
     )
+    if result["reviewed"]:
+        lines.append("Your list puts {put_back} images back and flags {flagged} more.".format(**result["reviewed"]))
     lines += [one["message"] for one in result["warnings"]]
     lines += [one["message"] for one in result.get("failed", [])]
     if "then" in result:

@@ -1,4 +1,7 @@
-"""What can be done with a judged set: retrain without the flagged images, purify the model, train with ABL or ASD."""
+"""What can be done with a judged set: retrain without the flagged images, purify the model, train with ABL or ASD.
+
+The images of ``Verdict.left_out`` count as flagged: those of the filter, corrected by a person where one has looked.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,18 +68,18 @@ def kept_images(room: TrainSet, verdict: Verdict) -> Tensor:
     Raises:
         BadInput: as ``require_classes``.
     """
-    return room.learnt[torch.from_numpy(require_classes(room, verdict.flagged))[room.learnt]]
+    return room.learnt[torch.from_numpy(require_classes(room, verdict.left_out))[room.learnt]]
 
 
 def suppress(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Report) -> Classifier:
     """ABL; the flagged images are set apart, and where there are none, its own first stage finds some."""
     device = verdict.model.mean.device
     model = fresh(room.images, arch, seed + 2, str(device))
-    require_classes(room, verdict.flagged)
+    require_classes(room, verdict.left_out)
     x, y = room.x[room.learnt].to(device), room.y[room.learnt].to(device)
     training = settings_of(len(x))
     training = replace(training, epochs=max(10, training.epochs))  # the first stage takes a fifth of them
-    flagged = torch.nonzero(torch.from_numpy(verdict.flagged)[room.learnt]).flatten()
+    flagged = torch.nonzero(torch.from_numpy(verdict.left_out)[room.learnt]).flatten()
     apart = flagged if len(flagged) else None
     for epoch in abl(model, x, y, training, ABLSettings(), seed + 2, apart):
         report("then", epoch.step, epoch.total)
@@ -145,7 +147,7 @@ def purify(room: TrainSet, verdict: Verdict, arch: str, seed: int, report: Repor
 
 def triggered(room: TrainSet, verdict: Verdict) -> Tensor:
     """The flagged images of the suspected class, uint8 (n, 3, h, w)."""
-    return room.x[torch.from_numpy(verdict.flagged) & (room.y == verdict.target)]
+    return room.x[torch.from_numpy(verdict.left_out) & (room.y == verdict.target)]
 
 
 def budget(room: TrainSet, verdict: Verdict, seed: int) -> tuple[Tensor, Tensor]:
@@ -194,11 +196,11 @@ def cure(way: str, room: TrainSet, verdict: Verdict, arch: str, seed: int, repor
     began = time.monotonic()
     model = WAYS[way](room, verdict, arch, seed, report)
     minutes = round((time.monotonic() - began) / 60, 2)
-    ba, asr = figures(model, room, verdict.flagged)
-    return Cured(model, ba, asr, minutes, int(verdict.flagged.sum()) if way in LEAVE_OUT else 0)
+    ba, asr = figures(model, room, verdict.left_out)
+    return Cured(model, ba, asr, minutes, int(verdict.left_out.sum()) if way in LEAVE_OUT else 0)
 
 
 def before(room: TrainSet, verdict: Verdict) -> dict[str, Any]:
     """The figures of the model that was looked through."""
-    ba, asr = figures(verdict.model, room, np.asarray(verdict.flagged))
+    ba, asr = figures(verdict.model, room, verdict.left_out)
     return {"ba": ba, "asr": asr, "minutes": 0.0, "lost": 0}

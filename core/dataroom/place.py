@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,8 +25,11 @@ from core.jobs import note
 from core.jobs.note import Job
 from core.jobs.spawn import python_module
 
-JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.png"
+JOB, RESULT, LIST, SUSPICIOUS = "job.json", "data_room.json", "cleaned.csv", "suspicious.webp"
 ORDER, MAP = "order.json", "map.csv"
+TRUTH = "poisoned.json"  # positions of the poisoned images, where the truth is known
+REVIEWED = "reviewed"  # the column of a list that holds a person's words
+GIVEN = "reviewed.csv"  # the list that a visit was given, as it was given
 OURS = ".data-room"  # in a folder of a visit, from its beginning
 KEPT, KEPT_FOLDER = "cleaned.npz", "cleaned"
 TRAINED = "trained-on-all.safetensors"  # the network that the filters use; trained on poison, so not a result
@@ -35,7 +39,8 @@ NEEDED = 16 << 20  # bytes of free disk before the work begins
 @dataclass(frozen=True)
 class Order:
     """What the page asks for. ``images``: a named set or a path. ``attack``: "" for a set that is taken as it is.
-    ``then``: a way of ``core.dataroom.THEN``, "all" of them, or "" for the list alone."""
+    ``then``: a way of ``core.dataroom.THEN``, "all" of them, or "" for the list alone. ``reviewed``: a list that a
+    person has edited, "" where there is none."""
 
     images: str
     attack: str = ""
@@ -46,6 +51,7 @@ class Order:
     most: int = 0
     seed: int = 0
     then: str = ""
+    reviewed: str = ""
 
     @property
     def arguments(self) -> list[str]:
@@ -54,24 +60,29 @@ class Order:
         return [
             self.images, "--filters", ",".join(self.filters), "--false-alarms", str(self.false_alarms),
             "--most", str(self.most), "--seed", str(self.seed), *(lab if self.attack else []),
-            *(["--then", self.then] if self.then else []),
+            *(["--then", self.then] if self.then else []), *(["--reviewed", self.reviewed] if self.reviewed else []),
         ]  # fmt: skip
 
     @property
     def folder(self) -> Path:
-        key = hashlib.blake2b(json.dumps(asdict(self)).encode(), digest_size=8).hexdigest()
-        return paths.cache_folder() / "data-room" / key
+        return _visits() / self.key
+
+    @property
+    def key(self) -> str:
+        """What the folder is called."""
+        return hashlib.blake2b(json.dumps(asdict(self)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
 class Listed:
     """``cleaned.csv``: ``files`` ("" where there is none), ``labels`` int (n,), ``scores`` of each filter float (n,),
-    ``flagged`` bool (n,)."""
+    ``flagged`` bool (n,), by the filter; ``words`` of the reviewed list that the visit was given, by position."""
 
     files: list[str]
     labels: np.ndarray
     scores: dict[str, np.ndarray]
     flagged: np.ndarray
+    words: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -108,9 +119,10 @@ def require_own(folder: Path) -> None:
 
 
 def begin_anew(folder: Path) -> None:
-    """Takes away the result and the map of an earlier visit, before the first file of this one replaces one of it."""
+    """Takes away the result of an earlier visit and what belongs to it, before the first file of this one replaces one
+    of it. What a person said of it stays."""
     write_atomic(folder / OURS, b"")
-    for name in (RESULT, MAP):
+    for name in (RESULT, MAP, TRUTH):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -151,6 +163,12 @@ def order_in(folder: Path) -> Order | None:
         return None
 
 
+def order_of(key: str) -> Order | None:
+    """The order of the visit of that key; None if there is none of this version. A key may come from an address bar."""
+    found = order_in(_visits() / key) if re.fullmatch(r"[0-9a-f]{16}", key) else None
+    return found if found is not None and found.key == key else None
+
+
 def whole(order: Order) -> bool:
     """Whether all that an order asks for is there: what was found is written before what comes of it."""
     found = result(order)
@@ -173,7 +191,26 @@ def listed(folder: Path, filters: Sequence[str]) -> Listed:
         np.array([int(row["label"]) for row in rows]),
         {name: np.array([float(row[f"score_{name}"]) for row in rows]) for name in filters},
         np.array([row["flagged"] == "1" for row in rows]),
+        {at: row[REVIEWED] for at, row in enumerate(rows) if row.get(REVIEWED)},
     )
+
+
+def keep_list(content: bytes) -> Path:
+    """Writes a reviewed list where an order can name it: under its content, since another list is another order."""
+    folder = _visits() / "lists"
+    require_room(folder)
+    place = folder / f"{hashlib.blake2b(content, digest_size=8).hexdigest()}.csv"
+    write_atomic(place, content)
+    return place
+
+
+def truth(folder: Path, images: int) -> np.ndarray | None:
+    """bool (n,): which images are poisoned; None where that is unknown."""
+    try:
+        poisoned = json.loads((folder / TRUTH).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return np.isin(np.arange(images), poisoned)
 
 
 def mapped(folder: Path) -> Mapped | None:
@@ -190,6 +227,10 @@ def mapped(folder: Path) -> Mapped | None:
         np.array([row["flagged"] == "1" for row in rows]),
         truth,
     )
+
+
+def _visits() -> Path:
+    return paths.cache_folder() / "data-room"
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

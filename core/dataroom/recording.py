@@ -25,7 +25,7 @@ from core.recorded import Recording
 NAME = "data-room"
 COMMAND = "python -m core.dataroom.recording"
 ORDER = Order("signs", "badnets", 0.1, 2, ("contamination", "beatrix", "ac", "ss"), 0.05, 3000, then="all")
-COLOURS = 128  # of the sheet of suspicious images
+QUALITY = 60  # of the sheet of suspicious images, as WebP
 
 
 def make(root: Path | None = None, order: Order = ORDER) -> Recording:
@@ -52,11 +52,10 @@ def record(kept: Path, order: Order, out: Path) -> Recording:
         made.pop("card", None)
     write_json(out / place.RESULT, result)
     write_json(out / place.ORDER, asdict(order))
-    for name in (place.LIST, place.MAP):
+    for name in (place.LIST, place.MAP, place.TRUTH):
         shutil.copyfile(kept / name, out / name)
     content = io.BytesIO()
-    sheet = Image.open(kept / place.SUSPICIOUS)
-    sheet.quantize(COLOURS).save(content, "PNG", optimize=True)
+    Image.open(kept / place.SUSPICIOUS).save(content, "WEBP", quality=QUALITY, method=6)
     write_atomic(out / place.SUSPICIOUS, content.getvalue())
     return recorded.seal(out, COMMAND, [], {})
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from core.attacks.poisoning import require_rate
 from core.data import IMAGE_SETS
-from core.dataroom import ALONE, FILTERS
+from core.dataroom import ALONE, FILTERS, review
 from core.dataroom.filter import MIN_CLASSES, Judged, Material
 from core.dataroom.seen import fresh, material, trained
 from core.dataroom.trainset import TrainSet
@@ -36,8 +35,9 @@ WHOLE_CLASS_SHARE = 0.95  # share of a class's images that, if flagged, counts a
 class Verdict:
     """The result of ``visit``.
 
-    ``judged``: of each filter. ``seconds``: each filter's. ``chosen``: the filter that decides. ``flagged``: bool (n,).
-    ``features``: float64 (n, d), as the model sees the images.
+    ``judged``: of each filter. ``seconds``: each filter's. ``chosen``: the filter that decides. ``flagged``: bool (n,),
+    by that filter. ``features``: float64 (n, d), as the model sees the images. ``words``: of a person who says
+    otherwise than the filter, by position (``core.dataroom.review``).
     """
 
     model: Classifier
@@ -47,6 +47,12 @@ class Verdict:
     flagged: np.ndarray
     warnings: tuple[Found, ...]
     features: np.ndarray
+    words: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """bool (n,): the flagged images, as a person has corrected them."""
+        return review.left_out(self.flagged, self.words)
 
     @property
     def target(self) -> int | None:
@@ -82,6 +88,7 @@ def visit(
     false_alarms: float = 0.05,
     threshold: float | None = None,
     target: int | None = None,
+    reviewed: np.ndarray | None = None,
     seed: int = 0,
     report: Report = lambda stage, done, total: None,
 ) -> Verdict:
@@ -95,6 +102,7 @@ def visit(
             near it comes.
         threshold: a score of the chosen filter instead.
         target: the suspected class, where it is known.
+        reviewed: bool (n,), the images that a person leaves out, whatever the filter says.
 
     Raises:
         BadInput: as ``check`` and ``check_target``.
@@ -120,8 +128,9 @@ def visit(
     named = [name for name in FILTERS if name in judged]
     best = chosen or next((name for name in named if judged[name].able), named[0])
     flagged = judged[best].flags(seen.labels, threshold)
-    found = (*room.warnings, *_unjudged(room, judged, best), *_warnings(room, seen, flagged))
-    return Verdict(model, judged, seconds, best, flagged, found, seen.features)
+    out = flagged if reviewed is None else reviewed
+    found = (*room.warnings, *_unjudged(room, judged, best), *_warnings(room, seen, out))
+    return Verdict(model, judged, seconds, best, flagged, found, seen.features, review.words_of(flagged, out))
 
 
 def check(
@@ -224,17 +233,6 @@ def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found
         text = "No trusted images were given: which half of a suspected class is poisoned is told by size and variety."
         found.append(Found("room_no_trusted", text, {}))
     return found
-
-
-def rates(flagged: np.ndarray, poisoned: Tensor | None) -> tuple[float | None, float | None]:
-    """Recall and false alarms, percent: of the poisoned, and of the clean images, those flagged; None where the truth
-    is unknown."""
-    if poisoned is None:
-        return None, None
-    truth = poisoned.numpy()
-    parts = (flagged[truth], flagged[~truth])
-    recall, alarms = (round(100 * float(part.mean()), 2) if len(part) else None for part in parts)
-    return recall, alarms
 
 
 def figures(model: Classifier, room: TrainSet, flagged: np.ndarray) -> tuple[float, float | None]:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, MAP, RESULT, SUSPICIOUS
+from core.dataroom import review
+from core.dataroom.place import KEPT, KEPT_FOLDER, LIST, MAP, RESULT, SUSPICIOUS, TRUTH
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet
 from core.errors import BadInput
@@ -24,16 +25,20 @@ from core.files import write_atomic, write_json
 from core.models.classifier import Classifier
 from core.models.weights import save_weights
 from core.runs import file_hashes
+from core.runs.arrays import sprite_of
 
 FORBIDDEN = '/\\:*?"<>|'  # in names of folders, on one system or another
 MIN_KEPT = 2  # images of a class that a set to train on needs
 LONGEST_NAME = 200  # bytes of a folder's name
 MAPPED = 600  # images on the map
-SHOWN, A_ROW, SIDE = 48, 12, 48  # on the sheet: images, images in a row, pixels along a side of each
+FLAGGED_SHOWN, KEPT_SHOWN = 720, 240  # on the sheet: images that are flagged, and images that are kept, at most
 
 
 def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
-    """``cleaned.csv``: one row for each image, in the order of the set."""
+    """``cleaned.csv``: one row for each image, in the order of the set; a person's words in a last column, if any.
+
+    Where the truth is known, the positions of the poisoned images go into ``poisoned.json``.
+    """
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["index", "file", "label", *(f"score_{name}" for name in verdict.judged), "flagged"])
@@ -41,8 +46,11 @@ def write_list(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
     columns = [judged.scores for judged in verdict.judged.values()]
     for at, file in enumerate(room.files):
         scores = [f"{column[at]:.6g}" for column in columns]
-        out.writerow([at, _plain(file), labels[at], *scores, int(verdict.flagged[at])])
-    write_atomic(folder / LIST, text.getvalue().encode("utf-8", "surrogateescape"))
+        out.writerow([at, review.plain(file), labels[at], *scores, int(verdict.flagged[at])])
+    content = text.getvalue().encode("utf-8", "surrogateescape")
+    write_atomic(folder / LIST, review.with_words(content, verdict.words) if verdict.words else content)
+    if room.poisoned is not None:
+        write_json(folder / TRUTH, np.flatnonzero(room.poisoned.numpy()))
     return folder / LIST
 
 
@@ -51,14 +59,15 @@ def write_map(folder: Path, room: TrainSet, verdict: Verdict, seed: int, most: i
 
     Of a large set, ``most`` are drawn with ``seed``.
     """
-    chosen = _on_map(room.y.numpy(), verdict.flagged, verdict.target, most, np.random.default_rng(seed))
+    left_out = verdict.left_out
+    chosen = _on_map(room.y.numpy(), left_out, verdict.target, most, np.random.default_rng(seed))
     places = make_projector("umap", 2, seed).project(verdict.features[chosen])
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["index", "x", "y", "label", "flagged", "poisoned"])
     for at, (x, y) in zip(chosen.tolist(), places.tolist(), strict=True):
         truth = "" if room.poisoned is None else int(room.poisoned[at])
-        out.writerow([at, f"{x:.3f}", f"{y:.3f}", int(room.y[at]), int(verdict.flagged[at]), truth])
+        out.writerow([at, f"{x:.3f}", f"{y:.3f}", int(room.y[at]), int(left_out[at]), truth])
     write_atomic(folder / MAP, text.getvalue().encode())
     return folder / MAP
 
@@ -75,18 +84,13 @@ def _on_map(
     return np.sort(np.concatenate([*some, others]))
 
 
-def _plain(file: str) -> str:
-    """A file's name that no spreadsheet takes for a formula."""
-    return f"'{file}" if file[:1] in ("=", "+", "-", "@", "\t", "\r") else file
-
-
 def write_kept(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
-    """``cleaned.npz``: the images that are not flagged, as ``core.data`` reads them, and the test part if any.
+    """``cleaned.npz``: the images that are not left out, as ``core.data`` reads them, and the test part if any.
 
     Raises:
         BadInput: as ``require_classes``.
     """
-    keep = require_classes(room, verdict.flagged)
+    keep = require_classes(room, verdict.left_out)
     names = np.array(room.images.class_names)
     x, y = _last(room.x.numpy()[keep]), room.y.numpy()[keep]
     arrays = {"x": x, "y": y}
@@ -113,13 +117,13 @@ def require_no_folder(folder: Path) -> None:
 
 
 def write_folder(folder: Path, room: TrainSet, verdict: Verdict) -> Path:
-    """``cleaned/<class>/``: links to the files that are not flagged, copies where there are no links; pictures where
+    """``cleaned/<class>/``: links to the files that are not left out, copies where there are no links; pictures where
     the set has no files. Each class has a folder of its own name (``folder_names``).
 
     Raises:
         BadInput: as ``require_classes``, or ``out_exists`` if that folder is there.
     """
-    keep = require_classes(room, verdict.flagged)
+    keep = require_classes(room, verdict.left_out)
     out = folder / KEPT_FOLDER
     require_no_folder(folder)
     names = folder_names(room.images.class_names)
@@ -221,18 +225,18 @@ def write_candidate(
 
 
 def write_sheet(folder: Path, room: TrainSet, verdict: Verdict) -> list[int]:
-    """``suspicious.png``: the most suspicious images by the chosen filter, row after row; their positions."""
+    """``suspicious.webp``: the images to look at, row after row (``core.runs.arrays.sprite_of``); their positions.
+
+    First those that are flagged, then kept ones of the suspected classes, or of all where none is suspected, each the
+    most suspicious by the chosen filter first; then those that a person's word is on, if they are not among them.
+    """
     judged = verdict.judged[verdict.chosen]
-    scores = np.where(verdict.flagged, np.inf, 0) + judged.scores if verdict.flagged.any() else judged.scores
-    order = np.lexsort((-judged.scores, ~verdict.flagged)) if verdict.flagged.any() else np.argsort(-scores)
-    shown = order[: min(SHOWN, int(verdict.flagged.sum()) or SHOWN)].tolist()
-    sheet = Image.new("RGB", (A_ROW * SIDE, -(-len(shown) // A_ROW) * SIDE), "white")
-    for place, at in enumerate(shown):
-        picture = Image.fromarray(room.x[at].permute(1, 2, 0).numpy()).resize((SIDE, SIDE))
-        sheet.paste(picture, (place % A_ROW * SIDE, place // A_ROW * SIDE))
-    content = io.BytesIO()
-    sheet.save(content, "PNG")
-    write_atomic(folder / SUSPICIOUS, content.getvalue())
+    order = np.argsort(-judged.scores, kind="stable")
+    kin = np.isin(room.y.numpy(), judged.suspected) if judged.suspected else np.ones(len(order), bool)
+    kinds = ((verdict.flagged, FLAGGED_SHOWN), (kin & ~verdict.flagged, KEPT_SHOWN))
+    first = [int(at) for kind, most in kinds for at in order[kind[order]][:most]]
+    shown = list(dict.fromkeys([*first, *list(verdict.words)[:KEPT_SHOWN]]))
+    write_atomic(folder / SUSPICIOUS, sprite_of(_last(room.x[shown].numpy())))
     return shown
 
 

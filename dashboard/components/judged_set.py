@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from core.data import IMAGE_SETS
 from core.dataroom import THEN, place
-from core.dataroom.place import Listed
+from core.dataroom.place import Listed, Order
+from core.errors import BadInput
+from core.intake import inspection
+from core.runs.spec import Spec
 from dashboard import i18n
+from dashboard.components import frame, intake, put_back
+from dashboard.components.put_back import Visit
 from dashboard.i18n import t
-from dashboard.words import change, duration, percent
+from dashboard.words import change, duration, percent, reader
 
 LISTED = 200  # flagged images that the page lists; the CSV has them all
 
 
-def show(folder: Path, images_of: str, result: dict[str, Any]) -> None:
-    """A result, and its list to take away.
+def show(
+    folder: Path, order: Order, result: dict[str, Any], begin: Callable[[Order], None], fixed: bool = False
+) -> None:
+    """A result, its images to look at, and its list to take away.
 
     Args:
-        images_of: the set, for its names of classes.
+        begin: turns the page to another order.
+        fixed: the visit ships, and its folder stays as it is.
     """
+    images_of = order.images
     listed = place.listed(folder, list(result["filters"]))
-    _head(folder, images_of, result)
-    _ways(result)
+    _head(images_of, result)
+    _ways(folder, images_of, result)
+    put_back.show(Visit(folder, order, result, listed, fixed, begin))
     left, right = st.columns(2, gap="medium")
     with left:
         _map(folder, images_of, result)
     with right:
-        _suspicious(folder, result)
-    _filters(result)
-    _histogram(result, listed)
+        _histogram(result, listed)
+    _filters(images_of, result)
     _list(images_of, result, listed)
 
 
@@ -41,12 +53,12 @@ def refused(code: str, message: str, facts: dict[str, Any]) -> None:
     st.error(i18n.error(code, message, facts), icon=":material/error:")
 
 
-def _head(folder: Path, images_of: str, result: dict[str, Any]) -> None:
-    """One sentence, what to be wary of, and the list to take away."""
-    target = result["target"]
+def _head(images_of: str, result: dict[str, Any]) -> None:
+    """One sentence on what the filter found, and what to be wary of."""
+    target, decided = result["target"], result["filters"][result["filter"]]
     name = "" if target is None else i18n.class_name(images_of, result["classes"][target])
-    flagged, total = f"{result['flagged']:,}", f"{result['images']:,}"
-    if not result["filters"][result["filter"]].get("judged", True):
+    flagged, total = f"{decided['flagged']:,}", f"{result['images']:,}"
+    if not decided.get("judged", True):
         st.warning(t("data_room.not_judged", images=total), icon=":material/warning:")
     elif target is None:
         st.info(t("data_room.nothing", flagged=flagged, images=total), icon=":material/check_circle:")
@@ -56,11 +68,6 @@ def _head(folder: Path, images_of: str, result: dict[str, Any]) -> None:
         st.warning(said, icon=":material/warning:")
     for one in result["warnings"]:
         st.caption(i18n.t(f"found.{one['code']}", **_named(one["facts"])))
-    content = (folder / place.LIST).read_bytes()
-    st.download_button(
-        t("data_room.download"), content, place.LIST, "text/csv", key="data_room_csv", icon=":material/download:",
-        help=t("data_room.download_help"),
-    )  # fmt: skip
 
 
 def _named(facts: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def _named(facts: dict[str, Any]) -> dict[str, Any]:
     return facts | named
 
 
-def _filters(result: dict[str, Any]) -> None:
+def _filters(images_of: str, result: dict[str, Any]) -> None:
     def told(value: float | None) -> str:
         return t("data_room.unknown") if value is None else percent(value, 1)
 
@@ -82,7 +89,7 @@ def _filters(result: dict[str, Any]) -> None:
             t("data_room.filter"): i18n.t(f"data_room.filter.{name}"),
             t("data_room.flagged"): one["flagged"] if one.get("judged", True) else None,
             t("data_room.target"): "–" if one["target"] is None
-            else i18n.class_name(result["set"], result["classes"][one["target"]]),
+            else i18n.class_name(images_of, result["classes"][one["target"]]),
             t("data_room.recall"): told(one["recall"]),
             t("data_room.false_alarms"): told(one["false_alarms"]),
         }
@@ -95,10 +102,11 @@ def _histogram(result: dict[str, Any], listed: Listed) -> None:
     """The scores of the suspected class, or of all, by one filter, with the threshold."""
     from dashboard.data_room_figures import histogram
 
+    st.subheader(t("data_room.scores"), anchor=False)
     names = list(result["filters"])
     shown = st.segmented_control(
         t("data_room.scores"), names, default=result["filter"], required=True, key="data_room_shown",
-        format_func=lambda name: i18n.t(f"data_room.filter.{name}"),
+        label_visibility="collapsed", format_func=lambda name: i18n.t(f"data_room.filter.{name}"),
     )  # fmt: skip
     one = result["filters"][shown or result["filter"]]
     members = np.isin(listed.labels, one["suspected"]) if one["suspected"] else np.ones(len(listed.labels), bool)
@@ -110,16 +118,8 @@ def _histogram(result: dict[str, Any], listed: Listed) -> None:
     st.caption(t("data_room.of_class") if one["suspected"] else t("data_room.of_all"))
 
 
-def _suspicious(folder: Path, result: dict[str, Any]) -> None:
-    sheet = folder / place.SUSPICIOUS
-    if result["flagged"] and sheet.is_file():
-        st.subheader(t("data_room.suspicious"), anchor=False)
-        st.image(sheet.read_bytes(), alt=t("data_room.suspicious"))
-        st.caption(t("data_room.suspicious_note", count=len(result.get("shown", []))))
-
-
-def _ways(result: dict[str, Any]) -> None:
-    """The ways on, beside the model that was trained on everything."""
+def _ways(folder: Path, images_of: str, result: dict[str, Any]) -> None:
+    """The ways on, beside the model that was trained on everything; the model of each can be examined."""
     ways = result.get("then") or {}
     failed = result.get("failed") or []
     if not ways and not failed:
@@ -142,9 +142,33 @@ def _ways(result: dict[str, Any]) -> None:
             )  # fmt: skip
             if name != "before":
                 st.caption(t("data_room.cost", time=duration(60 * one["minutes"]), lost=f"{one['lost']:,}"))
+                weights = folder / Path(str(one.get("weights"))).name
+                if weights.is_file() and st.button(
+                    t("data_room.prove"), key=f"prove-{name}", icon=":material/fact_check:",
+                    help=t("data_room.prove_help", file=weights.name),
+                ):  # fmt: skip
+                    _examine(weights, images_of)
     for fault in failed:
         refused(fault["code"], fault["message"], fault.get("facts") or {})
-    st.caption(t("data_room.ways_note"))
+    said = [t("data_room.ways_note")]
+    if (reviewed := result.get("reviewed")) is not None:
+        put, added = (f"{reviewed[name]:,}" for name in ("put_back", "flagged"))
+        said.insert(0, t("data_room.ways_reviewed", kept=put, added=added))
+    st.caption(reader().joined(said))
+
+
+def _examine(weights: Path, images_of: str) -> None:
+    """Turns to Examine with a candidate: with the clean images of a named set, else for the visitor to give clean ones,
+    since those at hand are what is suspected."""
+    spec, key = Spec(weights=str(weights), images=images_of), ""
+    if images_of in IMAGE_SETS:
+        try:
+            key = inspection.start(spec)
+        except BadInput as fault:
+            refused(fault.code, fault.message, fault.facts)
+            return
+    intake.prefill(spec if key else replace(spec, images=""))
+    st.switch_page(frame.PAGES["examine"], query_params={"look": key})
 
 
 def _map(folder: Path, images_of: str, result: dict[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import streamlit as st
 
 from core.attacks import IN_SETS
@@ -24,7 +22,7 @@ RATES = (0.05, 0.1)
 ALARMS = (0.01, 0.05, 0.1)
 LAB_IMAGES = 3000  # images of a set in the lab: enough to see it work, in a minute or two
 FIRST = "digits"  # where there is no recording to go by: the quickest to look through
-ASKED = "data_room_order"
+VISIT = "visit"  # in the address and in the session: the key of what was asked for last
 RECORDED = "data-room"  # the folder of the recording
 
 
@@ -35,19 +33,25 @@ def page() -> None:
         st.markdown(t("data_room.lead"))
     order = _setup()
     if order is not None:
-        try:
-            place.start(order)
-        except BadInput as fault:
-            refused(fault.code, fault.message, fault.facts)
-            return
-        st.session_state[ASKED] = asdict(order)
-    kept = st.session_state.get(ASKED)
-    if kept is None:
+        _begin(order)
+    asked = place.order_of(st.query_params.get(VISIT) or st.session_state.get(VISIT) or "")
+    if asked is None:
         _recorded()
         return
-    asked = Order(**{**kept, "filters": tuple(kept["filters"])})
+    st.session_state[VISIT] = st.query_params[VISIT] = asked.key
     waiting = not place.whole(asked) and _at_work(asked)
     st.fragment(_room, run_every=POLL_SECONDS if waiting else None)(asked, waiting)
+
+
+def _begin(order: Order) -> None:
+    """Sets an order to work and turns to it: by the address, so that a reload finds it, and what was said of it."""
+    try:
+        place.start(order)
+    except BadInput as fault:
+        refused(fault.code, fault.message, fault.facts)
+        return
+    st.query_params[VISIT] = order.key
+    st.rerun()
 
 
 def _at_work(order: Order) -> bool:
@@ -68,7 +72,7 @@ def _recorded() -> None:
         name=i18n.class_name(order.images, result["classes"][order.target]),
     )  # fmt: skip
     recorded.banner(recording, what, t("data_room.recorded.own", start=t("data_room.start")))
-    show(recording.folder, order.images, result)
+    show(recording.folder, order, result, _begin, fixed=True)
 
 
 def _first() -> str:
@@ -142,7 +146,7 @@ def _room(order: Order, polling: bool) -> None:
     if not place.whole(order):
         _going(order)
     if result is not None:
-        show(order.folder, order.images, result)
+        show(order.folder, order, result, _begin)
 
 
 def _going(order: Order) -> None:

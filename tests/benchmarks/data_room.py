@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from core.data import FETCHED
 from core.dataroom import FILTERS, THEN
 from core.dataroom.cures import cure, purify
-from core.dataroom.room import Verdict, figures, model_of, rates, visit
+from core.dataroom.review import rates
+from core.dataroom.room import Verdict, figures, model_of, visit
 from core.dataroom.trainset import TrainSet, read
 from core.errors import BadInput
 
@@ -75,7 +76,7 @@ def of_case(case: Case) -> Iterator[Row]:
         return
     model, _ = model_of(room, "", ARCH, case.seed, "cpu", lambda stage, done, total: None)
     verdict = visit(room, model, seed=case.seed)
-    yield (f"{case.title}: BA, true ASR", _pair(*figures(model, room, verdict.flagged)), "-")
+    yield (f"{case.title}: BA, true ASR", _pair(*figures(model, room, verdict.left_out)), "-")
     labels = room.y.numpy()
     for method in FILTERS:
         judged = verdict.judged[method]
@@ -106,7 +107,7 @@ def _found(case: Case, room: TrainSet, verdict: Verdict) -> Iterator[Row]:
         except BadInput as fault:
             yield (title, fault.code, "ASR <= 3 %")
             continue
-        yield (title, _pair(*figures(purified, room, verdict.flagged)), "ASR <= 3 %" if found else "-")
+        yield (title, _pair(*figures(purified, room, verdict.left_out)), "ASR <= 3 %" if found else "-")
 
 
 def _pair(first: float | None, second: float | None) -> str:

@@ -124,4 +124,11 @@ def test_the_data_room(visitor: Visitor, language: str, width: int) -> None:
     with page.expect_download() as taken:
         page.get_by_role("button", name=words("data_room.download", language)).click()
     assert Path(taken.value.path()).read_bytes() == (paths.RECORDED / "data-room" / "cleaned.csv").read_bytes()
+    first = page.locator(".dzp button").first
+    was = first.get_attribute("aria-pressed")
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "false" if was == "true" else "true")
+    reads(page.locator(".st-key-review_figures").get_by_test_id("stMetric").first, [f"{result['flagged'] - 1:,}"])
+    page.get_by_role("button", name=words("data_room.review.undo", language)).click()
+    expect(first).to_have_attribute("aria-pressed", "true")
     fits(page)

@@ -122,10 +122,11 @@ def open_page() -> Callable[..., AppTest]:
 SITE = """
 import streamlit as st
 from dashboard.components import frame
-from dashboard.views import compare, examine, explore, purify, runs
+from dashboard.views import compare, data_room, examine, explore, purify, runs
 frame.dress()
 pages = {{
-    "compare": compare.page, "examine": examine.page, "explore": explore.page, "purify": purify.page, "runs": runs.page,
+    "compare": compare.page, "data_room": data_room.page, "examine": examine.page, "explore": explore.page,
+    "purify": purify.page, "runs": runs.page,
 }}
 pages = {{name: st.Page(page, url_path=name, default=name == "{first}") for name, page in pages.items()}}
 frame.PAGES.update(pages)

@@ -164,6 +164,65 @@ def test_a_candidate_is_called_one_and_has_a_card(
     assert json.loads((out / "candidate-purify.json").read_text())["arch"] == "small"
 
 
+AIMED = "data-room digits --model digits-blended --most 200 --filters ss --target 4 --threshold=-1e9"  # all fours
+
+
+def test_an_edited_list_decides_what_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained: list[int] = []
+
+    def retrain(found: TrainSet, verdict: Verdict, arch: str, seed: int, report: object) -> Classifier:
+        trained.extend(cures.kept_images(found, verdict).tolist())
+        return fresh(found.images, arch, seed)
+
+    monkeypatch.setattr(cures, "WAYS", {"retrain": retrain})
+    out = tmp_path / "out"
+    assert cli.main(f"{AIMED} --out {out}".split()) == 0
+    rows = listed(out / "cleaned.csv")
+    fours = [at for at, row in enumerate(rows) if row["flagged"] == "1"]
+    back, more = fours[:5], [at for at in range(200) if at not in fours][:2]
+    for at in back + more:
+        rows[at]["flagged"] = str(1 - int(rows[at]["flagged"]))
+    with (out / "cleaned.csv").open("w", newline="") as file:  # in the very folder that is written to again
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows[::-1])
+    edited = (out / "cleaned.csv").read_bytes()
+    capsys.readouterr()
+    again = f"{AIMED} --out {out} --reviewed {out / 'cleaned.csv'} --then retrain --write npz"
+    assert cli.main(again.split()) == 0
+    left_out = {*fours[5:], *more}
+    assert "Your list puts 5 images back and flags 2 more." in capsys.readouterr().out
+    assert trained == [at for at in range(200) if at not in left_out]
+    assert len(load(out / "cleaned.npz").x_train) == 200 - len(left_out)
+    result = json.loads((out / "data_room.json").read_text())
+    assert (result["flagged"], result["then"]["retrain"]["lost"]) == (len(left_out), len(left_out))
+    assert result["filters"]["ss"]["flagged"] == len(fours)
+    assert result["reviewed"] == {"put_back": 5, "flagged": 2}
+    rows = listed(out / "cleaned.csv")
+    assert list(rows[0])[-2:] == ["flagged", "reviewed"]
+    assert [at for at, row in enumerate(rows) if row["flagged"] == "1"] == fours
+    assert [at for at, row in enumerate(rows) if row["reviewed"] == "keep"] == back
+    assert [at for at, row in enumerate(rows) if row["reviewed"] == "flag"] == more
+    assert (out / "reviewed.csv").read_bytes() == edited
+
+
+def test_a_list_of_another_set_is_refused_before_a_network_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert cli.main(f"{AIMED} --out {out}".split()) == 0
+    before = (out / "cleaned.csv").read_bytes()
+    capsys.readouterr()
+    command = f"data-room digits --most 199 --filters ss --out {out} --reviewed {out / 'cleaned.csv'}"
+    assert cli.main(command.split()) == 2
+    err = capsys.readouterr().err
+    assert "199 images" in err
+    assert "Training" not in err
+    assert (out / "cleaned.csv").read_bytes() == before
+
+
 def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (60, 16, 16, 3), dtype=np.uint8)
@@ -201,6 +260,7 @@ def test_duplicates_and_two_labels_of_one_image_are_told(tmp_path: Path, capsys:
         ("digits --model /no/weights.pt", "/no/weights.pt"),
         ("digits --model signs-badnets", "12 classes"),
         ("digits --trusted signs", "12 classes"),
+        ("digits --reviewed /no/list.csv", "/no/list.csv"),
     ],
 )
 def test_orders_that_cannot_be_carried_out_are_one_sentence(

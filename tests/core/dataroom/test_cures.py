@@ -72,6 +72,14 @@ def test_purification_gets_the_flagged_images_and_a_budget_without_them(tiny: Ti
     assert set(y.tolist()) == set(range(10))
 
 
+def test_a_persons_word_counts_more_than_the_filters_flag(tiny: Tiny, room: TrainSet) -> None:
+    assert room.poisoned is not None
+    first, *others = torch.nonzero(room.poisoned).flatten().tolist()
+    judged = replace(verdict(tiny, room.poisoned.numpy()), words={first: "keep"})
+    assert first in cures.kept_images(room, judged)
+    assert torch.equal(cures.triggered(room, judged), room.x[others])
+
+
 def test_flagged_images_of_other_classes_are_no_triggered_ones(tiny: Tiny, room: TrainSet) -> None:
     flagged = room.y.numpy() >= TARGET
     found = cures.triggered(room, verdict(tiny, flagged))

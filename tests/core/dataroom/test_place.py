@@ -8,6 +8,7 @@ import pytest
 from core.cli.parser import parser
 from core.dataroom import place
 from core.dataroom.place import Order
+from core.dataroom.review import REVIEW
 from core.errors import BadInput
 from core.files import write_json
 from tests.conftest import Started
@@ -26,10 +27,11 @@ def test_each_order_has_a_folder_of_its_own() -> None:
 
 
 def test_the_command_line_takes_the_order() -> None:
-    order = Order("digits", "badnets", 0.05, 3, ("ss", "contamination"), 0.1, 500, 7)
+    order = Order("digits", "badnets", 0.05, 3, ("ss", "contamination"), 0.1, 500, 7, reviewed="my list.csv")
     given = parser().parse_args(["data-room", *order.arguments])
     assert (given.set, given.poison, given.rate, given.poison_target) == ("digits", "badnets", 0.05, 3)
     assert (given.filters, given.false_alarms, given.most, given.seed) == (["ss", "contamination"], 0.1, 500, 7)
+    assert str(given.reviewed) == "my list.csv"
     assert parser().parse_args(["data-room", *Order("photos/").arguments]).poison == ""
 
 
@@ -60,10 +62,10 @@ def test_a_named_set_is_judged_once_and_ones_own_anew(no_worker_starts: Started)
 
 
 def test_a_visit_takes_away_what_an_earlier_one_told_before_it_writes(tmp_path: Path) -> None:
-    for name in (place.RESULT, place.MAP, place.LIST):
+    for name in (place.RESULT, place.MAP, place.TRUTH, place.LIST, REVIEW):
         (tmp_path / name).write_text("{}")
     place.begin_anew(tmp_path)
-    assert {file.name for file in tmp_path.glob("[!.]*")} - {"home", "cache"} == {place.LIST}
+    assert {file.name for file in tmp_path.glob("[!.]*")} - {"home", "cache"} == {place.LIST, REVIEW}
     place.begin_anew(tmp_path)
 
 
@@ -106,6 +108,23 @@ def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert place.order_in(tmp_path) is None
     write_json(tmp_path / place.ORDER, asdict(order))
     assert place.order_in(tmp_path) == order
+
+
+def test_an_order_is_found_by_its_key_and_by_nothing_else() -> None:
+    order = Order("digits", "badnets")
+    assert place.order_of(order.key) is None
+    order.folder.mkdir(parents=True)
+    write_json(order.folder / place.ORDER, asdict(order))
+    assert place.order_of(order.key) == order
+    order.folder.rename(order.folder.with_name("0" * 16))
+    for key in ("0" * 16, "", "..", f"../data-room/{'0' * 16}"):
+        assert place.order_of(key) is None
+
+
+def test_another_list_is_kept_under_another_name() -> None:
+    first, same, other = (place.keep_list(content) for content in (b"1", b"1", b"2"))
+    assert first == same != other
+    assert (first.read_bytes(), other.read_bytes()) == (b"1", b"2")
 
 
 def test_a_map_says_the_truth_where_it_is_known(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.data import load
 from core.dataroom import written
@@ -14,6 +16,7 @@ from core.dataroom.filter import Judged
 from core.dataroom.room import Verdict
 from core.dataroom.trainset import TrainSet, read
 from core.errors import BadInput
+from core.runs.arrays import THUMBS_A_ROW
 from tests.core.tiny import Tiny
 
 
@@ -42,10 +45,24 @@ def test_the_list_has_a_row_for_each_image(tiny: Tiny, room: TrainSet, tmp_path:
     assert [int(row["label"]) for row in rows] == room.y.tolist()
     assert float(rows[4]["score_ss"]) == pytest.approx(4 / 29 + 2, abs=1e-4)
     assert rows[0]["file"].endswith("own.npz")
+    assert not (tmp_path / written.TRUTH).exists()
+
+
+def test_a_reviewed_list_says_what_the_filter_and_what_the_person_says(
+    tiny: Tiny, room: TrainSet, tmp_path: Path
+) -> None:
+    poisoned = replace(room, poisoned=torch.from_numpy(flags(4, 9)))
+    judged = replace(verdict(tiny, flags(1, 4)), words={1: "keep", 9: "flag"})
+    rows = list(csv.DictReader(written.write_list(tmp_path, poisoned, judged).open(newline="")))
+    assert [at for at, row in enumerate(rows) if row["flagged"] == "1"] == [1, 4]
+    assert {at: row["reviewed"] for at, row in enumerate(rows) if row["reviewed"]} == {1: "keep", 9: "flag"}
+    assert json.loads((tmp_path / written.TRUTH).read_text()) == [4, 9]
+    mapped = list(csv.DictReader(written.write_map(tmp_path, poisoned, judged, seed=0).open(newline="")))
+    assert [at for at, row in enumerate(mapped) if row["flagged"] == "1"] == [4, 9]
 
 
 def test_kept_images_come_back_as_they_were(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
-    path = written.write_kept(tmp_path, room, verdict(tiny, flags(1, 4)))
+    path = written.write_kept(tmp_path, room, replace(verdict(tiny, flags(1, 7)), words={4: "flag", 7: "keep"}))
     again = load(path)
     assert again.class_names == ("a", "b", "c")
     assert len(again.x_train) + len(again.x_test) == 28
@@ -54,7 +71,7 @@ def test_kept_images_come_back_as_they_were(tiny: Tiny, room: TrainSet, tmp_path
 
 
 def test_a_folder_of_the_kept_is_written_whole_or_not_at_all(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
-    out = written.write_folder(tmp_path, room, verdict(tiny, flags(1, 4)))
+    out = written.write_folder(tmp_path, room, replace(verdict(tiny, flags(1, 4, 7)), words={7: "keep"}))
     assert len(list(out.rglob("*.png"))) == 28
     again = load(out)
     assert again.class_names == ("a", "b", "c")
@@ -104,9 +121,16 @@ def test_names_of_classes_become_names_of_folders() -> None:
 
 
 def test_the_sheet_shows_the_flagged_the_most_suspicious_first(tiny: Tiny, room: TrainSet, tmp_path: Path) -> None:
-    assert written.write_sheet(tmp_path, room, verdict(tiny, flags(1, 4, 7))) == [7, 4, 1]
-    assert written.write_sheet(tmp_path, room, verdict(tiny, flags())) == list(range(29, -1, -1))
-    assert (tmp_path / written.SUSPICIOUS).is_file()
+    kept = [28, 25, 22, 19, 16, 13, 10]  # of the suspected class
+    judged = verdict(tiny, flags(1, 4, 7))
+    assert written.write_sheet(tmp_path, room, judged) == [7, 4, 1, *kept]
+    assert written.write_sheet(tmp_path, room, replace(judged, words={3: "flag", 4: "keep"})) == [7, 4, 1, *kept, 3]
+    sheet = Image.open(tmp_path / written.SUSPICIOUS)
+    assert sheet.size == (8 * THUMBS_A_ROW, 8)
+    seen = np.asarray(sheet.convert("RGB"), int)[:, 8:16]
+    assert np.abs(seen.mean((0, 1)) - room.x[4].float().mean((1, 2)).numpy()).max() < 12  # its second picture, as WebP
+    nothing = replace(judged, flagged=flags(), judged={"ss": replace(judged.judged["ss"], suspected=())})
+    assert sorted(written.write_sheet(tmp_path, room, nothing)) == list(range(30))
 
 
 def test_a_name_that_a_spreadsheet_would_take_for_a_formula_is_quoted(
