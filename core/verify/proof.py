@@ -205,8 +205,8 @@ class Proof:
     def _others(self) -> Steps:
         """Attack success of fresh triggers towards the other suspects, of the worst beside its share of clean images.
 
-        As in ``_fresh``, they must be small. A suspect towards which none works on the victim is not tested, and the cure
-        stays in doubt.
+        As in ``_fresh``, they must be small. A suspect towards which none works on the victim is not tested, and the
+        cure stays in doubt.
         """
         found, untested = [], []
         for number, label in enumerate(self.suspects):
