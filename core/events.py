@@ -88,7 +88,8 @@ class Scanned(Event):
     end). ``attack_rates``: percent, one per class, of the trigger that was kept.
     ``form``: that form, of ``core.scan.FORMS``. ``suspicion``: one per class (``core.scan.scan``).
     ``verdict``: "strong", "some" or "none" signs, and ``facts``: what it rests on (``core.scan.verdict``).
-    ``trigger``: file in the run's folder, see ``core.triggers.kept.KeptTriggers``.
+    ``trigger``: file in the run's folder, see ``core.triggers.kept.KeptTriggers``. ``others``: classes that stand out
+    beside the target, the most suspicious first; the file has their triggers too. Empty if the user gave a target.
     """
 
     type: ClassVar[str] = "scanned"
@@ -101,6 +102,7 @@ class Scanned(Event):
     suspicion: list[float] = field(default_factory=list)
     verdict: str = "none"
     facts: dict[str, Any] = field(default_factory=dict)
+    others: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

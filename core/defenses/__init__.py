@@ -105,7 +105,8 @@ def make(
         victim: the backdoored model; not changed.
         images: the clean budget, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
-        triggers: reconstructed triggers, the best first; may be empty where ``needs_triggers`` is False.
+        triggers: reconstructed triggers, the best first, of one target or of several; may be empty where
+            ``needs_triggers`` is False.
         settings: of ``settings_for``.
         seed: the same on a CPU gives the same model.
     """

@@ -49,7 +49,7 @@ class Unlearning(Tuning):
 
     Args:
         victim, images, labels, settings, seed: as ``Training``.
-        triggers: the reconstructed ones, at least one, the best first; one of them is used.
+        triggers: the reconstructed ones, at least one, the best first; one of its target is used.
     """
 
     settings: UnlearningSettings
@@ -64,7 +64,8 @@ class Unlearning(Tuning):
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
-        self.trigger = next((t for t in triggers if getattr(t, "form", "") == "mask"), triggers[0])
+        of_target = [one for one in triggers if one.target == triggers[0].target]
+        self.trigger = next((one for one in of_target if getattr(one, "form", "") == "mask"), of_target[0])
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         x = self.shifted_batch(chosen)

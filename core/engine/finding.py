@@ -15,7 +15,7 @@ from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
 from core.scan.duration import expected_seconds
-from core.scan.evidence import Evidence, confidence, gathered
+from core.scan.evidence import Evidence, gathered
 from core.scan.restarts import Effort, restarts
 from core.scan.scan import Scan, scan
 from core.scan.search_progress import SearchProgress
@@ -87,9 +87,10 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
     if not times or state.triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
-    forms = [trigger.form for trigger in state.triggers if trigger.form in FORMS]
+    forms = dict.fromkeys(trigger.form for trigger in state.triggers if trigger.form in FORMS)
     for number, form in enumerate(forms):
-        seed, targets = state.context.spec.seed + 1 + number, [state.triggers[0].target] * times
+        targets = [trigger.target for trigger in state.triggers if trigger.form == form for _ in range(times)]
+        seed = state.context.spec.seed + 1 + number
         steps = Returning(restarts(state.context.subject.model, images, form, targets, RESTART_EFFORT, seed))
         for done, total in steps:
             state.context.steering.check()
@@ -105,11 +106,12 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
 def _scanned(state: State, evidence: Evidence) -> Scanned:
     """Writes the triggers to the record; the event of the scan.
 
-    The event has the target that the scan found. The triggers are those of the target that the user gave, if any.
+    The event has the target that the scan found. The triggers are those of the target that the user gave, or else of
+    that one and of the other classes that stand out.
     """
     found, verdict, given = evidence.scan, evidence.verdict, state.context.spec.target
     main = found.main
-    file = write_triggers(state, evidence.triggers(given), confidence(verdict, given is not None))
+    file = write_triggers(state, evidence.triggers(given), evidence.confidence(given))
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),
@@ -120,6 +122,7 @@ def _scanned(state: State, evidence: Evidence) -> Scanned:
         suspicion=[round(value, 2) for value in found.suspicion.tolist()],
         verdict=verdict.grade,
         facts=verdict.facts,
+        others=evidence.others if given is None else [],
     )
 
 

@@ -44,7 +44,7 @@ def accuracy(state: State, clean: torch.Tensor) -> float:
 def measured(
     state: State, model: Classifier, when: Literal["before", "after"], clean: torch.Tensor | None = None
 ) -> Measured:
-    """BA over the whole test set, and ASR: the true one, or an estimate with the most successful trigger.
+    """BA over the whole test set, and ASR: the true one, or an estimate with the target's most successful trigger.
 
     Args:
         clean: the result of ``answered``, if it is known; computed otherwise.
@@ -54,11 +54,10 @@ def measured(
     not_target = torch.nonzero(labels != target).flatten()
     if state.context.asr_kind == "estimated":
         not_target = not_target[:: max(1, -(-len(not_target) // ESTIMATE_IMAGES))]
+    real, images = state.context.subject.trigger, state.context.images.x_test[not_target]
+    triggers = [real] if real else [trigger for trigger in state.triggers if trigger.target == target]
     rates = [
-        attack_success_rate(
-            answers(model, state.context.images.x_test[not_target], trigger).cpu(), labels[not_target], target
-        )
-        for trigger in ([state.context.subject.trigger] if state.context.subject.trigger else state.triggers)
+        attack_success_rate(answers(model, images, trigger).cpu(), labels[not_target], target) for trigger in triggers
     ]
     return Measured(
         when=when,

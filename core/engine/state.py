@@ -22,7 +22,8 @@ class State:
 
     Attributes:
         context: the fixed part of the run.
-        triggers: reconstructed triggers, the most conspicuous first; empty before the scan, or without one.
+        triggers: reconstructed triggers, the target's first, then those of other classes that stand out; the most
+            conspicuous of a class first. Empty before the scan, or without one.
         restarts: further reconstructions of them from other starts, for the purification alone.
         clean_answers: the victim's answers to the test images without a trigger, int64, (n,). Only where they are known
             before ``before`` is, that is, before the scan of a model of unknown attack; else None.

@@ -23,10 +23,11 @@ class Evidence:
         verdict: "strong", "some" or "none" signs.
         target: the most suspicious class.
         index: its anomaly index in ``form``, the form of trigger that shows it best.
-        gap: ratio of the smallest trigger of all other classes to its trigger; 0 where that is not known.
+        gap: ratio of the smallest trigger of all classes but ``others`` to its trigger; 0 where that is not known.
         sooner: how many times earlier the inversion reached it than any other class; 1 without a lead.
         warped, fallen_back: percent of answers that went to it, of images warped at random, and of copies that had
             unlearnt clean images; there only where the class was chosen by it.
+        others: other classes that stand out.
         real: the class the attacker chose, where that is known.
         given: the target class, where the user gave it; triggers, attack success and purification are then of it.
         estimated: whether the attack success shown is that of the reconstructed trigger.
@@ -43,6 +44,7 @@ class Evidence:
     sooner: float = 1.0
     warped: float | None = None
     fallen_back: float | None = None
+    others: tuple[int, ...] = ()
     real: int | None = None
     given: int | None = None
     estimated: bool = True
@@ -72,6 +74,7 @@ class Evidence:
             sooner=float(facts.get("sooner") or 1.0),
             warped=warped,
             fallen_back=fallen_back,
+            others=tuple(scanned.others),
             real=real,
             given=given,
             estimated=result.get("asr_kind", "estimated" if real is None else "true") == "estimated",
@@ -95,6 +98,8 @@ def sentences(evidence: Evidence, words: Words, name: Callable[[int], str]) -> l
     """
     found, form = name(evidence.target), words.name("evidence.form", evidence.form)
     said = [words(key, **{"target": found, "form": form, **values}) for key, values in _seen(evidence)]
+    if evidence.verdict != "none":
+        said += [words("evidence.other", other=name(label)) for label in evidence.others]
     if evidence.real is not None:
         right = evidence.real == evidence.target
         key = "evidence.right" if right else "evidence.wrong"
@@ -116,7 +121,7 @@ def _seen(evidence: Evidence) -> Iterator[tuple[str, dict[str, str]]]:
     if none or (evidence.gap <= 1 and evidence.sooner < MIN_LEAD_RATIO):
         yield "evidence.weak", {"index": index}
     elif evidence.gap > 1:
-        yield "evidence.text", {"index": index, "gap": f"{evidence.gap:.1f}"}
+        yield f"evidence.text{'.others' if evidence.others else ''}", {"index": index, "gap": f"{evidence.gap:.1f}"}
     if not none and evidence.sooner >= MIN_LEAD_RATIO:
         yield "evidence.sooner", {"times": f"{evidence.sooner:.1f}"}
 

@@ -6,14 +6,14 @@ The further searches are made only where the sizes show no sign, and no target w
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from core.models.classifier import Classifier
 from core.scan.scan import Scan
 from core.scan.unlearned import can_unlearn, dominant_class, fallback_shares
-from core.scan.verdict import Verdict, judge
+from core.scan.verdict import Verdict, judge, other_suspects
 from core.scan.warped import search_warp, warp_target
 from core.triggers.reconstructed import Confidence, Reconstructed
 
@@ -33,9 +33,27 @@ class Evidence:
     verdict: Verdict
     warps: tuple[Reconstructed, ...] = ()
 
+    @property
+    def others(self) -> list[int]:
+        """Classes beside the one that was named that stand out too, the most suspicious first."""
+        target = self.scan.target
+        return other_suspects(self.scan.suspicion.tolist(), self.verdict.grade, target, target)
+
     def triggers(self, target: int | None = None) -> list[Reconstructed]:
-        """The triggers to train against: those of the class that was named, or of a ``target`` that was given."""
-        return list(self.warps) or (self.scan if target is None else self.scan.of(target)).triggers()
+        """The triggers to train against: of the class that was named first, then of the others that stand out.
+
+        Args:
+            target: given by the user; the triggers are then of that class alone.
+        """
+        if target is not None:
+            return self.scan.of(target).triggers()
+        named = list(self.warps) or self.scan.triggers()
+        return named + [trigger for label in self.others for trigger in self.scan.of(label).triggers()]
+
+    def confidence(self, target: int | None = None) -> Confidence:
+        """How far a purification may rely on these triggers: no further than on the least sure."""
+        sure = self.verdict.sure and all(judge(self.scan.of(label)).sure for label in self.others)
+        return confidence(replace(self.verdict, sure=sure), target is not None)
 
 
 def gathered(
@@ -78,7 +96,7 @@ def gathered(
 
 
 def confidence(verdict: Verdict, given: bool) -> Confidence:
-    """How far a purification may rely on the triggers. ``given``: the target was given by the user."""
+    """How far a purification may rely on the triggers of one class. ``given``: it was given by the user."""
     if given or verdict.sure:
         return Confidence.SURE
     return Confidence.DOUBTFUL if verdict.hint else Confidence.NONE

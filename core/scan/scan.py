@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +25,7 @@ from core.scan.thresholds import (
     MAX_LEAD,
     MIN_CLASSES,
     SECOND_FORM_GAP,
+    SOME,
     WORKING_RATE,
 )
 from core.triggers.reconstructed import Reconstructed
@@ -57,13 +58,17 @@ class Scan:
         return float(anomaly_index(form.sizes)[self.target])
 
     def gap(self, form: Inverted) -> float:
-        """The smallest trigger of all other classes divided by the target's, at most ``MAX_GAP``.
+        """The smallest trigger of the other classes divided by the target's, at most ``MAX_GAP``.
 
-        0 if the target has no successful trigger. If no other class has one, their size is that of the whole image.
+        Classes that stand out themselves are left out: one backdoor would hide another. 0 if the target has no
+        successful trigger. If no other class has one, their size is that of the whole image.
         """
+        return self._gap(form, standing_out(self.suspicion.tolist()))
+
+    def _gap(self, form: Inverted, left_out: Collection[int] = ()) -> float:
         sizes = form.sizes.clone()
         own = float(sizes[self.target])
-        sizes[self.target] = math.inf
+        sizes[[self.target, *left_out]] = math.inf
         other = float(sizes.nan_to_num(math.inf, math.inf).min())
         other = other if math.isfinite(other) else _pixels(form)
         return min(MAX_GAP, other / max(own, 1.0)) if math.isfinite(own) else 0.0
@@ -85,12 +90,12 @@ class Scan:
 
     @property
     def decisive(self) -> bool:
-        """Whether the target stands out so clearly that further forms are not needed.
+        """Whether the target stands out from all classes so clearly that further forms are not needed.
 
         The trigger must be small too: a large one says little, however hard the other classes are to reach.
         """
-        form = self.main
-        return self.gap(form) >= DECISIVE_GAP and float(form.sizes[self.target]) <= DECISIVE_SIZE * _pixels(form)
+        form = max(self.forms, key=self._gap)
+        return self._gap(form) >= DECISIVE_GAP and float(form.sizes[self.target]) <= DECISIVE_SIZE * _pixels(form)
 
     @property
     def works(self) -> bool:
@@ -108,6 +113,17 @@ class Scan:
         others = [form for form in ordered[1:] if self.gap(form) >= SECOND_FORM_GAP * self.gap(self.main)]
         working = [form for form in (ordered[0], *others) if form.attack_rates[self.target] >= WORKING_RATE]
         return [form.trigger(self.target) for form in working or ordered[:1]]
+
+
+def standing_out(suspicion: Sequence[float]) -> set[int]:
+    """The classes that are as suspicious as some signs ask for; none where too few classes are compared.
+
+    Args:
+        suspicion: of each class, octaves; two decimals count, as on the record.
+    """
+    if len(suspicion) < MIN_CLASSES:
+        return set()
+    return {label for label, octaves in enumerate(suspicion) if round(octaves, 2) >= SOME[0]}
 
 
 def _pixels(form: Inverted) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.scan.scan import Scan
+from core.scan.scan import Scan, standing_out
 from core.scan.thresholds import HINT, MIN_CLASSES, SOME, STRONG
 
 Grade = Literal["strong", "some", "none"]
@@ -78,9 +78,7 @@ def other_suspects(suspicion: Sequence[float], named: str, most_suspicious: int,
     Returns:
         the most suspicious first.
     """
-    if len(suspicion) < MIN_CLASSES:
-        return []
-    found = {label for label, octaves in enumerate(suspicion) if octaves >= SOME[0]}
-    if named != "none":
+    found = standing_out(suspicion)
+    if named != "none" and len(suspicion) >= MIN_CLASSES:
         found.add(most_suspicious)
     return sorted(found - {target}, key=lambda label: -suspicion[label])

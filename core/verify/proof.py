@@ -205,7 +205,8 @@ class Proof:
     def _others(self) -> Steps:
         """Attack success of fresh triggers towards the other suspects, of the worst beside its share of clean images.
 
-        A suspect towards which none works on the victim is not tested, and the cure stays in doubt.
+        As in ``_fresh``, they must be small. A suspect towards which none works on the victim is not tested, and the
+        cure stays in doubt.
         """
         found, untested = [], []
         for number, label in enumerate(self.suspects):
@@ -215,7 +216,9 @@ class Proof:
             work = Returning(search)
             for done, of in work:
                 yield number * of + done, len(self.suspects) * of
-            _, figures = self._working(_with_variants(work.result.triggers), label)
+            self.other_sizes += [(one.form, one.target, one.size) for one in work.result.others]
+            small = [one for one in _with_variants(work.result.triggers) if self._is_small(one)]
+            _, figures = self._working(small, label)
             if figures is None:
                 untested.append(label)
                 continue

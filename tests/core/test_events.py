@@ -32,7 +32,7 @@ EXAMPLES = [
     Measured("before", 97.0, 96.5, 99.0, "true", 3000, 2750),
     Answered(97.5, 3000),
     Searched("mask", 1, [12.5, 97.0], [None, 4.5]),
-    Scanned(2, 3.5, [None, 4.25, 1.5], [10.0, 99.0, 100.0], "trigger.npz"),
+    Scanned(2, 3.5, [None, 4.25, 1.5], [10.0, 99.0, 100.0], "trigger.npz", others=[1]),
     Frame(0, 0, "frames/00000.npz", 97.0, 99.0, "estimated", 0.0, 0.93),
     Step(1, 70, 0.01, {"contrast": 1.5}),
     Verified("doubt", ["fresh", "path"], 7.5, 1.0, 500, {"fresh": {"asr": 7.5, "before": 98.0}}, "fresh.npz"),

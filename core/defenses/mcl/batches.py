@@ -36,13 +36,13 @@ def joined(kinds: Sequence[Attacked]) -> Attacked:
 def with_triggers(
     victim: Classifier, triggers: Sequence[Reconstructed], x: Tensor, y: Tensor, margin: float, generator: Generator
 ) -> Attacked:
-    """Each image with one of the triggers, drawn at random; the margin is against their target.
+    """Each image with one of the triggers, drawn at random; the margin is against the target of that one.
 
     They are drawn image by image, so that a batch mixes them.
 
     Args:
         victim: the backdoored model.
-        triggers: at least one, all of one target.
+        triggers: at least one; their targets may differ.
         x: clean images, float (k, 3, h, w).
         y: their classes, (k,).
         margin: logits.
@@ -52,7 +52,7 @@ def with_triggers(
     x_t = torch.empty_like(x)
     for number in which.unique().tolist():
         x_t[which == number] = triggers[number](x[which == number])
-    against = torch.full_like(which, triggers[0].target)
+    against = torch.tensor([trigger.target for trigger in triggers], device=x.device)[which]
     return Attacked(x_t, features_and_logits(victim, x_t)[0], margins(against, y, margin, victim.num_classes))
 
 
@@ -76,18 +76,19 @@ def margins(against: Tensor, y: Tensor, margin: float, classes: int) -> Tensor:
     return F.one_hot(against, classes) * (margin * (against != y))[:, None]
 
 
-def without_target(logits: Tensor, labels: Tensor, target: int) -> Tensor:
-    """The victim's logits with the backdoor's part taken out.
+def without_targets(logits: Tensor, labels: Tensor, targets: Sequence[int]) -> Tensor:
+    """The victim's logits with the backdoors' part taken out.
 
-    On an image that is not of the target class, the target's logit is lowered to the next largest one if it exceeds it.
+    On an image that is not of a target class, the logit of that class is lowered to the largest one of the classes that
+    are no target or that the image is of, if it exceeds it.
 
     Args:
         logits: (k, classes); not changed.
         labels: class shares of the images, (k, classes).
-        target: the target class.
+        targets: the target classes.
     """
-    logits, others = logits.clone(), logits.clone()
-    others[:, target] = -math.inf
-    not_target = labels[:, target] == 0
-    logits[not_target, target] = torch.minimum(logits[not_target, target], others[not_target].amax(1))
-    return logits
+    is_target = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
+    is_target[list(targets)] = True
+    suspect = is_target & (labels == 0)
+    limit = logits.masked_fill(suspect, -math.inf).amax(1, keepdim=True)
+    return torch.where(suspect, torch.minimum(logits, limit), logits)

@@ -37,15 +37,20 @@ class HeldOut:
         return len(self.images)
 
     def check(self, model: Classifier, triggers: Sequence[TargetedTrigger]) -> Check:
-        """BA and estimated ASR of the model, percent. Each image carries one of the triggers, in turn."""
+        """BA and estimated ASR of the model, percent; of several targets, the ASR of the one with the highest."""
+        of_target = [[one for one in triggers if one.target == target] for target in {one.target for one in triggers}]
+        asr = max(self._attack_success(model, own) for own in of_target)
+        return Check(benign_accuracy(answers(model, self.images), self.labels), asr)
+
+    def _attack_success(self, model: Classifier, triggers: Sequence[TargetedTrigger]) -> float:
+        """ASR, percent, of triggers of one target. Each image carries one of them, in turn."""
 
         def in_turn(images: Tensor) -> Tensor:
             return torch.cat([trigger(images[k :: len(triggers)]) for k, trigger in enumerate(triggers)])
 
         labels = torch.cat([self.labels[k :: len(triggers)] for k in range(len(triggers))])
         attacked = answers(model, in_turn(as_float(self.images)))
-        asr = attack_success_rate(attacked, labels, triggers[0].target)
-        return Check(benign_accuracy(answers(model, self.images), self.labels), asr)
+        return attack_success_rate(attacked, labels, triggers[0].target)
 
     def measure_error(self, victim: Classifier) -> None:
         """Sets the standard error of the victim's BA on these images."""

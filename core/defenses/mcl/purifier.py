@@ -3,10 +3,11 @@
 A step trains on one batch of the clean budget, which contains each image clean and with a trigger. The loss is a
 weighted sum of
 
-- *contrast*: the published loss, against all reconstructed triggers (each form, several restarts);
-- *supervised*: cross-entropy of the triggered images with their true labels, with a margin against the target;
+- *contrast*: the published loss, against all reconstructed triggers (of each suspect: each form, several restarts);
+- *supervised*: cross-entropy of the triggered images with their true labels, with a margin against their trigger's
+  target;
 - *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. Where these answers favour
-  the target on images of other classes, its logit is lowered to the next largest, so that they carry no backdoor.
+  a target on images of other classes, its logit is lowered to the next largest, so that they carry no backdoor.
 
 Further parts:
 
@@ -36,7 +37,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.defenses.mcl.batches import Attacked, joined, with_stamps, with_triggers, without_target
+from core.defenses.mcl.batches import Attacked, joined, with_stamps, with_triggers, without_targets
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.found_images import FoundImages
 from core.defenses.mcl.held_out import HeldOut
@@ -68,16 +69,19 @@ class Purifier(Training):
         victim: the backdoored model; not changed.
         images: clean budget, uint8, shape (n, 3, h, w).
         labels: their classes, int64, shape (n,).
-        triggers: reconstructed triggers of one target class, at least one. Each triggered image carries one of them.
+        triggers: reconstructed triggers, at least one; of several targets if the network may have several backdoors.
+            Each triggered image carries one of them.
         settings: see ``MCLSettings``.
         seed: of everything random; the same seed on a CPU gives the same model.
-        found: images that carry the real trigger, uint8, shape (k, 3, h, w), as a filter of the data room finds them.
+        found: images that carry the real trigger towards the target of the first of ``triggers``, uint8, shape
+            (k, 3, h, w), as a filter of the data room finds them.
 
     Attributes:
         victim: a copy of the victim with the same answers, in which batch norm is folded, since it answers at every
             step (``core.models.fold``).
         plan: the settings, adapted to network, budget and triggers.
         triggers: those of the scan, then those of the rounds; ``scanned_triggers`` is the number of the former.
+        targets: the target classes of the triggers, each once.
         clean0, logits0: f0(x) and the victim's logits of the clean images.
         peak_lr: the highest learning rate.
         annealing_from: the step from which the learning rate falls; None while the attack is not gone.
@@ -104,7 +108,8 @@ class Purifier(Training):
         if not triggers:
             raise ValueError("MCL needs at least one reconstructed trigger")
         self.victim, self.triggers = folded(victim), list(triggers)
-        self.target, self.scanned_triggers = triggers[0].target, len(triggers)
+        self.targets = tuple(dict.fromkeys(trigger.target for trigger in triggers))
+        self.scanned_triggers = len(triggers)
         confidence = triggers[0].confidence
         self.plan = plan(settings, len(images) / victim.num_classes, normalisation(victim), confidence)
         if self.plan.stamps:
@@ -118,7 +123,8 @@ class Purifier(Training):
         )
         super().__init__(victim, images[order[held_count:]], labels[order[held_count:]], settings, seed)
         self.clean0, self.logits0 = features_and_logits(victim, self.x)
-        self.found = FoundImages(images[:0] if found is None else found, victim, self.target, self.clean0, self.y)
+        found = images[:0] if found is None else found
+        self.found = FoundImages(found, victim, triggers[0].target, self.clean0, self.y)
         self.one_hot = F.one_hot(self.y, victim.num_classes).to(self.x.dtype)
         self.annealing_at_latest = (
             STAMPED_STEPS if self.plan.stamps else max(settings.epochs * self.per_epoch, MIN_STEPS)
@@ -139,8 +145,8 @@ class Purifier(Training):
         if self.plan.stamps:
             return 0
         count = min(round(settings.holdout * len(labels)), len(labels) - 1)
-        # a tiny held-out part may be all of the target class, on which ASR is not defined
-        return 0 if bool((labels[:count] == self.target).all()) else count
+        # a tiny held-out part may be all of a target class, on which ASR is not defined
+        return 0 if any(bool((labels[:count] == target).all()) for target in self.targets) else count
 
     @property
     def total(self) -> int:
@@ -212,7 +218,7 @@ class Purifier(Training):
             parts = (x_m, x), (labels_m, labels), (features_and_logits(self.victim, x_m)[1], logits0)
             x, labels, logits0 = (torch.cat([mixture, rest[pairs:]]) for mixture, rest in parts)
         if self.plan.triggers:
-            logits0 = without_target(logits0, labels, self.target)
+            logits0 = without_targets(logits0, labels, self.targets)
         return x, logits0.log_softmax(1)
 
     # the schedule
@@ -260,9 +266,10 @@ class Purifier(Training):
         tensors, numbers = super().state()
         tensors |= {f"best.{k}": v.clone() for k, v in (self.best_weights or {}).items()}
         for number, trigger in enumerate(self.triggers[self.scanned_triggers :]):
-            tensors[f"round.{trigger.form}.{number}.pattern"] = trigger.pattern
+            name = f"round.{number}.{trigger.form}.{trigger.target}"
+            tensors[f"{name}.pattern"] = trigger.pattern
             if trigger.mask is not None:
-                tensors[f"round.{trigger.form}.{number}.mask"] = trigger.mask
+                tensors[f"{name}.mask"] = trigger.mask
         annealing = -1 if self.annealing_from is None else self.annealing_from
         numbers |= {"annealing_from": annealing, "rounds": self.rounds}
         return tensors, numbers if self.best_weights is None else numbers | {"best_score": self.held_out.best_score}
@@ -270,14 +277,14 @@ class Purifier(Training):
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
         self.best_weights = self.part(tensors, "best") or None
-        of_rounds = self.part(tensors, "round")  # keys "<form>.<number>.pattern" and "<form>.<number>.mask"
-        names = sorted({key.rpartition(".")[0] for key in of_rounds}, key=lambda name: int(name.partition(".")[2]))
+        of_rounds = self.part(tensors, "round")  # keys "<number>.<form>.<target>.pattern", and the same with ".mask"
+        names = [key.split(".")[:-1] for key in of_rounds if key.endswith(".pattern")]
         self.triggers[self.scanned_triggers :] = [
             replace(
-                self.triggers[0], form=name.partition(".")[0], pattern=of_rounds[f"{name}.pattern"],
-                mask=of_rounds.get(f"{name}.mask"),
+                self.triggers[0], form=form, pattern=of_rounds[f"{number}.{form}.{target}.pattern"],
+                mask=of_rounds.get(f"{number}.{form}.{target}.mask"), target=int(target),
             )
-            for name in names
+            for number, form, target in sorted(names, key=lambda name: int(name[0]))
         ]  # fmt: skip
         self.rounds = int(numbers["rounds"])
         self.annealing_from = None if numbers["annealing_from"] < 0 else int(numbers["annealing_from"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from core.attacks.poisoning import poison
@@ -16,8 +18,9 @@ from core.models.small import SmallNet
 TARGET = 3
 
 
+@cache
 def victim(trigger: Trigger, rate: float, epochs: int = 6) -> Classifier:
-    """A victim of the attack, after a training of a few seconds."""
+    """A victim of the attack, after a training of a few seconds; not to be changed."""
     images = load("digits")
     data = poison(images.x_train, images.y_train, trigger, TARGET, rate, seed=0)
     with torch.random.fork_rng(devices=[]):

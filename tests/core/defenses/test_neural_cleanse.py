@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -48,6 +50,8 @@ def test_a_trigger_under_a_mask_is_taken_before_others(tiny: Tiny) -> None:
     settings = settings_for("default")
     assert Unlearning(tiny.model, tiny.x, tiny.y, [bright, tiny.aimed], settings).trigger is not bright
     assert Unlearning(tiny.model, tiny.x, tiny.y, [bright], settings).trigger is bright
+    other = replace(tiny.aimed, target=7)
+    assert Unlearning(tiny.model, tiny.x, tiny.y, [bright, other], settings).trigger is bright, "of another class"
 
 
 def test_the_attack_is_unlearnt_and_accuracy_holds(tiny: Tiny) -> None:

@@ -18,7 +18,7 @@ from core.runs import record
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.scan.verdict import Grade
-from core.triggers.reconstructed import PUSH, Confidence, Reconstructed, to_record
+from core.triggers.reconstructed import PUSH, Confidence, Reconstructed, from_record, to_record
 from core.victims import card_of
 from tests.core.whole_runs import SPEC, VICTIM, Done, do, go_on, stop_at
 
@@ -34,6 +34,23 @@ def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_a
     for changes in ({"scan_only": True}, {"settings": {"restarts": 0}}, {"preset": "published"}):
         done = do(root, stop_at("purify"), scan_from=whole.run, map=False, **changes)
         assert done.run.triggers("restarts") is None
+
+
+def test_other_classes_that_stand_out_are_reconstructed_from_other_starts_too(whole: Done, tmp_path: Path) -> None:
+    """Two triggers of one form and two targets, as the scan leaves them."""
+    run = record.create(SPEC, root=tmp_path)
+    shutil.copy(whole.run.folder / "events.jsonl", run.folder)
+    images = load("digits")
+    picture = images.x_train[images.y_train == NAMED][0].float() / 255
+    found = whole.run.triggers()
+    assert found is not None
+    first = from_record(found, torch.device("cpu"))[0]
+    second = Reconstructed(first.form, picture, torch.ones(1, 16, 16), NAMED)
+    run.write_triggers(to_record([first, second], Confidence.SURE))
+    done = do(tmp_path, stop_at("purify"), scan_from=run, map=False)
+    more = done.run.triggers("restarts")
+    assert more is not None
+    assert more.targets.tolist() == [first.target] * 2 + [NAMED] * 2
 
 
 def test_the_class_that_was_named_is_on_record_with_the_confidence_in_its_triggers(whole: Done) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,9 +59,11 @@ def test_answers_that_are_known_are_not_asked_for_again(tiny: Tiny) -> None:
 
 
 def test_an_estimate_is_that_of_the_trigger_that_works_best(tiny: Tiny) -> None:
-    found = outcome.measured(state(tiny, False, [lambda x: x, tiny.aimed]), tiny.model, "before")
+    idle, other = replace(tiny.aimed, mask=torch.zeros(1, 16, 16)), replace(tiny.aimed, target=7)
+    found = outcome.measured(state(tiny, False, [idle, tiny.aimed]), tiny.model, "before")
     assert found.asr_kind == "estimated"
     assert found.asr > 95
+    assert outcome.measured(state(tiny, False, [idle, other]), tiny.model, "before").asr < 5, "that is of another class"
 
 
 def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:

@@ -98,6 +98,14 @@ def test_a_class_that_was_given_is_told_from_the_one_found_unless_the_attackers_
     assert [one.set_aside for one in (given, own, known)] == [True, False, False]
 
 
+def test_other_classes_that_stand_out_are_named_and_left_out_of_the_comparison() -> None:
+    seen = Scanned(1, 2.04, [], [], "t.npz", verdict="strong", facts={"gap": 2.0}, others=[2, 0])
+    text = told("evidence.text.others", index="2.0", gap="2.0")
+    assert said(Evidence.of(seen, {})) == [text, *(told("evidence.other", other=NAMES[label]) for label in (2, 0))]
+    unclear = Scanned(1, 2.04, [], [], "t.npz", facts={"gap": 2.0}, others=[2])
+    assert said(Evidence.of(unclear, {})) == [WEAK]
+
+
 def test_both_languages_can_say_all_of_it() -> None:
     whole = evidence("some", {"stamps": "alone", "back": 0.7}, gap=2.0, sooner=4.0)
     assert len(said(whole)) == len(said(whole, "ja")) == 6

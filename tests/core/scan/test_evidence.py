@@ -14,7 +14,7 @@ from core.scan.inversion import Inverted
 from core.scan.scan import Scan, suspicion
 from core.scan.thresholds import MIN_UNLEARNING_IMAGES
 from core.scan.verdict import Verdict, judge
-from core.triggers.reconstructed import PUSH
+from core.triggers.reconstructed import PUSH, Confidence
 from core.victims import card_of, load_victim
 from tests.core.scan.quarters import quarters
 
@@ -111,6 +111,25 @@ def test_the_less_a_backdoor_shows_the_harder_it_is_pushed_against_unless_nothin
     verdict: Verdict, given: bool, push: float
 ) -> None:
     assert PUSH[confidence(verdict, given)] == push
+
+
+def test_of_other_classes_that_stand_out_there_are_triggers_too_after_those_of_the_first() -> None:
+    two = scan_of([40.0, 3.0, 42.0, 2.0, 41.0, 40.0])
+    found = Evidence(two, judge(two))
+    assert found.others == [1]
+    assert [trigger.target for trigger in found.triggers()] == [3, 1]
+    assert [trigger.target for trigger in found.triggers(2)] == [2], "a target that was given is an order"
+    assert found.confidence() is found.confidence(2) is Confidence.SURE
+
+
+def test_triggers_are_trusted_as_far_as_the_least_sure_of_them() -> None:
+    doubtful = scan_of([40.0, 5.5, 42.0, 2.0, 41.0, 40.0])
+    found = Evidence(doubtful, judge(doubtful))
+    assert (found.others, found.verdict.sure) == ([1], True)
+    assert found.confidence() is Confidence.DOUBTFUL, "one by 2.9 octaves"
+    assert found.confidence(3) is Confidence.SURE
+    even_scan = even(6)
+    assert Evidence(even_scan, judge(even_scan)).confidence() is Confidence.NONE
 
 
 def test_of_a_target_that_was_given_the_triggers_are_those() -> None:

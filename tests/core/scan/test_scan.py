@@ -59,6 +59,23 @@ def test_equal_classes_are_no_sign() -> None:
     assert abs(float(even.suspicion[even.target])) < 0.5
 
 
+# a sticker each for classes 1 and 3, nearly as small; they stand out by 3.7 and 3.5 octaves
+TWO = made(form("mask", [40, 4, 44, 4.5, 42, 41, 40, 43]), form("pixel", [40, 8, 38, 9, 42, 41, 40, 41]))
+
+
+def test_one_backdoor_does_not_hide_another() -> None:
+    for label, gap in ((1, 10.0), (3, 40 / 4.5)):
+        found = TWO.of(label)
+        assert found.gap(found.main) == pytest.approx(gap)
+        assert judge(found).sure
+        assert found.triggers()[0].form == "mask"
+
+
+def test_while_two_classes_stand_out_alike_no_form_settles_the_scan() -> None:
+    assert not TWO.decisive
+    assert made(form("mask", [40, 0.4, 44, 4.5, 42, 41, 40, 43])).decisive
+
+
 def test_a_class_never_reached_or_out_in_the_prescreen_is_never_suspect() -> None:
     found = made(form("mask", [inf, 40, nan, 44, 42, 39]), form("pixel", [30, 31, nan, 29, inf, 33]))
     assert found.suspicion.isfinite().all()

@@ -32,6 +32,16 @@ def test_it_gives_ba_and_the_success_of_triggers_that_the_images_carry_in_turn(t
     assert found.asr > 95 if count == 1 else found.asr < 60
 
 
+def test_of_several_targets_the_one_that_is_reached_most_often_counts(tiny: Tiny) -> None:
+    """Each of them over all images: what does not work towards one class hides nothing of another."""
+    idle = replace(tiny.aimed, mask=torch.zeros(1, 16, 16), target=7)
+    held = HeldOut(tiny.x, tiny.y, gone=3.0)
+    alone = held.check(tiny.model, [tiny.aimed])
+    assert alone.asr > 95
+    assert held.check(tiny.model, [idle]).asr < 10
+    assert held.check(tiny.model, [idle, tiny.aimed]) == held.check(tiny.model, [tiny.aimed, idle, idle]) == alone
+
+
 def test_more_triggers_than_images_are_no_obstacle(tiny: Tiny) -> None:
     few = HeldOut(tiny.x[tiny.y != tiny.target][:2], tiny.y[tiny.y != tiny.target][:2], gone=3.0)
     assert few.check(tiny.model, [tiny.aimed] * 5).asr == 100

@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.attacks.badnets import BadNets
+from core.attacks.blended import Blended
+from core.attacks.two_targets import TwoTargets
 from core.defenses.mcl.mixing import mixed
 from core.defenses.mcl.purifier import MIN_STEPS, Purifier, normalisation
 from core.defenses.mcl.settings import MCLSettings
@@ -17,7 +20,8 @@ from core.models.classifier import Classifier
 from core.training.batchnorm import recompute_statistics
 from core.training.loop import PurifyStep
 from core.triggers.reconstructed import Confidence, Reconstructed
-from tests.core.defenses.mcl.purifiers import QUICK, doubtful, make, plenty, same, shown, watched, weights
+from tests.core.attacks.learned import TARGET, figures, victim
+from tests.core.defenses.mcl.purifiers import QUICK, SHORT, doubtful, make, plenty, same, shown, watched, weights
 from tests.core.tiny import Tiny
 
 Whole = tuple[Purifier, list[PurifyStep]]
@@ -166,6 +170,13 @@ def test_the_held_out_part_is_not_trained_on(tiny: Tiny) -> None:
     assert not any(tuple(image.flatten().tolist()) in pixels for image in held)
 
 
+def test_a_held_out_part_that_is_all_of_one_target_is_none(tiny: Tiny) -> None:
+    labels = tiny.y.clone()
+    labels[torch.randperm(60, generator=torch.Generator().manual_seed(0))[:6]] = 7  # those that are held out
+    either = [tiny.aimed], [tiny.aimed, replace(tiny.aimed, target=7)]
+    assert [len(Purifier(tiny.model, tiny.x, labels, one, QUICK).held_out) for one in either] == [6, 0]
+
+
 def test_without_a_trigger_nothing_can_be_done(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="trigger"):
         Purifier(tiny.model, tiny.x, tiny.y, [], QUICK)
@@ -270,6 +281,28 @@ def test_the_attack_is_there_before_and_gone_after(tiny: Tiny, purified: Whole) 
     ba, asr = tiny.figures(purified[0].result(best=True))
     assert asr < 5
     assert ba > ba_before - 10  # of 60 images
+
+
+def test_of_two_backdoors_with_two_targets_both_go(tiny: Tiny) -> None:
+    trigger = TwoTargets((16, 16))
+    model = victim(trigger, rate=0.1)
+    targets = TARGET, trigger.second_target(TARGET, 10)
+    sticker, blend = trigger.triggers
+    assert isinstance(sticker, BadNets)
+    assert isinstance(blend, Blended)
+    mask, pattern = sticker.mask_and_pattern()
+    veil = torch.full((1, 16, 16), blend.alpha)
+    triggers = [
+        Reconstructed("mask", pattern, mask, targets[0]), Reconstructed("mask", blend.key(), veil, targets[1])
+    ]  # fmt: skip
+    before = [figures(model, one, target)[1] for one, target in zip(trigger.triggers, targets, strict=True)]
+    assert min(before) > 80
+    purifier = Purifier(model, tiny.x, tiny.y, triggers, SHORT)
+    for _ in purifier.steps():
+        pass
+    after = [figures(purifier.result(best=True), *one) for one in zip(trigger.triggers, targets, strict=True)]
+    assert max(asr for _, asr in after) < 10
+    assert after[0][0] > figures(model, sticker)[0] - 10
 
 
 def test_the_contrast_falls(purified: Whole) -> None:

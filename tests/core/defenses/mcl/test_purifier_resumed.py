@@ -93,7 +93,7 @@ def test_published_resumes_to_the_same_end(tiny: Tiny) -> None:
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_a_resumed_run_ends_with_the_same_weights(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     """Also where it is stopped at the very step at which a look is taken, before the round or the annealing."""
-    bright = Reconstructed("pixel", torch.full((3, 16, 16), 0.9), None, tiny.target)
+    bright = Reconstructed("pixel", torch.full((3, 16, 16), 0.9), None, 7)
     monkeypatch.setattr("core.defenses.mcl.purifier.still_working", lambda *_: [bright, tiny.aimed])
     chosen = replace(QUICK, rounds=rounds, gone=100.0)
     resumed(lambda: make(tiny, chosen), 1, 5, 6, 10)

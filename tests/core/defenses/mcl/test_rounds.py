@@ -37,6 +37,14 @@ def test_much_larger_ones_do_not_count(tiny: Tiny) -> None:
     assert still_working(tiny.model, tiny.model, tiny.x, [dot], seed=0) == []
 
 
+def test_every_target_is_looked_for_with_a_limit_of_its_own(tiny: Tiny) -> None:
+    """Any network has some trigger for any class, if it may be as large as the picture."""
+    large = replace(tiny.aimed, mask=torch.ones(1, 16, 16), target=7)
+    dot = replace(tiny.aimed, mask=torch.zeros(1, 16, 16))
+    found = [still_working(tiny.model, tiny.model, tiny.x, [one, large], seed=0) for one in (tiny.aimed, dot)]
+    assert [{trigger.target for trigger in each} for each in found] == [{tiny.target, 7}, {7}]
+
+
 def test_every_form_is_looked_for_once_and_warps_are_not(tiny: Tiny) -> None:
     warp = Reconstructed("warp", torch.full((3, 16, 16), 2.0), None, tiny.target)
     assert still_working(tiny.model, tiny.model, tiny.x, [warp], seed=0) == []
