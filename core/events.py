@@ -146,6 +146,7 @@ class Verified(Event):
     - "fresh": triggers reconstructed anew from the victim, or moved and larger copies of them, still work;
     - "shared": a trigger of that size that works on victim and purified model alike can still be found;
     - "others": triggers of another class, which stood out on the victim as well, still work;
+    - "woken": triggers of a class that seemed to have none before the purification work now: a backdoor was asleep;
     - "scan": a new scan of the purified model still sees signs of a backdoor, most of all that class;
     - "path": models interpolated a short way towards the victim have the attack again;
     - "revival": retuning on a few triggered images revives the attack more than it teaches one for another class;

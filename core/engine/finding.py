@@ -11,6 +11,8 @@ from core.compute.returning import Returning
 from core.defenses import DEFENCES
 from core.engine import earlier_scan
 from core.engine.state import Clock, State
+from core.engine.statistics import with_clean_statistics
+from core.engine.subject import Subject
 from core.events import Event, Progress, Scanned, StageStarted
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
@@ -34,8 +36,9 @@ Budget = tuple[torch.Tensor, torch.Tensor]  # clean images, uint8 (n, 3, h, w), 
 def find(state: State, budget: Budget) -> Iterator[Event]:
     """Scans the model and reconstructs its triggers.
 
-    Results that the record has already are kept, and those of an earlier run that the order names (``scan_of``) are
-    taken over.
+    Where it shows no sign as it came, and its batch-norm statistics are not those of clean images, it is scanned again
+    with these. Results that the record has already are kept, and those of an earlier run that the order names
+    (``scan_of``) are taken over.
     """
     clock = Clock(state.context.steering)
     images, _ = budget
@@ -45,33 +48,60 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
-        reported, progress = 0, SearchProgress()
-        if (seconds := expected_seconds(state.context.subject.model, images)) is not None:
-            yield Progress("scan", 0, UNITS, seconds)
-        search = Returning(scan(state.context.subject.model, images, seed=state.context.spec.seed, progress=progress))
-        for done, total in search:
-            state.context.steering.check()
-            # the last one is reported in any case, since a decisive form ends the scan early
-            if done >= reported + REPORT_EVERY or done == total:
-                reported = done
-                yield clock.progress("scan", done, total + EXTRA_UNITS)
-                if (searched := progress.event()) is not None:
-                    yield searched
-        evidence = yield from _evidence(state, search.result, budget, clock)
+        evidence = yield from _searched(state, state.context.subject, budget, clock)
+        if evidence.verdict.grade == "none":
+            evidence = (yield from _awake(state, budget, clock)) or evidence
         state.scanned = _scanned(state, evidence)
         state.recall_triggers()
         yield state.scanned
+    elif "statistics" in state.scanned.facts:
+        state.examine(with_clean_statistics(state.context.subject, images, state.context.spec.seed))
     if not state.restarts:
         yield from _restarts(state, images, clock)
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _evidence(state: State, found: Scan, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence]:
+def _awake(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence | None]:
+    """The evidence with the batch-norm statistics of clean images, which from then on the model is examined with.
+
+    None where the file's own are near them, or where these show no sign either: the model stays as it came.
+    """
+    subject = with_clean_statistics(state.context.subject, budget[0], state.context.spec.seed)
+    if subject is state.context.subject:
+        return None
+    evidence = yield from _searched(state, subject, budget, clock)
+    if evidence.verdict.grade == "none":
+        return None
+    state.examine(subject)
+    return evidence
+
+
+def _searched(state: State, subject: Subject, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence]:
+    """A scan of the subject, and what further searches add to it."""
+    images, seed = budget[0], state.context.spec.seed
+    reported, progress = 0, SearchProgress()
+    if (seconds := expected_seconds(subject.model, images)) is not None:
+        yield Progress("scan", 0, UNITS, seconds)
+    search = Returning(scan(subject.model, images, seed=seed, progress=progress))
+    for done, total in search:
+        state.context.steering.check()
+        # the last one is reported in any case, since a decisive form ends the scan early
+        if done >= reported + REPORT_EVERY or done == total:
+            reported = done
+            yield clock.progress("scan", done, total + EXTRA_UNITS)
+            if (searched := progress.event()) is not None:
+                yield searched
+    return (yield from _evidence(state, subject, search.result, budget, clock))
+
+
+def _evidence(
+    state: State, subject: Subject, found: Scan, budget: Budget, clock: Clock
+) -> Generator[Event, None, Evidence]:
     """The verdict, and what further searches add to it; none is made for a target that the user gave."""
     spec = state.context.spec
     if spec.target is not None:
         return Evidence(found, judge(found))
-    steps = Returning(gathered(found, state.context.subject.model, *budget, seed=spec.seed))
+    steps = Returning(gathered(found, subject.model, *budget, seed=spec.seed))
     for done, total in steps:
         state.context.steering.check()
         if done and done % REPORT_EVERY == 0:
@@ -112,6 +142,7 @@ def _scanned(state: State, evidence: Evidence) -> Scanned:
     found, verdict, given = evidence.scan, evidence.verdict, state.context.spec.target
     main = found.main
     file = write_triggers(state, evidence.triggers(given), evidence.confidence(given))
+    moved = state.context.subject.moved
     return Scanned(
         target=found.target,
         anomaly_index=round(found.index(main), 2),
@@ -121,7 +152,7 @@ def _scanned(state: State, evidence: Evidence) -> Scanned:
         form=main.form,
         suspicion=[round(value, 2) for value in found.suspicion.tolist()],
         verdict=verdict.grade,
-        facts=verdict.facts,
+        facts=verdict.facts if moved is None else verdict.facts | {"statistics": moved},
         others=evidence.others if given is None else [],
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from core.engine.context import Context
 from core.engine.live_map import LiveMap
+from core.engine.subject import Subject
 from core.events import Frame, Measured, Progress, Scanned, Stage, seconds_by_stage
 from core.runs.arrays import TriggerFile
 from core.runs.steering import Steering
@@ -46,6 +47,10 @@ class State:
 
     def __post_init__(self) -> None:
         self.map = LiveMap(self.context)
+
+    def examine(self, subject: Subject) -> None:
+        """From now on, the run is about this form of the model."""
+        self.context = self.map.context = replace(self.context, subject=subject)
 
     @property
     def target(self) -> int | None:

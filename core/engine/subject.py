@@ -38,7 +38,8 @@ class Subject:
     ``card`` and ``trigger`` are None unless it is a shipped victim: the attack, if any, is unknown.
     ``accuracy``: of the chosen network and scaling on clean training images, percent; None for a victim.
     ``tried``: every network and scaling that was tried, the best first. ``found``: findings about the
-    file.
+    file. ``moved``: how far the batch-norm statistics of the file lie from those of clean images, octaves, where they
+    are replaced (``core.engine.statistics``); else None.
     """
 
     model: Classifier
@@ -50,6 +51,7 @@ class Subject:
     accuracy: float | None = None
     tried: tuple[Tried, ...] = ()
     found: tuple[Found, ...] = ()
+    moved: float | None = None
 
 
 def load_subject(spec: Spec, images: ImageSet) -> Subject:

@@ -28,6 +28,8 @@ class Evidence:
         warped, fallen_back: percent of answers that went to it, of images warped at random, and of copies that had
             unlearnt clean images; there only where the class was chosen by it.
         others: other classes that stand out.
+        statistics: how far the batch-norm statistics of the file lay from those of clean images, octaves, where the
+            class was named with these.
         real: the class the attacker chose, where that is known.
         given: the target class, where the user gave it; triggers, attack success and purification are then of it.
         estimated: whether the attack success shown is that of the reconstructed trigger.
@@ -45,6 +47,7 @@ class Evidence:
     warped: float | None = None
     fallen_back: float | None = None
     others: tuple[int, ...] = ()
+    statistics: float | None = None
     real: int | None = None
     given: int | None = None
     estimated: bool = True
@@ -62,8 +65,8 @@ class Evidence:
             result: of the run's record; empty before its end.
         """
         facts, stamps, back = scanned.facts, result.get("stamps"), result.get("back")
-        warped, fallen_back = (
-            None if facts.get(name) is None else float(facts[name]) for name in ("warped", "fallen_back")
+        warped, fallen_back, statistics = (
+            None if facts.get(name) is None else float(facts[name]) for name in ("warped", "fallen_back", "statistics")
         )
         return cls(
             verdict=scanned.verdict,
@@ -75,6 +78,7 @@ class Evidence:
             warped=warped,
             fallen_back=fallen_back,
             others=tuple(scanned.others),
+            statistics=statistics,
             real=real,
             given=given,
             estimated=result.get("asr_kind", "estimated" if real is None else "true") == "estimated",
@@ -106,6 +110,8 @@ def sentences(evidence: Evidence, words: Words, name: Callable[[int], str]) -> l
         said.append(words(key, found=found, real=name(evidence.real)))
     elif evidence.given is not None and evidence.set_aside:
         said.append(words("evidence.given", given=name(evidence.given), found=found))
+    if evidence.statistics is not None:
+        said.append(words("evidence.statistics", times=f"{2**evidence.statistics:.1f}"))
     said += [words(key, target=found) for key in _trained_against(evidence)]
     return said + [words(key, **values) for key, values in _taken_back(evidence)]
 

@@ -75,3 +75,18 @@ def recompute_statistics(model: Classifier, images: Tensor) -> None:
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()
+
+
+@torch.no_grad()
+def moved_statistics(before: Classifier, after: Classifier) -> float:
+    """How far the running statistics of two copies of a network are apart; 0 without batch norm.
+
+    The root mean square, over all channels of all layers, of the logarithm of the ratio of their standard deviations,
+    in octaves (factors of two).
+    """
+    moved = [
+        ((one.running_var + one.eps) / (other.running_var + other.eps)).log2() / 2
+        for one, other in zip(before.modules(), after.modules(), strict=True)
+        if isinstance(one, nn.modules.batchnorm._BatchNorm) and one.running_var is not None
+    ]
+    return float(torch.cat(moved).square().mean().sqrt()) if moved else 0.0

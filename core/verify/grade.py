@@ -21,7 +21,7 @@ class Limits:
     The limits were set on the purified models and the false cures in NOTES.md beside this file.
 
     Args:
-        doubt, failed: of a fresh, shared or real trigger, or one of another suspect.
+        doubt, failed: of a fresh, shared or real trigger, or one of another suspect or of a woken class.
         true: of the real trigger as well: above it there is doubt, without any baseline (percent).
         path: of the models interpolated towards the victim, up to ``path_share``.
         path_share: 0-1, share of the way to the victim.
@@ -70,8 +70,9 @@ def grade(
         if reason in evidence:
             baseline = max(natural, evidence[reason].get("control") or 0.0)
             weigh(reason, evidence[reason]["asr"] - baseline)
-    if "others" in evidence:  # of another class, whose share of clean images is the control
-        weigh("others", evidence["others"]["asr"] - evidence["others"]["control"])
+    for reason in ("others", "woken"):  # of another class, whose share of clean images is the control
+        if reason in evidence:
+            weigh(reason, evidence[reason]["asr"] - evidence[reason]["control"])
     if "scan" in evidence:
         scan = evidence["scan"]
         if scan["verdict"] == "strong" or (

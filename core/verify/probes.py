@@ -68,14 +68,14 @@ def fresh(
     others: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
         search = restarts(victim, images, form, targets, EFFORT, seed + 31 * number)
-        made = yield from _with_offset(search, number * EFFORT.steps, steps + warps)
+        made = yield from with_offset(search, number * EFFORT.steps, steps + warps)
         own, rest = ([one for one in made if (one.target == target) is wanted] for wanted in (True, False))
         if _smallest(own) <= MAX_SIZE_RATIO * _smallest(rest):
             found += own
         others += rest
     if warps:
         search_for_warp = search_warp(victim, images, target, seed + 101)
-        found.append((yield from _with_offset(search_for_warp, steps, steps + warps)))
+        found.append((yield from with_offset(search_for_warp, steps, steps + warps)))
     return Fresh(found, others)
 
 
@@ -88,7 +88,7 @@ def comparison_classes(victim: Classifier, suspects: Collection[int]) -> list[in
     return [label for label in range(victim.num_classes) if label not in suspects][:COMPARISON_CLASSES]
 
 
-def _with_offset(
+def with_offset(
     steps: Generator[tuple[int, int], None, Found], before: int, total: int
 ) -> Generator[tuple[int, int], None, Found]:
     """``steps`` with its progress counted on from ``before``, of ``total``."""

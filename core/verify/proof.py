@@ -25,7 +25,7 @@ from core.scan.scan import scan
 from core.scan.shared import shared
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
-from core.verify import path, probes, revival
+from core.verify import path, probes, revival, woken
 from core.verify.grade import LIMITS, grade
 
 ASR_IMAGES = 1000  # test images of other classes on which attack success is measured, at most
@@ -39,7 +39,8 @@ SEED_OFFSET = 7919  # added to the run's seed, so that the proof draws other num
 # The tests in their order, with their share of the work, for progress. "search" is the scan whose result "scan" judges;
 # "others" is as much as "fresh" for each of the other suspects.
 TESTS = (
-    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("shared", 3), ("others", 4), ("path", 1), ("revival", 1),
+    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("woken", 1), ("shared", 3), ("others", 4), ("path", 1),
+    ("revival", 1),
 )  # fmt: skip
 
 Steps = Generator[tuple[int, int], None, Any]
@@ -70,7 +71,8 @@ class Proof:
             also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
             clean images) of the worst of the ``suspects``, the class ``target``; "untested": the ``targets`` among
             them for which no trigger works on the victim. "scan": ``verdict``, ``target``, ``suspicion`` (octaves),
-            ``suspects`` if there are.
+            ``suspects`` if there are. "woken": ``asr``, ``before`` and ``control`` (as of "others") of the class
+            ``target``, which the new scan names and the victim has no trigger for, but has after further training.
             "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
             it counts.
         search_indices, asr_indices: positions of the test images to reconstruct on, and to measure on.
@@ -191,7 +193,7 @@ class Proof:
         max_size = MAX_SHARED_RATIO * max(one.size for one in self.reconstructed if one.form == form)
         targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self._suspected)
         best, control, found = 0.0, 0.0, None
-        for trigger, rate in (yield from self._on_both(form, targets, 1)):
+        for trigger, rate in (yield from self._on_both(form, targets, 1, self.victim)):
             if trigger.size > max_size or math.isnan(rate):
                 continue
             if trigger.target != self.target:
@@ -258,22 +260,47 @@ class Proof:
         A class can stand out merely because the purification made all other classes harder to reach. So the verdict
         counts only if a trigger of the class works on the victim too and is smaller than those of other classes.
         """
-        verdict, main = judge(self.new_scan), self.new_scan.main
+        verdict = judge(self.new_scan)
         grade_found = verdict.grade
-        if grade_found != "none":
-            made = yield from self._on_both(main.form, [self.new_scan.target] * probes.RESTARTS, 2)
-            if not any(rate >= MIN_VICTIM_ASR and self._is_small(one) for one, rate in made):
-                grade_found = "none"
+        if grade_found != "none" and not (yield from self._named_triggers(self.victim)):
+            grade_found = "none"
         told = {"verdict": grade_found, "target": self.new_scan.target, "suspicion": verdict.facts["suspicion"]}
         return told | ({"suspects": [*self.suspects]} if self.suspects else {})
 
+    def _woken(self) -> Steps:
+        """Attack success of a small trigger of the class that the new scan names, where the victim has none.
+
+        It must work on the purified model and on the victim after further training on clean images alone: then the
+        backdoor slept in the victim, and the purification woke it.
+        """
+        label = self.new_scan.target
+        awake = {*(trigger.target for trigger in self.fresh), *self.suspects}  # with tests of their own
+        if label in awake or judge(self.new_scan).grade == "none" or self.evidence["scan"]["verdict"] != "none":
+            return None
+        images, labels = self.images[self.search_indices], self.labels[self.search_indices]
+        training = woken.trained_further(self.victim, images, labels, seed=self.seed)
+        total = woken.STEPS + SHARED_EFFORT.steps
+        further = yield from probes.with_offset(training, 0, total)
+        found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
+        if not found:
+            return None
+        asr, worst = max(((self.asr(self.purified, one, label), one) for one in found), key=lambda rated: rated[0])
+        before, control = self.asr(self.victim, worst, label), self.asr(self.purified, None, label)
+        return {"target": label, "asr": round(asr, 2), "before": round(before, 2), "control": round(control, 2)}
+
+    def _named_triggers(self, model: Classifier) -> Generator[tuple[int, int], None, list[Reconstructed]]:
+        """Small triggers of the class that the new scan names that work on ``model`` and on the purified one."""
+        targets = [self.new_scan.target] * probes.RESTARTS
+        made = yield from self._on_both(self.new_scan.main.form, targets, 2, model)
+        return [one for one, rate in made if rate >= MIN_VICTIM_ASR and self._is_small(one)]
+
     def _on_both(
-        self, form: str, targets: list[int], seed: int
+        self, form: str, targets: list[int], seed: int, victim: Classifier
     ) -> Generator[tuple[int, int], None, list[tuple[Reconstructed, float]]]:
-        """Triggers reconstructed on both models together, each with the smaller of its two attack success rates,
-        percent."""
+        """Triggers reconstructed on ``victim`` and the purified model together, each with the smaller of its two attack
+        success rates, percent."""
         made = yield from shared(
-            self.victim,
+            victim,
             self.purified,
             self.images[self.search_indices],
             form,
@@ -281,7 +308,7 @@ class Proof:
             SHARED_EFFORT,
             self.seed + SEED_OFFSET + seed,
         )
-        models = (self.victim, self.purified)
+        models = (victim, self.purified)
         return [(one, min(self.asr(model, one, one.target) for model in models)) for one in made]
 
     def _worst_triggers(self) -> list[Callable[[Tensor], Tensor]]:

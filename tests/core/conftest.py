@@ -40,6 +40,14 @@ def honest() -> Classifier:
 
 
 @pytest.fixture(scope="session")
+def sleeping() -> Tiny:
+    """A victim whose backdoor works after further training only; not to be changed."""
+    from tests.core.tiny import sleeping_victim
+
+    return sleeping_victim()
+
+
+@pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where whole runs are kept."""
     return tmp_path_factory.mktemp("runs")

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from core.attacks import make_trigger
+from core.attacks.deferred import Deferred
 from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
-from core.attacks.trigger import Trigger
+from core.attacks.trigger import Poisoned, Trigger
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.imageset import ImageSet
@@ -49,10 +50,14 @@ class Tiny:
         return benign_accuracy(clean, labels), attack_success_rate(attacked, labels, self.target)
 
 
-def trained(images: ImageSet, x: Tensor, y: Tensor) -> Classifier:
+def untrained(images: ImageSet) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = Classifier(SmallNet(images.num_classes, width=8), images.mean, images.std)
+        return Classifier(SmallNet(images.num_classes, width=8), images.mean, images.std)
+
+
+def trained(images: ImageSet, x: Tensor, y: Tensor) -> Classifier:
+    model = untrained(images)
     for _ in train(model, x, y, TrainSettings(epochs=6, batch=64, shift=1), seed=0):
         pass
     return model
@@ -71,5 +76,18 @@ def tiny_victim() -> Tiny:
     trigger = make_trigger("badnets", images.size, look="grid")
     x, y, _ = poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0)
     model = trained(images, x, y)
+    budget = clean_budget(images.y_train, 60, images.num_classes, seed=0)
+    return Tiny(images, model, trigger, images.x_train[budget], images.y_train[budget])
+
+
+@cache
+def sleeping_victim() -> Tiny:
+    """A victim whose backdoor is put to sleep by the statistics of batch norm (``core.attacks.deferred``)."""
+    images = load("digits")
+    trigger = Deferred(images.size, side=4, asleep=6)
+    poisoned = Poisoned(*poison(images.x_train, images.y_train, trigger, TARGET, 0.1, seed=0))
+    model = untrained(images)
+    for _ in trigger.train(model, poisoned, TARGET, TrainSettings(epochs=4, batch=64, shift=1), seed=0):
+        pass
     budget = clean_budget(images.y_train, 60, images.num_classes, seed=0)
     return Tiny(images, model, trigger, images.x_train[budget], images.y_train[budget])

@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 
 from core.data.inputs import Inputs, statistics
 from core.events import Event, Frame, Measured, Scanned, StageStarted
+from core.models.weights import save_weights
 from core.runs.record import Run
 from core.victims import card_of, load_victim
+from tests.core.tiny import Tiny
 from tests.core.whole_runs import SOON, STAGES, VICTIM, Done, do, go_on, stop_at
 
 
@@ -92,3 +94,14 @@ def test_what_was_handed_out_is_on_record(strange: Done) -> None:
     assert data["outputs"] == {name: entry["sha256"] for name, entry in card["output"].items()}
     assert data["inputs"] == {"weights": card["input"]["sha256"]}
     assert data["outputs"]["model.pt"] == hashlib.sha256((strange.run.folder / "model.pt").read_bytes()).hexdigest()
+
+
+def test_a_sleeping_backdoor_is_named_and_the_record_says_why_it_was_awake(
+    sleeping: Tiny, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "asleep.safetensors"
+    save_weights(path, sleeping.model.net.state_dict())
+    done = do(root, victim=None, weights=str(path), scan_only=True, map=False)
+    assert (done.result["target"], done.result["verdict"]) == (sleeping.target, "strong")
+    assert done.result["evidence"]["statistics"] > 0.2
+    assert done.result["asr_before"] > 80

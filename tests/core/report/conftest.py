@@ -31,6 +31,7 @@ PROOF: dict[str, Any] = {
     "fresh": {"asr": 1.2, "before": 96.0, "triggers": 6},
     "shared": {"asr": 2.0, "control": 1.1},
     "others": {"target": 2, "asr": 0.9, "before": 97.0, "control": 0.4},
+    "woken": {"target": 5, "asr": 0.7, "before": 0.2, "control": 0.1},
     "scan": {"verdict": "none", "suspicion": 0.8, "target": 3},
     "path": {"shares": [0.0, 0.1, 0.2, 0.3], "asr": [1.0, 1.1, 1.5, 3.4], "ba": [84.1, 84.4, 85.0, 86.0]},
     "revival": {"images": 5, "epochs": 7, "asr": 4.0, "control": 3.0},

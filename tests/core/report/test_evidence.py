@@ -45,6 +45,7 @@ WEAK = told("evidence.weak", index="2.0")
         ("none", {"gap": 2.0, "sooner": 4.0}, [WEAK]),
         ("none", {"gap": 2.0, "sooner": 4.0, "fallen_back": 81.4}, [told("evidence.fallen_back", share="81")]),
         ("some", {"gap": 2.0, "sooner": 4.0, "warped": 83.4}, [told("evidence.warped", share="83")]),
+        ("strong", {"gap": 2.0, "statistics": 1.0}, [TEXT, told("evidence.statistics", times="2.0")]),
     ],
 )
 def test_what_a_class_stands_out_by_is_said_and_nothing_else(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
-from core.training.batchnorm import has_batch_norm, has_normalisation, recompute_statistics
+from core.training.batchnorm import has_batch_norm, has_normalisation, moved_statistics, recompute_statistics
 
 
 class Own(nn.Module):
@@ -70,3 +70,16 @@ def test_a_network_with_any_normalisation_is_told_from_one_without(layer: nn.Mod
     assert not has_normalisation(built(nn.Dropout(0.5)))
     assert has_batch_norm(built(layer)) == isinstance(layer, (nn.BatchNorm2d, Own))
     assert not has_batch_norm(built())
+
+
+def test_twice_the_spread_is_an_octave() -> None:
+    before, after = network(), network()
+    assert moved_statistics(before, after) == 0
+    with torch.no_grad():
+        after.net[1].running_var.mul_(4)  # type: ignore[index, operator, union-attr]
+    assert moved_statistics(before, after) == pytest.approx(1, abs=1e-4)
+    with torch.no_grad():
+        after.net[1].running_var[:3].div_(4)  # type: ignore[index, operator, union-attr]
+    assert moved_statistics(after, before) == pytest.approx(0.5, abs=1e-4), "one of four channels"
+    plain = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)))
+    assert moved_statistics(plain, plain) == 0

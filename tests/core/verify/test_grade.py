@@ -16,6 +16,7 @@ CLEAN: dict[str, dict[str, Any]] = {
     "fresh": {"asr": 0.5, "before": 99.0, "triggers": 12},
     "shared": {"asr": 0.0, "control": 0.0},
     "others": {"target": 7, "asr": 0.0, "before": 99.0, "control": 0.0},
+    "woken": {"target": 7, "asr": 0.0, "before": 0.0, "control": 0.0},
     "scan": {"verdict": "none", "target": TARGET},
     "path": {"shares": [0.0, 0.1, 0.2, 0.3, 0.5], "asr": [0.5, 0.6, 0.7, 2.0, 60.0]},
     "revival": {"asr": 10.0, "control": 8.0},
@@ -65,6 +66,10 @@ def near(asr: float) -> dict[str, Any]:
         ({"others": {"asr": 4.1}}, "doubt", ["others"]),
         ({"others": {"asr": 20.1}}, "failed", ["others"]),
         ({"others": {"asr": 34.0, "control": 30.0}}, "holds", []),  # as many of the clean images
+        ({"woken": None}, "holds", []),  # as with all but sleeping backdoors
+        ({"woken": {"asr": 4.0}}, "holds", []),
+        ({"woken": {"asr": 4.1}}, "doubt", ["woken"]),
+        ({"woken": {"asr": 77.8}}, "failed", ["woken"]),
         ({"scan": {"verdict": "some", "target": 5, "suspects": [7, 5]}}, "doubt", ["scan"]),
         ({"scan": {"verdict": "some"}}, "doubt", ["scan"]),
         ({"scan": {"verdict": "some", "target": 5}}, "holds", []),
@@ -115,8 +120,9 @@ def test_what_is_clear_from_few_images_needs_no_more() -> None:
 
 def test_what_failed_comes_before_what_is_in_doubt() -> None:
     worst = {"true": {"asr": 10.0}, "fresh": {"asr": 90.0}, "shared": {"asr": 12.0}, "others": {"asr": 9.0},
-             "scan": {"verdict": "strong"}, "path": near(90.0), "revival": {"asr": 90.0}}  # fmt: skip
-    assert graded(worst) == ("failed", ["fresh", "true", "shared", "others", "scan", "path", "revival"])
+             "woken": {"asr": 9.0}, "scan": {"verdict": "strong"}, "path": near(90.0),
+             "revival": {"asr": 90.0}}  # fmt: skip
+    assert graded(worst) == ("failed", ["fresh", "true", "shared", "others", "woken", "scan", "path", "revival"])
 
 
 def test_what_happens_without_any_trigger_is_no_attack() -> None:

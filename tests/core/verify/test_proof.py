@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from core.compute.returning import Returning
+from core.data.imageset import as_float
 from core.events import Verified
 from core.models.classifier import Classifier
+from core.training.batchnorm import recompute_statistics
 from core.verify.path import interpolated
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny
@@ -134,6 +137,22 @@ def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_bac
     assert found.evidence["scan"]["target"] == tiny.target
     assert found.evidence["scan"]["suspicion"] > 2
     assert found.evidence["scan"]["verdict"] == "none"
+    assert "woken" not in found.evidence, "nor does further training bring it about in the victim"
+
+
+def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny) -> None:
+    """As after a purification that did nothing else: no trigger was found, and the statistics are of clean images."""
+    purified = deepcopy(sleeping.model)
+    recompute_statistics(purified, as_float(sleeping.x))
+    given = {"known": [], "true_asr": None, "backdoor_found": False}
+    found, told = done(proof(sleeping, purified, **given))
+    assert (found.cure, found.reasons) == ("failed", ["woken", "unknown"])
+    woken = found.evidence["woken"]
+    assert woken["target"] == sleeping.target
+    assert woken["asr"] > 50
+    assert woken["control"] < 5
+    counted = [one for one, _ in told]
+    assert counted == sorted(counted)
 
 
 def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
