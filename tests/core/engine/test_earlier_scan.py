@@ -77,7 +77,9 @@ def test_triggers_that_a_purification_gave_up_are_taken_over_as_the_scan_left_th
 def test_a_scan_made_otherwise_is_refused_before_anything_is_measured(
     root: Path, stranger: Path, strange_scan: Done, changes: dict[str, Any], code: str
 ) -> None:
-    done = do(root, **{"weights": str(stranger), "scan_of": strange_scan.run.id} | OWN | changes)
+    found = strange_scan.result
+    named = {} if "victim" in changes else {"arch": found["arch"], "normalize": found["normalize"]}
+    done = do(root, **{"weights": str(stranger), "scan_of": strange_scan.run.id} | OWN | named | changes)
     assert (done.status, done.run.data["failure"]["code"]) == ("failed", code)
     assert [event.stage for event in done.of(StageStarted)] == ["load"]
 

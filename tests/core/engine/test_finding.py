@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -124,6 +125,8 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice
     assert whole.result["target"] == whole.result["target_found"] == NAMED
     assert whole.result["evidence"]["fallen_back"] == 81.0
     assert (whole.run.folder / "model.safetensors").is_file()
+    card = json.loads((whole.run.folder / "card.json").read_text())
+    assert (card["cure"], card["cure_reasons"]) == ("failed", whole.result["cure_reasons"]), "as it was asked for"
     assert [event.stage for event in whole.of(StageStarted)] == ["load", "measure", "scan", "purify", "verify"]
     steps = steps_of(whole)
     assert steps == list(range(1, len(steps) + 1)), "those of the second attempt go on where the first ended"

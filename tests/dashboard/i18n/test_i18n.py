@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -60,6 +61,7 @@ def calls(name: str, *folders: str) -> Iterator[ast.Call]:
                 yield node
 
 
+@cache
 def faults() -> tuple[dict[str, set[str]], int]:
     """Each literal code with the facts that every place gives, and the number of places with a code made up there."""
     found: dict[str, set[str]] = {}
