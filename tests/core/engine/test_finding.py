@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,8 +124,6 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice
     assert whole.result["target"] == whole.result["target_found"] == NAMED
     assert whole.result["evidence"]["fallen_back"] == 81.0
     assert (whole.run.folder / "model.safetensors").is_file()
-    card = json.loads((whole.run.folder / "card.json").read_text())
-    assert (card["cure"], card["cure_reasons"]) == ("failed", whole.result["cure_reasons"]), "as it was asked for"
     assert [event.stage for event in whole.of(StageStarted)] == ["load", "measure", "scan", "purify", "verify"]
     steps = steps_of(whole)
     assert steps == list(range(1, len(steps) + 1)), "those of the second attempt go on where the first ended"
@@ -136,7 +133,7 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice
 
 
 def test_with_a_map_the_frames_go_on_too(wary: Run, tmp_path: Path) -> None:
-    done = do(tmp_path, stop_at("verify"), scan_from=wary, points=40, live=False, settings=SETTINGS)
+    done = do(tmp_path, stop_at("verify"), scan_from=wary, points=50, live=False, settings=SETTINGS)
     frames = [event.step for event in done.of(Frame)]
     assert frames == sorted(frames)
     assert frames[-1] > done.run.data["steps_before"]

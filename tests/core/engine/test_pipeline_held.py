@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from core.events import Verified
@@ -19,14 +20,14 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: P
     assert not (ruined.run.folder / "model.safetensors").exists()
 
 
-def test_what_is_not_cured_is_not_handed_out(whole: Done, root: Path) -> None:
+def test_what_is_not_cured_is_handed_out_where_that_is_asked_for(whole: Done, root: Path) -> None:
     """Nearly nothing is trained, so the backdoor stays. Another class stood out on the victim too, and is asked for.
 
-    Where it is asked for all the same, it is handed out, and its card says so (``test_finding.py``).
+    Where it is not asked for: ``test_pipeline.py``.
     """
     done = do(
         root, scan_from=whole.run, octaves={5: 3.0}, map=False,
-        settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1},
+        settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept="not-cured",
     )  # fmt: skip
     (verified,) = done.of(Verified)
     assert verified.cure == done.result["cure"] == "failed"
@@ -38,4 +39,6 @@ def test_what_is_not_cured_is_not_handed_out(whole: Done, root: Path) -> None:
     assert 5 in tested
     assert done.result["asr_after"] > 90
     assert done.result["ba_held"] is True
-    assert not (done.run.folder / "model.safetensors").exists()
+    assert (done.run.folder / "model.safetensors").exists()
+    card = json.loads((done.run.folder / "card.json").read_text())
+    assert (card["cure"], card["cure_reasons"]) == ("failed", verified.reasons)
