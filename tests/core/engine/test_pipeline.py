@@ -254,5 +254,4 @@ def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: D
 
 def test_what_is_not_cured_is_not_handed_out(tuned: Done) -> None:
     assert (tuned.result["cure"], tuned.result["ba_held"]) == ("failed", True)
-    assert tuned.result["asr_after"] > 90
     assert not (tuned.run.folder / "model.safetensors").exists()
