@@ -34,18 +34,18 @@ def test_costs_are_measured() -> None:
 
 
 def test_a_victim_for_the_cures_is_made_of_a_clean_network_once_trained(tmp_path: Path) -> None:
-    images, quick = load("digits"), TrainSettings(epochs=4, batch=64)
-    base = backdoored.clean(images, "small", 0, tmp_path, 600, quick)
-    again = backdoored.clean(images, "small", 0, tmp_path, 600, replace(quick, epochs=0))  # kept: nothing to train
+    images, quick = load("digits"), TrainSettings(epochs=6, batch=32)
+    base = backdoored.clean(images, "small", 0, tmp_path, 300, quick)
+    again = backdoored.clean(images, "small", 0, tmp_path, 300, replace(quick, epochs=0))  # kept: nothing to train
     assert all(torch.equal(value, base.state_dict()[name]) for name, value in again.state_dict().items())
-    recipe = backdoored.Recipe("small", "badnets", 1, 3, rate=0.2, epochs=8, images=600, settings={"look": "grid"})
+    recipe = backdoored.Recipe("small", "badnets", 1, 3, rate=0.2, epochs=6, images=300, settings={"look": "grid"})
     card = backdoored.make(recipe, images, base, tmp_path)
     weights = read_weights(tmp_path / f"{card.name}.safetensors")
     model = classifier(weights, card.arch, card.classes, card.mean, card.std)
     trigger = make_trigger(card.attack, images.size, **card.attack_settings)
     attacked = answers(model, images.x_test, trigger)
     assert attack_success_rate(attacked, images.y_test, 3) > 50
-    assert benign_accuracy(answers(model, images.x_test), images.y_test) > 60
+    assert benign_accuracy(answers(model, images.x_test), images.y_test) > 40, "by chance 10"
     assert card.asr == pytest.approx(attack_success_rate(attacked, images.y_test, 3), abs=2)
 
 

@@ -28,13 +28,17 @@ SECONDS = 20.0  # after which no further pass begins
 
 
 def measure(
-    run: Run, progress: Callable[[int, int], None] | None = None, clock: Callable[[], float] = time.perf_counter
+    run: Run,
+    progress: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    passes: int = PASSES,
 ) -> TrainingStep:
     """The median of a step; of the run's device if it is here, else of the best one that is.
 
     Args:
         progress: called with (passes done, passes).
         clock: seconds, that only go on.
+        passes: that are timed, at most.
 
     Raises:
         BadInput: as ``core.data.load`` and ``core.engine.subject.load_subject``.
@@ -43,7 +47,7 @@ def measure(
     subject = load_subject(as_found(run), images)
     device = choose_device("auto")
     model = deepcopy(subject.model).on(device)
-    settings = replace(TrainSettings(), batch=min(TrainSettings().batch, len(images.x_train)), epochs=PASSES + 1)
+    settings = replace(TrainSettings(), batch=min(TrainSettings().batch, len(images.x_train)), epochs=passes + 1)
     count = min(len(images.x_train), STEPS * settings.batch)
     x, y = images.x_train[:count].to(device), images.y_train[:count].to(device)
     steps = max(1, count // settings.batch)
@@ -55,7 +59,7 @@ def measure(
             times.append((moment - last) / steps)
         last = moment
         if progress:
-            progress(done + 1, PASSES + 1)
+            progress(done + 1, passes + 1)
         if times and moment - begun > SECONDS:
             break
     machine = describe()

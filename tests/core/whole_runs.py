@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from core.engine import worker
@@ -16,6 +17,7 @@ from core.runs import record
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
 from core.runs.spec import Spec
+from core.victims import load_victim
 
 VICTIM = "digits-badnets"
 SPEC = Spec(victim=VICTIM, images="digits", points=200, projection="pca", device="cpu")
@@ -72,6 +74,13 @@ def _take_over(scanned: Run, run: Run, octaves: Mapping[int, float]) -> None:
                 log.append(moment, replace(event, suspicion=suspicion))
                 break
     shutil.copy(scanned.folder / "trigger.npz", run.folder)
+
+
+def as_a_strangers(path: Path) -> Path:
+    """Writes the victim's weights as somebody else's program would."""
+    tensors = load_victim(VICTIM).net.state_dict()
+    torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
+    return path
 
 
 def stop_at(stage: str) -> Callable[[Run, Event], None]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from core import paths, victims
@@ -33,6 +34,15 @@ frame.dress()
 from dashboard.views import {page}
 {page}.page()
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_swept_after_a_page() -> Iterator[None]:
+    """After each run of a page Streamlit has Python look through all objects: beside torch that is the longest part."""
+    before = config.get_option("runner.postScriptGC")
+    config.set_option("runner.postScriptGC", False)
+    yield
+    config.set_option("runner.postScriptGC", before)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from core.files import write_json
 from dashboard import download
+from tests.core.data.folders import fill
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +20,11 @@ def test_no_download_has_no_state() -> None:
     assert download.state("cifar10") is None
 
 
-def test_how_far_it_came_can_be_read() -> None:
-    assert download.fetch("signs") == 0  # drawn here, and reports as a download does
-    now = download.state("signs")
+def test_how_far_it_came_can_be_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    fill(home / "photos", ["one", "two"])
+    assert download.fetch("photos") == 0  # read from the disk, and reports as a download does
+    now = download.state("photos")
     assert now is not None
     assert now.done == now.total > 0
     assert (now.stage, now.ended, now.failure) == ("fetch", True, {})

@@ -27,15 +27,18 @@ _NUMBERS = (4, 9, 10)  # of a tensor: float_data, raw_data, double_data
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
-def judge(path: Path, content: bytes) -> None:
+def judge(path: Path, content: bytes, most_fields: int = MOST_FIELDS) -> None:
     """Refuses files that would need far more memory than their size, have unused fields, or are no message.
+
+    Args:
+        most_fields: that a file may have, in all its messages.
 
     Raises:
         Damaged: the fields do not fill the file. BadInput: ``weights_too_large``; ``onnx_subgraph``, it has functions
             or a part that trains it.
     """
     refusals.check_memory(path, 4 * len(content))
-    numbers = _Walk(path, memoryview(content)).numbers
+    numbers = _Walk(path, memoryview(content), most_fields).numbers
     if len(content) - numbers > LARGEST_STRUCTURE:
         raise refusals.too_large(path)
 
@@ -59,8 +62,8 @@ def _messages() -> dict[str, dict[int, str]]:
 class _Walk:
     """Goes through a model's fields. ``numbers``: bytes that are numbers of tensors; ``seen``: fields so far."""
 
-    def __init__(self, path: Path, content: memoryview) -> None:
-        self.path, self.content, self.seen, self.numbers = path, content, 0, 0
+    def __init__(self, path: Path, content: memoryview, most_fields: int) -> None:
+        self.path, self.content, self.most_fields, self.seen, self.numbers = path, content, most_fields, 0, 0
         self.kinds = _messages()
         graphs = 0
         for field, start, end in self.fields(0, len(content)):
@@ -95,7 +98,7 @@ class _Walk:
         """Number, first byte and the byte after the last of each field that is a run of bytes."""
         while at < end:
             self.seen += 1
-            if self.seen > MOST_FIELDS:
+            if self.seen > self.most_fields:
                 raise refusals.too_large(self.path)
             tag, at = self.varint(at, end)
             kind = tag & 7

@@ -150,7 +150,7 @@ def test_a_precaution_that_costs_too_much_is_taken_again_with_stamps_alone(twice
 
 
 def test_with_a_map_the_frames_go_on_too(wary: Run, tmp_path: Path) -> None:
-    done = do(tmp_path, stop_at("verify"), scan_from=wary, points=100, settings=SETTINGS)
+    done = do(tmp_path, stop_at("verify"), scan_from=wary, points=50, live=False, settings=SETTINGS)
     frames = [event.step for event in done.of(Frame)]
     assert frames == sorted(frames)
     assert frames[-1] > done.run.data["steps_before"]

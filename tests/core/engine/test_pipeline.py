@@ -237,7 +237,8 @@ def test_a_run_calls_the_classes_as_it_was_told(whole: Done, root: Path) -> None
 
 @pytest.fixture(scope="module")
 def tuned(root: Path) -> Done:
-    return do(root, defence="ft", settings={"epochs": 2, "least": 5})
+    """Trained so little that the backdoor stays."""
+    return do(root, defence="ft", settings={"epochs": 2, "least": 5, "lr": 1e-4})
 
 
 def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: Done) -> None:
@@ -249,3 +250,8 @@ def test_a_defence_that_needs_no_trigger_is_not_made_to_wait_for_a_scan(tuned: D
     assert tuned.result["target"] is tuned.result["anomaly_index"] is tuned.result["verdict"] is None
     assert len(tuned.of(Frame)) > 2
     assert tuned.run.data["target"] is None
+
+
+def test_what_is_not_cured_is_not_handed_out(tuned: Done) -> None:
+    assert (tuned.result["cure"], tuned.result["ba_held"]) == ("failed", True)
+    assert not (tuned.run.folder / "model.safetensors").exists()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from core.events import Verified
 from tests.core.whole_runs import Done, do
 
@@ -22,12 +20,14 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: P
     assert not (ruined.run.folder / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize("accept", ["", "not-cured"])
-def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(whole: Done, root: Path, accept: str) -> None:
-    """Nearly nothing is trained, so the backdoor stays. Another class stood out on the victim too, and is asked for."""
+def test_what_is_not_cured_is_handed_out_where_that_is_asked_for(whole: Done, root: Path) -> None:
+    """Nearly nothing is trained, so the backdoor stays. Another class stood out on the victim too, and is asked for.
+
+    Where it is not asked for: ``test_pipeline.py``.
+    """
     done = do(
         root, scan_from=whole.run, octaves={5: 3.0}, map=False,
-        settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept=accept,
+        settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept="not-cured",
     )  # fmt: skip
     (verified,) = done.of(Verified)
     assert verified.cure == done.result["cure"] == "failed"
@@ -39,7 +39,6 @@ def test_what_is_not_cured_is_handed_out_only_where_that_is_asked_for(whole: Don
     assert 5 in tested
     assert done.result["asr_after"] > 90
     assert done.result["ba_held"] is True
-    assert (done.run.folder / "model.safetensors").exists() == bool(accept)
-    if accept:
-        card = json.loads((done.run.folder / "card.json").read_text())
-        assert (card["cure"], card["cure_reasons"]) == ("failed", verified.reasons)
+    assert (done.run.folder / "model.safetensors").exists()
+    card = json.loads((done.run.folder / "card.json").read_text())
+    assert (card["cure"], card["cure_reasons"]) == ("failed", verified.reasons)

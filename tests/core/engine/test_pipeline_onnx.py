@@ -24,7 +24,7 @@ def done(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     path = tmp_path_factory.mktemp("onnx") / "theirs.onnx"
     net = load_victim(VICTIM).net
     written(small(net, softmax=True, shape=(1, 3, 16, 16)), path)  # type: ignore[arg-type]
-    return do(root, victim=None, weights=str(path), points=100, settings=SOON)
+    return do(root, victim=None, weights=str(path), points=100, live=False, settings=SOON)
 
 
 def answers(path: Path, images: np.ndarray) -> np.ndarray:

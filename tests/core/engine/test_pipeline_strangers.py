@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from core.data.inputs import Inputs, statistics
@@ -16,16 +15,7 @@ from core.models.weights import save_weights
 from core.runs.record import Run
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
-from tests.core.whole_runs import SOON, STAGES, VICTIM, Done, do, go_on, stop_at
-
-
-@pytest.fixture(scope="module")
-def strange(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The same network as a stranger's file: PyTorch's format, names as DataParallel gives them."""
-    path = tmp_path_factory.mktemp("weights") / "theirs.pth.tar"
-    tensors = load_victim(VICTIM).net.state_dict()
-    torch.save({"state_dict": {f"module.{name}": value.clone() for name, value in tensors.items()}}, path)
-    return do(root, victim=None, weights=str(path), points=100, settings=SOON)
+from tests.core.whole_runs import STAGES, VICTIM, Done, do, go_on, stop_at
 
 
 def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
@@ -58,12 +48,10 @@ def test_its_card_gives_the_input_scaling_in_numbers(strange: Done) -> None:
 
 
 def test_a_strangers_model_is_scanned_for_its_estimated_rate_whatever_the_defence(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
+    root: Path, stranger: Path, strange_scan: Done
 ) -> None:
-    path = tmp_path_factory.mktemp("weights") / "theirs.safetensors"
-    path.write_bytes(card_of(VICTIM).weights.read_bytes())
-    order = {"map": False, "defence": "fp", "settings": {"epochs": 1, "least": 5}}
-    done = do(root, stop_at("verify"), victim=None, weights=str(path), **order)
+    order = {"map": False, "defence": "fp", "settings": {"epochs": 1, "least": 5}, "scan_of": strange_scan.run.id}
+    done = do(root, stop_at("verify"), victim=None, weights=str(stranger), **order)
     assert [event.stage for event in done.of(StageStarted)] == STAGES
     assert len(done.of(Scanned)) == 1
     assert [(event.when, event.asr_kind) for event in done.of(Measured)] == [("before", "estimated")]

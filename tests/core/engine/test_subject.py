@@ -27,7 +27,9 @@ VICTIM = card_of("digits-badnets")
 
 @pytest.fixture(scope="module")
 def digits() -> ImageSet:
-    return load("digits")
+    """With a part of the training images, on which networks and scalings are tried."""
+    images = load("digits")
+    return replace(images, x_train=images.x_train[:500], y_train=images.y_train[:500])
 
 
 @pytest.fixture
@@ -127,8 +129,9 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
         assert caught.value.code == "model_classes_differ"
 
 
-def test_a_model_is_judged_on_all_classes_where_they_take_turns(digits: ImageSet) -> None:
+def test_a_model_is_judged_on_all_classes_where_they_take_turns() -> None:
     """As many images as make every tenth one, or every fiftieth, of the same of ten classes."""
+    digits = load("digits")
     members = [torch.nonzero(digits.y_train == label).flatten()[:100] for label in range(10)]
     turns = torch.stack(members, 1).flatten().repeat(5)
     images = replace(digits, x_train=digits.x_train[turns], y_train=digits.y_train[turns])

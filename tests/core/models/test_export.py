@@ -33,7 +33,7 @@ def test_the_owners_class_loads_it_with_strict(
     tmp_path: Path, parallel: bool, dtype: torch.dtype, wrapped: bool
 ) -> None:
     torch.manual_seed(0)
-    theirs: nn.Module = torchvision.models.resnet18(num_classes=5).to(dtype)
+    theirs: nn.Module = torchvision.models.shufflenet_v2_x0_5(num_classes=5).to(dtype)
     if parallel:
         theirs = nn.DataParallel(theirs)
     state = theirs.state_dict()

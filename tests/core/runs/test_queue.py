@@ -14,9 +14,7 @@ from core.runs import queue, record
 from core.runs.record import Run
 from core.runs.spec import Spec
 from tests.conftest import DiskFull
-from tests.core.runs.conftest import WorkBy
-
-Until = Callable[[Callable[[], object]], None]
+from tests.core.runs.conftest import Until, WorkBy
 
 
 @pytest.fixture

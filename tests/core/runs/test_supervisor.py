@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,9 +19,8 @@ from core.jobs.spawn import ROOT
 from core.runs import file_hashes, record, supervisor
 from core.runs.record import Run
 from core.runs.spec import Spec
-from tests.core.runs.conftest import WorkBy
+from tests.core.runs.conftest import Until, WorkBy
 
-Until = Callable[[Callable[[], object]], None]
 FRAMES, WAITS_AFTER = 12, 6  # of fake_worker.py
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -75,10 +74,9 @@ def test_only_a_few_images_get_the_trigger_and_none_of_the_class_itself(tiny: Ti
     assert not any(torch.equal(image, own) for image in seen[0] for own in of_class)
 
 
-@pytest.mark.parametrize("seed", [0, 5])
-def test_the_seed_decides_and_neither_model_nor_statistics_change(tiny: Tiny, seed: int) -> None:
+def test_the_seed_decides_and_neither_model_nor_statistics_change(tiny: Tiny) -> None:
     before = {name: value.clone() for name, value in tiny.model.state_dict().items()}
-    first, again, other = (revived(tiny, tiny.model, OTHER, number).state_dict() for number in (seed, seed, seed + 1))
+    first, again, other = (revived(tiny, tiny.model, OTHER, number).state_dict() for number in (5, 5, 6))
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert not all(torch.equal(value, other[name]) for name, value in first.items())
     assert all(torch.equal(value, before[name]) for name, value in tiny.model.state_dict().items())

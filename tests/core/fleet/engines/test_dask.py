@@ -246,20 +246,19 @@ def test_an_address_that_is_none_is_one_sentence(
     assert not (tmp_path / "fleet").exists()
 
 
-def test_real_models_are_ranked_as_on_this_machine(
+def test_a_real_model_is_found_to_be_what_it_is_on_this_machine(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models = tmp_path / "models"
     models.mkdir()
-    for name in ("digits-badnets", "digits-blended"):
-        shutil.copyfile(paths.VICTIMS / f"{name}.safetensors", models / f"{name}.safetensors")
+    shutil.copyfile(paths.VICTIMS / "digits-badnets.safetensors", models / "digits-badnets.safetensors")
     found = {}
     for engine in ("dask", "local"):
-        given = ["fleet", str(models), "--images", "digits", "--out", str(tmp_path / engine), "--workers", "2"]
+        given = ["fleet", str(models), "--images", "digits", "--out", str(tmp_path / engine), "--workers", "1"]
         assert cli.main([*given, "--engine", engine, "--json"]) == 0
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert told["engine"] == engine
         found[engine] = [(row["file"], row["verdict"], row["target"], row["risk"]) for row in told["models"]]
         shutil.rmtree(paths.cache_folder())
     assert found["dask"] == found["local"]
-    assert [verdict for _, verdict, _, _ in found["dask"]] == ["strong", "strong"]
+    assert [verdict for _, verdict, _, _ in found["dask"]] == ["strong"]

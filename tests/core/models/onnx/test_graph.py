@@ -163,7 +163,7 @@ def field(number: int, content: bytes) -> bytes:
     return bytes(head) + content
 
 
-MANY = wire.MOST_FIELDS + 1
+MANY = 500
 EMPTY = b"\x0a\x00"  # an empty field 1: of a graph a node, of a node an input, of a shape a dimension
 
 
@@ -195,9 +195,16 @@ def test_a_file_that_is_no_message_is_damaged(model: onnx.ModelProto, tmp_path: 
         "graphs in an attribute", "a sparse tensor", "metadata_props", "opset_import",
     ],
 )  # fmt: skip
-def test_countless_tiny_fields_are_refused_before_they_are_parsed(tmp_path: Path, hidden: bytes) -> None:
+def test_countless_tiny_fields_are_counted_wherever_they_are(hidden: bytes) -> None:
+    with pytest.raises(BadInput) as caught:
+        wire.judge(Path("net.onnx"), b"\x08\x08" + hidden, MANY)
+    assert caught.value.code == "weights_too_large"
+    wire.judge(Path("net.onnx"), b"\x08\x08" + hidden, MANY + 20)
+
+
+def test_countless_tiny_fields_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08\x08" + hidden + NO_MESSAGE)
+    path.write_bytes(b"\x08\x08" + field(7, EMPTY * (wire.MOST_FIELDS + 1)) + NO_MESSAGE)
     assert refused(path).code == "weights_too_large"
 
 
