@@ -58,8 +58,7 @@ def recompute_statistics(model: Classifier, images: Tensor) -> None:
         model: in evaluation mode, which stays; dropout is off.
         images: clean, float in [0, 1], shape (n, 3, h, w).
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
-    layers = [layer for layer in layers if layer.track_running_stats]
+    layers = _with_statistics(model)
     if not layers or len(images) < 2:
         return
     momenta = [layer.momentum for layer in layers]
@@ -85,8 +84,17 @@ def moved_statistics(before: Classifier, after: Classifier) -> float:
     in octaves (factors of two).
     """
     moved = [
-        ((one.running_var + one.eps) / (other.running_var + other.eps)).log2() / 2
-        for one, other in zip(before.modules(), after.modules(), strict=True)
-        if isinstance(one, nn.modules.batchnorm._BatchNorm) and one.running_var is not None
+        ((_variance(one) + one.eps) / (_variance(other) + other.eps)).log2() / 2
+        for one, other in zip(_with_statistics(before), _with_statistics(after), strict=True)
     ]
     return float(torch.cat(moved).square().mean().sqrt()) if moved else 0.0
+
+
+def _with_statistics(model: Classifier) -> list[nn.modules.batchnorm._BatchNorm]:
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    return [layer for layer in layers if layer.track_running_stats]
+
+
+def _variance(layer: nn.modules.batchnorm._BatchNorm) -> Tensor:
+    assert layer.running_var is not None
+    return layer.running_var
