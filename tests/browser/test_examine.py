@@ -54,7 +54,8 @@ def test_from_a_strangers_files_to_the_purified_weights(page: Page, given: tuple
         box = page.locator(f".st-key-give-{kind}")
         box.locator("input[type=file]").set_input_files(file)
         expect(box.get_by_text(file.name)).to_be_visible()
-        # a file that is given while the page is being drawn anew is lost
+        # a file that is given while the page is being drawn anew is lost; the field shows the name before that begins
+        expect(box.get_by_role("button", name=words("give.other"))).to_be_visible()
         settled(page)
     expect(look).to_be_enabled()
     look.click()
