@@ -105,6 +105,8 @@ def virtual(
     tensors = list(copy.parameters())
     optimiser = torch.optim.Adam(tensors[len(tensors) // 2 :], lr=settings.copy_rate)
     for chosen in torch.randperm(len(images), generator=generator).to(images.device).split(SPLIT_BATCH):
+        if len(chosen) == 1:
+            continue  # batch norm cannot train on one image
         batch = shifted(as_float(images[chosen]), settings.shift, False, generator)
         loss = F.cross_entropy(copy(batch), labels[chosen])
         optimiser.zero_grad(set_to_none=True)

@@ -48,37 +48,38 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
         state.recall_triggers()
         yield state.scanned
     if state.scanned is None:
-        evidence = yield from _searched(state, state.context.subject, budget, clock)
+        evidence = yield from _searched(state, state.context.subject, budget)
         if evidence.verdict.grade == "none":
-            evidence = (yield from _awake(state, budget, clock)) or evidence
+            evidence = (yield from _searched_awake(state, budget)) or evidence
         state.scanned = _scanned(state, evidence)
         state.recall_triggers()
         yield state.scanned
     elif "statistics" in state.scanned.facts:
-        state.examine(with_clean_statistics(state.context.subject, images, state.context.spec.seed))
+        state.examine(with_clean_statistics(state.context.subject, *budget, state.context.spec.seed))
     if not state.restarts:
         yield from _restarts(state, images, clock)
     state.seconds["scan"] = round(clock.seconds(), 2)
 
 
-def _awake(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence | None]:
+def _searched_awake(state: State, budget: Budget) -> Generator[Event, None, Evidence | None]:
     """The evidence with the batch-norm statistics of clean images, which from then on the model is examined with.
 
     None where the file's own are near them, or where these show no sign either: the model stays as it came.
     """
-    subject = with_clean_statistics(state.context.subject, budget[0], state.context.spec.seed)
+    subject = with_clean_statistics(state.context.subject, *budget, state.context.spec.seed)
     if subject is state.context.subject:
         return None
-    evidence = yield from _searched(state, subject, budget, clock)
+    evidence = yield from _searched(state, subject, budget)
     if evidence.verdict.grade == "none":
         return None
     state.examine(subject)
     return evidence
 
 
-def _searched(state: State, subject: Subject, budget: Budget, clock: Clock) -> Generator[Event, None, Evidence]:
+def _searched(state: State, subject: Subject, budget: Budget) -> Generator[Event, None, Evidence]:
     """A scan of the subject, and what further searches add to it."""
     images, seed = budget[0], state.context.spec.seed
+    clock = Clock(state.context.steering)  # a second scan has a time of its own
     reported, progress = 0, SearchProgress()
     if (seconds := expected_seconds(subject.model, images)) is not None:
         yield Progress("scan", 0, UNITS, seconds)

@@ -12,6 +12,7 @@ from core.compute.device import choose as choose_device
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.engine.purified import purified
+from core.engine.statistics import as_examined
 from core.engine.subject import Subject, load_subject
 from core.errors import BadInput
 from core.models.classifier import Classifier
@@ -68,8 +69,9 @@ def material(run: Run) -> Material:
             path=spec.images, run=run.id,
         )  # fmt: skip
     subject = load_subject(spec, images)
-    after = purified(run, images)
-    models = [model.on(device).eval() for model in (subject.model, after) if model is not None]  # as in the run
+    subject.model.on(device)  # as in the run
+    subject, after = as_examined(run, subject, images), purified(run, images)
+    models = [model.on(device).eval() for model in (subject.model, after) if model is not None]
     return Material(tuple(models), samples, images, trigger_of(run, subject, device), device)
 
 

@@ -6,7 +6,7 @@ The further searches are made only where the sizes show no sign, and no target w
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -51,9 +51,11 @@ class Evidence:
         return named + [trigger for label in self.others for trigger in self.scan.of(label).triggers()]
 
     def confidence(self, target: int | None = None) -> Confidence:
-        """How far a purification may rely on these triggers: no further than on the least sure."""
-        sure = self.verdict.sure and all(judge(self.scan.of(label)).sure for label in self.others)
-        return confidence(replace(self.verdict, sure=sure), target is not None)
+        """How far a purification may rely on these triggers: as far as on those of the class that was named first.
+
+        A weaker suspect beside it is trained against as well, and must not make the cure of the first one weaker.
+        """
+        return confidence(self.verdict, target is not None)
 
 
 def gathered(

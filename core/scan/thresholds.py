@@ -2,7 +2,8 @@
 
 Units: *suspicion* counts octaves (factors of two). It is how many octaves the size of a class's trigger lies below the
 median class, summed over the forms, plus how many octaves earlier the class was reached. A *gap* is a ratio: the
-smallest trigger of all other classes, divided by that of the class. "Victims" are models with a known backdoor.
+smallest trigger of the other classes that do not stand out themselves, divided by that of the class. "Victims" are
+models with a known backdoor.
 NOTES.md beside this file has the tables.
 """
 

@@ -17,6 +17,7 @@ from core.compute.device import choose as choose_device
 from core.data import load
 from core.data.imageset import ImageSet, as_float
 from core.engine.purified import purified
+from core.engine.statistics import as_examined
 from core.engine.subject import load_subject
 from core.errors import BadInput
 from core.jobs.note import Report
@@ -171,7 +172,8 @@ def load_pair(run: Run) -> Pair:
     images = load(spec.images)
     names = [str(name) for name in run.data.get("classes") or images.class_names]
     subject = load_subject(spec, images)
-    after = purified(run, images)
+    subject.model.on(device)
+    subject, after = as_examined(run, subject, images), purified(run, images)
     assert after is not None  # by require_pair
     # on the device as in the run; folded once, and not at every piece that is looked at
     models = [folded(model.on(device).eval()) for model in (subject.model, after)]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from core.compute.returning import Returning
+from core.errors import BadInput
 from core.events import Verified
 from core.metrics import attack_success_rate
 from core.models.classifier import Classifier
@@ -227,8 +228,11 @@ class Proof:
             control = round(self.asr(self.purified, None, label), 2)
             found.append({"target": label, "asr": figures[0], "before": figures[1], "control": control})
         if untested:
-            self.evidence["untested"] = {"targets": untested}
+            self._leave_untested(*untested)
         return max(found, key=lambda one: one["asr"] - one["control"], default=None)
+
+    def _leave_untested(self, *targets: int) -> None:
+        self.evidence.setdefault("untested", {"targets": []})["targets"].extend(targets)
 
     @property
     def _suspected(self) -> set[int]:
@@ -274,13 +278,17 @@ class Proof:
         backdoor slept in the victim, and the purification woke it.
         """
         label = self.new_scan.target
-        awake = {*(trigger.target for trigger in self.fresh), *self.suspects}  # with tests of their own
-        if label in awake or judge(self.new_scan).grade == "none" or self.evidence["scan"]["verdict"] != "none":
+        tested = {*(trigger.target for trigger in self.fresh), *self.suspects}  # by fresh triggers
+        if label in tested or judge(self.new_scan).grade == "none" or self.evidence["scan"]["verdict"] != "none":
             return None
         images, labels = self.images[self.search_indices], self.labels[self.search_indices]
         training = woken.trained_further(self.victim, images, labels, seed=self.seed)
         total = woken.STEPS + SHARED_EFFORT.steps
-        further = yield from probes.with_offset(training, 0, total)
+        try:
+            further = yield from probes.with_offset(training, 0, total)
+        except BadInput:  # it diverged, so that this class stays untested
+            self._leave_untested(label)
+            return None
         found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
         if not found:
             return None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.dataroom import THEN, place, review
+from core.dataroom import NEED_TRUSTED, THEN, place, review
 from core.dataroom.place import Listed, Order
 from core.dataroom.review import Review
 from dashboard import i18n
@@ -187,7 +187,8 @@ def _go_on(visit: Visit) -> None:
     with st.container(border=True, key="review_go", gap="small"):
         st.markdown(t("data_room.review.changed", kept=f"{kept:,}", added=f"{added:,}"))
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            ways = {"all": t("data_room.then.all")} | {name: i18n.t(f"data_room.then.{name}") for name in THEN}
+            obeying = [name for name in THEN if name not in NEED_TRUSTED]  # no list has a say in the others
+            ways = {"all": t("data_room.then.all")} | {name: i18n.t(f"data_room.then.{name}") for name in obeying}
             way = st.selectbox(
                 t("data_room.then"), list(ways), format_func=ways.__getitem__, key="data_room_review_then", width=300
             )

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from core.data import load
 from core.data.inputs import Inputs, statistics
+from core.engine.statistics import as_examined
+from core.engine.subject import load_subject
 from core.events import Event, Frame, Measured, Scanned, StageStarted
 from core.models.weights import save_weights
+from core.runs import record
 from core.runs.record import Run
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
-from tests.core.whole_runs import STAGES, VICTIM, Done, do, go_on, stop_at
+from tests.core.whole_runs import SPEC, STAGES, VICTIM, Done, do, go_on, stop_at
 
 
 def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: Done) -> None:
@@ -93,3 +97,8 @@ def test_a_sleeping_backdoor_is_named_and_the_record_says_why_it_was_awake(
     assert (done.result["target"], done.result["verdict"]) == (sleeping.target, "strong")
     assert done.result["evidence"]["statistics"] > 0.2
     assert done.result["asr_before"] > 80
+    images = load("digits")
+    subject = load_subject(done.run.spec, images)
+    examined = as_examined(done.run, subject, images)
+    assert examined.moved == done.result["evidence"]["statistics"], "whoever opens the run sees the model it examined"
+    assert as_examined(record.create(SPEC, root=root), subject, images) is subject, "no scan is on record there"

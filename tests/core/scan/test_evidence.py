@@ -122,11 +122,11 @@ def test_of_other_classes_that_stand_out_there_are_triggers_too_after_those_of_t
     assert found.confidence() is found.confidence(2) is Confidence.SURE
 
 
-def test_triggers_are_trusted_as_far_as_the_least_sure_of_them() -> None:
+def test_triggers_are_trusted_as_far_as_those_of_the_class_that_was_named() -> None:
     doubtful = scan_of([40.0, 5.5, 42.0, 2.0, 41.0, 40.0])
     found = Evidence(doubtful, judge(doubtful))
     assert (found.others, found.verdict.sure) == ([1], True)
-    assert found.confidence() is Confidence.DOUBTFUL, "one by 2.9 octaves"
+    assert found.confidence() is Confidence.SURE, "though the other is by 2.9 octaves"
     assert found.confidence(3) is Confidence.SURE
     even_scan = even(6)
     assert Evidence(even_scan, judge(even_scan)).confidence() is Confidence.NONE
