@@ -174,7 +174,7 @@ def _say(visit: Visit, out: dict[int, bool]) -> None:
 
 def _take(visit: Visit) -> None:
     words = visit.said.words
-    help_ = t("data_room.download_help") + (" " + t("data_room.review.column") if words else "")
+    help_ = reader().joined([t("data_room.download_help"), *([t("data_room.review.column")] if words else [])])
     st.download_button(
         t("data_room.download"), visit.content, place.LIST, "text/csv", key="data_room_csv",
         icon=":material/download:", help=help_,
