@@ -122,7 +122,7 @@ def begin_anew(folder: Path) -> None:
     """Takes away the result of an earlier visit and what belongs to it, before the first file of this one replaces one
     of it. What a person said of it stays."""
     write_atomic(folder / OURS, b"")
-    for name in (RESULT, MAP, TRUTH):
+    for name in (RESULT, MAP, TRUTH, GIVEN):
         (folder / name).unlink(missing_ok=True)
 
 

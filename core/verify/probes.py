@@ -9,7 +9,7 @@ once.)
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -121,3 +121,10 @@ def _translated(picture: Tensor, move: tuple[int, int]) -> Tensor:
         (columns - right >= 0) & (columns - right < len(columns))
     )
     return rolled * stays.to(rolled)
+
+
+def with_variants(triggers: Iterable[Reconstructed]) -> Iterator[Reconstructed]:
+    """Each trigger, followed by its variants."""
+    for trigger in triggers:
+        yield trigger
+        yield from variants(trigger)

@@ -53,11 +53,10 @@ class Visit:
         else:
             review.save(self.folder, self.listed, said)
 
-    @property
-    def content(self) -> bytes:
+    def content(self, said: Review) -> bytes:
         """The list as it is taken away."""
         content = (self.folder / place.LIST).read_bytes()
-        return review.with_words(content, self.said.words)
+        return review.with_words(content, said.words)
 
 
 def show(visit: Visit) -> None:
@@ -69,13 +68,14 @@ def _review(visit: Visit) -> None:
     shown = [int(at) for at in visit.result.get("shown") or []]
     sheet = visit.folder / place.SUSPICIOUS
     if not shown or not sheet.is_file():  # of an older version
-        _take(visit)
+        _take(visit, visit.said)
         return
     st.subheader(t("data_room.review"), anchor=False)
     st.caption(t("data_room.review.lead"))
     st.caption(t("data_room.review.session" if visit.fixed else "data_room.review.kept_file"))
-    _figures(visit)
-    flagged, words = visit.listed.flagged, visit.said.words
+    said = visit.said  # read once: it is compared with the whole list
+    _figures(visit, said)
+    flagged, words = visit.listed.flagged, said.words
     kinds = {
         "flagged": [at for at in shown if flagged[at]],
         "kept": [at for at in shown if not flagged[at]],
@@ -87,16 +87,16 @@ def _review(visit: Visit) -> None:
         key="data_room_kind", label_visibility="collapsed",
         format_func=names.__getitem__,
     )  # fmt: skip
-    _page(visit, shown, str(kind), kinds[str(kind)])
-    _take(visit)
+    _page(visit, said, shown, str(kind), kinds[str(kind)])
+    _take(visit, said)
     if words:
-        _go_on(visit)
+        _go_on(visit, said)
 
 
-def _figures(visit: Visit) -> None:
+def _figures(visit: Visit, said: Review) -> None:
     """How many are left out and kept, and how well that is where the truth is known; each beside the filter's own."""
     flagged = visit.listed.flagged
-    out = review.left_out(flagged, visit.said.words)
+    out = review.left_out(flagged, said.words)
     truth = place.truth(visit.folder, len(out))
     before, after = review.rates(flagged, truth), review.rates(out, truth)
     with st.container(horizontal=True, key="review_figures", gap="large"):
@@ -112,7 +112,7 @@ def _figure(name: str, value: str, moved: str | None) -> None:
     st.metric(name, value, moved, delta_color="off", delta_arrow="off", width="content")
 
 
-def _page(visit: Visit, shown: list[int], kind: str, chosen: list[int]) -> None:
+def _page(visit: Visit, said: Review, shown: list[int], kind: str, chosen: list[int]) -> None:
     """A page of pictures, the most suspicious first, and what can be done with all of it at once."""
     if not chosen:
         st.caption(i18n.t(f"data_room.review.none.{kind}"))
@@ -122,7 +122,7 @@ def _page(visit: Visit, shown: list[int], kind: str, chosen: list[int]) -> None:
     number = st.pagination(pages, key=f"data_room_page_{kind}_{pages}") if pages > 1 else 1
     now = chosen[(number - 1) * A_PAGE : number * A_PAGE]
     flagged, result = visit.listed.flagged, visit.result
-    out = review.left_out(flagged, visit.said.words)
+    out = review.left_out(flagged, said.words)
     names = [i18n.class_name(visit.order.images, name) for name in result["classes"]]
     scores = visit.listed.scores[result["filter"]]
     tiles = [
@@ -136,22 +136,21 @@ def _page(visit: Visit, shown: list[int], kind: str, chosen: list[int]) -> None:
     states = [i18n.t(f"data_room.review.state.{name}") for name in ("kept", "added", "put_back", "flagged")]
     with spot:
         first = (number - 1) * A_PAGE + 1
-        said = [t("data_room.review.range", first=first, last=first + len(now) - 1, total=f"{len(chosen):,}")]
+        told = [t("data_room.review.range", first=first, last=first + len(now) - 1, total=f"{len(chosen):,}")]
         bar = result["filters"][result["filter"]]["threshold"]
-        said.append(t("data_room.review.bar", bar=f"{bar:,.2f}"))
+        told.append(t("data_room.review.bar", bar=f"{bar:,.2f}"))
         if kind == "flagged" and len(chosen) < flagged.sum():
-            said.append(t("data_room.review.more", total=f"{flagged.sum():,}"))
-        st.caption(reader().joined(said))
+            told.append(t("data_room.review.more", total=f"{flagged.sum():,}"))
+        st.caption(reader().joined(told))
         pictures.grid(
             GRID, f"{kind}-{number}", sprite, tiles, [at for at in now if out[at]],
             {"label": t("data_room.review"), "states": states},
             lambda marked: _say(visit, {at: is_ for at, is_ in marked.items() if at in where}),
         )  # fmt: skip
-    _at_once(visit, kind, now, out)
+    _at_once(visit, said, kind, now, out)
 
 
-def _at_once(visit: Visit, kind: str, now: list[int], out: np.ndarray) -> None:
-    said = visit.said
+def _at_once(visit: Visit, said: Review, kind: str, now: list[int], out: np.ndarray) -> None:
     with st.container(horizontal=True, gap="small", key="review_acts"):
         if kind != "changed":
             wanted = not out[now].all() if kind == "kept" else not out[now].any()
@@ -172,18 +171,17 @@ def _say(visit: Visit, out: dict[int, bool]) -> None:
     visit.say(visit.said.said(visit.listed.flagged, out))
 
 
-def _take(visit: Visit) -> None:
-    words = visit.said.words
-    help_ = reader().joined([t("data_room.download_help"), *([t("data_room.review.column")] if words else [])])
+def _take(visit: Visit, said: Review) -> None:
+    help_ = reader().joined([t("data_room.download_help"), *([t("data_room.review.column")] if said.words else [])])
     st.download_button(
-        t("data_room.download"), visit.content, place.LIST, "text/csv", key="data_room_csv",
+        t("data_room.download"), visit.content(said), place.LIST, "text/csv", key="data_room_csv",
         icon=":material/download:", help=help_,
     )  # fmt: skip
 
 
-def _go_on(visit: Visit) -> None:
+def _go_on(visit: Visit, said: Review) -> None:
     """What can be done with the reviewed list: here, or on the command line."""
-    kept, added = review.counts(visit.said.words)
+    kept, added = review.counts(said.words)
     with st.container(border=True, key="review_go", gap="small"):
         st.markdown(t("data_room.review.changed", kept=f"{kept:,}", added=f"{added:,}"))
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -193,7 +191,7 @@ def _go_on(visit: Visit) -> None:
                 t("data_room.then"), list(ways), format_func=ways.__getitem__, key="data_room_review_then", width=300
             )
             if st.button(t("data_room.review.go"), type="primary", key="review_start"):
-                listed = str(place.keep_list(visit.content))
+                listed = str(place.keep_list(visit.content(said)))
                 visit.begin(replace(visit.order, then=str(way), reviewed=listed))
         with st.expander(t("data_room.review.command"), icon=":material/terminal:"):
             order = replace(visit.order, then="retrain", reviewed=place.LIST)

@@ -18,6 +18,7 @@ from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan.scan import Scan, scan
 from core.training.batchnorm import recompute_statistics
+from core.verify import woken
 from core.verify.path import interpolated
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny
@@ -171,19 +172,35 @@ def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_bac
     assert "woken" not in found.evidence, "nor does further training bring it about in the victim"
 
 
-def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny) -> None:
-    """As after a purification that did nothing else: no trigger was found, and the statistics are of clean images."""
+NOTHING_FOUND = {"known": [], "true_asr": None, "backdoor_found": False}
+
+
+@pytest.fixture(scope="module")
+def awake(sleeping: Tiny) -> Classifier:
+    """As after a purification that did nothing else: the statistics are of clean images."""
     purified = deepcopy(sleeping.model)
     recompute_statistics(purified, as_float(sleeping.x))
-    given = {"known": [], "true_asr": None, "backdoor_found": False}
-    found, told = done(proof(sleeping, purified, **given))
+    return purified
+
+
+def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny, awake: Classifier) -> None:
+    found, told = done(proof(sleeping, awake, **NOTHING_FOUND))
     assert (found.cure, found.reasons) == ("failed", ["woken", "unknown"])
-    woken = found.evidence["woken"]
-    assert woken["target"] == sleeping.target
-    assert woken["asr"] > 50
-    assert woken["control"] < 5
+    asked = found.evidence["woken"]
+    assert asked["target"] == sleeping.target
+    assert asked["asr"] > 50
+    assert asked["control"] < 5
     counted = [one for one, _ in told]
     assert counted == sorted(counted)
+
+
+def test_where_the_further_training_diverges_that_class_stays_untested(
+    sleeping: Tiny, awake: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(woken, "SETTINGS", replace(woken.SETTINGS, lr=1e30, clip=0.0))
+    found, _ = done(proof(sleeping, awake, **NOTHING_FOUND))
+    assert (found.cure, found.reasons) == ("doubt", ["unknown"])
+    assert found.evidence["untested"] == {"targets": [sleeping.target]}
 
 
 def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
@@ -243,6 +260,6 @@ def test_neither_model_changes(
 
 def test_too_few_images_leave_doubt(tiny: Tiny, honest: Classifier) -> None:
     few = tiny.images.x_test[:40], tiny.images.y_test[:40]
-    found, _ = done(Proof(tiny.model, honest, *few, tiny.target, [tiny.aimed], 0))
+    found, _ = done(Proof(tiny.model, honest, *few, tiny.target, [tiny.aimed], seed=0))
     assert found.images <= 20
     assert found.cure != "holds"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.files import write_json
 from core.intake import inspection, uploads
@@ -62,16 +63,18 @@ def test_what_was_worked_out_is_shown(open_page: Open, look: Callable[..., str],
     assert not app.button(key="start-examination").disabled
 
 
+def correct(app: AppTest, **wanted: str) -> None:
+    for field, value in wanted.items():
+        app.selectbox(key=f"{field}-{KEY}").set_value(value)
+    next(button for button in app.button if "correct-form" in str(button.key)).click().run()
+
+
 def test_what_was_worked_out_can_be_overruled(
     open_page: Open, look: Callable[..., str], weights: Path, asked: Asked
 ) -> None:
     look(result=result_in(weights.parent))
     app = checked(open_page)
-    app.selectbox(key=f"arch-{KEY}").set_value("vgg-small")
-    app.selectbox(key=f"scaling-{KEY}").set_value("half")
-    app.selectbox(key=f"size-{KEY}").set_value("64")
-    app.selectbox(key=f"colour-{KEY}").set_value("bgr")
-    next(button for button in app.button if "correct-form" in str(button.key)).click().run()
+    correct(app, arch="vgg-small", scaling="half", size="64", colour="bgr")
     assert not app.exception
     assert [(spec.arch, spec.normalize, spec.images) for spec in asked()] == [
         ("vgg-small", "half@64:bgr", str(weights.parent))
@@ -83,8 +86,7 @@ def test_a_correction_that_made_it_worse_can_be_undone(
 ) -> None:
     look(result=result_in(weights.parent))
     app = checked(open_page)
-    app.selectbox(key=f"scaling-{KEY}").set_value("none")
-    next(button for button in app.button if "correct-form" in str(button.key)).click().run()
+    correct(app, scaling="none")
     assert len(asked()) == 1
     note = inspection.folder_of(app.query_params["look"]) / "note.json"
     for accuracy, worse in ((96.0, False), (41.0, True)):  # half a point may be chance
