@@ -86,6 +86,8 @@ def next_step(proof: Proof) -> str:
     """The key of what to do now."""
     if proof.lacks_only:
         return f"cure.next.{proof.reasons[0]}"
+    if "scan" in proof.reasons and _second(proof.evidence.get("scan")):
+        return f"cure.next.second_{proof.cure}"
     return f"cure.next.{proof.state}"
 
 
@@ -120,6 +122,11 @@ def way_back(proof: Proof) -> Way | None:
     if shares is None or asr is None or not 2 <= len(shares) == len(asr):
         return None
     return Way(shares, asr, ba if ba and len(ba) == len(shares) else None)
+
+
+def _second(scan: object) -> bool:
+    """Whether the new scan names a class that was not purified."""
+    return isinstance(scan, dict) and scan.get("second") is True
 
 
 def _against(reason: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> Point:

@@ -130,6 +130,16 @@ def test_the_next_step_follows_what_is_missing(cure: Cure | None, reasons: tuple
     assert all(f"cure.next.{key}" in catalogue(language) for language in LANGUAGES)
 
 
+@pytest.mark.parametrize("cure", ["doubt", "failed"])
+def test_where_another_class_is_named_the_purified_model_is_to_be_purified_in_turn(cure: Cure) -> None:
+    another, same = ({"scan": {"verdict": "strong", "target": 3, **more}} for more in ({"second": True}, {}))
+    assert next_step(Proof(cure, ("scan",), another)) == f"cure.next.second_{cure}"
+    assert next_step(Proof(cure, ("scan",), same)) == f"cure.next.{cure}"
+    assert next_step(Proof(cure, ("path",), another)) == f"cure.next.{cure}", "the scan saw too little to count"
+    for language in LANGUAGES:
+        assert f"cure.next.second_{cure}" in catalogue(language)
+
+
 @pytest.mark.parametrize(
     ("cure", "held", "accept", "key"),
     [

@@ -83,6 +83,7 @@ def test_the_victim_itself_fails_and_every_test_says_so(tiny: Tiny, uncured: tup
     assert found.natural is not None
     assert found.natural < 5
     assert found.evidence["scan"]["target"] == tiny.target
+    assert "second" not in found.evidence["scan"]
     assert found.evidence["shared"]["control"] < 5, "no other class has a shared trigger as small"
     assert found.evidence["revival"]["control"] < 20
 
@@ -136,7 +137,8 @@ def test_a_model_halfway_back_does_not_hold(halfway: tuple[Proof, Verified]) -> 
 def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
     other = replace(tiny.aimed, target=5)  # what was found and cured is nothing
     found, _ = done(Proof(tiny.model, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, [other], seed=0))
-    assert found.evidence["scan"] | {"suspicion": 0} == {"verdict": "strong", "target": tiny.target, "suspicion": 0}
+    said = {"verdict": "strong", "target": tiny.target, "suspicion": 0, "second": True}
+    assert found.evidence["scan"] | {"suspicion": 0} == said
     assert "scan" in found.reasons
 
 
