@@ -28,7 +28,7 @@ def test_a_backdoor_nobody_found_goes_all_the_same(tiny: Tiny, confidence: Confi
     assert len(steps) == STAMPED_STEPS + 194
     assert all(step.check is None for step in steps)
     ba_after, asr_after = tiny.figures(purifier.result(best=True))
-    # 1 to 19 of the victim trained in six arithmetics; without stamps 68 to 100, save in one that forgets at once
+    # 1 to 36 in ten trainings of the victim; without stamps 68 to 100 in five of six, and 2 to 6 in one
     assert asr_after < 50
     assert ba_after > ba - 12, "of 60 images: 0 to 3 less"
 
