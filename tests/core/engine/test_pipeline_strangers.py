@@ -28,8 +28,8 @@ def test_a_strangers_model_is_measured_with_the_reconstructed_trigger(strange: D
     assert result["asr_kind"] == "estimated"
     assert {event.asr_kind for event in strange.of(Measured) + strange.of(Frame)} == {"estimated"}
     assert result["target"] == card_of(VICTIM).target
-    assert result["asr_before"] > 80
-    assert result["asr_after"] < 20
+    assert result["asr_before"] > 50, "81 to 88"
+    assert result["asr_after"] < 20, "0"
     assert result["arch"] == "small"
     kinds = [type(event) for event in strange.events]
     assert kinds.index(Scanned) < kinds.index(Frame), "there is no trigger to show before the scan"
@@ -96,7 +96,7 @@ def test_a_sleeping_backdoor_is_named_and_the_record_says_why_it_was_awake(
     done = do(root, victim=None, weights=str(path), scan_only=True, map=False)
     assert (done.result["target"], done.result["verdict"]) == (sleeping.target, "strong")
     assert done.result["evidence"]["statistics"] > 0.2
-    assert done.result["asr_before"] > 80
+    assert done.result["asr_before"] > 50, "85 to 92"
     images = load("digits")
     subject = load_subject(done.run.spec, images)
     examined = as_examined(done.run, subject, images)

@@ -23,8 +23,9 @@ def result(tiny: Tiny, model: Classifier | None = None, **changes: float) -> Inv
 
 
 def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny: Tiny) -> None:
-    found = result(tiny, main_classes=4, prescreen_steps=20, main_steps=60, refinement_steps=5)
-    assert int(found.sizes.isnan().sum()) == 6
+    """By its early loss the target is the third to seventh of ten, depending on how the victim was trained."""
+    found = result(tiny, main_classes=9, prescreen_steps=20, main_steps=60, refinement_steps=5)
+    assert int(found.sizes.isnan().sum()) == 1
     assert int(found.sizes.nan_to_num(torch.inf).argmin()) == tiny.target
     assert (found.masks.sum((1, 2, 3)) > 0).all(), "a class that leaves in the prescreen keeps its last mask"  # type: ignore[union-attr]
 
@@ -60,7 +61,6 @@ def test_the_main_stage_has_the_classes_with_the_lowest_early_loss(tiny: Tiny) -
     found = result(tiny, main_classes=4, prescreen_steps=20, main_steps=5, refinement_steps=2)
     assert found.early_loss is not None
     assert set(found.early_loss.argsort()[:4].tolist()) == set((~found.sizes.isnan()).nonzero().flatten().tolist())
-    assert int(found.sizes.nan_to_num(torch.inf).argmin()) == tiny.target
 
 
 def test_who_is_reached_soonest_is_noted_without_a_prescreen_too(tiny: Tiny) -> None:

