@@ -21,7 +21,9 @@ from two groups by nature as well, and the product must exceed the median J_t of
 
 Score: how far along the line from the clean group's middle to the other's an image lies, in standard deviations of the
 clean group along that line. False alarms: as if the clean group were normal there, so that a rate of 5 % puts the
-threshold at 1.64; but never beyond the middle between the groups, where the test itself parts them.
+threshold at 1.64; but never beyond the middle between the groups, where the test itself parts them. In a class whose
+middle is nearer than the threshold, scores are stretched so that the middle lies on it: so one threshold serves all
+classes, whichever are suspected or named.
 """
 
 from __future__ import annotations
@@ -42,10 +44,10 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     """Scores, the statistic J_t and the suspected classes; ``seed`` has no part in it."""
     suspected: tuple[int, ...] = ()
     small = too_small(material, MIN_IMAGES)
+    threshold = NormalDist().inv_cdf(1 - false_alarms)
     for _ in range(PASSES):
         statistics, shares = np.zeros(material.classes), np.ones(material.classes)
         scores = np.zeros(len(material.labels))
-        middles: dict[int, float] = {}
         for one in range(material.classes):
             members = np.flatnonzero(material.labels == one)
             if one in small:
@@ -55,7 +57,8 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
             statistics[one] = ratio(points[members], second)
             if 0 < second.sum() < len(second):
                 poisoned = second if mixed_side(material, members, second, points) else ~second
-                scores[members], middles[one] = along(points[members], poisoned)
+                places, middle = along(points[members], poisoned)
+                scores[members] = places * max(1.0, threshold / middle)
                 known = points[len(scores) :][material.trusted_labels == one]
                 shares[one] = not_shared(points[members], poisoned, known)
         # Multiplied by ``shares``, a small J_t can be an outlier merely because those of all others became smaller. So
@@ -63,8 +66,6 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
         judged = np.delete(statistics, small)
         median, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
         suspected = outlying_classes(statistics, median, small)
-    bar = NormalDist().inv_cdf(1 - false_alarms)
-    threshold = min([bar, *(middles[one] for one in suspected)])
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 
