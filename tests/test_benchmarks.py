@@ -13,12 +13,13 @@ import torch
 from core.attacks import make_trigger
 from core.attacks.training import TrainSettings
 from core.data import load
+from core.dataroom import FILTERS
 from core.fleet.engines import ENGINES
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, alerts, backdoored, costs, fleet, kills, viewers
+from tests.benchmarks import alarms, alerts, backdoored, costs, data_room, fleet, kills, viewers
 from tests.benchmarks.__main__ import MODULES
 
 
@@ -121,3 +122,16 @@ def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None
     names = [model.name for model in (*alarms.CLEAN, *alarms.VICTIMS)]
     assert len(alarms.CLEAN) == 40
     assert len(set(names)) == len(names) == 60
+
+
+def test_a_benchmark_of_the_data_room_that_was_cut_off_goes_on_with_its_model(tmp_path: Path) -> None:
+    case = data_room.Case("digits", 200, "badnets", 0.1)
+    cut_off = data_room.of_case(case, tmp_path)
+    first = next(cut_off)
+    cut_off.close()
+    trained = (tmp_path / f"{case.name}.safetensors").stat().st_mtime_ns
+    rows = list(data_room.of_case(case, tmp_path))
+    assert rows[0] == first
+    assert len(rows) == 1 + len(FILTERS)
+    assert (tmp_path / f"{case.name}.safetensors").stat().st_mtime_ns == trained
+    assert list(data_room.of_case(case, tmp_path)) == rows

@@ -13,15 +13,17 @@ half of their class and more, where methods that look for outliers fail.
 
 Deviations: S is the pooled covariance within classes, to which the paper's EM comes where classes are large. It is
 taken from the set itself, where the paper takes it from clean images: for each class from the others, since two groups
-in a class would stretch S just between them and hide (J_t could not exceed one by the class's share of the set), and in
-a second pass without the classes that the first one suspects. The split is started at the class's main direction and
-not at random. Which of the two groups is the poisoned one: see ``core.dataroom.filter.mixed_side``. Where trusted
-images are there, J_t is multiplied by what they do not share of the suspected group, since classes of a small set come
-from two groups by nature as well, and the product must exceed the median J_t of the classes before that.
+in a class would stretch S just between them and hide (J_t could not exceed one by the class's share of the set). The
+split is started at the class's main direction and not at random. Which of the two groups is the poisoned one: see
+``core.dataroom.filter.mixed_side``. Where trusted images are there, J_t is multiplied by what they do not share of the
+suspected group, since classes of a small set come from two groups by nature as well, and the product must exceed the
+median J_t of the classes before that.
 
 Score: how far along the line from the clean group's middle to the other's an image lies, in standard deviations of the
 clean group along that line. False alarms: as if the clean group were normal there, so that a rate of 5 % puts the
-threshold at 1.64; but never beyond the middle between the groups, where the test itself parts them.
+threshold at 1.64; but never beyond the middle between the groups, where the test itself parts them. In a class whose
+middle is nearer than the threshold, scores are stretched so that the middle lies on it: so one threshold serves all
+classes, whichever are suspected or named.
 """
 
 from __future__ import annotations
@@ -35,47 +37,43 @@ from core.dataroom.filter import MAD, Judged, Material, comparable, mixed_side, 
 RIDGE = 1e-2  # share of the mean variance, added to every variance: a trained model's features hardly vary in some
 MIN_IMAGES = 10  # of a class; smaller classes are not judged
 MAX_SPLIT_STEPS = 100  # of the iteration that splits a class into two groups
-PASSES = 2  # the second without the classes that the first suspects
 
 
 def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     """Scores, the statistic J_t and the suspected classes; ``seed`` has no part in it."""
-    suspected: tuple[int, ...] = ()
     small = too_small(material, MIN_IMAGES)
-    for _ in range(PASSES):
-        statistics, shares = np.zeros(material.classes), np.ones(material.classes)
-        scores = np.zeros(len(material.labels))
-        middles: dict[int, float] = {}
-        for one in range(material.classes):
-            members = np.flatnonzero(material.labels == one)
-            if one in small:
-                continue
-            points = whitened(material, (one, *suspected))
-            second = split(points[members])
-            statistics[one] = ratio(points[members], second)
-            if 0 < second.sum() < len(second):
-                poisoned = second if mixed_side(material, members, second, points) else ~second
-                scores[members], middles[one] = along(points[members], poisoned)
-                known = points[len(scores) :][material.trusted_labels == one]
-                shares[one] = not_shared(points[members], poisoned, known)
-        # Multiplied by ``shares``, a small J_t can be an outlier merely because those of all others became smaller. So
-        # the product must also exceed the median of the J_t without the factor.
-        judged = np.delete(statistics, small)
-        median, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
-        suspected = outlying_classes(statistics, median, small)
-    bar = NormalDist().inv_cdf(1 - false_alarms)
-    threshold = min([bar, *(middles[one] for one in suspected)])
+    threshold = NormalDist().inv_cdf(1 - false_alarms)
+    statistics, shares = np.zeros(material.classes), np.ones(material.classes)
+    scores = np.zeros(len(material.labels))
+    for one in range(material.classes):
+        members = np.flatnonzero(material.labels == one)
+        if one in small:
+            continue
+        points = whitened(material, one)
+        second = split(points[members])
+        statistics[one] = ratio(points[members], second)
+        if 0 < second.sum() < len(second):
+            poisoned = second if mixed_side(material, members, second, points) else ~second
+            places, middle = along(points[members], poisoned)
+            scores[members] = places * max(1.0, threshold / middle)
+            known = points[len(scores) :][material.trusted_labels == one]
+            shares[one] = not_shared(points[members], poisoned, known)
+    # Multiplied by ``shares``, a small J_t can be an outlier merely because those of all others became smaller. So
+    # the product must also exceed the median of the J_t without the factor.
+    judged = np.delete(statistics, small)
+    median, statistics = float(np.median(judged)) if len(judged) else 0.0, statistics * shares
+    suspected = outlying_classes(statistics, median, small)
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 
-def whitened(material: Material, left_out: tuple[int, ...] = ()) -> np.ndarray:
+def whitened(material: Material, left_out: int | None = None) -> np.ndarray:
     """Features of the set and of the trusted images, (n + m, d), in which the variation within a class is a unit.
 
     Args:
-        left_out: classes from which that variation is not taken.
+        left_out: the class from which that variation is not taken.
     """
     features, labels = material.features, material.labels
-    kept = ~np.isin(labels, left_out)
+    kept = np.ones(len(labels), bool) if left_out is None else labels != left_out
     if not kept.any():
         kept[:] = True
     residue = features[kept].copy()

@@ -127,6 +127,8 @@ def _setup() -> Order | None:
         pressed = st.button(
             t("data_room.start"), type="primary", key="start", disabled=not wanted or (chosen == "path" and not path)
         )
+    if then in ("split", "all") and lab:
+        st.caption(t("data_room.split_limit"))
     if not pressed or chosen is None:
         return None
     order = tuple(name for name in FILTERS if name in wanted)

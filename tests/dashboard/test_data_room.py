@@ -72,6 +72,15 @@ def test_the_button_starts_the_work_on_the_chosen_set(
     assert app.query_params[data_room.VISIT] == order.key
 
 
+@BOTH
+def test_where_splitting_fails_is_said_before_it_starts(home: object, open_page: Open, lang: str) -> None:
+    app = open_page("data_room", lang)
+    warned = catalogue(lang)["data_room.split_limit"]
+    for way, said in (("retrain", False), ("split", True), ("all", True)):
+        app.selectbox(key="data_room_then").set_value(way).run()
+        assert (warned in words(app)) == said
+
+
 @pytest.mark.parametrize("images", ["signs", "digits"])
 def test_the_form_begins_with_the_set_of_the_recording(home: object, open_page: Open, images: str) -> None:
     folder = recorded.emptied(paths.RECORDED / data_room.RECORDED)

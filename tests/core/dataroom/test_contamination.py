@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
 from core.dataroom import contamination
-from tests.core.dataroom.made_up import TARGET, made_up, poisoned
+from tests.core.dataroom.made_up import CLASSES, TARGET, made_up, poisoned
 
 
 def test_the_statistic_is_twice_the_log_likelihood_ratio_of_two_groups_against_one() -> None:
@@ -78,3 +80,14 @@ def test_a_handful_of_images_is_not_judged() -> None:
     judged = contamination.judge(material, 0.05)
     assert not judged.scores.any()
     assert judged.target is None
+
+
+@pytest.mark.parametrize("apart", [2.0, 3.0, 8.0])
+def test_one_threshold_lets_off_no_image_on_the_poisoned_side_of_any_class(apart: float) -> None:
+    material = made_up(60, apart=apart)
+    judged = contamination.judge(material, 0.05)
+    for one in range(CLASSES):
+        members = material.labels == one
+        second = contamination.split(contamination.whitened(material, one)[members])
+        flags = replace(judged, suspected=(one,)).flags(material.labels)[members]
+        assert flags[second].all() or flags[~second].all()
