@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.models.classifier import Classifier
+Module = TypeVar("Module", bound=nn.Module)
 
 
-def folded(model: Classifier) -> Classifier:
+def folded(model: Module) -> Module:
     """A copy in evaluation mode in which every ``Sequential``'s convolution includes the batch norm after it.
 
     Where there is no such pair, ``model`` itself is returned.

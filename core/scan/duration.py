@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.data.imageset import as_float
 from core.models.classifier import Classifier, frozen
+from core.models.fold import folded
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.inversion import InversionSettings
@@ -37,11 +38,12 @@ def expected_seconds(model: Classifier, images: Tensor) -> float | None:
     device = model.mean.device
     timed = as_float(images[:TIMED_IMAGES].to(device))
     seconds = 0.0
-    with frozen(model):
+    fused = folded(model)  # as the scan goes through it
+    with frozen(fused):
         for _ in range(2):  # the first pass chooses kernels
             x = timed.clone().requires_grad_()
             begun = time.monotonic()
-            (gradient,) = torch.autograd.grad(model(x).sum(), x)
+            (gradient,) = torch.autograd.grad(fused(x).sum(), x)
             gradient.cpu()  # waits for a GPU
             seconds = time.monotonic() - begun
     passes = sum(image_passes(model.num_classes, loaded(module).SETTINGS) for module in FORMS.values())

@@ -19,6 +19,7 @@ from torch import Tensor
 from core.data.imageset import as_float
 from core.models.capacity import images_at_once
 from core.models.classifier import Classifier, frozen
+from core.models.fold import folded
 from core.scan.inversion import Inversion, InversionSettings, Inverted
 from core.scan.search_progress import SearchProgress
 
@@ -60,8 +61,9 @@ def invert(
     if progress:
         progress.begin(len(classes), classes.device)
     inversion.max_images = images_at_once(model, as_float(images[:1].to(classes.device)))
-    with frozen(model):
-        return (yield from _Stages(inversion, model, images, seed + 1, progress).run())
+    fused = folded(model)  # the same answers with fewer layers to go through and back
+    with frozen(fused):
+        return (yield from _Stages(inversion, fused, images, seed + 1, progress).run())
 
 
 class _Stages:

@@ -2,5 +2,6 @@
 
 To read in this order: ``proof`` makes the tests one after the other. ``probes`` reconstructs fresh triggers from the
 victim, ``core.scan.shared`` triggers that work on victim and purified model, ``path`` goes back towards the victim,
-``revival`` retunes. ``grade`` weighs what they found; ``core.events.Verified`` says what each reason means.
+``revival`` retunes. ``grade`` weighs what they found; ``core.events.Verified`` says what each reason means. ``effort``
+counts the work of the tests, for their progress.
 """

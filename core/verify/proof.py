@@ -21,17 +21,11 @@ from core.scan import FORMS
 from core.scan.scan import scan
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
-from core.verify import path, probes, revival, woken
+from core.verify import effort, path, probes, revival, woken
 from core.verify.comparison import MIN_VICTIM_ASR, SEED_OFFSET, SHARED_EFFORT, WORST_TRIGGERS, Comparison
 from core.verify.grade import LIMITS, grade
 
 MAX_SHARED_RATIO = 1.5  # of a shared trigger's size to the largest fresh one of its form: honest classes have larger
-# The tests in their order, with their share of the work, for progress. "search" is the scan whose result "scan" judges;
-# "others" is as much as "fresh" for each of the other suspects.
-TESTS = (
-    ("true", 0), ("search", 6), ("fresh", 4), ("scan", 1), ("woken", 1), ("shared", 3), ("others", 4), ("path", 1),
-    ("revival", 1),
-)  # fmt: skip
 
 Steps = Generator[tuple[int, int], None, Any]
 
@@ -79,17 +73,21 @@ class Proof(Comparison):
         self.reconstructed: list[Reconstructed] = []
 
     def steps(self) -> Steps:
-        """Makes the tests one after the other; yields units done and in all; returns ``Verified``."""
-        weights = {name: weight * (len(self.suspects) if name == "others" else 1) for name, weight in TESTS}
-        total, before = 100 * sum(weights.values()), 0
+        """Makes the tests one after the other; yields image passes done and in all; returns ``Verified``."""
+        # "search" is the scan whose result "scan" judges
+        weights = effort.passes(
+            self.victim.num_classes, len(self.search_indices), len(self.asr_indices),
+            {trigger.form for trigger in self.known}, len(self.suspects),
+        )  # fmt: skip
+        total, before = sum(weights.values()), 0
         self.natural = round(self.asr(self.purified, None), 2)
         for name, weight in weights.items():
             work = Returning[tuple[int, int], Any](getattr(self, f"_{name}")())
             for done, of in work:
-                yield before + round(100 * weight * done / of), total
+                yield before + round(weight * done / of), total
             if work.result is not None:
                 self.evidence[name] = work.result
-            before += 100 * weight
+            before += weight
         yield total, total
         return self._verified()
 

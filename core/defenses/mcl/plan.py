@@ -1,6 +1,6 @@
 """How the default of MCL adapts its settings to the network, the clean budget and the triggers: one pure function.
 
-Three inputs decide:
+Four inputs decide:
 
 - *Scarcity of clean images* (clean images per class). A network soon overfits the labels of few images with triggers.
   So the weight of the victim's own answers rises, and annealing takes longer.
@@ -9,6 +9,8 @@ Three inputs decide:
   labels are overfitted sooner.
 - *Confidence in the triggers* (``Confidence``). A doubtful trigger may belong to another class or be a poor copy. So
   the margin is wider, and random stamps are trained on as well. Where there is no confidence, stamps alone are.
+- *Size of the images.* What batch norm measures is a mean over the pixels of a batch, which large images have more
+  of. So a step needs fewer of them, while the number of steps stays.
 
 The constants were chosen by hand on CIFAR-10 and road-sign victims; the trials are in tests/benchmarks/MCL_LOG.md.
 """
@@ -30,6 +32,9 @@ DOUBTFUL_MARGIN_FACTOR = 1.5
 STAMPS_KEEP_FACTOR = 0.25  # factor on the weight of ``keep``: an unknown trigger may resemble a clean or mixed image
 STAMPS_ANNEAL_FACTOR = 1.5  # least factor on the annealing steps where stamps are trained on
 
+MIN_BATCH = 4  # images: statistics of fewer are mostly noise
+REFERENCE_SIDE = 32  # pixels: side of the images that the settings were chosen on
+
 Normalisation = Literal["batch", "other", "none"]
 
 
@@ -38,6 +43,7 @@ class Plan:
     """The settings as they are used; the fields have the names and units of ``MCLSettings``.
 
     Attributes:
+        batch: clean images per step.
         lr: learning rate, at most.
         anneal: steps.
         keep: loss weight.
@@ -47,6 +53,7 @@ class Plan:
         stamps: whether images with random stamps are trained on.
     """
 
+    batch: int
     lr: float
     anneal: int
     keep: float
@@ -56,7 +63,9 @@ class Plan:
     stamps: bool
 
 
-def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, confidence: Confidence) -> Plan:
+def plan(
+    settings: MCLSettings, per_class: float, normalisation: Normalisation, confidence: Confidence, pixels: int
+) -> Plan:
     """The settings adapted to one purification.
 
     Args:
@@ -64,6 +73,7 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
         per_class: clean images per class, on average.
         normalisation: "batch": by batch norm; "other": by other layers; "none": no layer normalises.
         confidence: in the reconstructed triggers.
+        pixels: of an image, as the network takes it.
     """
     scarcity = 1 - min(1.0, per_class / AMPLE_PER_CLASS)
     if normalisation != "batch":
@@ -73,6 +83,7 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
     if normalisation == "other":  # as long as at scarcity 1, by the one network with group norm that was measured
         anneal_factor = 1 + SCARCE_EXTRA_ANNEAL
     return Plan(
+        batch=images_by_size(settings.batch, pixels),
         lr=settings.lr * (LR_FACTOR_WITHOUT_NORMALISATION if normalisation == "none" else 1.0),
         anneal=round(settings.anneal * anneal_factor),
         keep=settings.keep * (1 + (SCARCE_KEEP_FACTOR - 1) * scarcity) * (STAMPS_KEEP_FACTOR if stamps else 1.0),
@@ -82,6 +93,15 @@ def plan(settings: MCLSettings, per_class: float, normalisation: Normalisation, 
         triggers=confidence is not Confidence.NONE or not stamps,
         stamps=stamps,
     )
+
+
+def images_by_size(images: int, pixels: int) -> int:
+    """How many images of this size do in place of ``images`` small ones.
+
+    Up to 32 x 32 pixels as many; from there on their number falls with the square root of the side. So a batch of 64
+    has 45 images of 64 pixels a side, and 24 of 224.
+    """
+    return max(min(images, MIN_BATCH), round(images * min(1.0, (REFERENCE_SIDE**2 / pixels) ** 0.25)))
 
 
 def _mixed_share(settings: MCLSettings, scarcity: float, confidence: Confidence) -> float:

@@ -42,7 +42,7 @@ from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.found_images import FoundImages
 from core.defenses.mcl.held_out import HeldOut
 from core.defenses.mcl.mixing import mixed
-from core.defenses.mcl.plan import Normalisation, plan
+from core.defenses.mcl.plan import Normalisation, images_by_size, plan
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
 from core.models.classifier import Classifier
@@ -79,7 +79,8 @@ class Purifier(Training):
     Attributes:
         victim: a copy of the victim with the same answers, in which batch norm is folded, since it answers at every
             step (``core.models.fold``).
-        plan: the settings, adapted to network, budget and triggers.
+        plan: the settings, adapted to network, images, budget and triggers.
+        pixels: of an image, as the network takes it.
         triggers: those of the scan, then those of the rounds; ``scanned_triggers`` is the number of the former.
         targets: the target classes of the triggers, each once.
         clean0, logits0: f0(x) and the victim's logits of the clean images.
@@ -111,7 +112,9 @@ class Purifier(Training):
         self.targets = tuple(dict.fromkeys(trigger.target for trigger in triggers))
         self.scanned_triggers = len(triggers)
         confidence = triggers[0].confidence
-        self.plan = plan(settings, len(images) / victim.num_classes, normalisation(victim), confidence)
+        self.pixels = math.prod(victim.size or images.shape[-2:])
+        self.plan = plan(settings, len(images) / victim.num_classes, normalisation(victim), confidence, self.pixels)
+        settings = replace(settings, batch=self.plan.batch)
         if self.plan.stamps:
             self.stamps = "beside" if self.plan.triggers else "alone"
             self.stamp_shares = kind_shares(flip_counts(victim, images[:STAMP_IMAGES], KINDS, seed))
@@ -257,7 +260,8 @@ class Purifier(Training):
         model = deepcopy(self.model).eval()
         if best and self.best_weights is not None:
             model.net.load_state_dict(self.best_weights)
-        recompute_statistics(model, self.x[: RESULT_STATISTICS if best else CHECK_STATISTICS])
+        count = RESULT_STATISTICS if best else images_by_size(CHECK_STATISTICS, self.pixels)
+        recompute_statistics(model, self.x[:count])
         return model
 
     # resuming

@@ -28,7 +28,7 @@ class MCLSettings:
         lr: learning rate, at most.
         moved: trust region, nats: the KL divergence by which the first step may change the answers on clean images. The
             learning rate is lowered until it does not change them more (``core.training.rate``).
-        batch: clean images per step; as many triggered ones are added.
+        batch: clean images per step, with images larger than 32 x 32 pixels at most; as many triggered ones are added.
         momentum, weight_decay: of SGD.
         epochs: passes over the clean budget before the annealing, at most.
         anneal: steps of the annealing, in which the learning rate falls from its peak to 0. It begins as soon as the

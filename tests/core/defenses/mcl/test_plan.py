@@ -11,7 +11,7 @@ from core.defenses.mcl.settings import MCLSettings
 from core.triggers.reconstructed import Confidence
 
 SETTINGS = MCLSettings(keep=3.0, mixed=0.25, margin=4.0, lr=0.01, anneal=100, stamps=3.0)
-PLAIN = Plan(lr=0.01, anneal=100, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)
+PLAIN = Plan(batch=64, lr=0.01, anneal=100, keep=3.0, mixed=0.25, margin=4.0, triggers=True, stamps=False)
 
 
 def of(
@@ -19,8 +19,9 @@ def of(
     normalisation: Normalisation = "batch",
     confidence: Confidence = Confidence.SURE,
     settings: MCLSettings = SETTINGS,
+    side: int = 32,
 ) -> Plan:
-    return plan(settings, per_class, normalisation, confidence)
+    return plan(settings, per_class, normalisation, confidence, side * side)
 
 
 def other(found: Plan) -> dict[str, object]:
@@ -96,3 +97,8 @@ def test_nothing_is_mixed_where_the_settings_say_so() -> None:
 
 def test_a_weight_of_0_stays_0() -> None:
     assert of(3, "none", Confidence.DOUBTFUL, replace(SETTINGS, keep=0.0)).keep == 0
+
+
+@pytest.mark.parametrize(("side", "batch"), [(8, 64), (28, 64), (32, 64), (64, 45), (128, 32), (224, 24)])
+def test_of_large_images_a_step_needs_fewer(side: int, batch: int) -> None:
+    assert of(side=side) == replace(PLAIN, batch=batch)

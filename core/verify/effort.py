@@ -1,0 +1,59 @@
+"""The work of each test of a proof, in image passes: what its progress and the time left are counted by.
+
+A unit is one image through one network. The way back to the image or the weights counts as two more. The numbers
+follow from the settings of the tests, and hold for any size of image: a larger one makes all passes slower alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from core.registry import loaded
+from core.scan import FORMS
+from core.scan.duration import image_passes
+from core.scan.warped import SEARCH_IMAGES as WARP_IMAGES
+from core.verify import path, probes
+from core.verify.comparison import PRESELECTION_IMAGES, SHARED_EFFORT, WORST_TRIGGERS
+from core.verify.revival import RevivalSettings
+
+FORWARD_BACKWARD = 3  # forward passes that a forward and a backward pass take as long as
+VARIANTS = 6  # of a fresh trigger, itself among them (``core.verify.probes.variants``)
+WORKING_TRIGGERS = (
+    probes.RESTARTS + 1
+)  # fresh triggers that are small enough to be measured: those of one form, or more
+COPIES = 2  # that the revival retunes
+JUDGED = 1  # units of a test that mostly has nothing to compute
+
+
+def passes(
+    classes: int, search_images: int, asr_images: int, forms: Collection[str], suspects: int
+) -> Mapping[str, int]:
+    """Image passes of each test, in the order in which the tests are made.
+
+    How many triggers work, and whether the new scan needs all its forms, is not known before. So these are what a cure
+    that holds takes.
+
+    Args:
+        classes: of the network.
+        search_images, asr_images: test images to search on, and to measure on.
+        forms: of the triggers that the purification was trained on.
+        suspects: other classes that stood out on the victim.
+    """
+    searched = probes.RESTARTS + min(probes.COMPARISON_CLASSES, classes - 1)  # triggers that a search makes at once
+    scanned = sum(image_passes(classes, loaded(module).SETTINGS) for module in FORMS.values())
+    inversions = len(FORMS) * probes.EFFORT.steps * probes.EFFORT.images * searched
+    preselected = 2 * VARIANTS * WORKING_TRIGGERS * min(PRESELECTION_IMAGES, asr_images)
+    fresh = FORWARD_BACKWARD * inversions + preselected + WORST_TRIGGERS * asr_images
+    on_both = FORWARD_BACKWARD * SHARED_EFFORT.steps * SHARED_EFFORT.images + asr_images
+    retuned = RevivalSettings.poisoned + RevivalSettings.clean
+    return {
+        "true": JUDGED,
+        "search": FORWARD_BACKWARD * scanned,
+        "fresh": fresh + (probes.WARPS_TRIED * min(WARP_IMAGES, search_images) if "warp" in forms else 0),
+        "scan": JUDGED,
+        "woken": JUDGED,
+        "shared": 2 * searched * on_both,
+        "others": suspects * fresh,
+        "path": len(path.SHARES) * (min(path.STATISTICS_IMAGES, search_images) + WORST_TRIGGERS * asr_images),
+        "revival": COPIES * (FORWARD_BACKWARD * RevivalSettings.epochs * retuned + asr_images),
+    }
