@@ -10,7 +10,8 @@ const FAR = 0.15; // points that a name would rather cover than stand a pixel fu
 const SHARES = [0.05, 0.25]; // of a group's points, the nearest to a name: its edge without strays, and its bulk
 const INSIDE = 4; // points that a name would rather cover than cross the line around the cluster
 const STAY = 8; // points by which another place must be better: names do not hop about while points move
-const ROOM = 3; // points that a name may cover; one that would cover more, or cross the line, is left to the legend
+const ROOM = 2; // points that a name may cover; one that would cover more, or cross the line, is left to the legend
+const LINGER = 4; // more that pass under a name that is there before it goes: none flickers
 
 /** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
 export function crowdOf(at, width, height) {
@@ -66,7 +67,7 @@ export function nearestOf(groups) {
 /**
  * One box per group, null for a name that finds no room, or none where its own points are the nearest. The first groups
  * keep their places. A name has room where it covers next to no points: a narrow map has it for few names, a wide one for
- * nearly all. One that is there may cover a few more before it goes, so that none flickers while points pass.
+ * nearly all.
  * `groups`: {middle, box, size, kept (index of the place that it had), shown (is there), must (covers points rather than
  * be left out)}; `nearest(box, k)`; returns [{box, kept}].
  */
@@ -75,7 +76,7 @@ export function arranged(groups, crowd, nearest, width, height) {
   const fits = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
   const free = (box) => taken.every(([l, t, r, b]) => box[2] + GAP < l || box[0] - GAP > r || box[3] < t || box[1] > b);
   return groups.map(({ middle, box, size, kept, shown, must }, group) => {
-    const room = must ? Infinity : ROOM + (shown ? STAY : 0);
+    const room = must ? Infinity : ROOM + (shown ? LINGER : 0);
     const away = (one) => FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]);
     const places = placesOf(middle, box, size).map((one, k) => ({ box: one, kept: k, covered: crowd(one) }));
     const open = places.filter((place) => fits(place.box) && free(place.box) && place.covered <= room);
