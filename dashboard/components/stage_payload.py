@@ -128,7 +128,7 @@ def _arrays(payload: StagePayload, wide: bool) -> _Arrays:
         if its_kind == kind and len(known) == len(made_of) and all(map(operator.is_, known, made_of)):
             return arrays
     coords, low, scale = quantise([np.asarray(frame.coords) for frame in payload.frames], payload.dims)
-    found = {
+    found: dict[str, np.ndarray] = {
         "labels": payload.labels.astype(np.uint16),
         "triggered": payload.triggered.astype(np.uint8),
         "coords": coords,
