@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from dashboard import compare_data, data, i18n, live
 from dashboard.components import fetch, frame, links, outcome, proof, report, search, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
+from dashboard.pace import VIEWERS
 from dashboard.words import (
     attack_name,
     duration,
@@ -109,8 +111,9 @@ def one_run(run_id: str, polling: bool) -> None:
     order = _head(run, status, digest)
     if order is not None:
         setup.start(order)
-    every = session.POLL_SECONDS if polling else None
-    st.fragment(_moving, run_every=every)(run_id, _standing(status, digest) if polling else None)
+    st.fragment(_moving, run_every=VIEWERS.every(run_id) if polling else None)(
+        run_id, _standing(status, digest) if polling else None
+    )
     if status not in data.GOING:
         with st.container(horizontal=True, key="onward"):
             links.offer(run, compare_data.comparisons(data.runs()).get(run.id), key="onward")
@@ -141,6 +144,8 @@ def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
         st.rerun()
         return
     run = HeldRun(found)
+    if drawn is not None:
+        VIEWERS.note(run_id, st.session_state.setdefault("viewer", secrets.token_hex(8)))
     status = "recording" if run.is_recording else run.status
     digest = data.digest_of(run)
     if drawn is not None and (status not in data.GOING or drawn != _standing(status, digest)):
