@@ -12,6 +12,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts this file's folder on the path, 
 
 import streamlit as st  # noqa: E402
 
+from dashboard import memory  # noqa: E402
 from dashboard.components import frame  # noqa: E402
 from dashboard.i18n import t  # noqa: E402
 from dashboard.views import PAGES  # noqa: E402
@@ -35,3 +36,4 @@ pages = {
 frame.PAGES.update(pages)
 st.navigation(list(pages.values()), position="top").run()
 frame.footer()
+memory.set_apart()

@@ -31,7 +31,10 @@ def victims() -> list[Card]:
 
 def victim(name: str | None) -> Card | None:
     """The card of one shipped victim; None if there is none of that name."""
-    return next((card for card in victims() if card.name == name), None)
+    try:
+        return shipped.card_of(name) if name else None
+    except BadInput:
+        return None
 
 
 def runs() -> list[Run]:

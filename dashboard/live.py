@@ -12,7 +12,7 @@ from dashboard.components import hints
 from dashboard.components.stage import stage
 from dashboard.components.stage_payload import TEXT_KEYS, StagePayload
 from dashboard.i18n import t
-from dashboard.stage_data import RunCache, box_of, payload_from_run
+from dashboard.stage_data import box_of, cache_of, payload_from_run
 from dashboard.words import triggered_images
 
 TURN = "replay_turn"  # in the session: how often a recording was asked for
@@ -33,11 +33,10 @@ def show(run: Run, *, key: str, opening: bool = False, status: str = "", hint: b
         status: a few words on what the run is doing.
         hint: say below how a point is asked.
     """
-    cache = st.session_state.setdefault(f"{key}_cache", RunCache())
     images = data.data_name(run)
     payload = payload_from_run(
         run,
-        cache,
+        cache_of(run),
         texts={name: i18n.sentence(f"stage.{name}") for name in TEXT_KEYS},
         things=triggered_images(data.attack_of(run)),
         class_names=[i18n.class_name(images, name) for name in run.data.get("classes") or []],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,17 @@ from core.runs.record import Run
 from core.triggers.kept import KeptTriggers
 from dashboard.components.stage_payload import FrameLike, StagePayload
 
+WATCHED_RUNS = 8  # whose frames the server keeps, some MB each
 LARGEST_PICTURE = 96  # pixels a side, as sent to the page
 FAINT = 0.15  # of a mask's strongest pixel: below, a pixel is no part of the trigger
 
 
 @dataclass
 class RunCache:
-    """What has been read of one run so far. Give the same one to every call; for another run it empties itself."""
+    """What has been read of one run so far. Give the same one to every call; for another run it empties itself.
+
+    ``lock``: held while it is read and used, for several viewers may share it.
+    """
 
     folder: str = ""
     reader: EventReader | None = None
@@ -35,11 +41,22 @@ class RunCache:
     measured: dict[str, Measured] = field(default_factory=dict)
     trigger_uri: str | None = None
     trigger_on_uri: str | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def begin(self, run: Run) -> None:
         """Forgets all, unless it is this run that has been read."""
         if self.folder != str(run.folder) or self.reader is None:
-            self.__init__(folder=str(run.folder), reader=run.reader())  # type: ignore[misc]
+            self.__init__(folder=str(run.folder), reader=run.reader(), lock=self.lock)  # type: ignore[misc]
+
+
+def cache_of(run: Run) -> RunCache:
+    """What all viewers of a run share: whoever looks first reads what is new."""
+    return _shared(str(run.folder), str(run.data.get("created")))
+
+
+@lru_cache(maxsize=WATCHED_RUNS)
+def _shared(folder: str, created: str) -> RunCache:
+    return RunCache()
 
 
 def payload_from_run(
@@ -72,33 +89,34 @@ def payload_from_run(
     # last frame is missed
     told = run.snapshot()
     data, live = told.data, told.status in ("queued", "running", "paused")
-    read(run, cache)
-    samples = cache.samples
-    names = list(class_names if class_names is not None else data.get("classes") or [])
-    shown = [cache.events[k] for k in range(len(cache.frames))]
-    return StagePayload(
-        run=run.id,
-        labels=samples.label if samples else np.zeros(0, np.int16),
-        triggered=samples.triggered if samples else np.zeros(0, bool),
-        class_names=names,
-        texts=texts,
-        things=things,
-        frames=list(cache.frames),
-        metrics=[_metrics(event) for event in shown],
-        target=target_of(run, cache),
-        examples=_examples(run, cache) if cache.frames else [],
-        trigger_uri=cache.trigger_uri,
-        trigger_on_uri=cache.trigger_on_uri,
-        whole=_whole(cache),
-        single=told.spec.scan_only,
-        live=live,
-        replay=replay,
-        status=status,
-        dims=cache.frames[0].coords.shape[1] if cache.frames else told.spec.dims,
-        asr_kind=shown[-1].asr_kind if shown else "estimated" if told.spec.weights else "true",
-        waiting_title=waiting_title,
-        waiting_text=waiting_text,
-    )
+    with cache.lock:
+        read(run, cache)
+        samples = cache.samples
+        names = list(class_names if class_names is not None else data.get("classes") or [])
+        shown = [cache.events[k] for k in range(len(cache.frames))]
+        return StagePayload(
+            run=run.id,
+            labels=samples.label if samples else np.zeros(0, np.int16),
+            triggered=samples.triggered if samples else np.zeros(0, bool),
+            class_names=names,
+            texts=texts,
+            things=things,
+            frames=list(cache.frames),
+            metrics=[_metrics(event) for event in shown],
+            target=target_of(run, cache),
+            examples=_examples(run, cache) if cache.frames else [],
+            trigger_uri=cache.trigger_uri,
+            trigger_on_uri=cache.trigger_on_uri,
+            whole=_whole(cache),
+            single=told.spec.scan_only,
+            live=live,
+            replay=replay,
+            status=status,
+            dims=cache.frames[0].coords.shape[1] if cache.frames else told.spec.dims,
+            asr_kind=shown[-1].asr_kind if shown else "estimated" if told.spec.weights else "true",
+            waiting_title=waiting_title,
+            waiting_text=waiting_text,
+        )
 
 
 def read(run: Run, cache: RunCache) -> None:
@@ -159,6 +177,8 @@ def _read_events(run: Run, cache: RunCache) -> None:
 def _read_frames(run: Run, cache: RunCache) -> None:
     cache.samples = cache.samples or run.samples
     if cache.samples is None:
+        return
+    if len(cache.frames) not in cache.events:  # nothing new: the folder is not listed
         return
     written = run.frame_count
     while (index := len(cache.frames)) in cache.events and index < written:

@@ -143,6 +143,21 @@ class Broken(NamedTuple):
     error: BadInput
 
 
+class HeldRun(Run):
+    """A run as its record stood at one moment: for a page that asks for many entries of it while it is drawn."""
+
+    def __init__(self, run: Run) -> None:
+        self.folder, self.id, self.created, self.is_recording = run.folder, run.id, run.created, run.is_recording
+        self._told = run.snapshot()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self._told.data
+
+    def snapshot(self) -> Snapshot:
+        return self._told
+
+
 def now() -> str:
     """This moment as kept in records: ISO 8601, UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -14,7 +14,6 @@ from dashboard.digest import Digest
 from dashboard.i18n import t
 from dashboard.words import file_size, run_title
 
-POLL_SECONDS = 0.8
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",

@@ -32,6 +32,7 @@ from dashboard.components import (
 from dashboard.components.orders import order
 from dashboard.digest import Digest
 from dashboard.i18n import t
+from dashboard.pace import POLL_SECONDS
 from dashboard.words import run_title, when
 
 RUN, LOOK = "examined", "looked"  # in the session: the run, and the inspection, of this visit
@@ -54,11 +55,11 @@ def page() -> None:
     _address(run=run.id if run else None, look=found.key if found and not run else None)
     if run is not None:
         going = run.status in data.GOING and not run.is_recording
-        st.fragment(one_run, run_every=session.POLL_SECONDS if going else None)(run.id, going)
+        st.fragment(one_run, run_every=POLL_SECONDS if going else None)(run.id, going)
     elif found is None:
         invitation()
     elif not found.ended:
-        st.fragment(waiting, run_every=session.POLL_SECONDS)(found.key)
+        st.fragment(waiting, run_every=POLL_SECONDS)(found.key)
     else:
         checking(found)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
-from core.runs.record import Run
+from core.runs.record import HeldRun, Run
 from core.runs.spec import Spec
 from core.victims import Card
 from dashboard import compare_data, data, i18n, live
 from dashboard.components import fetch, frame, links, outcome, proof, report, search, session, setup, track
 from dashboard.digest import Digest
 from dashboard.i18n import t
+from dashboard.pace import VIEWERS
 from dashboard.words import (
     attack_name,
     duration,
@@ -44,7 +47,7 @@ def page() -> None:
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     going = run.status in data.GOING and not run.is_recording
-    st.fragment(one_run, run_every=session.POLL_SECONDS if going else None)(run.id, going)
+    st.fragment(one_run)(run.id, going)
 
 
 def invitation() -> None:
@@ -97,28 +100,20 @@ def one_run(run_id: str, polling: bool) -> None:
 
     Args:
         run_id: of a run or a recording.
-        polling: this fragment reruns by itself; when the run has ended it asks the page for a last, resting one.
+        polling: what moves is looked at again and again; all else is drawn anew when the run has come further.
     """
     run = data.find(run_id)
     if run is None:  # deleted under our eyes
         st.rerun()
         return
     status = "recording" if run.is_recording else run.status
-    if polling and status not in data.GOING:
-        st.rerun()
     digest = data.digest_of(run)
     order = _head(run, status, digest)
     if order is not None:
         setup.start(order)
-    _lead(run, status, digest)
-    if status != "recording":
-        track.draw(
-            digest, over=status not in data.GOING, whole=status == "done", skip=() if data.scans(run) else ("scan",)
-        )
-    if status in data.GOING and digest.searching:
-        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
-    elif digest.frames or status in data.GOING:
-        live.show(run, key="stage", status=session.doing(status, digest), hint=True)
+    st.fragment(_moving, run_every=VIEWERS.every(run_id) if polling else None)(
+        run_id, _standing(status, digest) if polling else None
+    )
     if status not in data.GOING:
         with st.container(horizontal=True, key="onward"):
             links.offer(run, compare_data.comparisons(data.runs()).get(run.id), key="onward")
@@ -130,6 +125,40 @@ def one_run(run_id: str, polling: bool) -> None:
     if card is not None and fetch.images_of(card.data) is None:
         fetch.offer(card.data)
     _files(run, status)
+
+
+def _standing(status: str, digest: Digest) -> tuple[Any, ...]:
+    """What the resting parts of the page are drawn from: they are drawn anew when it changes, some ten times a run."""
+    known = (digest.before, digest.scanned, digest.after, digest.finished)
+    return status, digest.stage, *(found is not None for found in known)
+
+
+def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
+    """What changes all the time while a run goes on: the stages and the live view, which every viewer polls.
+
+    Args:
+        drawn: what the rest of the page was drawn from; None where nothing moves.
+    """
+    found = data.find(run_id)
+    if found is None:  # deleted under our eyes
+        st.rerun()
+        return
+    run = HeldRun(found)
+    if drawn is not None:
+        VIEWERS.note(run_id, st.session_state.setdefault("viewer", secrets.token_hex(8)))
+    status = "recording" if run.is_recording else run.status
+    digest = data.digest_of(run)
+    if drawn is not None and (status not in data.GOING or drawn != _standing(status, digest)):
+        st.rerun()
+    _lead(run, status, digest)
+    if status != "recording":
+        track.draw(
+            digest, over=status not in data.GOING, whole=status == "done", skip=() if data.scans(run) else ("scan",)
+        )
+    if status in data.GOING and digest.searching:
+        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
+    elif digest.frames or status in data.GOING:
+        live.show(run, key="stage", status=session.doing(status, digest), hint=True)
 
 
 def _head(run: Run, status: str, digest: Digest) -> Spec | None:

@@ -20,10 +20,10 @@ from dashboard.components import frame, outcome, report, story_words
 from dashboard.components.story import TEXT_KEYS, Scene, scene
 from dashboard.components.story_bar import bar
 from dashboard.i18n import t
+from dashboard.pace import POLL_SECONDS
 from dashboard.words import duration, percent, target_name
 
 STEPS = ("read", "stick", "why", "purify", "cured", "next")
-POLL_SECONDS = 0.8
 CSS = Path(__file__).resolve().parent.parent / "components" / "story_assets" / "page.css"
 FIRST_SIGN = "stop"
 CLEAN_BUDGET = 0.05

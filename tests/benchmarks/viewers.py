@@ -1,9 +1,10 @@
 """Twenty viewers of one live run: what they cost the run and the server, and how late each sees a picture.
 
-A viewer is a websocket client that speaks Streamlit's protocol as its web page does: it opens the page of the run, and
-reruns the live view whenever the server has asked it to. Browsers would need more cores than there are; what they draw
-is no load of the server. Runs without and with viewers are started in turn, so that both meet the same machine. The
-viewers themselves take some of a core, which is measured and told: on few cores the run pays for them as well.
+A viewer is a websocket client that speaks Streamlit's protocol as its web page does: it opens the page of the run,
+reruns whatever the server has asked it to, and tells which messages it keeps, so that what has not changed is not sent
+anew. Browsers would need more cores than there are; what they draw is no load of the server. Runs without and with
+viewers are started in turn, so that both meet the same machine. The viewers themselves take some of a core, which is
+measured and told: on few cores the run pays for them as well.
 
 ``python -m tests.benchmarks.viewers --viewers 3 --repeats 1`` tries it in small. With ``--into FILE`` every run that
 came to its end is a line of that file, and a call that was cut short goes on where it stopped.
@@ -40,6 +41,7 @@ VIEWERS = 20
 PATIENCE = 900.0  # seconds that a run may take
 GREETED = 60.0  # seconds that a viewer may take to its first picture once there is one
 LOOK_EVERY = 0.05
+KEPT_RUNS = 2  # reruns for which a page keeps a message that it is not sent: Streamlit's global.maxCachedMessageAge
 SLOWER, LATE, MEMORY = 5.0, 2.0, 1.5  # asked for: percent, seconds, GB
 
 
@@ -91,6 +93,7 @@ class Viewer:
             first.rerun_script.query_string, first.rerun_script.page_name = query, "purify"
             line.send(first.SerializeToString())
             page, every, due = "", {}, {}  # type: str, dict[str, float], dict[str, float]
+            kept: dict[str, int] = {}  # by the hash of a message: reruns since it was last wanted
             while not self._ended.is_set():
                 try:
                     got = line.recv(timeout=0.05)
@@ -111,11 +114,18 @@ class Viewer:
                             due.pop(gone, None)
                     elif kind == "delta":
                         self._look(got)  # type: ignore[arg-type]
+                        if message.metadata.cacheable:
+                            kept[message.hash] = 0
+                    elif kind == "ref_hash":
+                        kept[message.ref_hash] = 0
+                    elif kind == "script_finished":
+                        kept = {one: age + 1 for one, age in kept.items() if age < KEPT_RUNS}
                 for fragment, moment in list(due.items()):
                     if time.monotonic() >= moment:
                         again = BackMsg()
                         again.rerun_script.query_string, again.rerun_script.page_script_hash = query, page
                         again.rerun_script.fragment_id, again.rerun_script.is_auto_rerun = fragment, True
+                        again.rerun_script.cached_message_hashes.extend(kept)
                         line.send(again.SerializeToString())
                         due[fragment] = time.monotonic() + every[fragment]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import BadInput
@@ -33,12 +33,15 @@ def environment(**variables: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def watch(spec: Spec, patience: float) -> tuple[Run, list[tuple[float, float, Event]], float]:
+def watch(
+    spec: Spec, patience: float, begun: Callable[[Run], None] = lambda run: None
+) -> tuple[Run, list[tuple[float, float, Event]], float]:
     """Start a run as the dashboard's button does, and look at its record as the dashboard does.
 
     Args:
         spec: the run's order.
         patience: seconds until a run that does not end is given up.
+        begun: is called with the run as soon as it has been started.
 
     Returns:
         the run; its events, each with the seconds from the press until it could be read, and its own ``t``; and the
@@ -49,6 +52,7 @@ def watch(spec: Spec, patience: float) -> tuple[Run, list[tuple[float, float, Ev
     """
     pressed = time.monotonic()
     run = supervisor.start(spec)
+    begun(run)
     reader, seen, asked = run.reader(), [], 0.0
     while True:
         now = time.monotonic() - pressed

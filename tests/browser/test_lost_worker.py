@@ -11,7 +11,16 @@ from playwright.sync_api import Page, expect
 
 from core.events import Frame
 from core.runs.record import Run
-from tests.browser.visit import address, figure, mark, marked, wait_for_frames, wait_for_status, wait_until_drawn, words
+from tests.browser.visit import (
+    address,
+    assert_cured,
+    mark,
+    marked,
+    wait_for_frames,
+    wait_for_status,
+    wait_until_drawn,
+    words,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -42,21 +51,6 @@ def test_a_killed_worker_is_told_and_resumed(page: Page, run: Run) -> None:
     assert_cured(page, run)
     steps = [event.step for _, event in run.events() if isinstance(event, Frame)]
     assert steps == sorted(steps), "steps that are on record were done again in sight"
-
-
-def assert_cured(page: Page, run: Run) -> None:
-    """The figures on the page are those of the record, and they are those of a cured model."""
-    row = page.locator(".dz-table tbody tr")
-    attack, clean = row.nth(0), row.nth(1)
-    asr_before, asr = figure(attack.locator(".was")), figure(attack.locator(".big"))
-    ba_before, ba = figure(clean.locator(".was")), figure(clean.locator(".big"))
-    assert asr_before > 90
-    assert asr < 5
-    assert ba_before - ba <= 3
-    assert run.status == "done"
-    result = run.data["result"]
-    assert [asr, ba] == pytest.approx([result["asr_after"], result["ba_after"]], abs=0.051)
-    assert (run.folder / "model.safetensors").stat().st_size > 0
 
 
 def frame_files(run: Run) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, TimeoutError, expect
 
+from core.runs.record import Run
 from dashboard.i18n import catalogue
 
 PATIENCE = 60_000  # milliseconds for a page to do what was asked
@@ -153,6 +154,21 @@ def figure(cell: Locator) -> float:
     found = re.search(r"-?\d+(\.\d+)?", cell.inner_text())
     assert found, f"no figure in {cell.inner_text()!r}"
     return float(found.group())
+
+
+def assert_cured(page: Page, run: Run) -> None:
+    """The figures on the page are those of the record, and they are those of a cured model."""
+    row = page.locator(".dz-table tbody tr")
+    attack, clean = row.nth(0), row.nth(1)
+    asr_before, asr = figure(attack.locator(".was")), figure(attack.locator(".big"))
+    ba_before, ba = figure(clean.locator(".was")), figure(clean.locator(".big"))
+    assert asr_before > 90
+    assert asr < 5
+    assert ba_before - ba <= 3
+    assert run.status == "done"
+    result = run.data["result"]
+    assert [asr, ba] == pytest.approx([result["asr_after"], result["ba_after"]], abs=0.051)
+    assert (run.folder / "model.safetensors").stat().st_size > 0
 
 
 def pictured(images: Locator) -> None:

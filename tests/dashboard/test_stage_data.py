@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from core.runs.record import Run
 from core.runs.spec import Spec
 from core.triggers.kept import FORMS, KeptTriggers
 from dashboard.components.stage_payload import TEXT_KEYS, StagePayload, pack
-from dashboard.stage_data import RunCache, box_of, payload_from_run, picture, stamped, trigger_picture
+from dashboard.stage_data import RunCache, box_of, cache_of, payload_from_run, picture, stamped, trigger_picture
 
 POINTS = 6
 WORDS = {key: key for key in TEXT_KEYS}
@@ -69,6 +70,21 @@ def test_frames_come_one_by_one_and_are_read_once(run):
     assert made.metrics[2]["asr"] == 97.0
     assert made.asr_kind == "estimated"
     assert list(made.class_names) == ["stop", "yield", "30"]
+
+
+def test_viewers_of_a_run_share_what_was_read_of_it(run, tmp_path):
+    prepare(run)
+    add_frame(run, 0)
+    first = look(run, cache_of(run))
+    (run.folder / "frames" / "00000.npz").write_bytes(b"")  # whoever reads it again finds nothing
+    second = look(Run(run.folder), cache_of(Run(run.folder)))
+    assert len(second.frames) == 1
+    assert second.frames[0] is first.frames[0]
+    assert pack(second) == pack(first)
+    add_frame(run, 1)
+    assert len(look(run, cache_of(run)).frames) == 2
+    copy = shutil.copytree(run.folder, tmp_path / "copy")
+    assert cache_of(Run(copy)) is not cache_of(run)
 
 
 def test_a_frame_counts_only_with_its_event_and_without_a_gap(run):

@@ -10,6 +10,8 @@ const FAR = 0.15; // points that a name would rather cover than stand a pixel fu
 const SHARES = [0.05, 0.25]; // of a group's points, the nearest to a name: its edge without strays, and its bulk
 const INSIDE = 4; // points that a name would rather cover than cross the line around the cluster
 const STAY = 8; // points by which another place must be better: names do not hop about while points move
+const ROOM = 2; // points that a name may cover; one that would cover more, or cross the line, is left to the legend
+const LINGER = 4; // more that pass under a name that is there before it goes: none flickers
 
 /** Where points lie, by cells; `at`: x0, y0, x1, y1 ... in pixels. Returns how many of them lie in a box. */
 export function crowdOf(at, width, height) {
@@ -64,16 +66,21 @@ export function nearestOf(groups) {
 
 /**
  * One box per group, null for a name that finds no room, or none where its own points are the nearest. The first groups
- * keep their places.
- * `groups`: {middle, box, size, kept (index of the place that it had)}; `nearest(box, k)`; returns [{box, kept}].
+ * keep their places. A name has room where it covers next to no points: a narrow map has it for few names, a wide one for
+ * nearly all.
+ * `groups`: {middle, box, size, kept (index of the place that it had), shown (is there), must (covers points rather than
+ * be left out)}; `nearest(box, k)`; returns [{box, kept}].
  */
 export function arranged(groups, crowd, nearest, width, height) {
   const taken = [];
   const fits = ([l, t, r, b]) => l >= 0 && t >= 0 && r <= width && b <= height;
   const free = (box) => taken.every(([l, t, r, b]) => box[2] + GAP < l || box[0] - GAP > r || box[3] < t || box[1] > b);
-  return groups.map(({ middle, box, size, kept }, group) => {
-    const cost = (one, k) => crowd(one) + FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]) - (k === kept ? STAY : 0);
-    const open = placesOf(middle, box, size).map((one, k) => ({ box: one, kept: k, cost: cost(one, k) })).filter((place) => fits(place.box) && free(place.box));
+  return groups.map(({ middle, box, size, kept, shown, must }, group) => {
+    const room = must ? Infinity : ROOM + (shown ? LINGER : 0);
+    const away = (one) => FAR * Math.hypot((one[0] + one[2]) / 2 - middle[0], (one[1] + one[3]) / 2 - middle[1]);
+    const places = placesOf(middle, box, size).map((one, k) => ({ box: one, kept: k, covered: crowd(one) }));
+    const open = places.filter((place) => fits(place.box) && free(place.box) && place.covered <= room);
+    for (const place of open) place.cost = place.covered + away(place.box) - (place.kept === kept ? STAY : 0);
     const best = open.sort((a, b) => a.cost - b.cost).find((place) => nearest(place.box, group));
     if (best) taken.push(best.box);
     return best || { box: null, kept };
@@ -97,6 +104,7 @@ export class ClassNames {
     const rank = ({ label, ids }) => (label === target ? Infinity : ids.length);
     groups.sort((a, b) => rank(b) - rank(a));
     for (const group of groups) {
+      group.must = group.label === target; // the class that the attack leads to
       const dot = Object.assign(document.createElement("i"), { ariaHidden: "true" });
       dot.style.background = marks[group.label][0];
       group.node = document.createElement("span");
@@ -137,11 +145,12 @@ export class ClassNames {
       const [x, y] = [at[2 * group.at], at[2 * group.at + 1]];
       const [[left, low], [right, high]] = group.around;
       const box = [x + left * unit[0], y - high * unit[1], x + right * unit[0], y - low * unit[1]];
-      return { middle: [x, y], box, size: group.size, kept: group.kept };
+      return { middle: [x, y], box, size: group.size, kept: group.kept, shown: group.shown, must: group.must };
     });
     arranged(told, crowd, nearest, width, height).forEach(({ box, kept }, k) => {
       const group = this.groups[k];
       group.kept = kept;
+      group.shown = Boolean(box);
       group.node.style.visibility = box ? "" : "hidden";
       if (box) group.node.style.transform = `translate(${box[0].toFixed(1)}px, ${box[1].toFixed(1)}px)`;
     });

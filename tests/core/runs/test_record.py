@@ -19,7 +19,7 @@ from core.files import MB
 from core.jobs import process
 from core.runs import record
 from core.runs.event_log import EventWriter
-from core.runs.record import Run
+from core.runs.record import HeldRun, Run
 from core.runs.spec import Spec
 
 ROOT = Path(record.__file__).parents[2]
@@ -201,6 +201,15 @@ def test_an_unknown_status_reads_as_lost(spec: Spec) -> None:
     run = record.create(spec)
     rewrite(run, status="dreaming")
     assert run.status == "lost"
+
+
+def test_a_held_run_stands_as_it_stood(spec: Spec) -> None:
+    run = record.create(spec)
+    held = HeldRun(run)
+    rewrite(run, status="stopped", classes=["cat"])
+    assert (held.status, held.data["classes"], held.id) == ("queued", [], run.id)
+    assert held.spec == run.spec
+    assert (HeldRun(run).status, HeldRun(run).data["classes"]) == ("stopped", ["cat"])
 
 
 def test_events_from_a_number_on(spec: Spec) -> None:

@@ -47,8 +47,8 @@ test("a name moves only for a place that is clearly better", () => {
   const places = placesOf(own.middle, own.box, size);
   const within = (box, place) => box[0] >= place[0] && box[2] <= place[2] && box[1] >= place[1] && box[3] <= place[3];
   const some = (count) => (box) => (within(box, places[1]) ? count : box === places[8] ? 0 : 1);
-  assert.equal(arranged([{ ...own, kept: 1 }], some(3), always, WIDTH, HEIGHT)[0].kept, 1);
-  assert.notEqual(arranged([{ ...own, kept: 1 }], some(30), always, WIDTH, HEIGHT)[0].kept, 1);
+  assert.equal(arranged([{ ...own, kept: 1, shown: true }], some(3), always, WIDTH, HEIGHT)[0].kept, 1);
+  assert.notEqual(arranged([{ ...own, kept: 1, shown: true }], some(30), always, WIDTH, HEIGHT)[0].kept, 1);
 });
 
 test("the nearest group is told by its edge and its bulk, not by its middle, and strays say nothing", () => {
@@ -71,4 +71,30 @@ test("a name stands nearest to its own class, and is left out where it cannot", 
   const only = (k) => (box) => Math.abs(box[0] - places[k][0]) + Math.abs(box[1] - places[k][1]) < 1;
   assert.equal(arranged([own], nothing, only(3), WIDTH, HEIGHT)[0].kept, 3);
   assert.equal(arranged([{ ...own, kept: 1 }], nothing, () => false, WIDTH, HEIGHT)[0].box, null);
+});
+
+test("a name that would cover points is left out; the target's is not, and one that is there stays while a few pass", () => {
+  const busy = (count) => () => count;
+  const shown = (count, more = {}) => arranged([{ ...group(300, 200), ...more }], busy(count), always, WIDTH, HEIGHT)[0].box !== null;
+  assert.equal(shown(0), true);
+  assert.equal(shown(5), false);
+  assert.equal(shown(5, { shown: true }), true);
+  assert.equal(shown(60, { shown: true }), false);
+  assert.equal(shown(60, { must: true }), true);
+});
+
+test("the same classes have fewer names on a narrow map than on a wide one, and the target's on both", () => {
+  const spots = [0, 1, 2, 3].flatMap((row) => [0.2, 0.5, 0.8].map((x) => [x + 0.02 * row, 0.2 + 0.2 * row]));
+  const named = (width, height) => {
+    const places = spots.map(([x, y]) => [x * width, y * height]);
+    const crowd = crowdOf(Float32Array.from(places.flatMap(([x, y]) => square(x, y, 28))), width, height);
+    const groups = places.map(([x, y], k) => ({ middle: [x, y], box: [x - 14, y - 14, x + 14, y + 14], size: [90, 18], must: k === 0 }));
+    return arranged(groups, crowd, always, width, height).map(({ box }) => box && crowd(box));
+  };
+  const [wide, narrow] = [named(900, 460), named(374, 314)];
+  const count = (boxes) => boxes.filter((covered) => covered !== null).length;
+  assert.equal(count(wide), 12);
+  assert.ok(count(narrow) >= 2 && count(narrow) < 12, String(count(narrow)));
+  assert.notEqual(narrow[0], null);
+  assert.ok(narrow.slice(1).every((covered) => covered === null || covered <= 3));
 });
