@@ -14,10 +14,14 @@ _modules = 0  # that were loaded when objects were last set apart
 
 def set_apart() -> None:
     """Sets the objects that are alive apart from those that are looked through for garbage, once more whenever modules
-    have been imported since. What is garbage by then is collected before."""
+    have been imported since. What is garbage by then is collected before, of what was apart as well.
+
+    It holds for the whole process. A page that ends early, by a rerun, does without.
+    """
     global _modules
     if len(sys.modules) == _modules:
         return
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     _modules = len(sys.modules)

@@ -6,7 +6,7 @@ import time
 
 POLL_SECONDS = 0.8  # between two looks of a page
 LONGEST = 1.4  # however many look on: each picture is to be seen within 2 s
-POLLS = 12.0  # a second and run, of all viewers together; one takes some 10 ms of a core
+POLLS = 12.0  # a second and run, of up to 16 viewers together; one takes some 10 ms of a core
 GONE = 5.0  # seconds after its last poll that a viewer no longer counts
 
 
@@ -23,7 +23,7 @@ class Viewers:
         self._seen[run] = {one: last for one, last in known.items() if now - last <= GONE}
 
     def every(self, run: str) -> float:
-        """Seconds between two looks of a page at this run."""
+        """Seconds between two looks of a page at this run; asked when the page is drawn, some ten times a run."""
         return min(LONGEST, max(POLL_SECONDS, len(self._seen.get(run, ())) / POLLS))
 
 

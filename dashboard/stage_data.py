@@ -75,7 +75,7 @@ def payload_from_run(
 
     Args:
         run: a run or a recording.
-        cache: kept by the caller between calls, one per view.
+        cache: kept between calls, and shared by all viewers of a run (``cache_of``).
         texts, things, status, replay, waiting_title, waiting_text: see ``StagePayload``.
         class_names: in the reader's language; the record's own names by default.
 
@@ -120,9 +120,16 @@ def payload_from_run(
 
 
 def read(run: Run, cache: RunCache) -> None:
-    """Reads the events and frames that are new since the last call."""
-    _read_events(run, cache)
-    _read_frames(run, cache)
+    """Reads the events and frames that are new since the last call.
+
+    After a fault, such as a file that cannot be read just now, the next call begins again: the cache is everybody's.
+    """
+    try:
+        _read_events(run, cache)
+        _read_frames(run, cache)
+    except Exception:
+        cache.reader = None
+        raise
 
 
 def target_of(run: Run, cache: RunCache) -> int | None:

@@ -132,6 +132,8 @@ def _visit(arguments: argparse.Namespace, stages: Stages) -> int:
         begin_anew(folder)
         if given:
             write_atomic(folder / GIVEN, given.content)  # it may be the very file that the list below replaces
+        else:
+            (folder / GIVEN).unlink(missing_ok=True)
         if not arguments.model:
             save_weights(folder / TRAINED, model.net.state_dict())
         place = written.write_list(folder, found, verdict)

@@ -120,9 +120,9 @@ def require_own(folder: Path) -> None:
 
 def begin_anew(folder: Path) -> None:
     """Takes away the result of an earlier visit and what belongs to it, before the first file of this one replaces one
-    of it. What a person said of it stays."""
+    of it. What a person said of it on the page stays, and so does a list that was given, until the new one is there."""
     write_atomic(folder / OURS, b"")
-    for name in (RESULT, MAP, TRUTH, GIVEN):
+    for name in (RESULT, MAP, TRUTH):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -82,12 +82,16 @@ def points(proof: Proof, class_name: Callable[[int], str]) -> list[Point]:
     return against + [point for test in others if (point := _passed(test, proof.evidence, class_name))]
 
 
-def next_step(proof: Proof) -> str:
-    """The key of what to do now."""
+def next_step(proof: Proof, held: bool | None = None) -> str:
+    """The key of what to do now.
+
+    Args:
+        held: whether accuracy was; where it was not, no purified model was handed out.
+    """
     if proof.lacks_only:
         return f"cure.next.{proof.reasons[0]}"
-    if "scan" in proof.reasons and _second(proof.evidence.get("scan")):
-        return f"cure.next.second_{proof.cure}"
+    if proof.cure == "doubt" and held is not False and "scan" in proof.reasons and _second(proof.evidence.get("scan")):
+        return "cure.next.second"
     return f"cure.next.{proof.state}"
 
 
@@ -125,7 +129,7 @@ def way_back(proof: Proof) -> Way | None:
 
 
 def _second(scan: object) -> bool:
-    """Whether the new scan names a class that was not purified."""
+    """Whether the new scan names a class that had not stood out before."""
     return isinstance(scan, dict) and scan.get("second") is True
 
 

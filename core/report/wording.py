@@ -129,7 +129,7 @@ class Wording:
             return []
         state, out = facts.proof.state, handed_out(facts.proof, facts.held, facts.spec.accept)
         said = [words(f"cure.{state}"), words(f"cure.{state}.text"), *([words(out)] if out else [])]
-        return [*said, words(next_step(facts.proof))]
+        return [*said, words(next_step(facts.proof, facts.held))]
 
     def proof(self) -> list[tuple[bool, str]]:
         """What was tried to wake the backdoor again, and whether it stayed away."""

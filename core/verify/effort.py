@@ -18,9 +18,8 @@ from core.verify.revival import RevivalSettings
 
 FORWARD_BACKWARD = 3  # forward passes that a forward and a backward pass take as long as
 VARIANTS = 6  # of a fresh trigger, itself among them (``core.verify.probes.variants``)
-WORKING_TRIGGERS = (
-    probes.RESTARTS + 1
-)  # fresh triggers that are small enough to be measured: those of one form, or more
+# fresh triggers that are small enough to be measured: those of one form, or more
+WORKING_TRIGGERS = probes.RESTARTS + 1
 COPIES = 2  # that the revival retunes
 JUDGED = 1  # units of a test that mostly has nothing to compute
 

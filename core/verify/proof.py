@@ -50,8 +50,8 @@ class Proof(Comparison):
             also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
             clean images) of the worst of the ``suspects``, the class ``target``; "untested": the ``targets`` among
             them for which no trigger works on the victim, or for which "woken" could not be asked. "scan": ``verdict``,
-            ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if ``target`` is none of the
-            classes that were purified. "woken": ``asr``, ``before`` and ``control``
+            ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if ``target`` had not
+            stood out on the victim. "woken": ``asr``, ``before`` and ``control``
             (as of "others") of the class ``target``, which the new scan names and the victim has no trigger for, but
             has after further training.
             "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
@@ -191,7 +191,7 @@ class Proof(Comparison):
         if grade_found != "none" and not (yield from self._named_triggers(self.victim)):
             grade_found = "none"
         told = {"verdict": grade_found, "target": self.new_scan.target, "suspicion": verdict.facts["suspicion"]}
-        if grade_found != "none" and self.new_scan.target not in self.suspected:
+        if grade_found != "none" and self.backdoor_found and self.new_scan.target not in self.suspected:
             told["second"] = True
         return told | ({"suspects": [*self.suspects]} if self.suspects else {})
 

@@ -72,7 +72,7 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
         ]  # the figures say so
         words, name = reader(), t("cure.next")
         st.markdown(words.joined([i18n.t(key) for key in meant]))
-        step = words.named(name, i18n.t(next_step(proof)))
+        step = words.named(name, i18n.t(next_step(proof, held)))
         st.markdown(f"**{name[:-1]}**{name[-1]}{step}")  # Markdown sees no end of bold between "：" and a letter
         if listed := tried(proof, names):
             with st.expander(t("proof.tried"), icon=":material/fact_check:"):

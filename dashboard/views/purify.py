@@ -111,6 +111,8 @@ def one_run(run_id: str, polling: bool) -> None:
     order = _head(run, status, digest)
     if order is not None:
         setup.start(order)
+    if polling:
+        _note(run_id)
     st.fragment(_moving, run_every=VIEWERS.every(run_id) if polling else None)(
         run_id, _standing(status, digest) if polling else None
     )
@@ -127,9 +129,13 @@ def one_run(run_id: str, polling: bool) -> None:
     _files(run, status)
 
 
+def _note(run_id: str) -> None:
+    VIEWERS.note(run_id, st.session_state.setdefault("viewer", secrets.token_hex(8)))
+
+
 def _standing(status: str, digest: Digest) -> tuple[Any, ...]:
     """What the resting parts of the page are drawn from: they are drawn anew when it changes, some ten times a run."""
-    known = (digest.before, digest.scanned, digest.after, digest.finished)
+    known = (digest.before, digest.scanned, digest.after, digest.proof, digest.finished)
     return status, digest.stage, *(found is not None for found in known)
 
 
@@ -145,7 +151,7 @@ def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
         return
     run = HeldRun(found)
     if drawn is not None:
-        VIEWERS.note(run_id, st.session_state.setdefault("viewer", secrets.token_hex(8)))
+        _note(run_id)
     status = "recording" if run.is_recording else run.status
     digest = data.digest_of(run)
     if drawn is not None and (status not in data.GOING or drawn != _standing(status, digest)):

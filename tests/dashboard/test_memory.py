@@ -47,8 +47,13 @@ def test_garbage_of_before_and_after_is_still_collected(monkeypatch: pytest.Monk
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     Knot.freed = 0
     Knot()
+    held = Knot()
     memory.set_apart()
     assert Knot.freed == 1
     Knot()
     gc.collect()
     assert Knot.freed == 2
+    del held
+    monkeypatch.setitem(sys.modules, "the_last_one", types.ModuleType("the_last_one"))
+    memory.set_apart()
+    assert Knot.freed == 3, "what was set apart and is garbage since"

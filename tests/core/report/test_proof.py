@@ -130,14 +130,14 @@ def test_the_next_step_follows_what_is_missing(cure: Cure | None, reasons: tuple
     assert all(f"cure.next.{key}" in catalogue(language) for language in LANGUAGES)
 
 
-@pytest.mark.parametrize("cure", ["doubt", "failed"])
-def test_where_another_class_is_named_the_purified_model_is_to_be_purified_in_turn(cure: Cure) -> None:
+def test_where_a_class_is_named_that_had_not_stood_out_the_purified_model_is_to_be_purified_in_turn() -> None:
     another, same = ({"scan": {"verdict": "strong", "target": 3, **more}} for more in ({"second": True}, {}))
-    assert next_step(Proof(cure, ("scan",), another)) == f"cure.next.second_{cure}"
-    assert next_step(Proof(cure, ("scan",), same)) == f"cure.next.{cure}"
-    assert next_step(Proof(cure, ("path",), another)) == f"cure.next.{cure}", "the scan saw too little to count"
-    for language in LANGUAGES:
-        assert f"cure.next.second_{cure}" in catalogue(language)
+    assert next_step(Proof("doubt", ("scan",), another), held=True) == "cure.next.second"
+    assert next_step(Proof("doubt", ("scan",), another), held=False) == "cure.next.doubt", "no model was handed out"
+    assert next_step(Proof("failed", ("fresh", "scan"), another)) == "cure.next.failed"
+    assert next_step(Proof("doubt", ("scan",), same)) == "cure.next.doubt"
+    assert next_step(Proof("doubt", ("path",), another)) == "cure.next.doubt", "the scan saw too little to count"
+    assert all("cure.next.second" in catalogue(language) for language in LANGUAGES)
 
 
 @pytest.mark.parametrize(
