@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 from core.errors import BadInput
 from core.events import Scanned, Searched
 from core.runs import supervisor
+from core.runs.record import Run
 from core.runs.record import open as open_run
 from core.runs.spec import Spec
 from core.victims import card_of
@@ -21,10 +23,19 @@ ANOTHER = "id => { const run = new URLSearchParams(location.search).get('run'); 
 VICTIM = card_of("digits-badnets")
 
 
+def paused_once_a_class_is_reached(run: Run) -> None:
+    """Holds the scan, which lasts a second or two, for as long as it is looked at."""
+    reader = run.reader()
+    while not any(isinstance(event, Searched) and any(event.sizes) for _, event in reader.read()):
+        time.sleep(0.01)
+    supervisor.pause(run)
+
+
 def test_the_bars_of_a_scan_and_a_purification_that_goes_on_from_it(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "downloaded.safetensors"
     path.write_bytes(VICTIM.weights.read_bytes())
     scan = supervisor.start(Spec(weights=str(path), images="digits", points=200, scan_only=True))
+    paused_once_a_class_is_reached(scan)
     page.goto(address("/examine", run=scan.id))
     bars = page.locator(".dz-search ol li")
     expect(bars).to_have_count(10, timeout=RUN_PATIENCE)
@@ -32,6 +43,7 @@ def test_the_bars_of_a_scan_and_a_purification_that_goes_on_from_it(page: Page, 
     expect(page.locator(".dz-search ul")).to_contain_text("Accuracy as it came: 9")
     expect(page.get_by_test_id("stage")).to_have_count(0)
 
+    supervisor.resume(scan)
     wait_for_status(page, "done")
     expect(bars).to_have_count(0)
     expect(page.get_by_test_id("stage")).to_be_visible()
