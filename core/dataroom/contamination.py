@@ -66,14 +66,14 @@ def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
     return Judged(scores, statistics, suspected, threshold, small, comparable(material.classes, small))
 
 
-def whitened(material: Material, left_out: int | None = None) -> np.ndarray:
+def whitened(material: Material, left_out: int) -> np.ndarray:
     """Features of the set and of the trusted images, (n + m, d), in which the variation within a class is a unit.
 
     Args:
         left_out: the class from which that variation is not taken.
     """
     features, labels = material.features, material.labels
-    kept = np.ones(len(labels), bool) if left_out is None else labels != left_out
+    kept = labels != left_out
     if not kept.any():
         kept[:] = True
     residue = features[kept].copy()

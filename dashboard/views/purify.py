@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import BadInput
 from core.runs.record import HeldRun, Run
 from core.runs.spec import Spec
 from core.victims import Card
@@ -146,10 +147,13 @@ def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
         drawn: what the rest of the page was drawn from; None where nothing moves.
     """
     found = data.find(run_id)
-    if found is None:  # deleted under our eyes
+    try:
+        run = HeldRun(found) if found else None
+    except BadInput:
+        run = None
+    if run is None:  # deleted under our eyes
         st.rerun()
         return
-    run = HeldRun(found)
     if drawn is not None:
         _note(run_id)
     status = "recording" if run.is_recording else run.status

@@ -192,6 +192,16 @@ def _end_runs() -> None:
         _end(run)
 
 
+@pytest.fixture
+def begun() -> Iterator[list[Run]]:
+    """The runs that a test has begun; those that it leaves are ended by force."""
+    left: list[Run] = []
+    yield left
+    for run in left:
+        with contextlib.suppress(BadInput):  # it may be done by then
+            supervisor.kill(run)
+
+
 def _wait_until_up(server: Server, process: subprocess.Popen[Any]) -> None:
     deadline = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < deadline:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,18 +11,15 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core import victims
-from core.errors import BadInput
-from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.record import open as open_run
 from core.runs.spec import Spec
 from dashboard.palette import ATTACK
 from tests.browser.visit import (
     assert_cured,
     frames,
-    run_in_address,
     settled,
     stage,
+    started,
     wait_for_status,
     wait_until_drawn,
     words,
@@ -46,18 +42,6 @@ ALARMED = """colour => {
 }"""
 
 
-@pytest.fixture
-def begun() -> Iterator[list[Run]]:
-    """The runs that the test has begun; one that it leaves is ended by force."""
-    left: list[Run] = []
-    yield left
-    for run in left:
-        try:
-            supervisor.kill(run)
-        except BadInput:  # it is done by then
-            continue
-
-
 def test_one_press_and_the_infection_is_gone(page: Page, begun: list[Run]) -> None:
     card = victims.card_of(victims.DEFAULT)
     page.goto("/purify")
@@ -65,11 +49,7 @@ def test_one_press_and_the_infection_is_gone(page: Page, begun: list[Run]) -> No
     settled(page)
     infected = alarm_on_the_map(page)
 
-    page.get_by_role("button", name=words("setup.start")).click()
-    page.wait_for_url("**run=*")
-    run_id = run_in_address(page)
-    assert run_id is not None
-    run = open_run(run_id)
+    run = started(page)
     begun.append(run)
     assert run.spec == Spec(victim=card.name, images=card.data)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from core import victims
-from core.errors import BadInput
-from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.record import open as open_run
 from core.runs.spec import Spec
 from core.words import Words
 from dashboard import data
@@ -25,6 +20,7 @@ from tests.browser.visit import (
     run_in_address,
     settled,
     stage,
+    started,
     wait_for_frames,
     wait_until_drawn,
     words,
@@ -63,16 +59,6 @@ def test_the_first_page_shows_the_default_victims_cluster_and_tab_leads_to_its_s
     assert start.evaluate("node => node.matches(':focus-visible')")
 
 
-@pytest.fixture
-def begun() -> Iterator[list[Run]]:
-    """The runs that a test has begun; those that it leaves are ended by force."""
-    left: list[Run] = []
-    yield left
-    for run in left:
-        with contextlib.suppress(BadInput):  # it may be done by then
-            supervisor.kill(run)
-
-
 def test_a_chosen_victim_is_purified_before_ones_eyes_and_a_reload_changes_nothing(
     page: Page, begun: list[Run]
 ) -> None:
@@ -85,11 +71,7 @@ def test_a_chosen_victim_is_purified_before_ones_eyes_and_a_reload_changes_nothi
     assert recording is not None
     expect(stage(page)).to_have_attribute("data-run", f"{recording.id}#before")
     settled(page)
-    page.get_by_role("button", name=words("setup.start")).click()
-    page.wait_for_url("**run=*")
-    run_id = run_in_address(page)
-    assert run_id is not None
-    run = open_run(run_id)
+    run = started(page)
     begun.append(run)
     assert not run.is_recording
     assert run.spec == Spec(victim=card.name, images=card.data)
@@ -102,6 +84,6 @@ def test_a_chosen_victim_is_purified_before_ones_eyes_and_a_reload_changes_nothi
 
     page.reload()
     assert wait_for_frames(page, seen + 1) > seen
-    assert run_in_address(page) == run_id
-    expect(stage(page)).to_have_attribute("data-run", run_id)
+    assert run_in_address(page) == run.id
+    expect(stage(page)).to_have_attribute("data-run", run.id)
     assert run.status in ("running", "done")

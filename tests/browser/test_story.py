@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable
 
@@ -11,9 +10,8 @@ import torch
 from playwright.sync_api import Locator, Page, expect
 
 from core import paths, victims
-from core.errors import BadInput
 from core.models.weights import classifier, read_weights
-from core.runs import supervisor
+from core.runs.record import Run
 from core.runs.record import open as open_run
 from dashboard import story_data
 from dashboard.views.story import STEPS
@@ -24,9 +22,9 @@ from tests.browser.visit import (
     Server,
     address,
     fits,
-    run_in_address,
     settled,
     stage,
+    started,
     wait_for_frames,
     wait_until_drawn,
     words,
@@ -245,23 +243,16 @@ def test_a_presenters_keys_and_an_explanation(page: Page) -> None:
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
 
 
-def test_a_live_run_takes_the_map_over(page: Page) -> None:
+def test_a_live_run_takes_the_map_over(page: Page, begun: list[Run]) -> None:
     page.goto("/?step=4")
     wait_until_drawn(page)
     settled(page)
     stage(page).evaluate("node => node.__mark = true")
-    page.get_by_role("button", name=words("setup.start")).click()
-    page.wait_for_url("**run=*")
-    run_id = run_in_address(page)
-    assert run_id is not None
-    try:
-        expect(stage(page)).to_have_attribute("data-run", run_id, timeout=RUN_PATIENCE)
-        wait_for_frames(page, 1)
-        assert stage(page).evaluate("node => node.__mark === true"), "the map was taken down when the run began"
-        few_words(page, "en")
-    finally:
-        with contextlib.suppress(BadInput):  # it may be done by then
-            supervisor.kill(open_run(run_id))
+    begun.append(started(page))
+    expect(stage(page)).to_have_attribute("data-run", begun[0].id, timeout=RUN_PATIENCE)
+    wait_for_frames(page, 1)
+    assert stage(page).evaluate("node => node.__mark === true"), "the map was taken down when the run began"
+    few_words(page, "en")
 
 
 def test_the_sign_is_read_by_the_run_that_was_watched(page: Page, server: Server) -> None:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, TimeoutError, expect
 
 from core.runs.record import Run
+from core.runs.record import open as open_run
 from dashboard.i18n import catalogue
 
 PATIENCE = 60_000  # milliseconds for a page to do what was asked
@@ -154,6 +155,15 @@ def figure(cell: Locator) -> float:
     found = re.search(r"-?\d+(\.\d+)?", cell.inner_text())
     assert found, f"no figure in {cell.inner_text()!r}"
     return float(found.group())
+
+
+def started(page: Page) -> Run:
+    """Presses "Start" on Purify; the run that this begins."""
+    page.get_by_role("button", name=words("setup.start")).click()
+    page.wait_for_url("**run=*")
+    run_id = run_in_address(page)
+    assert run_id is not None
+    return open_run(run_id)
 
 
 def assert_cured(page: Page, run: Run) -> None:

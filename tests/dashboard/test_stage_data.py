@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import BadInput
 from core.events import Frame, Measured, Scanned
 from core.runs import record
 from core.runs.event_log import EventWriter
@@ -70,6 +71,19 @@ def test_frames_come_one_by_one_and_are_read_once(run):
     assert made.metrics[2]["asr"] == 97.0
     assert made.asr_kind == "estimated"
     assert list(made.class_names) == ["stop", "yield", "30"]
+
+
+def test_a_file_that_cannot_be_read_just_now_is_read_at_the_next_look(run):
+    prepare(run)
+    add_frame(run, 0)
+    frame = run.folder / "frames" / "00000.npz"
+    whole, cache = frame.read_bytes(), RunCache()
+    append(run, Frame(1, 2, "00001.npz", 97.0, 99.0, "estimated", 10.0, 0.9))
+    frame.write_bytes(whole[:40])
+    with pytest.raises(BadInput):
+        look(run, cache)
+    frame.write_bytes(whole)
+    assert len(look(run, cache).frames) == 1
 
 
 def test_viewers_of_a_run_share_what_was_read_of_it(run, tmp_path):

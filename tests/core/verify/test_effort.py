@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from core.models.classifier import Classifier
-from core.verify.effort import FORWARD_BACKWARD, passes
+from core.verify.effort import FORWARD_BACKWARD, VARIANTS, passes
+from core.verify.probes import with_variants
 from core.verify.proof import Proof
 from tests.core.tiny import Tiny
 
@@ -35,6 +36,10 @@ def test_progress_is_the_share_of_the_images_that_went_through(
     )
     told = [(done / total, work[0]) for done, total in made.steps()]
     assert max(abs(share - images / work[0]) for share, images in told) < 0.1
+
+
+def test_a_trigger_has_as_many_variants_as_are_counted(tiny: Tiny) -> None:
+    assert len(list(with_variants([tiny.aimed]))) == VARIANTS
 
 
 def test_each_further_suspect_is_as_much_as_the_fresh_triggers_and_a_warp_is_sought_only_where_one_was_found() -> None:
