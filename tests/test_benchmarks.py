@@ -19,8 +19,10 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, alerts, backdoored, costs, data_room, fleet, kills, viewers
+from tests.benchmarks import alarms, alerts, backdoored, costs, data_room, fleet, kills, small_cures, viewers
 from tests.benchmarks.__main__ import MODULES
+from tests.benchmarks.small_models import Model
+from tests.benchmarks.watch import environment
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -122,6 +124,25 @@ def test_the_networks_for_false_alarms_are_forty_and_each_is_made_once() -> None
     names = [model.name for model in (*alarms.CLEAN, *alarms.VICTIMS)]
     assert len(alarms.CLEAN) == 40
     assert len(set(names)) == len(names) == 60
+
+
+def test_small_cures_go_by_what_was_kept_and_leave_out_what_was_never_a_victim(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "alarms-bench"
+    kept.mkdir(parents=True)
+    result = {
+        "verdict": "strong", "target": 3, "asr_before": 98.0, "asr_after": 2.0, "cure": "holds", "cure_reasons": [],
+        "proof": {"fresh": {}}, "seconds": {"scan": 3.0, "verify": 4.0},
+    }  # fmt: skip
+    models = [Model("digits", "small", 200, "badnets", target=3), Model("digits", "small", 201, "badnets", target=3)]
+    for model, before in zip(models, (99.0, 12.0), strict=True):
+        card = {"name": model.name, "target": model.target}
+        outcome = {"card": card, "result": result, "before": [98, before], "after": [97, 1]}
+        (kept / f"{model.name}.cure.json").write_text(json.dumps(outcome))
+    with environment(DISSOLVE_HOME=tmp_path):
+        rows = small_cures.rows(models)
+    assert [name for name, *_ in rows if "digits" in name] == [f"cures: {models[0].name}"]
+    assert "BA 98.0 -> 97.0, true ASR 99.0 -> 1.0; estimated 98.0 -> 2.0, cure holds; 7 s" in rows[0][1]
+    assert ("cures: victims cured (true ASR <= 5 %, BA down <= 2)", "1 of 1", "all") in rows
 
 
 def test_a_benchmark_of_the_data_room_that_was_cut_off_goes_on_with_its_model(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ MODULES = {
     "costs": "what a step costs per image and class, on the CPU and on a GPU if there is one",
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "alarms": "forty clean networks and twenty victims: how often the verdict is wrong",
+    "small_cures": "those twenty victims purified: BA, true and estimated ASR, and the grade of the cure",
     "fleet": "24 small models ranked by risk, on each engine: minutes, places, overhead a model, one at a time and two",
     "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
     "alerts": "twenty kills of a watch that sends its alerts: lost, sent twice, seconds until one is there",

@@ -11,8 +11,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,15 +112,23 @@ def examine(path: Path, card: dict[str, Any], seed: int, settings: dict[str, flo
         asr = attack_success_rate(answers(model, x, trigger), y, card["target"])
         return benign_accuracy(answers(model, x), y), asr
 
-    file = path.with_suffix(".safetensors")
+    spec = Spec(weights=str(path.with_suffix(".safetensors")), images=card["data"], seed=seed, settings=dict(settings))
+    return purified(spec, card, figures)
+
+
+def purified(spec: Spec, card: dict[str, Any], figures: Callable[[Path], tuple[float, float]]) -> Outcome:
+    """Runs ``spec`` without a map to the end of its proof; what is handed out is measured whatever its grade.
+
+    Args:
+        spec: of the victim's file and its images.
+        card: ``name`` and ``target`` at least.
+        figures: BA and true ASR, percent, of a file of weights.
+    """
     with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
-        spec = Spec(
-            weights=str(file), images=card["data"], map=False, seed=seed, settings=dict(settings), accept="not-cured"
-        )
-        run, _, _ = watch(spec, PATIENCE)
-        purified = run.folder / "model.safetensors"
-        after = figures(purified) if purified.is_file() else None
-        return Outcome(card, run.data["result"], figures(file), after)
+        run, _, _ = watch(replace(spec, map=False, accept="not-cured"), PATIENCE)
+        handed_out = run.folder / "model.safetensors"
+        after = figures(handed_out) if handed_out.is_file() else None
+        return Outcome(card, run.data["result"], figures(Path(spec.weights or "")), after)
 
 
 def summary(found: Sequence[Outcome]) -> list[tuple[str, str, str]]:

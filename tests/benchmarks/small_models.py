@@ -13,7 +13,7 @@ from core.attacks.poisoning import poison
 from core.attacks.training import TrainSettings, train
 from core.attacks.trigger import Trigger
 from core.data import load
-from core.metrics import attack_success_rate
+from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.weights import fill, read_weights, save_weights
@@ -60,11 +60,17 @@ def _trigger(model: Model, size: tuple[int, int]) -> Trigger:
 
 def attacked(model: Model, weights: Path) -> float:
     """Attack success rate, percent, of the real trigger on the first test images."""
+    return accuracies(model, weights)[1]
+
+
+def accuracies(model: Model, weights: Path) -> tuple[float, float]:
+    """BA and the attack success rate of a victim's real trigger, percent, on the first test images."""
     images = load(model.data)
     x, y = images.x_test[:MEASURED], images.y_test[:MEASURED]
     net = fill(network(model.arch, images.num_classes), read_weights(weights), model.arch, images.num_classes)
-    found = answers(Classifier(net.eval(), images.mean, images.std).eval(), x, _trigger(model, images.size))
-    return attack_success_rate(found, y, model.target)
+    classifier = Classifier(net.eval(), images.mean, images.std).eval()
+    triggered = answers(classifier, x, _trigger(model, images.size))
+    return benign_accuracy(answers(classifier, x), y), attack_success_rate(triggered, y, model.target)
 
 
 def trained(model: Model, kept: Path) -> Path:
