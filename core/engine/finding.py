@@ -19,8 +19,9 @@ from core.scan import FORMS
 from core.scan.duration import expected_seconds
 from core.scan.evidence import Evidence, gathered
 from core.scan.restarts import Effort, restarts
-from core.scan.scan import Scan, scan
+from core.scan.scan import Scan
 from core.scan.search_progress import SearchProgress
+from core.scan.second_draw import scan_twice_if_unclear
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
@@ -83,9 +84,11 @@ def _searched(state: State, subject: Subject, budget: Budget) -> Generator[Event
     reported, progress = 0, SearchProgress()
     if (seconds := expected_seconds(subject.model, images)) is not None:
         yield Progress("scan", 0, UNITS, seconds)
-    search = Returning(scan(subject.model, images, seed=seed, progress=progress))
+    search = Returning(scan_twice_if_unclear(subject.model, images, seed=seed, progress=progress))
     for done, total in search:
         state.context.steering.check()
+        if done < reported:  # a second draw begins
+            reported, clock = 0, Clock(state.context.steering)
         # the last one is reported in any case, since a decisive form ends the scan early
         if done >= reported + REPORT_EVERY or done == total:
             reported = done

@@ -18,7 +18,7 @@ from core.errors import BadInput
 from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan import FORMS
-from core.scan.scan import scan
+from core.scan.second_draw import scan_twice_if_unclear
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
 from core.verify import effort, path, probes, revival, woken
@@ -175,7 +175,12 @@ class Proof(Comparison):
     def _search(self) -> Steps:
         """A new scan of the purified model; its evidence is that of ``_scan``."""
         images = self.images[self.search_indices]
-        self.new_scan = yield from scan(self.purified, images, seed=self.seed + SEED_OFFSET)
+        search = Returning(scan_twice_if_unclear(self.purified, images, seed=self.seed + SEED_OFFSET))
+        furthest = 0  # a second draw is not foreseen
+        for done, total in search:
+            furthest = max(furthest, done)
+            yield furthest, total
+        self.new_scan = search.result
         for form in self.new_scan.forms:
             self.other_sizes += [(form.form, *row) for row in enumerate(form.sizes.tolist())]
         return None
