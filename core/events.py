@@ -145,6 +145,7 @@ class Verified(Event):
     - "true": the real trigger, known in the lab, still works;
     - "fresh": triggers reconstructed anew from the victim, or moved and larger copies of them, still work;
     - "shared": a trigger of that size that works on victim and purified model alike can still be found;
+    - "reach": triggers that work on victim and purified model alike are smaller for this class than for others;
     - "others": triggers of another class, which stood out on the victim as well, still work;
     - "woken": triggers of a class that seemed to have none before the purification work now: a backdoor was asleep;
     - "scan": a new scan of the purified model still sees signs of a backdoor, most of all that class;

@@ -16,7 +16,7 @@ from core.events import Cure, Verified
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
 # reasons that have figures, in the order of the report
-TESTS = ("true", "fresh", "shared", "others", "woken", "scan", "path", "revival")
+TESTS = ("true", "fresh", "shared", "reach", "others", "woken", "scan", "path", "revival")
 REASONS = (*TESTS, "unknown", "images")
 LACKS = ("unknown", "images")  # reasons that mean too few tests, and no finding
 
@@ -169,8 +169,8 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
         return {"asr": f"{asr:.1f}", "share": f"{100 * share:.0f}", "end": f"{100 * max(s for _, s in near):.0f}"}
     if test == "scan":
         return _target(found, class_name)
-    rates = {"true": ("asr",)} | dict.fromkeys(("fresh", "others", "woken"), ("asr", "before"))
-    counts = {"fresh": ("triggers",), "revival": ("images", "epochs")}.get(test, ())
+    rates = {"true": ("asr",), "reach": ()} | dict.fromkeys(("fresh", "others", "woken"), ("asr", "before"))
+    counts = {"fresh": ("triggers",), "reach": ("size",), "revival": ("images", "epochs")}.get(test, ())
     values = {name: _number(found.get(name)) for name in (*rates.get(test, ("asr", "control")), *counts)}
     if any(value is None for value in values.values()):
         return None

@@ -1,14 +1,16 @@
 """Shared triggers: triggers that work on two models at once, the victim and the model purified from it.
 
 A trigger that works on the purified model alone is no sign of the old backdoor, since every network has some pattern
-for every class. A trigger that works on both models, and is no larger than the victim's own, is such a sign. Shared
-Adversarial Unlearning (Wei et al., NeurIPS 2023, section 4) looks for adversarial examples of both models in this way,
-for single images.
+for every class. A trigger that works on both models, and is smaller than what other classes need for that, is such a
+sign. Shared Adversarial Unlearning (Wei et al., NeurIPS 2023, section 4) looks for adversarial examples of both models
+in this way, for single images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import math
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,9 @@ from torch import Tensor, nn
 from core.models.classifier import Classifier
 from core.scan.restarts import Effort, restarts
 from core.triggers.reconstructed import Reconstructed
+
+MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a larger one is no sign of a backdoor
+OTHERS = 3  # other classes that the size is compared with
 
 
 class LessConfident(nn.Module):
@@ -45,3 +50,45 @@ def shared(
 ) -> Generator[tuple[int, int], None, list[Reconstructed]]:
     """One trigger for each of ``targets`` that works on both models; arguments and yields as for ``restarts``."""
     return (yield from restarts(LessConfident(victim, model), images, form, targets, effort, seed))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Shared triggers of suspected classes beside those of honest ones, made in one go.
+
+    Attributes:
+        own: those of the suspected classes.
+        others: those of the other classes.
+    """
+
+    own: list[Reconstructed]
+    others: list[Reconstructed]
+
+    @property
+    def small(self) -> list[Reconstructed]:
+        """Those of the suspected classes that are at most ``MAX_SIZE_RATIO`` times as large as any other."""
+        limit = MAX_SIZE_RATIO * min((one.size for one in self.others), default=math.inf)
+        return [one for one in self.own if one.size <= limit]
+
+
+def shared_beside_others(
+    victim: Classifier,
+    model: Classifier,
+    images: Tensor,
+    form: str,
+    targets: Sequence[int],
+    suspects: Collection[int],
+    effort: Effort,
+    seed: int,
+) -> Generator[tuple[int, int], None, Beside]:
+    """Shared triggers of ``targets``, and one of each of ``OTHERS`` classes that are no suspects.
+
+    Args:
+        targets: a class that occurs k times gets k triggers.
+        suspects: classes that may have a backdoor, those of ``targets`` among them.
+        others: as for ``restarts``.
+    """
+    others = [label for label in range(victim.num_classes) if label not in suspects][:OTHERS]
+    made = yield from shared(victim, model, images, form, [*targets, *others], effort, seed)
+    own, rest = ([one for one in made if (one.target in suspects) is wanted] for wanted in (True, False))
+    return Beside(own, rest)

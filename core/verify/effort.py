@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.duration import image_passes
+from core.scan.shared import OTHERS
 from core.scan.warped import SEARCH_IMAGES as WARP_IMAGES
 from core.verify import path, probes
 from core.verify.comparison import PRESELECTION_IMAGES, SHARED_EFFORT, WORST_TRIGGERS
@@ -40,6 +41,7 @@ def passes(
     """
     searched = probes.RESTARTS + min(probes.COMPARISON_CLASSES, classes - 1)  # triggers that a search makes at once
     scanned = sum(image_passes(classes, loaded(module).SETTINGS) for module in FORMS.values())
+    shared_at_once = probes.RESTARTS + min(OTHERS, classes - 1)
     inversions = len(FORMS) * probes.EFFORT.steps * probes.EFFORT.images * searched
     preselected = 2 * VARIANTS * WORKING_TRIGGERS * min(PRESELECTION_IMAGES, asr_images)
     fresh = FORWARD_BACKWARD * inversions + preselected + WORST_TRIGGERS * asr_images
@@ -51,7 +53,8 @@ def passes(
         "fresh": fresh + (probes.WARPS_TRIED * min(WARP_IMAGES, search_images) if "warp" in forms else 0),
         "scan": JUDGED,
         "woken": JUDGED,
-        "shared": 2 * searched * on_both,
+        "reach": 2 * len(FORMS) * shared_at_once * on_both,
+        "shared": JUDGED,
         "others": suspects * fresh,
         "path": len(path.SHARES) * (min(path.STATISTICS_IMAGES, search_images) + WORST_TRIGGERS * asr_images),
         "revival": COPIES * (FORWARD_BACKWARD * RevivalSettings.epochs * retuned + asr_images),

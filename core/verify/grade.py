@@ -22,6 +22,7 @@ class Limits:
 
     Args:
         doubt, failed: of a fresh, shared or real trigger, or one of another suspect or of a woken class.
+        reach: of the size that triggers on both models need, percent of what other classes need; less leaves doubt.
         true: of the real trigger as well: above it there is doubt, without any baseline (percent).
         path: of the models interpolated towards the victim, up to ``path_share``.
         path_share: 0-1, share of the way to the victim.
@@ -32,6 +33,7 @@ class Limits:
 
     doubt: float = 4.0
     failed: float = 20.0
+    reach: float = 67.0
     true: float = 10.0
     path: float = 10.0
     path_share: float = 0.2
@@ -70,6 +72,8 @@ def grade(
         if reason in evidence:
             baseline = max(natural, evidence[reason].get("control") or 0.0)
             weigh(reason, evidence[reason]["asr"] - baseline)
+    if "reach" in evidence and evidence["reach"]["size"] < limits.reach:
+        doubt.append("reach")
     for reason in ("others", "woken"):  # of another class, whose share of clean images is the control
         if reason in evidence:
             weigh(reason, evidence[reason]["asr"] - evidence[reason]["control"])

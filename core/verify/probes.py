@@ -21,13 +21,13 @@ from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
+from core.scan.shared import MAX_SIZE_RATIO
 from core.scan.warped import search_warp
 from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 RESTARTS = 2  # of the target class, in each form
 COMPARISON_CLASSES = 2  # other classes that are reconstructed for comparison
-MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a larger one is no sign of a backdoor
 STRENGTH_FACTOR = 1.5  # of a variant of an added pattern
 SHIFT_PIXELS = 2  # of the moved variants
 WARPS_TRIED = 72  # by ``search_warp``
@@ -83,9 +83,9 @@ def _smallest(triggers: Iterable[Reconstructed]) -> float:
     return min((trigger.size for trigger in triggers), default=math.inf)
 
 
-def comparison_classes(victim: Classifier, suspects: Collection[int]) -> list[int]:
-    """The first classes that are no suspects."""
-    return [label for label in range(victim.num_classes) if label not in suspects][:COMPARISON_CLASSES]
+def comparison_classes(victim: Classifier, suspects: Collection[int], count: int = COMPARISON_CLASSES) -> list[int]:
+    """The first ``count`` classes that are no suspects."""
+    return [label for label in range(victim.num_classes) if label not in suspects][:count]
 
 
 def with_offset(

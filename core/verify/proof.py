@@ -19,9 +19,10 @@ from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.second_draw import scan_twice_if_unclear
+from core.scan.shared import OTHERS
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
-from core.verify import effort, path, probes, revival, woken
+from core.verify import effort, path, probes, reach, revival, woken
 from core.verify.comparison import MIN_VICTIM_ASR, SEED_OFFSET, SHARED_EFFORT, WORST_TRIGGERS, Comparison
 from core.verify.grade import LIMITS, grade
 
@@ -46,7 +47,8 @@ class Proof(Comparison):
             ``steps`` sets it.
         evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
             "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
-            ``triggers``, how many work. "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
+            ``triggers``, how many work. "reach": ``size``, percent
+            (``core.verify.reach``). "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
             also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
             clean images) of the worst of the ``suspects``, the class ``target``; "untested": the ``targets`` among
             them for which no trigger works on the victim, or for which "woken" could not be asked. "scan": ``verdict``,
@@ -58,6 +60,7 @@ class Proof(Comparison):
             it counts.
         fresh: working fresh triggers, the most successful on the purified model first.
         reconstructed: the fresh triggers without their variants.
+        shared: by form, triggers that work on both models, each with its attack success on both, percent.
         new_scan: the scan of the purified model.
     """
 
@@ -71,6 +74,7 @@ class Proof(Comparison):
         super().__post_init__()
         self.fresh: list[Reconstructed] = []
         self.reconstructed: list[Reconstructed] = []
+        self.shared: dict[str, list[tuple[Reconstructed, float]]] = {}
 
     def steps(self) -> Steps:
         """Makes the tests one after the other; yields image passes done and in all; returns ``Verified``."""
@@ -124,15 +128,28 @@ class Proof(Comparison):
         self.fresh, figures = self.working(small, self.target)
         return figures and {"asr": figures[0], "before": figures[1], "triggers": len(self.fresh)}
 
+    def _reach(self) -> Steps:
+        """The size that shared triggers of the target need, beside those of other classes."""
+        if not any(trigger.form in FORMS for trigger in self.fresh):
+            return None
+        targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self.suspected, OTHERS)
+        for number, form in enumerate(FORMS):
+            search = Returning(self.on_both(form, targets, 1, self.victim))
+            for done, of in search:
+                yield number * of + done, len(FORMS) * of
+            self.shared[form] = search.result
+        size = reach.relative_size(self.shared.values(), self.suspected, self.target)
+        return None if size is None else {"size": size}
+
     def _shared(self) -> Steps:
         """Attack success of a trigger that works on both models, and the same for other classes as a control."""
+        yield from ()
         form = next((trigger.form for trigger in self.fresh if trigger.form in FORMS), None)
         if form is None:
             return None
         max_size = MAX_SHARED_RATIO * max(one.size for one in self.reconstructed if one.form == form)
-        targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self.suspected)
         best, control, found = 0.0, 0.0, None
-        for trigger, rate in (yield from self.on_both(form, targets, 1, self.victim)):
+        for trigger, rate in self.shared[form]:
             if trigger.size > max_size or math.isnan(rate):
                 continue
             if trigger.target != self.target:

@@ -11,18 +11,20 @@ from core.compute.returning import returned
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.restarts import Effort
-from core.scan.shared import shared
+from core.scan.shared import shared_beside_others
 from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
 STARTS_PER_FORM = 2
-MAX_SIZE_RATIO = 2.0  # times the largest given one of form and target: honest classes too have triggers that are larger
 
 
 def still_working(
     victim: Classifier, model: Classifier, images: Tensor, triggers: Sequence[Reconstructed], seed: int
 ) -> list[Reconstructed]:
-    """Triggers in the forms and of the targets of the given ones that work on both models; empty if no attack is left.
+    """Triggers of the targets of the given ones that work on both models; empty if no attack is left.
+
+    They are sought in every form: what is left of a backdoor need not have the form that it was trained against. Honest
+    classes have triggers that work on both models too, so only those count that are smaller than theirs.
 
     Args:
         victim: the backdoored model; not changed.
@@ -32,12 +34,10 @@ def still_working(
         seed: the same seed on a CPU gives the same triggers.
     """
     found: list[Reconstructed] = []
-    for form in dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS):
-        largest: dict[int, float] = {}  # size by target
-        for trigger in triggers:
-            if trigger.form == form:
-                largest[trigger.target] = max(trigger.size, largest.get(trigger.target, 0.0))
-        targets = [target for target in largest for _ in range(STARTS_PER_FORM)]
-        new = returned(shared(victim, model, images, form, targets, EFFORT, seed))
-        found += [one for one in new if one.size <= MAX_SIZE_RATIO * largest[one.target]]
+    suspects = {trigger.target for trigger in triggers}
+    targets = dict.fromkeys(trigger.target for trigger in triggers if trigger.form in FORMS)
+    for form in FORMS if targets else ():
+        starts = [target for target in targets for _ in range(STARTS_PER_FORM)]
+        made = returned(shared_beside_others(victim, model, images, form, starts, suspects, EFFORT, seed))
+        found += made.small
     return [replace(one, confidence=triggers[0].confidence) for one in found]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan.restarts import Effort
-from core.scan.shared import LessConfident, shared
+from core.scan.shared import MAX_SIZE_RATIO, OTHERS, LessConfident, shared, shared_beside_others
 from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
@@ -42,6 +42,18 @@ def test_where_one_has_no_backdoor_none_that_is_small_works_on_both(tiny: Tiny, 
     for trigger in found(tiny, honest, form):
         assert trigger.size > 3 * small, "as large as an honest class needs"
         assert min(tiny.figures(model, trigger)[1] for model in (tiny.model, honest)) > 25  # type: ignore[arg-type]
+
+
+def test_beside_others_those_of_the_backdoor_are_small_and_honest_ones_are_not(tiny: Tiny, honest: Classifier) -> None:
+    for model, backdoor in ((tiny.model, True), (honest, False)):
+        work = Returning(shared_beside_others(tiny.model, model, tiny.x, "mask", (3, 3), {3, 0}, EFFORT, 0))
+        assert len(list(work)) == EFFORT.steps
+        made = work.result
+        assert [one.target for one in made.own] == [3, 3]
+        assert [one.target for one in made.others] == [1, 2, 4][:OTHERS], "no suspects"
+        limit = MAX_SIZE_RATIO * min(one.size for one in made.others)
+        assert made.small == [one for one in made.own if one.size <= limit]
+        assert bool(made.small) == backdoor
 
 
 class Fixed(nn.Module):
