@@ -30,6 +30,7 @@ FACTS = {"suspicion": 8.0, "second_suspicion": 1.0, "form": "mask", "gap": 4.5, 
 PROOF: dict[str, Any] = {
     "fresh": {"asr": 1.2, "before": 96.0, "triggers": 6},
     "shared": {"asr": 2.0, "control": 1.1},
+    "reach": {"size": 118.0},
     "others": {"target": 2, "asr": 0.9, "before": 97.0, "control": 0.4},
     "woken": {"target": 5, "asr": 0.7, "before": 0.2, "control": 0.1},
     "scan": {"verdict": "none", "suspicion": 0.8, "target": 3},

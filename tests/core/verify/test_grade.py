@@ -15,6 +15,7 @@ CLEAN: dict[str, dict[str, Any]] = {
     "true": {"asr": 0.5},
     "fresh": {"asr": 0.5, "before": 99.0, "triggers": 12},
     "shared": {"asr": 0.0, "control": 0.0},
+    "reach": {"size": 110.0},
     "others": {"target": 7, "asr": 0.0, "before": 99.0, "control": 0.0},
     "woken": {"target": 7, "asr": 0.0, "before": 0.0, "control": 0.0},
     "scan": {"verdict": "none", "target": TARGET},
@@ -61,6 +62,10 @@ def near(asr: float) -> dict[str, Any]:
         ({"shared": {"asr": 34.1, "control": 30.0}}, "doubt", ["shared"]),
         ({"shared": {"asr": 51.0, "control": 30.0}}, "failed", ["shared"]),
         ({"shared": None}, "holds", []),
+        ({"reach": {"size": 67.0}}, "holds", []),
+        ({"reach": {"size": 66.9}}, "doubt", ["reach"]),
+        ({"reach": {"size": 1.0}}, "doubt", ["reach"]),  # a size is no attack success: never "failed" by itself
+        ({"reach": None}, "holds", []),
         ({"others": None}, "holds", []),  # no other class stood out on the victim
         ({"others": {"asr": 4.0}}, "holds", []),
         ({"others": {"asr": 4.1}}, "doubt", ["others"]),
@@ -119,10 +124,14 @@ def test_what_is_clear_from_few_images_needs_no_more() -> None:
 
 
 def test_what_failed_comes_before_what_is_in_doubt() -> None:
-    worst = {"true": {"asr": 10.0}, "fresh": {"asr": 90.0}, "shared": {"asr": 12.0}, "others": {"asr": 9.0},
+    worst = {"true": {"asr": 10.0}, "fresh": {"asr": 90.0}, "shared": {"asr": 12.0}, "reach": {"size": 30.0},
+             "others": {"asr": 9.0},
              "woken": {"asr": 9.0}, "scan": {"verdict": "strong"}, "path": near(90.0),
              "revival": {"asr": 90.0}}  # fmt: skip
-    assert graded(worst) == ("failed", ["fresh", "true", "shared", "others", "woken", "scan", "path", "revival"])
+    assert graded(worst) == (
+        "failed",
+        ["fresh", "true", "shared", "reach", "others", "woken", "scan", "path", "revival"],
+    )
 
 
 def test_what_happens_without_any_trigger_is_no_attack() -> None:

@@ -16,7 +16,8 @@ from core.compute.returning import Returning
 from core.data.imageset import as_float
 from core.events import Verified
 from core.models.classifier import Classifier
-from core.scan.scan import Scan, scan
+from core.scan.scan import Scan
+from core.scan.second_draw import scan_twice_if_unclear
 from core.training.batchnorm import recompute_statistics
 from core.verify import woken
 from core.verify.path import interpolated
@@ -34,14 +35,14 @@ def scanned_once() -> Iterator[None]:
             if scanned is model and by == seed and torch.equal(on, images):
                 yield from told
                 return found
-        steps = Returning(scan(model, images, seed=seed))
+        steps = Returning(scan_twice_if_unclear(model, images, seed=seed))
         told = list(steps)
         made.append((model, images, seed, told, steps.result))
         yield from told
         return steps.result
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.verify.proof.scan", again)
+        patch.setattr("core.verify.proof.scan_twice_if_unclear", again)
         yield
 
 
@@ -77,7 +78,7 @@ def cured(tiny: Tiny, honest: Classifier, as_they_were: list[dict[str, torch.Ten
 def test_the_victim_itself_fails_and_every_test_says_so(tiny: Tiny, uncured: tuple[Proof, Verified, Any]) -> None:
     _, found, _ = uncured
     assert found.cure == "failed"
-    assert found.reasons == ["true", "fresh", "shared", "scan", "path", "revival"]
+    assert found.reasons == ["true", "fresh", "shared", "reach", "scan", "path", "revival"]
     assert found.asr is not None
     assert found.asr > 90
     assert found.natural is not None
@@ -93,7 +94,7 @@ def test_a_model_that_was_never_attacked_holds(honest: Classifier, cured: tuple[
     assert (found.cure, found.reasons) == ("holds", [])
     assert found.asr is not None
     assert found.asr < 4
-    assert set(found.evidence) == {"true", "fresh", "shared", "scan", "path", "revival"}
+    assert set(found.evidence) == {"true", "fresh", "shared", "reach", "scan", "path", "revival"}
     assert found.evidence["fresh"]["before"] > 90, "they are triggers, of the victim"
 
 
