@@ -48,7 +48,7 @@ def test_a_proof_in_full_is_told_with_its_figures() -> None:
     for sentence, figures in zip(
         said,
         (("0.3 %",), ("6 triggers", "1.2 %", "96.0 %"), ("2.0 %", "1.1 %"), ("118 %",),
-             ("0.9 %", "97.0 %"), ("0.7 %", "0.2 %"),
+         ("0.9 %", "97.0 %"), ("0.7 %", "0.2 %"),
          ("no sign",), ("30 %", "3.4 %"),
          ("7 passes", "5 images", "4.0 % against 3.0 %")),
         strict=True,
