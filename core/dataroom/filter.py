@@ -19,19 +19,24 @@ class Material:
 
     Attributes:
         features: float64 (n, d), penultimate.
+        earlier: float64 (n, k), what flows into the last convolution, averaged over its places; k is 0 where the
+            network has fewer than two convolutions.
         maps: float16 (n, channels, places), of the last layer that still has places; (n, d, 1) where none has.
         looks: float32 (n, k), the downscaled images, 0-1.
         labels: int (n,), as the set has them; poisoned images have wrong ones.
         classes: their number.
-        trusted, trusted_maps, trusted_labels: the same of images that are known to be clean; there may be none.
+        trusted, trusted_earlier, trusted_maps, trusted_labels: the same of images that are known to be clean; there
+            may be none.
     """
 
     features: np.ndarray
+    earlier: np.ndarray
     maps: np.ndarray
     looks: np.ndarray
     labels: np.ndarray
     classes: int
     trusted: np.ndarray
+    trusted_earlier: np.ndarray
     trusted_maps: np.ndarray
     trusted_labels: np.ndarray
 

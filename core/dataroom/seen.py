@@ -46,29 +46,52 @@ def trained(model: Classifier, x: Tensor, y: Tensor, seed: int) -> Iterator[Epoc
 
 def material(model: Classifier, room: TrainSet) -> Material:
     """The set and the trusted images, evaluated by the model."""
-    features, maps = looked(model, room.x)
-    trusted, trusted_maps = looked(model, room.trusted[0]) if len(room.trusted[0]) else (features[:0], maps[:0])
+    features, earlier, maps = looked(model, room.x)
+    trusted = looked(model, room.trusted[0]) if len(room.trusted[0]) else (features[:0], earlier[:0], maps[:0])
     looks = torch.cat([_small(as_float(part)).flatten(1) for part in room.x.split(BATCH)])
     return Material(
-        features, maps, looks.numpy(), room.y.numpy(), room.images.num_classes, trusted, trusted_maps,
+        features, earlier, maps, looks.numpy(), room.y.numpy(), room.images.num_classes, *trusted,
         room.trusted[1].numpy(),
     )  # fmt: skip
 
 
 @torch.inference_mode()
-def looked(model: Classifier, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Penultimate features, float64 (n, d), and the last feature maps, float16 (n, c, places)."""
+def looked(model: Classifier, images: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the model sees in the images at three depths, as ``Material`` has it.
+
+    Returns:
+        Penultimate features, float64 (n, d); channel means of what flows into the last convolution, float64 (n, k); the
+        last feature maps, float16 (n, c, places).
+    """
     model.eval()
     device = model.mean.device
-    features, maps = [], []
-    with _last_maps(model) as last:
+    features, earlier, maps = [], [], []
+    with _last_maps(model) as last, _into_last_convolution(model) as into:
         for part in images.split(BATCH):
             last.clear()
+            into.clear()
             seen = model.features(as_float(part.to(device)).contiguous(memory_format=torch.channels_last))
             features.append(seen.double().cpu())
+            earlier.append((into[-1] if len(into) > 1 else seen[:, :0]).double().cpu())
             kept = _small(last[-1]) if last else seen[:, :, None, None]
             maps.append(kept.flatten(2).clamp(-6e4, 6e4).half().cpu())
-    return torch.cat(features).numpy(), torch.cat(maps).numpy()
+    return torch.cat(features).numpy(), torch.cat(earlier).numpy(), torch.cat(maps).numpy()
+
+
+@contextmanager
+def _into_last_convolution(model: Classifier) -> Iterator[list[Tensor]]:
+    """Inside, the list takes the channel means, (n, channels), of what flows into each convolution."""
+    found: list[Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0].mean(dim=(2, 3)))
+
+    hooks = [one.register_forward_pre_hook(note) for one in model.net.modules() if isinstance(one, nn.Conv2d)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager
