@@ -119,8 +119,9 @@ def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whit
     """Whether the second of two groups of a class is the poisoned one.
 
     With trusted images of the class, the poisoned group is the one farther from their mean. Otherwise it is the smaller
-    group, if it is clearly smaller. Of two groups of similar size it is the one whose images vary more, since they come
-    from many classes. The rules without trusted images are not from a paper.
+    group, if it is clearly smaller. Of two groups of similar size it is the one that varies more, since its images come
+    from many classes: in the features in which other classes vary by a unit, or else as pictures. The rules without
+    trusted images are not from a paper.
 
     Args:
         members: int (k,), the class's images.
@@ -137,5 +138,6 @@ def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whit
     share = second.mean()
     if min(share, 1 - share) < CLEARLY_SMALLER:
         return bool(share < 0.5)
-    spread = [float(material.looks[members[group]].var(axis=0).sum()) for group in (~second, second)]
+    rows = material.looks if whitened is None else whitened
+    spread = [float(rows[members[group]].var(axis=0).sum()) for group in (~second, second)]
     return spread[1] > spread[0]
