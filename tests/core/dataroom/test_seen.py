@@ -61,3 +61,9 @@ def test_a_small_set_is_gone_through_more_often() -> None:
         settings = settings_of(count)
         assert settings.batch <= count
         assert settings.epochs * max(1, count // settings.batch) >= 100
+
+
+def test_sets_of_thousands_get_five_hundred_steps() -> None:
+    for count in (3000, 5000, 50_000):
+        settings = settings_of(count)
+        assert settings.epochs * (count // settings.batch) >= 500
