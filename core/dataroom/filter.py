@@ -82,8 +82,8 @@ def comparable(classes: int, small: tuple[int, ...]) -> bool:
     return classes - len(small) >= MIN_CLASSES
 
 
-def outlying_classes(statistics: np.ndarray, least: float = -np.inf, small: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """The classes whose statistic is an outlier above the others, and above ``least``, the highest first.
+def outlying_classes(statistics: np.ndarray, small: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The classes whose statistic is an outlier above the others, the highest first.
 
     The threshold is e^2 median absolute deviations above the median, as in SCAn (section 4.3) and Beatrix (section
     IV-D). Further classes count only if they reach half of the highest statistic, since an attack with several targets
@@ -97,7 +97,7 @@ def outlying_classes(statistics: np.ndarray, least: float = -np.inf, small: tupl
     known = statistics[np.isfinite(statistics)]
     middle = float(np.median(known))
     spread = MAD * float(np.median(np.abs(known - middle)))
-    bar = max(middle + ANOMALOUS * max(spread, 1e-12), least)
+    bar = middle + ANOMALOUS * max(spread, 1e-12)
     return tuple(
         int(one)
         for one in np.argsort(-statistics, kind="stable")
