@@ -19,19 +19,24 @@ class Material:
 
     Attributes:
         features: float64 (n, d), penultimate.
+        earlier: float64 (n, k), what flows into the last convolution, averaged over its places; k is 0 where the
+            network has fewer than two convolutions.
         maps: float16 (n, channels, places), of the last layer that still has places; (n, d, 1) where none has.
         looks: float32 (n, k), the downscaled images, 0-1.
         labels: int (n,), as the set has them; poisoned images have wrong ones.
         classes: their number.
-        trusted, trusted_maps, trusted_labels: the same of images that are known to be clean; there may be none.
+        trusted, trusted_earlier, trusted_maps, trusted_labels: the same of images that are known to be clean; there
+            may be none.
     """
 
     features: np.ndarray
+    earlier: np.ndarray
     maps: np.ndarray
     looks: np.ndarray
     labels: np.ndarray
     classes: int
     trusted: np.ndarray
+    trusted_earlier: np.ndarray
     trusted_maps: np.ndarray
     trusted_labels: np.ndarray
 
@@ -77,8 +82,8 @@ def comparable(classes: int, small: tuple[int, ...]) -> bool:
     return classes - len(small) >= MIN_CLASSES
 
 
-def outlying_classes(statistics: np.ndarray, least: float = -np.inf, small: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """The classes whose statistic is an outlier above the others, and above ``least``, the highest first.
+def outlying_classes(statistics: np.ndarray, small: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The classes whose statistic is an outlier above the others, the highest first.
 
     The threshold is e^2 median absolute deviations above the median, as in SCAn (section 4.3) and Beatrix (section
     IV-D). Further classes count only if they reach half of the highest statistic, since an attack with several targets
@@ -92,7 +97,7 @@ def outlying_classes(statistics: np.ndarray, least: float = -np.inf, small: tupl
     known = statistics[np.isfinite(statistics)]
     middle = float(np.median(known))
     spread = MAD * float(np.median(np.abs(known - middle)))
-    bar = max(middle + ANOMALOUS * max(spread, 1e-12), least)
+    bar = middle + ANOMALOUS * max(spread, 1e-12)
     return tuple(
         int(one)
         for one in np.argsort(-statistics, kind="stable")
@@ -114,8 +119,9 @@ def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whit
     """Whether the second of two groups of a class is the poisoned one.
 
     With trusted images of the class, the poisoned group is the one farther from their mean. Otherwise it is the smaller
-    group, if it is clearly smaller. Of two groups of similar size it is the one whose images vary more, since they come
-    from many classes. The rules without trusted images are not from a paper.
+    group, if it is clearly smaller. Of two groups of similar size it is the one that varies more, since its images come
+    from many classes: in the features in which other classes vary by a unit, or else as pictures. The rules without
+    trusted images are not from a paper.
 
     Args:
         members: int (k,), the class's images.
@@ -132,5 +138,6 @@ def mixed_side(material: Material, members: np.ndarray, second: np.ndarray, whit
     share = second.mean()
     if min(share, 1 - share) < CLEARLY_SMALLER:
         return bool(share < 0.5)
-    spread = [float(material.looks[members[group]].var(axis=0).sum()) for group in (~second, second)]
+    rows = material.looks if whitened is None else whitened
+    spread = [float(rows[members[group]].var(axis=0).sum()) for group in (~second, second)]
     return spread[1] > spread[0]

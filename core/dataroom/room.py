@@ -230,7 +230,10 @@ def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found
             )
             found.append(Found("room_whole_class", text, {"name": name}))
     if not len(room.trusted[0]):
-        text = "No trusted images were given: which half of a suspected class is poisoned is told by size and variety."
+        text = (
+            "No trusted images were given, so that a division that a class has by nature can hide poison; which half "
+            "of a suspected class is poisoned is told by size and variety. About 30 trusted images a class mend this."
+        )
         found.append(Found("room_no_trusted", text, {}))
     return found
 

@@ -34,9 +34,9 @@ def made_up(
         return found.astype(np.float16)
 
     nobody = np.zeros(len(known), bool)
-    return Material(
-        features, maps(len(labels), poisoned), looks, labels, classes, some(known), maps(len(known), nobody), known
-    )
+    seen, trusted = maps(len(labels), poisoned), maps(len(known), nobody)
+    own = some(known)
+    return Material(features, features[:, :0], seen, looks, labels, classes, own, own[:, :0], trusted, known)
 
 
 def poisoned(material: Material, clean: int = 60) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from core.dataroom import contamination
+from core.dataroom.filter import Material
 from tests.core.dataroom.made_up import CLASSES, TARGET, made_up, poisoned
 
 
@@ -32,7 +33,8 @@ def test_two_groups_are_untangled_however_unequal() -> None:
 
 
 def test_whitening_makes_the_variation_within_classes_a_unit() -> None:
-    points = contamination.whitened(made_up(poison=0, clean=400), 0)
+    material = made_up(poison=0, clean=400)
+    points = contamination.whitened(material, 0, contamination.both_depths(material))
     labels = np.repeat(np.arange(10), 400)
     residue = np.concatenate([points[labels == one] - points[labels == one].mean(axis=0) for one in range(1, 10)])
     np.testing.assert_allclose(np.cov(residue.T), np.eye(12), atol=0.06)
@@ -56,13 +58,54 @@ def test_a_clean_set_has_no_suspected_class() -> None:
         assert not judged.flags(material.labels).any()
 
 
-def test_groups_that_the_trusted_images_come_from_as_well_are_no_poison() -> None:
-    rng = np.random.default_rng(3)
-    points = np.concatenate([rng.normal(size=(60, 4)), rng.normal(size=(40, 4)) + 9])
-    second = np.arange(100) >= 60
-    assert contamination.not_shared(points, second, points[::5]) == pytest.approx(0.0)
-    assert contamination.not_shared(points, second, points[:20]) == 1.0
-    assert contamination.not_shared(points, second, points[:0]) == 1.0
+def divided(material: Material) -> Material:
+    """Each class comes from two groups by nature, more or less far apart; so do its trusted images."""
+    features, trusted = material.features.copy(), material.trusted.copy()
+    for points, labels in ((features, material.labels), (trusted, material.trusted_labels)):
+        for one in range(CLASSES):
+            members = np.flatnonzero(labels == one)
+            points[members[: len(members) // 2], one] += 5 + one
+    return replace(material, features=features, trusted=trusted)
+
+
+def test_a_division_that_the_trusted_images_have_too_is_no_poison() -> None:
+    assert contamination.judge(divided(made_up(poison=0, trusted=30)), 0.05).suspected == ()
+
+
+def test_poison_is_found_beside_a_division_that_the_trusted_images_have_too() -> None:
+    material = divided(made_up(poison=40, trusted=30))
+    truth = poisoned(material)
+    judged = contamination.judge(material, 0.05)
+    flags = judged.flags(material.labels)
+    assert judged.suspected == (TARGET,)
+    assert flags[truth].mean() >= 0.95
+    assert flags[~truth].mean() <= 0.02
+    unknown = contamination.judge(replace(material, trusted_labels=np.full(300, -1)), 0.05)
+    assert TARGET not in unknown.suspected
+
+
+def test_poison_that_the_last_layer_does_not_show_is_found_in_an_earlier_one() -> None:
+    material = made_up(poison=40, trusted=30)
+    rng = np.random.default_rng(5)
+    hidden = rng.normal(size=material.features.shape), rng.normal(size=material.trusted.shape)
+    hidden[0][:, :10] += 4 * np.eye(10)[material.labels]
+    hidden[1][:, :10] += 4 * np.eye(10)[material.trusted_labels]
+    blind = replace(material, features=hidden[0], trusted=hidden[1])
+    assert contamination.judge(blind, 0.05).suspected == ()
+    seeing = replace(blind, earlier=material.features, trusted_earlier=material.trusted)
+    judged = contamination.judge(seeing, 0.05)
+    assert judged.suspected == (TARGET,)
+    assert judged.flags(material.labels)[poisoned(material)].mean() >= 0.98
+
+
+@pytest.mark.parametrize(("images", "dims"), [(30, 12), (60, 128), (400, 12), (400, 128)])
+def test_what_a_split_reaches_by_chance_is_that_of_normally_distributed_points(images: int, dims: int) -> None:
+    rng = np.random.default_rng(6)
+    measured = []
+    for _ in range(20):
+        points = rng.normal(size=(images, dims))
+        measured.append(contamination.ratio(points, contamination.split(points)))
+    assert contamination.by_chance(images, dims) == pytest.approx(np.mean(measured), rel=0.25)
 
 
 def test_scores_are_standard_deviations_of_the_clean_group() -> None:
@@ -73,6 +116,15 @@ def test_scores_are_standard_deviations_of_the_clean_group() -> None:
     assert places[4000:].mean() == pytest.approx(20, abs=0.6)
     assert middle == pytest.approx(10, abs=0.3)
     assert (places[:4000] >= 1.645).mean() == pytest.approx(0.05, abs=0.012)
+
+
+def test_poison_left_in_the_clean_group_makes_its_standard_deviation_no_larger() -> None:
+    rng = np.random.default_rng(4)
+    points = np.concatenate(
+        [rng.normal(size=(4000, 1)), rng.normal(size=(400, 1)) + 6, rng.normal(size=(1000, 1)) + 20]
+    )
+    places, _ = contamination.along(points, np.arange(5400) >= 4400)
+    assert places[:4000].std() == pytest.approx(1, abs=0.1)
 
 
 def test_a_handful_of_images_is_not_judged() -> None:
@@ -88,7 +140,7 @@ def test_one_threshold_lets_off_no_image_on_the_poisoned_side_of_any_class(apart
     judged = contamination.judge(material, 0.05)
     for one in range(CLASSES):
         members = material.labels == one
-        second = contamination.split(contamination.whitened(material, one)[members])
+        second = contamination.split(contamination.whitened(material, one, material.features)[members])
         flags = replace(judged, suspected=(one,)).flags(material.labels)[members]
         others = flags[~second] if flags[second].all() else flags[second]
         assert flags[second].all() or flags[~second].all()

@@ -13,7 +13,6 @@ def test_a_class_stands_out_by_the_median_absolute_deviation_of_all() -> None:
     # median 3, median deviation 1, so that the bar is 3 + e^2 * 1.4826 = 13.96
     assert outlying_classes(np.array([1.0, 2, 3, 4, 13.9])) == ()
     assert outlying_classes(np.array([1.0, 2, 3, 4, 14.0])) == (4,)
-    assert outlying_classes(np.array([1.0, 2, 3, 4, 14.0]), least=15) == ()
 
 
 def test_beside_the_likeliest_target_only_those_count_that_reach_half_of_it() -> None:
@@ -67,3 +66,13 @@ def test_the_poisoned_group_is_told_by_trusted_images_or_by_size_or_by_variety(p
     second = members >= len(material.labels) - poison
     assert mixed_side(material, members, second)
     assert not mixed_side(material, members, ~second)
+
+
+def test_of_two_groups_of_a_size_the_one_that_varies_more_is_poisoned() -> None:
+    material = made_up(60)
+    members = np.flatnonzero(material.labels == TARGET)
+    second = members >= len(material.labels) - 60
+    even = np.random.default_rng(1).normal(size=(len(material.labels), 3))
+    wide = np.where((np.arange(len(even)) < len(even) - 60)[:, None], 2 * even, even)
+    assert mixed_side(material, members, second), "as pictures, where nothing else is given"
+    assert not mixed_side(material, members, second, wide)
