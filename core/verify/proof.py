@@ -173,9 +173,12 @@ class Proof(Comparison):
         self.evidence.setdefault("untested", {"targets": []})["targets"].extend(targets)
 
     def _search(self) -> Steps:
-        """A new scan of the purified model; its evidence is that of ``_scan``."""
+        """A new scan of the purified model; its evidence is that of ``_scan``.
+
+        Its triggers are not refined, since nothing is trained against them.
+        """
         images = self.images[self.search_indices]
-        self.new_scan = yield from scan(self.purified, images, seed=self.seed + SEED_OFFSET)
+        self.new_scan = yield from scan(self.purified, images, seed=self.seed + SEED_OFFSET, refined=False)
         for form in self.new_scan.forms:
             self.other_sizes += [(form.form, *row) for row in enumerate(form.sizes.tolist())]
         return None
