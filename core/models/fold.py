@@ -28,7 +28,7 @@ def folded(model: Module) -> Module:
             module[at] = fuse_conv_bn_eval(module[at], module[at + 1])  # type: ignore[index, operator]
             module[at + 1] = nn.Identity()  # type: ignore[index, operator]
     for module in model.modules():
-        if _is_slow(module):
+        if isinstance(module, nn.Conv2d) and _is_slow(module):
             module.dilation = (2, 2)  # the choice of torch's kernels goes by it; see above
     return model
 
