@@ -70,6 +70,13 @@ def test_sizes_are_those_of_the_kept_masks_save_where_the_final_steps_made_them_
     assert (found.attack_rates[reached] >= SETTINGS.attack_rate).all()
 
 
+def test_the_sizes_are_the_same_without_the_refinement(tiny: Tiny) -> None:
+    sharp, plain = (result(tiny, replace(SETTINGS, main_steps=30, refinement_steps=steps)) for steps in (10, 0))
+    assert torch.equal(sharp.sizes, plain.sizes)
+    assert torch.equal(sharp.early_loss, plain.early_loss)
+    assert not torch.equal(sharp.masks, plain.masks)
+
+
 def test_the_images_of_every_step_are_counted(tiny: Tiny) -> None:
     few = replace(SETTINGS, images=8, main_steps=2, refinement_steps=2, refined_classes=3)
     done = [80, 160, 184, 208]  # of ten classes, then of three
