@@ -1,7 +1,8 @@
-"""Recognises errors of any library that mean that memory ran out."""
+"""Recognises errors of any library that mean that memory ran out; keeps freed memory for the next pass."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import sys
 from typing import Literal
@@ -11,6 +12,26 @@ Place = Literal["GPU", "computer"]
 _CPU = ("can't allocate memory", "not enough memory", "cannot allocate memory", "bad_alloc")
 _GPU = ("out of memory", "alloc_failed")
 _GPU_NAMES = ("cuda", "cudnn", "cublas", "hip", "mps")
+
+# Options of glibc's mallopt, and from how many freed bytes on memory goes back to the system.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+KEPT_BYTES, KEPT_BLOCK_BYTES = 512 << 20, 256 << 20
+
+
+def keep_freed() -> bool:
+    """From now on, memory that this process frees stays with it for the next tensors, up to ``KEPT_BYTES``.
+
+    By default glibc gives large blocks back at once, and the next pass through a network gets each page anew from the
+    system. On large images that takes a fifth of the time.
+
+    Returns:
+        whether the C library can do so; other ones are left as they are.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, KEPT_BLOCK_BYTES) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
 
 
 def ran_out(error: BaseException | None) -> Place | None:

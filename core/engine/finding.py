@@ -19,14 +19,14 @@ from core.scan import FORMS
 from core.scan.duration import expected_seconds
 from core.scan.evidence import Evidence, gathered
 from core.scan.restarts import Effort, restarts
-from core.scan.scan import Scan
+from core.scan.scan import FORM_UNITS, Scan
 from core.scan.search_progress import SearchProgress
 from core.scan.second_draw import scan_twice_if_unclear
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
-# Units of progress: 100 for each form, then those of one further search (warps, unlearning, or restarts).
-SCAN_UNITS, EXTRA_UNITS = 100 * len(FORMS), 60
+# Units of progress: those of the scan, then those of one further search (warps, unlearning, or restarts).
+SCAN_UNITS, EXTRA_UNITS = FORM_UNITS * len(FORMS), 60
 UNITS = SCAN_UNITS + EXTRA_UNITS
 REPORT_EVERY = 5  # units, or steps of a further search, between two progress events of the scan
 RESTART_EFFORT = Effort(steps=60, images=12, attack_rate=0.97)

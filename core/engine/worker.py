@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.compute.memory import ran_out
+from core.compute.memory import keep_freed, ran_out
 from core.errors import BadInput
 from core.events import Event, Failed, Finished, Scanned, Steered
 from core.files import sweep
@@ -48,6 +48,7 @@ def work(
         BadInput: the run cannot be opened, is done already, or has another worker; its record is untouched.
         KeyboardInterrupt: after the run was written down as stopped.
     """
+    keep_freed()
     run = Run(folder)
     with run_lock(run.folder, patience):
         if run.is_recording or run.data["status"] == "done":

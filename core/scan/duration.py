@@ -22,7 +22,7 @@ def image_passes(classes: int, settings: InversionSettings) -> int:
     """Number of forward and backward passes of single images through the network, in a form of these settings."""
     main = min(classes, settings.main_classes)
     prescreen = settings.prescreen_steps * settings.prescreen_images * classes if classes > settings.main_classes else 0
-    refinement = settings.refinement_steps * settings.refined_classes
+    refinement = settings.refinement_steps * min(settings.refined_classes, main)
     return prescreen + settings.images * (settings.main_steps * main + refinement)
 
 

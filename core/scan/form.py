@@ -20,6 +20,7 @@ from core.data.imageset import as_float
 from core.models.capacity import images_at_once
 from core.models.classifier import Classifier, frozen
 from core.models.fold import folded
+from core.scan.duration import image_passes
 from core.scan.inversion import Inversion, InversionSettings, Inverted
 from core.scan.search_progress import SearchProgress
 
@@ -54,7 +55,7 @@ def invert(
         progress: is updated after every step with the progress of each class.
 
     Yields:
-        steps done and steps in all, both in steps of the main stage.
+        images that went through the network and back, and how many will in all (``core.scan.duration.image_passes``).
     """
     classes = torch.arange(model.num_classes, device=model.mean.device)
     inversion = form.start(classes, (images.shape[-2], images.shape[-1]), settings or form.SETTINGS, seed)
@@ -70,7 +71,7 @@ class _Stages:
     """The stages of one inversion.
 
     Attributes:
-        done, total: steps, in steps of the main stage.
+        done, total: images that went through the network and back.
         parts, rates: variables and attack rates of the best trigger of every class.
         sizes, early_loss: as in ``Inverted``.
     """
@@ -83,11 +84,7 @@ class _Stages:
         self.generator = torch.Generator().manual_seed(seed)
         count, device = len(inversion.classes), inversion.classes.device
         self.prescreen_steps = settings.prescreen_steps if count > settings.main_classes else 0
-        # with very many classes a step of the prescreen takes as long as many of the main stage
-        main_images = settings.main_classes * settings.images
-        self.prescreen_cost = max(1, round(count * settings.prescreen_images / main_images))
-        self.done = 0
-        self.total = self.prescreen_steps * self.prescreen_cost + settings.main_steps + settings.refinement_steps
+        self.done, self.total = 0, image_passes(count, settings)
         self.parts, self.rates = inversion.best_parts()
         self.sizes = torch.full((count,), torch.nan, device=device)
         # A mean over steps, not the last loss: after a class is reached, its trigger shrinks and its loss rises again.
@@ -104,7 +101,7 @@ class _Stages:
     def _prescreen(self) -> Iterator[tuple[int, int]]:
         for _ in range(self.prescreen_steps):
             self.early_loss += self._step(self.settings.prescreen_images) / self.prescreen_steps
-            yield self._counted(self.prescreen_cost)
+            yield self.done, self.total
         self.parts, self.rates = self.inversion.best_parts()
         self.inversion.keep_only(self.early_loss.argsort()[: self.settings.main_classes])
 
@@ -114,7 +111,7 @@ class _Stages:
             losses = self._step(self.settings.images)
             if number < early_steps:
                 self.early_loss += losses / early_steps
-            yield self._counted()
+            yield self.done, self.total
         best_size = self.inversion.best_size
         self.sizes[self.inversion.classes] = best_size
         self._keep_best()
@@ -125,7 +122,7 @@ class _Stages:
     def _refinement(self) -> Iterator[tuple[int, int]]:
         for _ in range(self.settings.refinement_steps):
             self._step(self.settings.images)
-            yield self._counted()
+            yield self.done, self.total
         self._keep_best()
 
     def _step(self, count: int) -> Tensor:
@@ -133,13 +130,10 @@ class _Stages:
         inversion = self.inversion
         chosen = torch.randint(len(self.images), (count,), generator=self.generator)
         losses = inversion.step(self.model, as_float(self.images[chosen].to(inversion.classes.device)))
+        self.done += count * len(inversion.classes)
         if self.progress:
             self.progress.note(inversion.form, inversion.classes, inversion.smoothed_rate, inversion.best_size)
         return losses
-
-    def _counted(self, steps: int = 1) -> tuple[int, int]:
-        self.done += steps
-        return self.done, self.total
 
     def _keep_best(self) -> None:
         """Copies the best triggers of the classes that are still in into those of all classes."""

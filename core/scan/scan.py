@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,8 +14,9 @@ from core.models.classifier import Classifier
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.anomaly import anomaly_index
-from core.scan.form import invert
-from core.scan.inversion import Inverted
+from core.scan.duration import image_passes
+from core.scan.form import Form, invert
+from core.scan.inversion import InversionSettings, Inverted
 from core.scan.search_progress import SearchProgress
 from core.scan.thresholds import (
     DECISIVE_GAP,
@@ -33,6 +34,8 @@ from core.triggers.reconstructed import Reconstructed
 MAX_GAP = 10.0  # a larger gap says no more
 OUTLIER_SCALE = 1.4826  # makes a median absolute deviation the standard deviation of a normal distribution
 MIN_LOSS = 1e-3  # nats; below, losses count as equal
+FORM_UNITS = 100  # of progress
+FORECAST_EVERY = 5  # steps: a look at the sizes waits for a GPU
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def suspicion(forms: tuple[Inverted, ...]) -> Tensor:
 
 
 def scan(
-    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None
+    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None, refined: bool = True
 ) -> Generator[tuple[int, int], None, Scan]:
     """Inverts one form after the other for all classes, until a form is decisive.
 
@@ -178,33 +181,51 @@ def scan(
         images: clean images, uint8 or float in [0, 1], shape (n, 3, h, w), any classes.
         seed: of what is drawn at random; the same on a CPU gives the same result.
         progress: is updated after every step with the progress of each class.
+        refined: whether the smallest triggers are refined, to be trained against. Sizes and suspicion are the same
+            either way.
 
     Yields:
-        percent done and percent in all, both summed over the forms (of three forms, in all are 300).
+        units of work done and in all, ``FORM_UNITS`` for each form. They go by the images that are expected to go
+        through the network: while one class is far ahead in the form under way, no more than those of that form.
     """
-    inversions = [invert(loaded(module), model, images, seed=seed, progress=progress) for module in FORMS.values()]
-    return (yield from until_decisive(inversions))
+    progress = SearchProgress() if progress is None else progress
+    forms = [(form, settings_of(form, refined)) for form in map(loaded, FORMS.values())]
+    inversions = [invert(form, model, images, settings, seed, progress) for form, settings in forms]
+    passes = [image_passes(model.num_classes, settings) for _, settings in forms]
+    return (yield from until_decisive(inversions, passes, lambda: progress.far_ahead(images[0, 0].numel())))
+
+
+def settings_of(form: Form, refined: bool = True) -> InversionSettings:
+    """The settings of a form in a scan; ``refined`` as there."""
+    return form.SETTINGS if refined else replace(form.SETTINGS, refinement_steps=0)
 
 
 def until_decisive(
     inversions: Sequence[Generator[tuple[int, int], None, Inverted]],
+    passes: Sequence[int],
+    far_ahead: Callable[[], bool],
 ) -> Generator[tuple[int, int], None, Scan]:
     """Carries out one inversion after the other, until a form is decisive.
 
     Args:
-        inversions: of the forms; each yields steps done and steps in all.
+        inversions: of the forms; each yields work done and work in all.
+        passes: images that go through the network in each.
+        far_ahead: whether the form under way seems to become decisive.
 
     Yields:
-        as ``scan``.
+        as ``scan``; the share of the work never falls, whatever is expected of the rest.
     """
-    units = 100 * len(inversions)
+    units, done_before, share = FORM_UNITS * len(inversions), 0, 0.0
     forms: list[Inverted] = []
-    for number, inversion in enumerate(inversions):
-        search = Returning(inversion)
-        for done, total in search:
+    for inversion, own in zip(inversions, passes, strict=True):
+        search, expected = Returning(inversion), sum(passes)
+        for step, (done, total) in enumerate(search):
+            if step % FORECAST_EVERY == 0:
+                expected = done_before + own if far_ahead() else sum(passes)
+            share = max(share, (done_before + own * done / total) / expected)
             if done < total:
-                # the forms differ in their number of steps, so progress is counted in percent of a form
-                yield round(100 * (number + done / total)), units
+                yield int(units * share), units
+        done_before += own
         forms.append(search.result)
         if _combined(tuple(forms)).decisive:
             break

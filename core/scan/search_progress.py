@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from core.events import Searched
+from core.scan.inversion import InversionSettings
+from core.scan.thresholds import DECISIVE_GAP, DECISIVE_SIZE
 
 
 class SearchProgress:
@@ -40,6 +42,20 @@ class SearchProgress:
         """
         self.form = form
         self.rates[classes], self.sizes[classes] = rates, sizes
+
+    def far_ahead(self, pixels: int) -> bool:
+        """Whether one class is so far ahead in this form that, as it stands, no other form would be needed.
+
+        False until half of the classes that the main stage compares have a trigger.
+
+        Args:
+            pixels: of an image.
+        """
+        reached = self.sizes[self.sizes.isfinite()]
+        if len(reached) < 2 or 2 * len(reached) < min(len(self.sizes), InversionSettings.main_classes):
+            return False
+        first, second = reached.topk(2, largest=False).values.tolist()
+        return first <= DECISIVE_SIZE * pixels and second >= DECISIVE_GAP * max(first, 1.0)
 
     def event(self) -> Searched | None:
         """The progress as an event; None before the first step of a form."""

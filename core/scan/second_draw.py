@@ -20,17 +20,17 @@ SEED_OFFSET = 1000  # added to the seed for the second draw
 
 
 def scan_twice_if_unclear(
-    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None
+    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None, refined: bool = True
 ) -> Generator[tuple[int, int], None, Scan]:
     """A scan, and a second one where the verdict on the first is unclear.
 
     Args:
-        model, images, seed, progress: as of ``core.scan.scan.scan``.
+        model, images, seed, progress, refined: as of ``core.scan.scan.scan``.
 
     Yields:
         as that; for the second draw once more from the start.
     """
-    first, second = (scan(model, images, drawn, progress) for drawn in (seed, seed + SEED_OFFSET))
+    first, second = (scan(model, images, drawn, progress, refined) for drawn in (seed, seed + SEED_OFFSET))
     return (yield from mean_if_unclear(first, second))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.duration import image_passes
+from core.scan.scan import settings_of
 from core.scan.shared import OTHERS
 from core.scan.warped import SEARCH_IMAGES as WARP_IMAGES
 from core.verify import path, probes
@@ -40,7 +41,7 @@ def passes(
         suspects: other classes that stood out on the victim.
     """
     searched = probes.RESTARTS + min(probes.COMPARISON_CLASSES, classes - 1)  # triggers that a search makes at once
-    scanned = sum(image_passes(classes, loaded(module).SETTINGS) for module in FORMS.values())
+    scanned = sum(image_passes(classes, settings_of(loaded(module), refined=False)) for module in FORMS.values())
     shared_at_once = probes.RESTARTS + min(OTHERS, classes - 1)
     inversions = len(FORMS) * probes.EFFORT.steps * probes.EFFORT.images * searched
     preselected = 2 * VARIANTS * WORKING_TRIGGERS * min(PRESELECTION_IMAGES, asr_images)

@@ -190,9 +190,12 @@ class Proof(Comparison):
         self.evidence.setdefault("untested", {"targets": []})["targets"].extend(targets)
 
     def _search(self) -> Steps:
-        """A new scan of the purified model; its evidence is that of ``_scan``."""
+        """A new scan of the purified model; its evidence is that of ``_scan``.
+
+        Its triggers are not refined, since nothing is trained against them.
+        """
         images = self.images[self.search_indices]
-        search = Returning(scan_twice_if_unclear(self.purified, images, seed=self.seed + SEED_OFFSET))
+        search = Returning(scan_twice_if_unclear(self.purified, images, self.seed + SEED_OFFSET, refined=False))
         furthest = 0  # a second draw is not foreseen
         for done, total in search:
             furthest = max(furthest, done)

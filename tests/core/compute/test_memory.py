@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -36,3 +39,23 @@ def test_torch_says_it_as_we_expect() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(2**60, dtype=torch.uint8)
     assert ran_out(raised.value) == "computer"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the option of glibc")
+def test_kept_memory_is_not_fetched_again_page_by_page() -> None:
+    """Counted by the system, in a process of its own."""
+    program = """
+from resource import RUSAGE_SELF, getrusage
+from core.compute.memory import keep_freed
+def faults():
+    b"x" * (64 << 20)
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        b"x" * (64 << 20)
+    return getrusage(RUSAGE_SELF).ru_minflt - before
+print(faults(), keep_freed(), faults())
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    before, kept, after = told.split()
+    assert kept == "True"
+    assert int(after) < 0.1 * int(before)

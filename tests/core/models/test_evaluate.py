@@ -30,6 +30,19 @@ def test_batches_make_no_difference(model: Classifier) -> None:
     assert torch.equal(answers(model, IMAGES), whole[1].argmax(1))
 
 
+@pytest.mark.parametrize(("side", "at_once"), [(32, [9]), (224, [8, 1]), (512, [2, 2, 2, 2, 1]), (1024, [1] * 9)])
+def test_large_images_go_through_by_eight_and_very_large_ones_by_fewer(side: int, at_once: list[int]) -> None:
+    seen: list[int] = []
+
+    def watched(x: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x))
+        return x[..., ::16, ::16]
+
+    small = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 4)))
+    features_and_logits(small, torch.zeros(9, 3, side, side, dtype=torch.uint8), watched)
+    assert sorted(seen, reverse=True) == at_once
+
+
 def test_uint8_and_float_are_the_same(model: Classifier) -> None:
     torch.testing.assert_close(features_and_logits(model, IMAGES)[1], features_and_logits(model, IMAGES / 255)[1])
 

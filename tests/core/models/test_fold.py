@@ -32,6 +32,25 @@ def test_features_and_answers_stay_and_the_norms_are_gone():
         assert torch.equal(value, before[key])
 
 
-def test_a_network_without_such_pairs_is_returned_as_it_is():
+def test_convolutions_of_one_pixel_take_the_quick_kernels_and_the_answers_stay():
+    """Torch takes its slow ones for few images on one thread, as its profiler shows."""
+    model = trained_like("cifar-mobilenetv2")
+    images, threads = torch.rand(2, 3, 32, 32), torch.get_num_threads()
+    used = []
+    torch.set_num_threads(1)
+    try:
+        for network in (model, folded(model)):
+            with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+                answers = network(images)
+            used.append({event.key for event in profile.key_averages()})
+            torch.testing.assert_close(answers, model(images), rtol=1e-4, atol=1e-4)
+    finally:
+        torch.set_num_threads(threads)
+    slow, quick = (any("slow_conv2d" in name for name in names) for names in used)
+    assert not quick
+    assert slow, "torch chooses otherwise now: core.models.fold need not dilate them any more"
+
+
+def test_a_network_with_nothing_to_fold_is_returned_as_it_is():
     model = trained_like("wrn16-1")
     assert folded(model) is model

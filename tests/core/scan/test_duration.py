@@ -19,6 +19,7 @@ def test_images_that_go_through_are_counted() -> None:
         images=8,
     )
     assert image_passes(10, settings) == 10 * 10 * 8 + 5 * 2 * 8
+    assert image_passes(1, settings) == 10 * 1 * 8 + 5 * 1 * 8, "no more classes are refined than there are"
     assert image_passes(1000, settings) == 3 * 1000 * 4 + 10 * 16 * 8 + 5 * 2 * 8
 
 

@@ -30,17 +30,12 @@ def test_with_many_classes_the_prescreen_drops_those_with_the_highest_loss(tiny:
     assert (found.masks.sum((1, 2, 3)) > 0).all(), "a class that leaves in the prescreen keeps its last mask"  # type: ignore[union-attr]
 
 
-def test_the_prescreen_is_among_the_steps_that_are_counted(tiny: Tiny) -> None:
-    few = replace(SETTINGS, main_classes=4, prescreen_steps=3, main_steps=4, refinement_steps=2)
-    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(k, 9) for k in range(1, 10)]
-
-
-def test_a_step_of_the_prescreen_counts_as_long_as_it_takes(tiny: Tiny) -> None:
-    """10 classes with 16 images each are five times as many as 4 with 8: so are the steps that are told."""
-    few = replace(SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, main_steps=2, refinement_steps=1)
-    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [
-        (5, 13), (10, 13), (11, 13), (12, 13), (13, 13),
-    ]  # fmt: skip
+def test_the_prescreen_is_counted_by_its_images(tiny: Tiny) -> None:
+    few = replace(
+        SETTINGS, main_classes=4, prescreen_steps=2, prescreen_images=16, images=8, main_steps=2, refinement_steps=1
+    )
+    done = [160, 320, 352, 384, 400]  # of ten classes, then of four, then of two
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(images, 400) for images in done]
 
 
 def test_memory_holds_so_many_slices_at_once(tiny: Tiny, free_memory: Callable[[float], None]) -> None:

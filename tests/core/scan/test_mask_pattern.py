@@ -70,9 +70,17 @@ def test_sizes_are_those_of_the_kept_masks_save_where_the_final_steps_made_them_
     assert (found.attack_rates[reached] >= SETTINGS.attack_rate).all()
 
 
-def test_steps_are_counted(tiny: Tiny) -> None:
-    few = replace(SETTINGS, main_steps=4, refinement_steps=3)
-    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(k, 7) for k in range(1, 8)]
+def test_the_sizes_are_the_same_without_the_refinement(tiny: Tiny) -> None:
+    sharp, plain = (result(tiny, replace(SETTINGS, main_steps=30, refinement_steps=steps)) for steps in (10, 0))
+    assert torch.equal(sharp.sizes, plain.sizes)
+    assert torch.equal(sharp.early_loss, plain.early_loss)
+    assert not torch.equal(sharp.masks, plain.masks)
+
+
+def test_the_images_of_every_step_are_counted(tiny: Tiny) -> None:
+    few = replace(SETTINGS, images=8, main_steps=2, refinement_steps=2, refined_classes=3)
+    done = [80, 160, 184, 208]  # of ten classes, then of three
+    assert list(invert(mask_pattern, tiny.model, tiny.x, few)) == [(images, 208) for images in done]
 
 
 def test_the_model_is_as_it_was(tiny: Tiny) -> None:

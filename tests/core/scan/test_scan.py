@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from copy import deepcopy
 from dataclasses import replace
 from math import inf, nan
 
 import pytest
 import torch
-from torch import tensor
+from torch import Tensor, nn, tensor
 
 from core.compute.returning import Returning
+from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.inversion import Inverted
 from core.scan.scan import Scan, lead, scan, suspicion, until_decisive
@@ -135,9 +137,9 @@ def test_it_stops_at_the_form_that_settles_it(other: float, forms: list[str]) ->
         yield 2, 2
         return form(name, [1.0, other, other] if name == "mask" else [20.0, 21.0, 22.0])
 
-    search = Returning(until_decisive([inversion(name) for name in FORMS]))
-    units = 100 * len(FORMS)
-    assert list(search) == [*((100 * k + 50, units) for k in range(len(forms))), (units, units)]
+    search = Returning(until_decisive([inversion(name) for name in FORMS], [30, 20, 10], lambda: False))
+    units = 100 * len(FORMS)  # of 60 images, 15 are through in the middle of the first form, 40 of the second, 55
+    assert list(search) == [*((done, units) for done in (75, 200, 275)[: len(forms)]), (units, units)]
     assert [each.form for each in search.result.forms] == forms == begun
 
 
@@ -153,3 +155,40 @@ def test_the_victim_is_strongly_suspected_and_the_steps_are_counted(tiny: Tiny) 
     assert verdict.grade == "strong"
     assert verdict.facts["suspicion"] > verdict.facts["second_suspicion"] + 0.5, "1.5 to 3.2 more"
     assert tiny.figures(tiny.model, found.triggers()[0])[1] > 50  # type: ignore[arg-type]
+
+
+def counted(model: Classifier, images: Tensor) -> tuple[list[tuple[float, float]], Scan]:
+    """A scan's progress, each beside the share of its images that had gone through the network; and its result."""
+    passed, watched = [0], deepcopy(model)
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        passed[0] += len(inputs[0])
+
+    watched.register_forward_pre_hook(count)  # copies of the network have it too
+    search = Returning(scan(watched, images))
+    told = [(done / total, passed[0]) for done, total in search]
+    return [(share, images / passed[0]) for share, images in told], search.result
+
+
+def test_progress_is_the_share_of_the_images_that_went_through(tiny: Tiny, honest: Classifier) -> None:
+    told, found = counted(honest, tiny.x)
+    assert len(found.forms) == len(FORMS)
+    assert max(abs(share - images) for share, images in told) < 0.02
+
+
+def test_once_a_class_is_far_ahead_the_forms_that_will_not_be_needed_count_no_more(tiny: Tiny) -> None:
+    told, found = counted(tiny.model, tiny.x)
+    assert len(found.forms) == 1
+    assert max(abs(share - images) for share, images in told if images > 0.5) < 0.02
+
+
+def test_progress_never_falls_back_when_a_class_is_caught_up_with() -> None:
+    def inversion() -> Generator[tuple[int, int], None, Inverted]:
+        for step in range(40):
+            yield step + 1, 40
+        return form("mask", [20.0, 21.0, 22.0])
+
+    told = iter([*[False] * 4, *[True] * 2, *[False] * 100])
+    steps = [done for done, _ in until_decisive([inversion() for _ in FORMS], [40] * len(FORMS), lambda: next(told))]
+    assert steps == sorted(steps)
+    assert steps[-1] == 100 * len(FORMS)

@@ -47,3 +47,18 @@ def test_an_inversion_tells_what_its_result_holds_and_is_not_changed_by_it(tiny:
     assert torch.equal(found.sizes, alone.sizes)
     assert [size is not None for size in told.sizes] == found.sizes.isfinite().tolist()
     assert told.sizes[tiny.target] == round(float(found.sizes[tiny.target]), 1)
+
+
+def test_a_class_is_far_ahead_once_enough_others_have_a_trigger_and_theirs_are_three_times_as_large() -> None:
+    progress = SearchProgress()
+    progress.begin(6, CPU)
+
+    def note(*sizes: float) -> bool:
+        progress.note("mask", torch.arange(6), torch.ones(6), torch.tensor(sizes))
+        return progress.far_ahead(pixels=1000)
+
+    inf = torch.inf
+    assert not note(inf, 5, inf, inf, inf, 40)
+    assert note(inf, 5, 44, inf, inf, 40)
+    assert not note(inf, 15, 44, inf, inf, 40)
+    assert not note(inf, 150, 990, inf, inf, 600), "a large trigger says little"

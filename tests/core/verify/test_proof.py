@@ -30,12 +30,15 @@ def scanned_once() -> Iterator[None]:
     """Most of a proof is its scan: of the same model, images and seed it is made once, for all proofs that ask."""
     made: list[tuple[Classifier, Tensor, int, list[tuple[int, int]], Scan]] = []
 
-    def again(model: Classifier, images: Tensor, seed: int = 0) -> Generator[tuple[int, int], None, Scan]:
+    def again(
+        model: Classifier, images: Tensor, seed: int = 0, refined: bool = True
+    ) -> Generator[tuple[int, int], None, Scan]:
+        assert not refined, "nothing is trained against the triggers of a proof"
         for scanned, on, by, told, found in made:
             if scanned is model and by == seed and torch.equal(on, images):
                 yield from told
                 return found
-        steps = Returning(scan_twice_if_unclear(model, images, seed=seed))
+        steps = Returning(scan_twice_if_unclear(model, images, seed, refined=refined))
         told = list(steps)
         made.append((model, images, seed, told, steps.result))
         yield from told
