@@ -131,7 +131,7 @@ def result(state: State, clean_images: int, proven: Sequence[Proven]) -> dict[st
         "cure_reasons": verified.reasons if verified else [],
         "proof": verified.evidence if verified else {},
         "purifications": [one.figures(one is kept) for one in proven],
-        "stamps": kept and kept.stamps,
+        "stamps": proven[0].stamps if proven else None,
         "given_up": bool(state.abandoned_steps),
         "seconds": {
             name: round(spent + state.earlier_seconds.get(name, 0.0), 2) for name, spent in state.seconds.items()

@@ -55,7 +55,7 @@ class Proven:
         """What a run's result says of it. ``kept``: whether it is the one that counts."""
         after = self.purified.after
         return {
-            "target": self.target, "steps": self.steps, "cure": self.verified.cure,
+            "target": self.target, "steps": self.steps, "stamps": self.stamps, "cure": self.verified.cure,
             "cure_reasons": self.verified.reasons, "ba_after": after.ba, "asr_after": after.asr,
             "ba_held": self.purified.ba_held, "second": self.second, "kept": kept,
         }  # fmt: skip

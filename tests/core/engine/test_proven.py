@@ -53,6 +53,6 @@ def test_a_record_survives_json_and_comes_back_with_its_model() -> None:
     data = json.loads(json.dumps(made.to_record()))
     assert Proven.from_record(data, MODEL, None) == made
     assert made.figures(kept=True) == {
-        "target": 3, "steps": 70, "cure": "doubt", "cure_reasons": ["scan"], "ba_after": 97.0, "asr_after": 1.5,
-        "ba_held": True, "second": 5, "kept": True,
+        "target": 3, "steps": 70, "stamps": "beside", "cure": "doubt", "cure_reasons": ["scan"], "ba_after": 97.0,
+        "asr_after": 1.5, "ba_held": True, "second": 5, "kept": True,
     }  # fmt: skip
