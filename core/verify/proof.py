@@ -19,7 +19,6 @@ from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.scan import scan
-from core.scan.shared import shared
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
 from core.verify import effort, path, probes, revival, woken
@@ -171,9 +170,6 @@ class Proof(Comparison):
             self.other_sizes += [(one.form, one.target, one.size) for one in work.result.others]
             small = [one for one in probes.with_variants(work.result.triggers) if self.is_small(one)]
             _, figures = self.working(small, label, source)
-            if figures is None and later:  # as it was named: by triggers that work on the victim as well
-                small = [one for one in (yield from self._on_victim_and(source, label)) if self.is_small(one)]
-                _, figures = self.working(probes.with_variants(small), label, source)
             if figures is None:
                 untested.append(label)
                 continue
@@ -183,16 +179,6 @@ class Proof(Comparison):
         if untested:
             self._leave_untested(*untested)
         return max(found, key=lambda one: one["asr"] - one["control"], default=None)
-
-    def _on_victim_and(self, source: Classifier, label: int) -> Generator[tuple[int, int], None, list[Reconstructed]]:
-        """Triggers of a class, in every form, that work on the victim and on the model that showed it."""
-        images, seed, found = self.images[self.search_indices], self.seed + SEED_OFFSET, list[Reconstructed]()
-        for number, form in enumerate(FORMS):
-            search = shared(self.victim, source, images, form, [label] * probes.RESTARTS, SHARED_EFFORT, seed + number)
-            for _ in (work := Returning(search)):
-                yield len(self.suspects), len(self.suspects)
-            found += work.result
-        return found
 
     def _leave_untested(self, *targets: int) -> None:
         self.evidence.setdefault("untested", {"targets": []})["targets"].extend(targets)
