@@ -171,6 +171,19 @@ class Verified(Event):
 
 
 @dataclass(frozen=True)
+class Repeated(Event):
+    """The run purifies again, since the new scan of the proof named a class that had not stood out before.
+
+    ``number``: of the purification that begins, from 2. ``target``: that class. The stages "scan" (for its triggers, on
+    the model as it is now), "purify" and "verify" follow once more.
+    """
+
+    type: ClassVar[str] = "repeated"
+    number: int
+    target: int
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The run is done. ``result``: as ``core.engine.outcome.result`` gives it."""
 
@@ -200,7 +213,7 @@ KINDS: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
         *(StageStarted, Progress, Measured, Answered, Searched, Scanned),
-        *(Frame, Step, Verified, Finished, Failed, Steered),
+        *(Frame, Step, Verified, Repeated, Finished, Failed, Steered),
     )
 }
 
@@ -216,6 +229,13 @@ def seconds_by_stage(timed: Iterable[tuple[float, Event]]) -> dict[str, float]:
         if isinstance(event, StageStarted):
             stage = event.stage
     return found
+
+
+def of_last_purification(events: Iterable[Event]) -> list[Event]:
+    """The events since the last purification of the run began; all, where none was repeated."""
+    told = list(events)
+    begun = max((place for place, event in enumerate(told) if isinstance(event, Repeated)), default=0)
+    return told[begun:]
 
 
 def to_json(event: Event) -> dict[str, Any]:

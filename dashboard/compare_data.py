@@ -211,6 +211,8 @@ def progress(found: Sequence[Entry], known: Sequence[Entry]) -> tuple[float, flo
             continue
         spent = entry.digest.total_seconds or 0.0
         expected = pace * reference[entry.defence] if entry.defence in reference else usual
+        if expected is not None:
+            expected += entry.digest.seconds_to_repeat
         now = entry.digest.progress
         if now is not None and now.stage == "purify" and now.seconds_left is not None:
             rest = now.seconds_left

@@ -13,6 +13,7 @@ from core.events import (
     Frame,
     Measured,
     Progress,
+    Repeated,
     Scanned,
     Searched,
     StageStarted,
@@ -23,6 +24,7 @@ from core.events import (
 from core.report.proof import Proof, read
 
 Timed = tuple[float, Event]
+REPEATED_STAGES = ("scan", "purify", "verify")  # of each purification after the first
 
 
 @dataclass
@@ -33,6 +35,9 @@ class Digest:
         stage: the stage that was begun last; None before the first.
         progress: of that stage, with the estimate of what is left.
         seconds: length of each stage so far, in seconds, by stage.
+        after, verified: of the purification that is under way, or was the last.
+        repeats: the purifications after the first, each named once.
+        seconds_of: as ``seconds``, of each purification apart; what came before the first is with it.
         frames: pictures of the map so far.
         step: the last optimiser step; its ``total`` is the most there can be.
     """
@@ -50,6 +55,8 @@ class Digest:
     last_frame: Frame | None = None
     frames: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    repeats: list[Repeated] = field(default_factory=list)
+    seconds_of: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def ba(self) -> float | None:
@@ -61,6 +68,12 @@ class Digest:
     def searching(self) -> bool:
         """Whether triggers are being searched for, and nothing has been found yet."""
         return self.stage == "scan" and self.scanned is None
+
+    @property
+    def seconds_to_repeat(self) -> float:
+        """How long the purifications after the first take, by what that one took, seconds."""
+        first = self.seconds_of[0] if self.seconds_of else {}
+        return len(self.repeats) * sum(first.get(stage, 0.0) for stage in REPEATED_STAGES)
 
     @property
     def total_seconds(self) -> float | None:
@@ -97,9 +110,14 @@ class Digest:
 def digest(events: Iterable[Timed]) -> Digest:
     """Add up ``(seconds since the start, event)`` pairs in the order in which they happened."""
     told = list(events)
-    sum_up = Digest(seconds=seconds_by_stage(told))
-    for _, event in told:
+    sum_up, begun = Digest(seconds=seconds_by_stage(told)), [0]
+    for place, (_, event) in enumerate(told):
         match event:
+            case Repeated(number=number):
+                sum_up.after = sum_up.verified = None
+                if number > len(sum_up.repeats) + 1:  # else a worker that goes on says it again
+                    sum_up.repeats.append(event)
+                    begun.append(place)
             case StageStarted(stage=stage):
                 sum_up.stage, sum_up.progress = stage, None
             case Progress():
@@ -123,4 +141,10 @@ def digest(events: Iterable[Timed]) -> Digest:
                 sum_up.step = event
             case Finished():
                 sum_up.finished = event
+    if sum_up.repeats:
+        ends = [*begun[1:], len(told)]
+        # the first event of the next one ends the last stage of the one before
+        sum_up.seconds_of = [seconds_by_stage(told[a : b + 1]) for a, b in zip(begun, ends, strict=True)]
+    else:
+        sum_up.seconds_of = [sum_up.seconds]
     return sum_up

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.events import Frame, Measured, Scanned
+from core.events import Frame, Measured, Repeated, Scanned
 from core.runs.arrays import Examples, FrameArrays, Samples
 from core.runs.event_log import EventReader
 from core.runs.record import Run
@@ -173,6 +173,8 @@ def _read_events(run: Run, cache: RunCache) -> None:
             cache.events[event.index] = event
         elif isinstance(event, Measured):
             cache.measured[event.when] = event
+        elif isinstance(event, Repeated):
+            cache.measured.pop("after", None)  # of the purification before
         elif isinstance(event, Scanned):
             cache.target = event.target
             trigger = run.triggers()

@@ -32,7 +32,7 @@ from core.files import strict_json
 from core.models import NAMED
 from core.runs import record, supervisor
 from core.runs.record import Run
-from core.runs.spec import POINTS, PROJECTIONS, Spec
+from core.runs.spec import POINTS, PROJECTIONS, REPEATS, Spec
 
 
 def purify_arguments(command: argparse.ArgumentParser) -> None:
@@ -73,6 +73,11 @@ def purify_arguments(command: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help='take over the scan of this earlier run of the same model, or of the "last", instead of scanning',
     )
+    command.add_argument(
+        "--repeats", type=int, default=Spec.repeats, metavar="N",
+        help=f"how often to purify again, from {REPEATS[0]} to {REPEATS[1]}: each time against a class that only the "
+        "new scan of the purified model names, and not if --target is given",
+    )  # fmt: skip
     command.add_argument(
         "--accept",
         default=argparse.SUPPRESS,

@@ -14,7 +14,8 @@ from core.runs.spec import Spec
 # The contract with other programs: these keys, whatever else a result may hold.
 JSON_KEYS = (
     "target", "target_found", "anomaly_index", "verdict", "evidence", "asr_kind", "ba_before", "ba_after", "asr_before",
-    "asr_after", "cure", "cure_reasons", "proof", "stamps", "arch", "names", "normalize", "seconds", "device",
+    "asr_after", "cure", "cure_reasons", "proof", "purifications", "stamps", "arch", "names", "normalize", "seconds",
+    "device",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.events import Event, Frame, Measured, Progress, Scanned, StageStarted, Steered, Step
+from core.events import Event, Frame, Measured, Progress, Repeated, Scanned, StageStarted, Steered, Step
 from core.jobs import process
 from core.words import clock
 
@@ -41,6 +41,7 @@ class RunBars:
         self._counted = False  # whether the stage reports its progress by itself
         self._figures = ""
         self._left: float | None = None
+        self._number = 1  # of the purification
 
     def __enter__(self) -> RunBars:
         return self
@@ -56,6 +57,10 @@ class RunBars:
         match event:
             case StageStarted(stage):
                 self._open(stage)
+            case Repeated(number, target):
+                self._close()
+                self._number = number
+                print(f"The new scan names class {target} as well: purifying again, against it too.", file=sys.stderr)
             case Progress(stage, done, total, left):
                 self._counted = True
                 self._move(stage, done, total, left)
@@ -74,7 +79,7 @@ class RunBars:
     def _open(self, stage: str) -> None:
         self._close()
         self._stage, self._began, self._counted, self._figures, self._left = stage, self._clock(), False, "", None
-        name = STAGE_NAMES.get(stage, stage)
+        name = STAGE_NAMES.get(stage, stage) + (f" ({self._number})" if self._number > 1 else "")
         self._bar = tqdm(desc=name, total=1, bar_format=BAR, file=sys.stderr, dynamic_ncols=True)
 
     def _move(self, stage: str, done: int, total: int, left: float | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from math import isfinite
 
 import torch
@@ -14,6 +15,7 @@ from core.engine.state import Clock, State
 from core.engine.statistics import with_clean_statistics
 from core.engine.subject import Subject
 from core.events import Event, Progress, Scanned, StageStarted
+from core.models.classifier import Classifier
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
 from core.scan.duration import expected_seconds
@@ -58,8 +60,26 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     elif "statistics" in state.scanned.facts:
         state.examine(with_clean_statistics(state.context.subject, *budget, state.context.spec.seed))
     if not state.restarts:
-        yield from _restarts(state, images, clock)
-    state.seconds["scan"] = round(clock.seconds(), 2)
+        yield from _restarts(state, state.start, state.triggers, images, clock)
+    state.spent("scan", clock)
+
+
+def find_again(state: State, budget: Budget) -> Iterator[Event]:
+    """Reconstructs triggers of the class that the last proof named, on the model that it proved.
+
+    They are made on the clean budget, as those of any scan: no image and no trigger of a proof is trained on.
+    """
+    clock, run, number = Clock(state.context.steering), state.context.run, state.number
+    yield StageStarted("scan")
+    if run.triggers("trigger", number) is None:
+        evidence = yield from _searched(state, replace(state.context.subject, model=state.start), budget)
+        write_triggers(state, *evidence.of(state.aim), "trigger", number)
+    if run.triggers("restarts", number) is None:
+        state.recall_triggers()
+        own = [one for one in state.further if one.target == state.aim]
+        yield from _restarts(state, state.start, own, budget[0], clock)
+    state.recall_triggers()
+    state.spent("scan", clock)
 
 
 def _searched_awake(state: State, budget: Budget) -> Generator[Event, None, Evidence | None]:
@@ -113,19 +133,21 @@ def _evidence(
     return steps.result
 
 
-def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Event]:
-    """Reconstructs the triggers again from other starts, if the defence wants that and the triggers are trusted."""
-    if not DEFENCES[state.context.spec.defence].needs_triggers or state.context.spec.scan_only or not state.triggers:
+def _restarts(
+    state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, clock: Clock
+) -> Iterator[Event]:
+    """Reconstructs triggers of a model again from other starts, if the defence wants that and they are trusted."""
+    if not DEFENCES[state.context.spec.defence].needs_triggers or state.context.spec.scan_only or not triggers:
         return
     times = state.context.settings.restarts
-    if not times or state.triggers[0].confidence is not Confidence.SURE:
+    if not times or triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
-    forms = dict.fromkeys(trigger.form for trigger in state.triggers if trigger.form in FORMS)
+    forms = dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS)
     for number, form in enumerate(forms):
-        targets = [trigger.target for trigger in state.triggers if trigger.form == form for _ in range(times)]
+        targets = [trigger.target for trigger in triggers if trigger.form == form for _ in range(times)]
         seed = state.context.spec.seed + 1 + number
-        steps = Returning(restarts(state.context.subject.model, images, form, targets, RESTART_EFFORT, seed))
+        steps = Returning(restarts(model, images, form, targets, RESTART_EFFORT, seed))
         for done, total in steps:
             state.context.steering.check()
             if done and done % 10 == 0:
@@ -133,7 +155,7 @@ def _restarts(state: State, images: torch.Tensor, clock: Clock) -> Iterator[Even
                 yield clock.progress("scan", SCAN_UNITS + round(EXTRA_UNITS * share), UNITS)
         found += steps.result
     if found:
-        write_triggers(state, found, Confidence.SURE, "restarts")
+        write_triggers(state, found, Confidence.SURE, "restarts", state.number)
         state.recall_triggers()
 
 
@@ -162,7 +184,7 @@ def _scanned(state: State, evidence: Evidence) -> Scanned:
 
 
 def write_triggers(
-    state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger"
+    state: State, found: list[Reconstructed], confidence: Confidence, which: TriggerFile = "trigger", number: int = 1
 ) -> str:
-    """Writes triggers to the record; returns the name of their file."""
-    return state.context.run.write_triggers(to_record(found, confidence), which)
+    """Writes triggers to the record; returns the name of their file. ``number``: of the purification they belong to."""
+    return state.context.run.write_triggers(to_record(found, confidence), which, number)

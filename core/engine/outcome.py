@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from core.engine.proven import Proven, Purified, last_held
 from core.engine.state import State
-from core.events import Frame, Measured, Verified
+from core.events import Frame, Measured
 from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
@@ -17,18 +19,8 @@ from core.models.export import write_model
 
 if TYPE_CHECKING:
     from core.defenses import Defence
-    from core.engine.purification import Purification
 
 ESTIMATE_IMAGES = 5000  # test images for an estimated ASR, at most; within half a point of the figure on all
-
-
-@dataclass(frozen=True)
-class Purified:
-    """The purified model, its figures, and whether BA is held: it fell by no more than the setting ``most_drop``."""
-
-    model: Classifier
-    after: Measured
-    ba_held: bool
 
 
 def answered(state: State, model: Classifier) -> torch.Tensor:
@@ -78,8 +70,9 @@ def measure_purified(state: State, defence: Defence) -> Purified:
     return Purified(model, after, not most_drop or state.before.ba - after.ba <= most_drop)
 
 
-def write_purified(state: State, purified: Purified, verified: Verified) -> None:
+def write_purified(state: State, proven: Proven) -> None:
     """Writes the purified weights, under the names they came with, and a card with their origin and figures."""
+    purified, verified = proven.purified, proven.verified
     subject, before, after = state.context.subject, state.before, purified.after
     assert before is not None
     facts = {
@@ -104,20 +97,15 @@ def _numbers(scaling: torch.Tensor) -> list[float]:
     return [round(value, 4) for value in scaling.flatten().tolist()]
 
 
-def result(
-    state: State,
-    clean_images: int,
-    purification: Purification | None,
-    purified: Purified | None,
-    verified: Verified | None,
-) -> dict[str, Any]:
+def result(state: State, clean_images: int, proven: Sequence[Proven]) -> dict[str, Any]:
     """The result in the run's record and in the command line's JSON; None for what was not examined.
 
     Args:
         clean_images: number of images in the clean budget.
-        purification, purified, verified: the purification, the model with its figures, and the proof of the cure; None
-            if nothing was purified.
+        proven: the purifications of the run; none if it was a scan.
     """
+    kept = last_held(proven) if proven else None
+    purified, verified = (kept.purified, kept.verified) if kept else (None, None)
     before, scanned, target = state.before, state.scanned, state.target
     assert before is not None
     after = purified and purified.after
@@ -138,11 +126,12 @@ def result(
         "dissolution_before": first and first.dissolution,
         "dissolution_after": state.map.last and state.map.last.dissolution,
         "clean_images": clean_images,
-        "steps": purification.steps if purification else 0,
+        "steps": proven[-1].steps if proven else 0,
         "cure": verified and verified.cure,
         "cure_reasons": verified.reasons if verified else [],
         "proof": verified.evidence if verified else {},
-        "stamps": purification and purification.defence.stamps,
+        "purifications": [one.figures(one is kept) for one in proven],
+        "stamps": proven[0].stamps if proven else None,
         "given_up": bool(state.abandoned_steps),
         "seconds": {
             name: round(spent + state.earlier_seconds.get(name, 0.0), 2) for name, spent in state.seconds.items()

@@ -1,10 +1,12 @@
 """One run from start to end, as a stream of events: load, measure, scan, purify, verify.
 
+Where the proof of a purification names a further class, the last three stages are repeated against that class.
+
 The stages write their results (frames, triggers, checkpoints, weights) to the run's record and report them by events.
 Nothing else leaves the engine. An interrupted run goes on from what its record has.
 
-``Context`` is the fixed part of a run. ``State`` has what the stages have found out. The purification and its model are
-passed from stage to stage as return values.
+``Context`` is the fixed part of a run. ``State`` has what the stages have found out. The purification under way and its
+model are passed from stage to stage as return values.
 """
 
 from __future__ import annotations
@@ -15,31 +17,25 @@ from dataclasses import replace
 from typing import Any
 
 from core.compute.device import choose as choose_device
-from core.compute.returning import Returning
 from core.data import load
 from core.data.budget import clean_budget
 from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
-from core.defenses import settings_for
+from core.defenses import DEFENCES, settings_for
 from core.engine import earlier_scan, looks, outcome
 from core.engine.context import Context
-from core.engine.finding import find, write_triggers
-from core.engine.outcome import Purified
-from core.engine.purification import Purification, purify
+from core.engine.finding import Budget, find, find_again
+from core.engine.proven import Proven, last_held
+from core.engine.proving import prove
+from core.engine.purification import purify
 from core.engine.state import Clock, State
 from core.engine.subject import load_subject
 from core.errors import BadInput
-from core.events import Answered, Event, Finished, StageStarted, Verified
+from core.events import Answered, Event, Finished, Repeated, StageStarted
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
 from core.runs.steering import Steering
-from core.scan.verdict import other_suspects
-from core.triggers.reconstructed import Confidence, Reconstructed
-from core.verify.proof import Proof
-
-RECORDED_FRESH = 4  # triggers of the proof that are written to the record at most, the most successful first
-PROOF_REPORTS = 60  # progress events of the proof, about
 
 
 def run(run: Run, steering: Steering) -> Iterator[Event]:
@@ -91,15 +87,15 @@ def run(run: Run, steering: Steering) -> Iterator[Event]:
         facts |= {"victim_sha256": subject.card.sha256, "true_target": subject.card.target}
     run.update(**facts)
     earlier_scan.require(state)
-    state.seconds["load"] = round(clock.seconds(), 2)
+    state.spent("load", clock)
     steering.check()
     yield from _measure(state)
     if state.context.needs_scan:
         yield from find(state, budget)
     if subject.trigger is None:
         yield from _measure_after_scan(state)
-    purification = None if spec.scan_only else (yield from purify(state, budget))
-    yield from _verify(state, purification, len(chosen))
+    proven = [] if spec.scan_only else (yield from _purify(state, budget))
+    yield from _hand_out(state, proven, len(chosen))
 
 
 def _named(images: ImageSet, names: list[str] | None) -> ImageSet:
@@ -133,14 +129,14 @@ def _measure(state: State) -> Iterator[Event]:
         state.clean_answers = outcome.answered(state, state.context.subject.model)
         yield Answered(outcome.accuracy(state, state.clean_answers), len(state.clean_answers))
     state.context.steering.check()
-    state.seconds["measure"] = round(clock.seconds(), 2)
+    state.spent("measure", clock)
 
 
 def _measure_after_scan(state: State) -> Iterator[Event]:
     """Figures and first frame of a model of unknown attack, with the triggers that the scan reconstructed."""
     clock = Clock(state.context.steering)
     yield from _figures_before(state)
-    state.seconds["measure"] = round(state.seconds["measure"] + clock.seconds(), 2)
+    state.spent("measure", clock)
 
 
 def _figures_before(state: State) -> Iterator[Event]:
@@ -150,70 +146,54 @@ def _figures_before(state: State) -> Iterator[Event]:
         yield state.before
 
 
-def _verify(state: State, purification: Purification | None, clean_images: int) -> Iterator[Event]:
-    """The proof of the cure, the weights if they are accepted, and the result.
+def _purify(state: State, budget: Budget) -> Generator[Event, None, list[Proven]]:
+    """Purifies and proves; again, from the model as it is, as long as a proof names a further class.
+
+    Returns:
+        all purifications of the run in their order, those of earlier workers too; at least one.
+    """
+    while True:
+        if state.earlier:
+            yield Repeated(state.number, state.aim)
+            yield from find_again(state, budget)
+        purification = yield from purify(state, budget)
+        proven = yield from prove(state, purification)
+        if not _goes_on(state, proven):
+            return [*state.earlier, proven]
+        yield proven.verified
+        yield proven.purified.after
+        state.keep(proven)
+
+
+def _goes_on(state: State, proven: Proven) -> bool:
+    """Whether another purification follows: against a further class, by a defence that works with triggers.
+
+    A target that the user gave is an order, and where BA was lost there is nothing to go on from.
+    """
+    spec = state.context.spec
+    allowed = len(state.earlier) < spec.repeats and spec.target is None and DEFENCES[spec.defence].needs_triggers
+    return allowed and proven.second is not None and proven.purified.ba_held
+
+
+def _hand_out(state: State, proven: list[Proven], clean_images: int) -> Iterator[Event]:
+    """The weights of the purification that counts if they are accepted, its figures, and the result.
 
     Args:
+        proven: the purifications of the run; none if it was a scan.
         clean_images: number of images in the clean budget.
     """
     clock = Clock(state.context.steering)
-    yield StageStarted("verify")
-    purified: Purified | None = None
-    verified: Verified | None = None
-    if purification is not None:
-        purified = purification.purified or outcome.measure_purified(state, purification.defence)
-        verified, worst = yield from _prove(state, purified, clock)
-        estimated = purified.after.asr_kind == "estimated"
-        # the triggers of the training flatter the estimate: it is never below what the proof's own triggers reach
-        if estimated and verified.asr is not None:
-            after = replace(purified.after, asr=max(purified.after.asr, verified.asr))
-            purified = replace(purified, after=after)
+    kept = last_held(proven) if proven else None
+    if kept is None:
+        yield StageStarted("verify")
+    else:
         # an estimate's last frame shows a trigger that was not trained against
-        yield from state.map.last_frame(purified.model, purification.steps, worst if estimated else None)
-        yield verified
-        yield purified.after
-        if purified.ba_held and (verified.cure != "failed" or state.context.spec.accept == "not-cured"):
-            outcome.write_purified(state, purified, verified)  # otherwise the original is the better choice
-    looks.write(state, purified.model if purified else None)
-    state.seconds["verify"] = round(clock.seconds(), 2)
-    yield Finished(outcome.result(state, clean_images, purification, purified, verified))
-
-
-def _prove(
-    state: State, purified: Purified, clock: Clock
-) -> Generator[Event, None, tuple[Verified, Reconstructed | None]]:
-    """The proof of the cure, and the most successful fresh trigger, if any works. Fresh triggers are recorded."""
-    context, after = state.context, purified.after
-    target_known = context.spec.target is not None or context.subject.card is not None
-    signs = state.scanned is not None and state.scanned.verdict != "none"
-    proof = Proof(
-        victim=context.subject.model,
-        purified=purified.model,
-        images=context.images.x_test,
-        labels=context.images.y_test,
-        target=state.attack_target,
-        known=state.triggers,
-        seed=context.spec.seed,
-        true_asr=after.asr if after.asr_kind == "true" else None,
-        trigger=context.subject.trigger,
-        backdoor_found=target_known or signs,
-        suspects=_other_suspects(state),
-    )
-    steps, reported = Returning(proof.steps()), 0
-    for done, total in steps:
-        context.steering.check()
-        if done >= reported + total // PROOF_REPORTS:
-            reported = done
-            yield clock.progress("verify", done, total)
-    verified: Verified = steps.result
-    if proof.fresh:
-        file = write_triggers(state, proof.fresh[:RECORDED_FRESH], Confidence.SURE, "fresh")
-        verified = replace(verified, trigger=file)
-    return verified, next(iter(proof.fresh), None)
-
-
-def _other_suspects(state: State) -> list[int]:
-    """Classes that stood out on the victim beside the one that was purified."""
-    if (found := state.scanned) is None:
-        return []
-    return other_suspects(found.suspicion, found.verdict, found.target, state.attack_target)
+        worst = kept.worst if kept.purified.after.asr_kind == "estimated" else None
+        yield from state.map.last_frame(kept.purified.model, proven[-1].steps, worst)
+        yield kept.verified
+        yield kept.purified.after
+        if kept.purified.ba_held and (kept.verified.cure != "failed" or state.context.spec.accept == "not-cured"):
+            outcome.write_purified(state, kept)  # otherwise the original is the better choice
+    looks.write(state, kept.purified.model if kept else None)
+    state.spent("verify", clock)
+    yield Finished(outcome.result(state, clean_images, proven))

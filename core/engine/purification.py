@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from core.defenses import Defence, make
 from core.engine.finding import Budget, write_triggers
-from core.engine.outcome import Purified, measure_purified
+from core.engine.outcome import measure_purified
+from core.engine.proven import Purified
 from core.engine.state import Clock, State
 from core.events import Event, StageStarted, Step
-from core.triggers.reconstructed import Confidence
+from core.triggers.reconstructed import Confidence, Reconstructed
 
 CHECKPOINT_EVERY = 10  # steps
 PROGRESS_EVERY = 5  # steps
@@ -22,7 +23,7 @@ class Purification:
 
     Attributes:
         defence: the defence.
-        steps: steps done, those of an abandoned first attempt included.
+        steps: steps of the run, those of an abandoned first attempt and of earlier purifications included.
         purified: the purified model and its figures, if they were needed to accept the attempt; else None.
     """
 
@@ -32,7 +33,7 @@ class Purification:
 
 
 def purify(state: State, budget: Budget) -> Generator[Event, None, Purification]:
-    """Purifies a copy of the model.
+    """Purifies a copy of the model as it is: the victim, or the one that was purified last.
 
     If the scan shows no sign of a backdoor, its triggers are trained against as a precaution, together with random
     stamps. If that costs too much BA, the attempt is abandoned, and a second one uses stamps alone. The record notes
@@ -40,10 +41,11 @@ def purify(state: State, budget: Budget) -> Generator[Event, None, Purification]
     """
     clock = Clock(state.context.steering)
     yield StageStarted("purify")
-    if state.abandoned_steps:
+    if state.abandoned_steps and state.number == 1:
         _distrust_triggers(state)
     purification = yield from _train(state, budget, clock)
-    if purification.defence.stamps == "beside" and state.scanned and state.scanned.verdict == "none":
+    unsigned = state.number == 1 and state.scanned is not None and state.scanned.verdict == "none"
+    if unsigned and purification.defence.stamps == "beside":
         purified = measure_purified(state, purification.defence)
         if purified.ba_held:
             purification = replace(purification, purified=purified)
@@ -51,7 +53,7 @@ def purify(state: State, budget: Budget) -> Generator[Event, None, Purification]
             state.context.run.update(steps_before=purification.steps)
             _distrust_triggers(state)
             purification = yield from _train(state, budget, clock)
-    state.seconds["purify"] = round(clock.seconds(), 2)
+    state.spent("purify", clock)
     return purification
 
 
@@ -66,20 +68,24 @@ def _distrust_triggers(state: State) -> None:
 def _train(state: State, budget: Budget, clock: Clock) -> Generator[Event, None, Purification]:
     """Trains the defence to its last step, from the checkpoint if there is one.
 
-    Steps are counted on from those of an abandoned attempt. Steps that are repeated after a crash are on record already
-    and give no event.
+    Steps are counted on from those of an abandoned attempt, or of the purification before. Steps that are repeated
+    after a crash are on record already and give no event.
     """
-    context, abandoned = state.context, state.abandoned_steps
+    context, before = state.context, state.steps_before
     spec, run = context.spec, context.run
-    triggers = [*state.triggers, *state.restarts]
-    defence = make(spec.defence, context.subject.model, *budget, triggers, context.settings, spec.seed)
+    defence = make(spec.defence, state.start, *budget, _triggers(state), context.settings, spec.seed)
     recorded = max((event.step for _, event in run.events() if isinstance(event, Step)), default=0)
-    checkpoint = run.read_checkpoint()
-    if checkpoint:
+    checkpoint, mark = run.read_checkpoint(), {} if state.number == 1 else {"purification": state.number}
+    if checkpoint and checkpoint[1].get("purification", 1) == state.number:
         defence.restore(*checkpoint)
+
+    def write_checkpoint() -> None:
+        tensors, numbers = defence.state()
+        run.write_checkpoint(tensors, numbers | mark)
+
     try:
         for done in defence.steps():
-            step = replace(done, step=abandoned + done.step, total=abandoned + done.total)
+            step = replace(done, step=before + done.step, total=before + done.total)
             if step.step > recorded:
                 yield Step(step.step, step.total, round(step.lr, 6), {k: round(v, 4) for k, v in step.losses.items()})
             yield from state.map.finished(wait=False)
@@ -88,17 +94,26 @@ def _train(state: State, budget: Budget, clock: Clock) -> Generator[Event, None,
             if step.step % PROGRESS_EVERY == 0:
                 yield clock.progress("purify", step.step, step.total)
             if step.step % CHECKPOINT_EVERY == 0:
-                run.write_checkpoint(*defence.state())
+                write_checkpoint()
             asked = run.control != "run"
             if asked:  # the last frame is finished before a pause
                 yield from state.map.finished()
             context.steering.check(read=asked)
     except BaseException as end:
         if defence.done:
-            run.write_checkpoint(*defence.state())
+            write_checkpoint()
         if not isinstance(end, GeneratorExit):  # nobody takes events after that
             yield from state.map.finished()
         raise
-    run.write_checkpoint(*defence.state())
+    write_checkpoint()
     yield from state.map.finished()
-    return Purification(defence, abandoned + defence.done)
+    return Purification(defence, before + defence.done)
+
+
+def _triggers(state: State) -> list[Reconstructed]:
+    """The triggers to train against: of the class that this purification adds first, since a defence relies on all as
+    far as on the first one; of the classes before it unless there is no confidence in them."""
+    known = [*state.triggers, *state.restarts]
+    if state.number == 1:
+        return known
+    return [*state.further, *(one for one in known if one.confidence is not Confidence.NONE)]

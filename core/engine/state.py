@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import torch
 
 from core.engine.context import Context
 from core.engine.live_map import LiveMap
+from core.engine.proven import Proven
 from core.engine.subject import Subject
 from core.events import Frame, Measured, Progress, Scanned, Stage, seconds_by_stage
+from core.models.classifier import Classifier
 from core.runs.arrays import TriggerFile
 from core.runs.steering import Steering
 from core.triggers.reconstructed import Reconstructed, from_record
+
+KINDS: tuple[TriggerFile, ...] = ("trigger", "restarts")  # of triggers that a purification is made against
 
 
 @dataclass
@@ -26,6 +31,9 @@ class State:
         triggers: reconstructed triggers, the target's first, then those of other classes that stand out; the most
             conspicuous of a class first. Empty before the scan, or without one.
         restarts: further reconstructions of them from other starts, for the purification alone.
+        earlier: the purifications of this run that are over and that another one follows.
+        further: triggers of the classes that the proofs of these named, of the class named last first, and more
+            reconstructions of them.
         clean_answers: the victim's answers to the test images without a trigger, int64, (n,). Only where they are known
             before ``before`` is, that is, before the scan of a model of unknown attack; else None.
         scanned: the event of the scan, or None.
@@ -38,6 +46,8 @@ class State:
     context: Context
     triggers: list[Reconstructed] = field(default_factory=list)
     restarts: list[Reconstructed] = field(default_factory=list)
+    earlier: list[Proven] = field(default_factory=list)
+    further: list[Reconstructed] = field(default_factory=list)
     clean_answers: torch.Tensor | None = None
     scanned: Scanned | None = None
     before: Measured | None = None
@@ -68,6 +78,55 @@ class State:
         return target
 
     @property
+    def number(self) -> int:
+        """Which purification of the run is next or under way, from 1."""
+        return len(self.earlier) + 1
+
+    @property
+    def start(self) -> Classifier:
+        """The model that it starts from: the victim, or the one purified last."""
+        return self.earlier[-1].purified.model if self.earlier else self.context.subject.model
+
+    @property
+    def aim(self) -> int:
+        """The class that it is made against, beside those of the purifications before it."""
+        named = self.earlier[-1].second if self.earlier else None
+        return self.attack_target if named is None else named
+
+    @property
+    def shown_by(self) -> dict[int, Classifier]:
+        """The classes that only a proof of this run named, each with the model on which it stood out."""
+        return {one.second: one.purified.model for one in self.earlier if one.second is not None}
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the run that precede the purification under way."""
+        return self.earlier[-1].steps if self.earlier else self.abandoned_steps
+
+    def keep(self, proven: Proven) -> None:
+        """Records a purification that another one follows, and drops its checkpoint."""
+        run = self.context.run
+        run.write_purified(self.number, proven.purified.model.net.state_dict())
+        self._append(proven)
+        run.update(purifications=[one.to_record() for one in self.earlier])
+        run.drop_checkpoint()
+        self.recall_triggers()
+
+    def _append(self, proven: Proven) -> bool:
+        """Adds a purification with its weights as the record has them, whoever made it; False if it has none."""
+        tensors = self.context.run.read_purified(self.number)
+        if tensors is None:
+            return False
+        model = deepcopy(self.context.subject.model)
+        model.net.load_state_dict(tensors)
+        self.earlier.append(replace(proven, purified=replace(proven.purified, model=model)))
+        return True
+
+    def spent(self, stage: Stage, clock: Clock) -> None:
+        """Counts the time of a stage, or of one more part of it."""
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + clock.seconds(), 2)
+
+    @property
     def abandoned_steps(self) -> int:
         """Steps of a first purification that cost too much BA and was done again without triggers; 0 if there is none.
 
@@ -92,13 +151,21 @@ class State:
                 self.scanned = event if self.triggers else None
             elif isinstance(event, Frame):
                 self.map.last = event
+        for entry in self.context.run.data.get("purifications", []):
+            fresh = self._read("fresh", self.number)
+            if not self._append(Proven.from_record(entry, self.context.subject.model, next(iter(fresh), None))):
+                break  # its weights cannot be read: it is done again
+        if self.earlier:
+            self.recall_triggers()
 
     def recall_triggers(self) -> None:
         """Reads the reconstructed triggers from the record."""
         self.triggers, self.restarts = self._read("trigger"), self._read("restarts")
+        numbers = range(self.number, 1, -1)
+        self.further = [one for number in numbers for which in KINDS for one in self._read(which, number)]
 
-    def _read(self, which: TriggerFile) -> list[Reconstructed]:
-        found = self.context.run.triggers(which)
+    def _read(self, which: TriggerFile, number: int = 1) -> list[Reconstructed]:
+        found = self.context.run.triggers(which, number)
         return [] if found is None else from_record(found, self.context.device)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from core.compute.intervals import enough_to_tell
+from core.report import repeated
 from core.report.advice import ASR_LIMIT, Choice, works
 from core.report.facts import GRADES, asr, asr_interval
 from core.report.proof import is_refused
@@ -54,7 +55,8 @@ def _done(say: Wording) -> str:
     if not facts.purified:
         return say("answer.done.unfinished")
     kept = facts.held is False or is_refused(facts.proof, facts.spec.accept)
-    return say(f"answer.done.{'kept' if kept else 'purified'}")
+    again = repeated.sentences(facts.purifications, say.words, say.class_name)
+    return say.words.joined([say(f"answer.done.{'kept' if kept else 'purified'}"), *again])
 
 
 def _left(say: Wording) -> str:

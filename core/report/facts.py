@@ -12,9 +12,10 @@ from core import victims
 from core.compute.intervals import Interval, wilson
 from core.data import IMAGE_SETS
 from core.errors import BadInput
-from core.events import Cure, Event, Frame, Measured, Scanned, Verified, seconds_by_stage
+from core.events import Cure, Event, Frame, Measured, Scanned, Verified, of_last_purification, seconds_by_stage
 from core.report.evidence import Evidence
 from core.report.proof import Proof, read
+from core.report.repeated import Purification, purifications
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -42,6 +43,7 @@ class Facts:
         target: the class that attack success is counted for: the attacker's where it is known, else given or found.
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
+        purifications: of the run, in their order, where there is more than one.
         proof: of the cure; without a grade where nothing was purified, or by an older version.
         evidence: what the scan saw and what was done about it; None without a scan.
         first, last: frames of the map that can be read; the same one twice where there is but one.
@@ -66,6 +68,7 @@ class Facts:
     after: Measured | None = None
     held: bool | None = None
     proof: Proof = field(default_factory=Proof)
+    purifications: tuple[Purification, ...] = ()
     evidence: Evidence | None = None
     first: Frame | None = None
     last: Frame | None = None
@@ -131,9 +134,10 @@ def gather(run: Run) -> Facts:
     events = list(run.events())
     card = _card(spec)
     result = _dict(data.get("result"))
-    scanned = _last(events, Scanned)
-    before = _last(events, Measured, when="before")
-    after = _last(events, Measured, when="after")
+    scanned = _last((event for _, event in events), Scanned)
+    before = _last((event for _, event in events), Measured, when="before")
+    last = of_last_purification(event for _, event in events)
+    after = _last(last, Measured, when="after")
     if before is None or after is None or after.asr_kind != before.asr_kind:
         after = None
     target = next(
@@ -158,7 +162,8 @@ def gather(run: Run) -> Facts:
         before=before,
         after=after,
         held=result.get("ba_held"),
-        proof=read(result, _last(events, Verified)) if after else Proof(),
+        proof=read(result, _last(last, Verified)) if after else Proof(),
+        purifications=purifications(result) if after else (),
         evidence=Evidence.of(scanned, result, card.target if card else None, spec.target) if scanned else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,
@@ -202,10 +207,10 @@ def _grade(scanned: Scanned | None, done: bool) -> Grade:
     return scanned.verdict  # type: ignore[return-value]
 
 
-def _last(events: Iterable[tuple[float, Event]], kind: type[Any], **fields: Any) -> Any:
+def _last(events: Iterable[Event], kind: type[Any], **fields: Any) -> Any:
     """The last event of a kind whose fields have these values; None if there is none."""
     found = None
-    for _, event in events:
+    for event in events:
         if isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items()):
             found = event
     return found

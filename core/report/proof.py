@@ -135,7 +135,9 @@ def _second(scan: object) -> bool:
 
 def _against(reason: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> Point:
     values = _values(reason, evidence, class_name)
-    return Point(f"proof.{reason}.{'bare' if values is None else 'bad'}", values or {}, good=False)
+    return Point(
+        f"proof.{reason}.bare" if values is None else f"{_key(reason, evidence)}.bad", values or {}, good=False
+    )
 
 
 def _passed(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> Point | None:
@@ -147,7 +149,13 @@ def _passed(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
             return Point("proof.scan.good", {}, good=True)
         return _against("scan", evidence, class_name)  # it did not decide the grade, but it is reported
     values = _values(test, evidence, class_name)
-    return None if values is None else Point(f"proof.{test}.good", values, good=True)
+    return None if values is None else Point(f"{_key(test, evidence)}.good", values, good=True)
+
+
+def _key(test: str, evidence: Mapping[str, Any]) -> str:
+    """Of the sentences of a test; a class that stood out only after a purification has its own."""
+    later = test == "others" and evidence["others"].get("later") is True
+    return "proof.later" if later else f"proof.{test}"
 
 
 def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], str]) -> dict[str, str] | None:

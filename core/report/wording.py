@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from core.report import repeated
 from core.report.advice import ASR_LIMIT, BA_LIMIT, ROWS, Advice, Row, advise
 from core.report.evidence import sentences
 from core.report.facts import GRADES, Facts, asr, asr_interval, ba_interval
@@ -129,6 +130,7 @@ class Wording:
             return []
         state, out = facts.proof.state, handed_out(facts.proof, facts.held, facts.spec.accept)
         said = [words(f"cure.{state}"), words(f"cure.{state}.text"), *([words(out)] if out else [])]
+        said += repeated.sentences(facts.purifications, words, self.class_name)
         return [*said, words(next_step(facts.proof, facts.held))]
 
     def proof(self) -> list[tuple[bool, str]]:

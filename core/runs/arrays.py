@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
-import sys
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from core.errors import BadInput
-from core.files import write_atomic, write_json
+from core.files import write_atomic
+from core.runs.checkpoints import RunCheckpoints
 from core.triggers.kept import KeptTriggers
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 THUMBS_A_ROW = 50  # in the sprite of all samples
 LARGEST_THUMB = 64  # pixels; the page shows samples no larger
@@ -88,7 +83,7 @@ class Looks(NamedTuple):
 TriggerFile = Literal["trigger", "restarts", "fresh"]  # triggers of the scan, for the purification, of the proof
 
 
-class RunArrays:
+class RunArrays(RunCheckpoints):
     """The part of a ``Run`` that reads and writes arrays; every file appears whole or not at all.
 
     The ``write_`` methods are for the run's worker and take numpy arrays or torch tensors on the CPU.
@@ -175,14 +170,19 @@ class RunArrays:
     def write_looks(self, looks: Looks) -> None:
         write_arrays(self.folder / "looks.npz", looks)
 
-    def triggers(self, which: TriggerFile = "trigger") -> KeptTriggers | None:
-        """The reconstructed triggers of one kind; None before that was done."""
-        return read_arrays(self.folder / f"{which}.npz", KeptTriggers)
+    def triggers(self, which: TriggerFile = "trigger", number: int = 1) -> KeptTriggers | None:
+        """The reconstructed triggers of one kind; None before that was done.
 
-    def write_triggers(self, found: KeptTriggers, which: TriggerFile = "trigger") -> str:
+        Args:
+            number: of the purification that they belong to, from 1.
+        """
+        return read_arrays(self.folder / _trigger_name(which, number), KeptTriggers)
+
+    def write_triggers(self, found: KeptTriggers, which: TriggerFile = "trigger", number: int = 1) -> str:
         """Write reconstructed triggers and return the file's name, for the event that follows."""
-        write_arrays(self.folder / f"{which}.npz", found)
-        return f"{which}.npz"
+        name = _trigger_name(which, number)
+        write_arrays(self.folder / name, found)
+        return name
 
     @property
     def thumbs(self) -> Path | None:
@@ -201,52 +201,6 @@ class RunArrays:
         """
         write_atomic(self.folder / "thumbs.webp", sprite_of(images))
         return "thumbs.webp"
-
-    # checkpoints
-
-    def write_checkpoint(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        """Keep the state to resume from; it replaces the one before.
-
-        Tensors and ``meta`` (JSON) change together: the tensors go into a numbered file, and ``last.json``, which
-        names that file, is then put in place in one move.
-        """
-        from safetensors.torch import save
-
-        folder = self.folder / "checkpoints"
-        folder.mkdir(exist_ok=True)
-        number = 1 + max((int(path.stem) for path in folder.glob("[0-9]*.safetensors")), default=0)
-        name = f"{number:05d}.safetensors"
-        # Copies, because safetensors refuses tensors that share memory.
-        write_atomic(folder / name, save({k: t.detach().to("cpu", copy=True).contiguous() for k, t in tensors.items()}))
-        write_json(folder / "last.json", {"tensors": name, "meta": meta})
-        for old in folder.glob("[0-9]*.safetensors"):
-            if old.name != name:
-                with contextlib.suppress(OSError):
-                    old.unlink()
-
-    def drop_checkpoint(self) -> None:
-        """From now on there is none to resume from."""
-        (self.folder / "checkpoints" / "last.json").unlink(missing_ok=True)
-
-    def read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors, on the CPU, and the ``meta`` of the last checkpoint; None if there is none that is whole.
-
-        A disk that filled up, or lost power, may leave one cut short: the work since the stage's start is done again.
-        """
-        folder = self.folder / "checkpoints"
-        try:
-            pointer = json.loads((folder / "last.json").read_bytes())
-            content = (folder / Path(pointer["tensors"]).name).read_bytes()
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        try:
-            return load(content), pointer["meta"]
-        except (SafetensorError, KeyError) as error:
-            print(f"the checkpoint {pointer['tensors']} is damaged and left aside: {error}", file=sys.stderr)
-            return None
 
 
 def sprite_of(images: Any, tallest: int = LARGEST_WEBP) -> bytes:
@@ -267,6 +221,10 @@ def sprite_of(images: Any, tallest: int = LARGEST_WEBP) -> bytes:
     picture = Image.fromarray(sprite.reshape(rows * height, THUMBS_A_ROW * width, 3))
     picture.save(content, "webp", quality=90, method=2)
     return content.getvalue()
+
+
+def _trigger_name(which: TriggerFile, number: int) -> str:
+    return f"{which}.npz" if number == 1 else f"{which}-{number}.npz"
 
 
 def _frame_name(index: int) -> str:

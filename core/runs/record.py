@@ -5,7 +5,8 @@
 ``events.jsonl``        one event a line: ``core.events.to_json`` plus ``t``, seconds at work since the run's start
                         (pauses and gaps between workers left out)
 ``samples.npz``         ``thumbs.webp``, ``examples.npz``, ``looks.npz``, ``frames/00000.npz``, ``trigger.npz``,
-                        ``checkpoints/``: see ``core.runs.arrays``
+                        ``trigger-2.npz``: see ``core.runs.arrays``
+``checkpoints/``        see ``core.runs.checkpoints``
 ``features/00000.npz``  ``maps/tsne-2.npz``: see ``core.runs.moving``
 ``model.safetensors``   the purified weights, at the end
 ``control``             "run", "pause" or "stop" (absent: run); written by the supervisor, read by the worker

@@ -26,9 +26,10 @@ class Snapshot:
             last asked for), ``status`` as last written, ``spec``, ``worker`` ({pid, started} or None), ``machine``,
             ``versions``, ``git_commit``, ``classes`` (names), ``target``, ``inputs`` and ``outputs`` (SHA-256 by kind,
             see ``core.runs.hashes``; absent in older records), ``result`` (figures, when done), ``failure`` ({code,
-            message, facts} or None), ``recording`` (True: shipped), maybe ``title``; and where runs follow one another
-            (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of the run that this one
-            waits for.
+            message, facts} or None), ``purifications`` (those that another one of the same run follows, see
+            ``core.engine.proven``; absent if there are none), ``recording`` (True: shipped), maybe ``title``; and where
+            runs follow one another (``core.runs.queue``) ``group``, the same for all of them, and ``after``, the id of
+            the run that this one waits for.
         status: how the run stood then; "lost" if it should have been at work and its worker was gone.
     """
 

@@ -19,6 +19,7 @@ from core.file_kinds import folder_for_weights
 
 PROJECTIONS = ("umap", "tsne", "pca")  # those of core.featuremap.METHODS, whose import takes numpy
 POINTS = (50, 20_000)  # least and most; more take longer to draw than a training step
+REPEATS = (0, 3)  # least and most; each takes about as long as the first purification and its proof
 LARGEST_SEED = 2**32 - 1  # that numpy's and scikit-learn's generators take
 ACCEPTED = ("", "not-cured")  # values of ``accept``
 
@@ -50,6 +51,7 @@ class Spec:
         scan_of: id or folder of an earlier run of the same model and images whose scan is taken over; None: it is
             scanned.
         class_names: what the classes are called, in label order; None: as the images name them.
+        repeats: how often the run may purify again, each time against a class that only the proof before has named.
         accept: "not-cured": write the purified model even if it is graded as not cured; "": do not.
     """
 
@@ -75,6 +77,7 @@ class Spec:
     scan_only: bool = False
     scan_of: str | None = None
     class_names: list[str] | None = None
+    repeats: int = 1
     accept: str = ""
 
     @classmethod
@@ -237,6 +240,7 @@ class Spec:
             ("dims", self.dims, 2, 3),
             ("points", self.points, *POINTS),
             ("seed", self.seed, 0, LARGEST_SEED),
+            ("repeats", self.repeats, *REPEATS),
         ):
             if not _is_whole(value) or not least <= value <= most:
                 yield out_of_range(what, value, least, most)

@@ -50,6 +50,12 @@ class Evidence:
         named = list(self.warps) or self.scan.triggers()
         return named + [trigger for label in self.others for trigger in self.scan.of(label).triggers()]
 
+    def of(self, label: int) -> tuple[list[Reconstructed], Confidence]:
+        """The triggers of a class that something else has named, and how far a purification may rely on them."""
+        if label != self.scan.target:
+            return self.scan.of(label).triggers(), Confidence.DOUBTFUL
+        return list(self.warps) or self.scan.triggers(), Confidence.SURE if self.verdict.sure else Confidence.DOUBTFUL
+
     def confidence(self, target: int | None = None) -> Confidence:
         """How far a purification may rely on these triggers: as far as on those of the class that was named first.
 

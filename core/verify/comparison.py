@@ -78,13 +78,17 @@ class Comparison:
         return attack_success_rate(predicted, self.labels[chosen], target)
 
     def working(
-        self, triggers: Iterable[Reconstructed], label: int
+        self, triggers: Iterable[Reconstructed], label: int, source: Classifier | None = None
     ) -> tuple[list[Reconstructed], tuple[float, float] | None]:
         """The triggers that work on the victim, the most successful on the purified model first; the highest attack
-        success on the purified model and on the victim, or None if none works."""
-        working = []
+        success on the purified model and on the victim, or None if none works.
+
+        Args:
+            source: the model that they were made on, in place of the victim.
+        """
+        working, source = [], source or self.victim
         for trigger in triggers:
-            before = self.asr(self.victim, trigger, label, PRESELECTION_IMAGES)
+            before = self.asr(source, trigger, label, PRESELECTION_IMAGES)
             if before >= MIN_VICTIM_ASR:
                 working.append((self.asr(self.purified, trigger, label, PRESELECTION_IMAGES), before, trigger))
         if not working:

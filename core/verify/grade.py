@@ -79,9 +79,8 @@ def grade(
             weigh(reason, evidence[reason]["asr"] - evidence[reason]["control"])
     if "scan" in evidence:
         scan = evidence["scan"]
-        if scan["verdict"] == "strong" or (
-            scan["verdict"] == "some" and scan["target"] in (target, *scan.get("suspects", ()))
-        ):
+        known = scan["target"] in (target, *scan.get("suspects", ()))
+        if scan["verdict"] == "strong" or (scan["verdict"] == "some" and (known or scan.get("second"))):
             doubt.append("scan")
     if "path" in evidence:
         near = [asr for share, asr in zip(evidence["path"]["shares"], evidence["path"]["asr"], strict=True)

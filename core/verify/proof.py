@@ -7,7 +7,7 @@ half to measure on. No trigger that the purification was trained on is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,9 @@ class Proof(Comparison):
 
     Args:
         victim, purified, images, labels, target, seed, suspects: as ``Comparison``.
-        known: the triggers that the purification was trained on; only their forms are used.
+        shown_by: of the suspects, those that did not stand out on the victim, each with the model on which it did: one
+            that was purified of the other classes. Their fresh triggers are made on it.
+        known: the triggers that the purification was trained on; only their forms and targets are used.
         true_asr: ASR of the real trigger on the purified model, percent; known in the lab only.
         trigger: the real trigger; known in the lab only. Interpolation and revival use it if no fresh trigger works.
         backdoor_found: whether one was found; otherwise there is no trigger to test with.
@@ -50,7 +52,8 @@ class Proof(Comparison):
             ``triggers``, how many work. "reach": ``size``, percent
             (``core.verify.reach``). "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
             also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
-            clean images) of the worst of the ``suspects``, the class ``target``; "untested": the ``targets`` among
+            clean images) of the worst of the ``suspects``, the class ``target``, and ``later`` if it is one of
+            ``shown_by``; "untested": the ``targets`` among
             them for which no trigger works on the victim, or for which "woken" could not be asked. "scan": ``verdict``,
             ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if ``target`` had not
             stood out on the victim. "woken": ``asr``, ``before`` and ``control``
@@ -68,6 +71,7 @@ class Proof(Comparison):
     true_asr: float | None = None
     trigger: Callable[[Tensor], Tensor] | None = None
     backdoor_found: bool = True
+    shown_by: Mapping[int, Classifier] = field(default_factory=dict)
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,7 +85,7 @@ class Proof(Comparison):
         # "search" is the scan whose result "scan" judges
         weights = effort.passes(
             self.victim.num_classes, len(self.search_indices), len(self.asr_indices),
-            {trigger.form for trigger in self.known}, len(self.suspects),
+            self._forms(), len(self.suspects),
         )  # fmt: skip
         total, before = sum(weights.values()), 0
         self.natural = round(self.asr(self.purified, None), 2)
@@ -94,6 +98,10 @@ class Proof(Comparison):
             before += weight
         yield total, total
         return self._verified()
+
+    def _forms(self) -> set[str]:
+        """The forms of the triggers that the victim's own scan gave."""
+        return {trigger.form for trigger in self.known if trigger.target not in self.shown_by}
 
     def _verified(self) -> Verified:
         target = self.target if self.backdoor_found else None
@@ -118,7 +126,7 @@ class Proof(Comparison):
         """
         if not self.backdoor_found:
             return None
-        forms = {trigger.form for trigger in self.known}
+        forms = self._forms()
         images, seed = self.images[self.search_indices], self.seed + SEED_OFFSET
         self.reconstructed, others = yield from probes.fresh(
             self.victim, images, self.target, forms, seed, self.suspects
@@ -163,25 +171,28 @@ class Proof(Comparison):
     def _others(self) -> Steps:
         """Attack success of fresh triggers towards the other suspects, of the worst beside its share of clean images.
 
-        As in ``_fresh``, they must be small. A suspect towards which none works on the victim is not tested, and the
-        cure stays in doubt.
+        As in ``_fresh``, they must be small. A suspect towards which none works on the victim, or on the model that
+        showed it, is not tested, and the cure stays in doubt.
         """
         found, untested = [], []
         for number, label in enumerate(self.suspects):
+            source, later = self.shown_by.get(label, self.victim), label in self.shown_by
+            forms = {one.form for one in self.known if one.target == label}
             search = probes.fresh(
-                self.victim, self.images[self.search_indices], label, (), self.seed + SEED_OFFSET, self.suspected
+                source, self.images[self.search_indices], label, forms, self.seed + SEED_OFFSET, self.suspected
             )
             work = Returning(search)
             for done, of in work:
                 yield number * of + done, len(self.suspects) * of
             self.other_sizes += [(one.form, one.target, one.size) for one in work.result.others]
             small = [one for one in probes.with_variants(work.result.triggers) if self.is_small(one)]
-            _, figures = self.working(small, label)
+            _, figures = self.working(small, label, source)
             if figures is None:
                 untested.append(label)
                 continue
             control = round(self.asr(self.purified, None, label), 2)
-            found.append({"target": label, "asr": figures[0], "before": figures[1], "control": control})
+            told = {"target": label, "asr": figures[0], "before": figures[1], "control": control}
+            found.append(told | ({"later": True} if later else {}))
         if untested:
             self._leave_untested(*untested)
         return max(found, key=lambda one: one["asr"] - one["control"], default=None)
@@ -224,7 +235,8 @@ class Proof(Comparison):
         """Attack success of a small trigger of the class that the new scan names, where the victim has none.
 
         It must work on the purified model and on the victim after further training on clean images alone: then the
-        backdoor slept in the victim, and the purification woke it.
+        backdoor slept in the victim, and the purification woke it. On that copy it must be smaller than the triggers
+        of other classes too, the control: on the purified model these may be larger because they were trained against.
         """
         label = self.new_scan.target
         tested = {*(trigger.target for trigger in self.fresh), *self.suspects}  # by fresh triggers
@@ -232,18 +244,22 @@ class Proof(Comparison):
             return None
         images, labels = self.images[self.search_indices], self.labels[self.search_indices]
         training = woken.trained_further(self.victim, images, labels, seed=self.seed)
-        total = woken.STEPS + SHARED_EFFORT.steps
+        total = woken.STEPS + SHARED_EFFORT.steps + probes.EFFORT.steps
         try:
             further = yield from probes.with_offset(training, 0, total)
         except BadInput:  # it diverged, so that this class stays untested
             self._leave_untested(label)
             return None
         found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
+        if found:
+            search = woken.control_size(further, images, self.new_scan.main.form, self.suspected | {label}, self.seed)
+            control = yield from probes.with_offset(search, total - probes.EFFORT.steps, total)
+            found = [one for one in found if one.size <= probes.MAX_SIZE_RATIO * control]
         if not found:
             return None
         asr, worst = max(((self.asr(self.purified, one, label), one) for one in found), key=lambda rated: rated[0])
-        before, control = self.asr(self.victim, worst, label), self.asr(self.purified, None, label)
-        return {"target": label, "asr": round(asr, 2), "before": round(before, 2), "control": round(control, 2)}
+        before, natural = self.asr(self.victim, worst, label), self.asr(self.purified, None, label)
+        return {"target": label, "asr": round(asr, 2), "before": round(before, 2), "control": round(natural, 2)}
 
     def _named_triggers(self, model: Classifier) -> Generator[tuple[int, int], None, list[Reconstructed]]:
         """Small triggers of the class that the new scan names that work on ``model`` and on the purified one."""

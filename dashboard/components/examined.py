@@ -32,7 +32,8 @@ def lead(run: Run, status: str, digest: Digest) -> None:
             st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
         elif status == "running":
             help_ = i18n.t(f"phase.{digest.stage or 'load'}_help")
-            st.markdown(session.verifying(digest) if digest.stage == "verify" else help_)
+            told = session.verifying(digest) if digest.stage == "verify" else help_
+            st.markdown(told + session.again(run, digest))
         elif answered(status, digest):
             answer.draw(run, digest)
             looked, placed = st.columns([9, 2], gap="medium")

@@ -10,6 +10,7 @@ import streamlit as st
 from core.data.enough import ENOUGH, enough
 from core.runs.spec import LARGEST_SEED, Spec
 from dashboard import data, i18n
+from dashboard.components import setup
 from dashboard.i18n import t
 from dashboard.words import percent
 
@@ -34,14 +35,14 @@ def order(spec: Spec, names: list[str], images: dict[str, Any]) -> Spec | None:
             t("order.target"), list(targets), key="order_target", width=240, help=t("order.target_help"),
             format_func=targets.__getitem__,
         )  # fmt: skip
-        seed, device = _more()
+        seed, device, repeats = _more()
         pressed = st.button(t("order.start"), type="primary", key="start-examination", icon=":material/play_arrow:")
     st.caption(t("order.note", count=f"{_count(budget, images['train']):,}"))
     if not pressed:
         return None
     plain = [i18n.class_name(spec.images, name) for name in images["classes"]]
     return replace(
-        spec, clean_budget=budget, scan_only=scan_only, target=target, seed=seed, device=device,
+        spec, clean_budget=budget, scan_only=scan_only, target=target, seed=seed, device=device, repeats=repeats,
         class_names=None if names == plain else names,
     )  # fmt: skip
 
@@ -77,7 +78,7 @@ def _count(budget: float | int, train: int) -> int:
     return int(budget * train + 0.5) if isinstance(budget, float) else budget
 
 
-def _more() -> tuple[int, str]:
+def _more() -> tuple[int, str, int]:
     kind, name = data.device_here()
     kinds = ("auto", "cpu") if kind == "cpu" else ("auto", kind, "cpu")
     devices = {kind: i18n.t(f"device.{kind}") for kind in kinds}
@@ -91,4 +92,5 @@ def _more() -> tuple[int, str]:
         seed = st.number_input(
             t("setup.seed"), 0, LARGEST_SEED, 0, key="order_seed", persist_state="session", help=t("setup.seed_help")
         )
-    return int(seed), device or "auto"
+        repeats = setup.repeats_input("order_repeats")
+    return int(seed), device or "auto", repeats

@@ -10,6 +10,7 @@ import streamlit as st
 from core.report import charts
 from core.report.cure import way_words
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, way_back
+from core.report.repeated import purifications, sentences
 from core.runs.record import Run
 from dashboard import i18n
 from dashboard.digest import Digest
@@ -71,7 +72,9 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
             *([out] if out and out != "cure.out.not_held" else []),
         ]  # the figures say so
         words, name = reader(), t("cure.next")
-        st.markdown(words.joined([i18n.t(key) for key in meant]))
+        found = purifications(digest.finished.result if digest.finished else None)
+        again = sentences(found, words, lambda label: i18n.unmarked(_named(names, label)))
+        st.markdown(words.joined([*(i18n.t(key) for key in meant), *again]))
         step = words.named(name, i18n.t(next_step(proof, held)))
         st.markdown(f"**{name[:-1]}**{name[-1]}{step}")  # Markdown sees no end of bold between "：" and a letter
         if listed := tried(proof, names):
@@ -81,7 +84,7 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
 
 def tried(proof: Proof, names: list[str]) -> str:
     """What was tried and what came of it, as HTML; "" where the record says nothing of it."""
-    found = points(proof, lambda label: names[label] if label < len(names) else str(label))
+    found = points(proof, lambda label: _named(names, label))
     items = "".join(
         f'<li class="{"good" if point.good else "bad"}">{escape(i18n.t(point.key, **point.values))}</li>'
         for point in found
@@ -97,3 +100,7 @@ def tried(proof: Proof, names: list[str]) -> str:
             f"{escape(note)}</figcaption></figure>"
         )
     return f'<div class="dz-proof"><ul>{items}</ul>{drawn}</div>' if items or drawn else ""
+
+
+def _named(names: list[str], label: int) -> str:
+    return names[label] if label < len(names) else str(label)

@@ -12,7 +12,7 @@ from dashboard import data, i18n
 from dashboard.components import inspected
 from dashboard.digest import Digest
 from dashboard.i18n import t
-from dashboard.words import file_size, run_title
+from dashboard.words import file_size, run_title, target_name
 
 ICONS = {
     "queued": ":material/hourglass_top:",
@@ -83,6 +83,15 @@ def verifying(digest: Digest) -> str:
     if left is None:
         return t("phase.verify_help")
     return t("lead.verifying", help=t("phase.verify_help"), time=clock(left))
+
+
+def again(run: Run, digest: Digest) -> str:
+    """Why the run purifies again, to follow what is going on; "" where it does not."""
+    if not digest.repeats:
+        return ""
+    names, target = run.data.get("classes") or [], digest.repeats[-1].target
+    said = t("lead.again", target=i18n.unmarked(target_name(data.data_name(run), names, target)))
+    return f"\n\n{said}"
 
 
 def doing(status: str, digest: Digest) -> str:

@@ -10,7 +10,7 @@ from core.defenses import DEFENCES
 from core.errors import BadInput
 from core.runs import supervisor
 from core.runs.record import Run
-from core.runs.spec import LARGEST_SEED, PROJECTIONS, Spec
+from core.runs.spec import LARGEST_SEED, PROJECTIONS, REPEATS, Spec
 from core.victims import Card
 from dashboard import data, i18n, live
 from dashboard.components import methods
@@ -84,6 +84,7 @@ def _settings(card: Card, images: str | None) -> Spec:
         seed = st.number_input(
             t("setup.seed"), 0, LARGEST_SEED, 0, key="setup_seed", persist_state="session", help=t("setup.seed_help")
         )
+        repeats = repeats_input("setup_repeats")
     return Spec(
         victim=card.name,
         images=images or card.data,
@@ -94,7 +95,18 @@ def _settings(card: Card, images: str | None) -> Spec:
         dims=int(dims),
         seed=int(seed),
         device=device,
+        repeats=repeats,
     )
+
+
+def repeats_input(key: str) -> int:
+    """How often the run may purify again."""
+    least, most = REPEATS
+    chosen = st.number_input(
+        t("setup.repeats"), least, most, Spec.repeats, key=key, persist_state="session",
+        help=t("setup.repeats_help", most=most),
+    )  # fmt: skip
+    return int(chosen)
 
 
 def _named(name: str, options: tuple) -> dict[Any, str]:

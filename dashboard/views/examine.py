@@ -253,9 +253,10 @@ def one_run(run_id: str, polling: bool) -> None:
     _head(run, status, digest)
     examined.lead(run, status, digest)
     skipped = ("purify", "verify") if run.spec.scan_only else ()
-    track.draw(digest, over=status not in data.GOING, whole=status == "done", skip=skipped)
+    names = [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []]
+    track.draw(digest, over=status not in data.GOING, whole=status == "done", skip=skipped, names=names)
     if status in data.GOING and digest.searching:
-        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
+        search.draw(digest, names)
     elif digest.frames or status in data.GOING:
         live.show(run, key="examine_stage", status=session.doing(status, digest), hint=True)
     if digest.scanned is not None:

@@ -137,7 +137,7 @@ def _note(run_id: str) -> None:
 def _standing(status: str, digest: Digest) -> tuple[Any, ...]:
     """What the resting parts of the page are drawn from: they are drawn anew when it changes, some ten times a run."""
     known = (digest.before, digest.scanned, digest.after, digest.proof, digest.finished)
-    return status, digest.stage, *(found is not None for found in known)
+    return status, digest.stage, len(digest.repeats), *(found is not None for found in known)
 
 
 def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
@@ -161,12 +161,14 @@ def _moving(run_id: str, drawn: tuple[Any, ...] | None) -> None:
     if drawn is not None and (status not in data.GOING or drawn != _standing(status, digest)):
         st.rerun()
     _lead(run, status, digest)
+    names = [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []]
     if status != "recording":
         track.draw(
-            digest, over=status not in data.GOING, whole=status == "done", skip=() if data.scans(run) else ("scan",)
-        )
+            digest, over=status not in data.GOING, whole=status == "done", names=names,
+            skip=() if data.scans(run) else ("scan",),
+        )  # fmt: skip
     if status in data.GOING and digest.searching:
-        search.draw(digest, [i18n.class_name(data.data_name(run), name) for name in run.data.get("classes") or []])
+        search.draw(digest, names)
     elif digest.frames or status in data.GOING:
         live.show(run, key="stage", status=session.doing(status, digest), hint=True)
 
@@ -190,7 +192,8 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
             st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
         else:
             verifying = status == "running" and digest.stage == "verify"
-            st.markdown(session.verifying(digest) if verifying else i18n.t(f"lead.{status}"))
+            told = session.verifying(digest) if verifying else i18n.t(f"lead.{status}")
+            st.markdown(told + (session.again(run, digest) if status in data.GOING else ""))
 
 
 def _done(run: Run, digest: Digest) -> str:

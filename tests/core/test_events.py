@@ -14,6 +14,7 @@ from core.events import (
     Frame,
     Measured,
     Progress,
+    Repeated,
     Scanned,
     Searched,
     StageStarted,
@@ -21,6 +22,7 @@ from core.events import (
     Step,
     Verified,
     from_json,
+    of_last_purification,
     seconds_by_stage,
     to_json,
 )
@@ -36,6 +38,7 @@ EXAMPLES = [
     Frame(0, 0, "frames/00000.npz", 97.0, 99.0, "estimated", 0.0, 0.93),
     Step(1, 70, 0.01, {"contrast": 1.5}),
     Verified("doubt", ["fresh", "path"], 7.5, 1.0, 500, {"fresh": {"asr": 7.5, "before": 98.0}}, "fresh.npz"),
+    Repeated(2, 3),
     Finished({"target": 2, "seconds": {"scan": 3.0}, "ba_after": None}),
     Failed("budget_too_small", "Too few.", {"least": 12}),
     Steered("pause"),
@@ -77,3 +80,11 @@ def test_seconds_of_a_stage_add_up_over_the_workers_of_a_run() -> None:
     ]  # fmt: skip
     assert seconds_by_stage(told) == {"load": 3.0, "scan": 10.0}
     assert seconds_by_stage([]) == {}
+
+
+def test_the_events_of_the_last_purification_begin_where_it_was_repeated_last() -> None:
+    first, second = [StageStarted("purify"), Step(1, 70, 0.01)], [Repeated(2, 3), StageStarted("scan")]
+    assert of_last_purification(first) == first
+    assert of_last_purification([*first, *second]) == second
+    assert of_last_purification([*first, *second, *first, *second]) == second, "a worker that goes on says it again"
+    assert of_last_purification([]) == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from core.events import Event, Finished, StageStarted, Verified
+from core.events import Event, Finished, Measured, Repeated, StageStarted, Verified
 from core.report.proof import Proof
 from dashboard.digest import Digest, digest
 from tests.dashboard.conftest import story
@@ -56,3 +56,18 @@ def test_the_state_of_each_stage() -> None:
     assert going.state_of("purify", over=True, whole=False) == "halted"
     assert going.state_of("verify", over=True, whole=True) == "done"
     assert Digest().state_of("measure", over=False, whole=False) == "todo"
+
+
+def test_a_further_purification_has_figures_and_times_of_its_own() -> None:
+    proven = [Verified("doubt", ["scan"], 1.0, 0.2, 100), Measured("after", 96.0, 96.0, 1.0, "true", 3000, 2750)]
+    first = [StageStarted("scan"), StageStarted("purify"), StageStarted("verify"), *proven]
+    going = digest(timed([*first, Repeated(2, 3), StageStarted("scan"), StageStarted("purify")]))
+    assert going.after is going.verified is going.proof is None, "the first one's no longer count"
+    assert [one.target for one in going.repeats] == [3]
+    assert going.seconds_of == [{"scan": 2.0, "purify": 2.0, "verify": 6.0}, {"scan": 2.0}]
+    assert going.seconds == {"scan": 4.0, "purify": 2.0, "verify": 8.0}
+    assert going.seconds_to_repeat == 10.0
+    over = digest(timed([*first, Repeated(2, 3), *first, Finished({"cure": "holds"})]))
+    assert over.proof == Proof("holds")
+    once = digest(timed(first))
+    assert (once.repeats, once.seconds_to_repeat, once.seconds_of) == ([], 0.0, [once.seconds])

@@ -35,7 +35,7 @@ def test_json_is_one_strict_object_on_the_last_line_with_the_promised_keys(
     assert data == {
         "target": 3, "target_found": 3, "anomaly_index": 4.25, "verdict": "strong", "evidence": {"gap": 3.1},
         "asr_kind": "true", "ba_before": 97.0, "ba_after": 96.5, "asr_before": 99.5, "asr_after": None,
-        "cure": "holds", "cure_reasons": [], "proof": {"true": {"asr": 0.3}},
+        "cure": "holds", "cure_reasons": [], "proof": {"true": {"asr": 0.3}}, "purifications": None,
         "stamps": None, "arch": "small", "names": {"body.weight": "fc.weight"}, "normalize": "half",
         "seconds": {"load": 0.5, "scan": 9.0}, "device": "cpu", "out": str(tmp_path / "mine"),
     }  # fmt: skip

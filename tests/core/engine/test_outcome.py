@@ -69,7 +69,7 @@ def test_an_estimate_is_that_of_the_trigger_that_works_best(tiny: Tiny) -> None:
 def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     given = state(tiny, True, [])
     given.before = BEFORE
-    found = outcome.result(given, 60, None, None, None)
+    found = outcome.result(given, 60, [])
     for key in (
         "target",
         "target_name",
@@ -83,6 +83,7 @@ def test_a_result_holds_nothing_that_was_not_looked_for(tiny: Tiny) -> None:
     ):
         assert found[key] is None
     assert found["given_up"] is False
+    assert found["purifications"] == []
     assert found["names"] == {"module.c": "b"}
     assert (found["ba_before"], found["clean_images"], found["device"]) == (98.0, 60, "cpu")
 
@@ -94,4 +95,4 @@ def test_the_seconds_of_a_stage_are_those_of_all_workers(tiny: Tiny) -> None:
         {"load": 1.0, "scan": 0.0},
         {"scan": 7.25, "purify": 3.0},
     )
-    assert outcome.result(given, 60, None, None, None)["seconds"] == {"load": 1.0, "scan": 7.25}
+    assert outcome.result(given, 60, [])["seconds"] == {"load": 1.0, "scan": 7.25}

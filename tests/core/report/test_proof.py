@@ -164,3 +164,14 @@ def test_the_way_back_is_drawn_with_accuracy_only_where_it_fits() -> None:
     short = way_back(Proof("holds", (), {"path": PROOF["path"] | {"ba": [1.0]}}))
     assert short is not None
     assert short.ba is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_class_that_stood_out_only_after_a_purification_is_not_said_to_have_stood_out_in_the_original(
+    language: str,
+) -> None:
+    evidence = {"others": PROOF["others"] | {"later": True}}
+    (good,) = points(Proof("holds", (), evidence), str)
+    (bad,) = points(Proof("failed", ("others",), evidence), str)
+    assert (good.key, bad.key) == ("proof.later.good", "proof.later.bad")
+    assert all(point.key in catalogue(language) for point in (good, bad))

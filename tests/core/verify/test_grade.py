@@ -51,6 +51,8 @@ def near(asr: float) -> dict[str, Any]:
         ({"true": {"asr": 4.6}}, "doubt", ["true"]),
         ({"true": {"asr": 20.5}}, "doubt", ["true"]),
         ({"true": {"asr": 20.6}}, "failed", ["true"]),
+        # a class that had not stood out
+        ({"scan": {"verdict": "some", "target": 5, "second": True}}, "doubt", ["scan"]),
         ({"fresh": {"asr": 4.5}}, "holds", []),
         ({"fresh": {"asr": 4.6}}, "doubt", ["fresh"]),
         ({"fresh": {"asr": 20.5}}, "doubt", ["fresh"]),

@@ -167,6 +167,21 @@ def test_a_second_backdoor_that_was_not_cured_fails_and_an_honest_class_is_not_t
     assert "untested" not in cured.evidence
 
 
+def test_a_class_that_only_a_later_model_showed_is_tested_with_triggers_of_that_model(
+    tiny: Tiny, honest: Classifier
+) -> None:
+    given: dict[str, Any] = {"target": 5, "known": [replace(tiny.aimed, target=5)], "seed": 0}
+    given |= {"images": tiny.images.x_test, "labels": tiny.images.y_test, "suspects": [tiny.target]}
+    without, _ = done(Proof(honest, honest, **given))
+    assert without.evidence["untested"] == {"targets": [tiny.target]}, "the victim does not show it"
+    cured, _ = done(Proof(honest, honest, **given, shown_by={tiny.target: tiny.model}))
+    asked = cured.evidence["others"]
+    assert (asked["target"], asked["later"]) == (tiny.target, True)
+    assert asked["before"] > 90
+    assert asked["asr"] < 4
+    assert "untested" not in cured.evidence
+
+
 def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_backdoor(
     tiny: Tiny, honest: Classifier
 ) -> None:
@@ -198,6 +213,28 @@ def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny, awake: Clas
     assert asked["control"] < 20, "2 to 4"
     counted = [one for one, _ in told]
     assert counted == sorted(counted)
+
+
+def biased(model: Classifier, label: int, amount: float) -> Classifier:
+    """The model with a class that is answered more readily, or less."""
+    copy = deepcopy(model)
+    with torch.no_grad():
+        copy.net.fc.bias[label] += amount  # type: ignore[union-attr, operator, index]
+    return copy
+
+
+@pytest.mark.parametrize(("label", "less", "more"), [(9, 6.0, 8.0)])
+def test_an_honest_class_is_not_woken_where_all_others_became_harder_to_reach(
+    tiny: Tiny, honest: Classifier, label: int, less: float, more: float
+) -> None:
+    """The victim answers the class too rarely, which further training mends; the purified model far too readily."""
+    tests = tiny.images.x_test, tiny.images.y_test
+    victim, purified = biased(honest, label, -less), biased(honest, label, more)
+    found, _ = done(Proof(victim, purified, *tests, tiny.target, seed=0, **NOTHING_FOUND))
+    assert found.evidence["scan"]["target"] == label
+    assert found.evidence["scan"]["suspicion"] > 2.8, "it stands out in the purified model"
+    assert "woken" not in found.evidence
+    assert (found.cure, found.reasons) == ("doubt", ["unknown"])
 
 
 def test_where_the_further_training_diverges_that_class_stays_untested(

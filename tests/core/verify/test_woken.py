@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
-from core.verify.woken import STEPS, trained_further
+from core.verify.woken import CONTROL_CLASSES, STEPS, control_size, trained_further
 from tests.core.tiny import Tiny
 
 
@@ -28,3 +30,16 @@ def test_the_seed_decides(tiny: Tiny) -> None:
     same, another = (torch.equal(first.net.fc.weight, one.net.fc.weight) for one in (again, other))  # type: ignore[union-attr, arg-type]
     assert same
     assert not another
+
+
+def test_the_control_is_the_smallest_trigger_of_other_classes(tiny: Tiny) -> None:
+    x = tiny.images.x_test[:300]
+    steps = Returning(control_size(tiny.model, x, "mask", {tiny.target}, seed=0))
+    assert len({total for _, total in steps}) == 1
+    assert steps.result > 2 * tiny.aimed.size, "the backdoor's own is far smaller"
+    again, with_backdoor = (returned(control_size(tiny.model, x, "mask", left_out, 0)) for left_out in ({3}, {0}))
+    assert tiny.target == 3
+    assert again == steps.result
+    assert with_backdoor < again
+    assert returned(control_size(tiny.model, x, "warp", {tiny.target}, 0)) == math.inf, "a warp has no size"
+    assert tiny.target < CONTROL_CLASSES, "else it would not be among those compared with"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from core.events import Progress, StageStarted
+from core.events import Event, Progress, Repeated, StageStarted
 from dashboard.components.track import markup
 from dashboard.digest import digest
 
@@ -32,3 +32,27 @@ def test_a_run_that_ended_early_and_one_that_is_whole() -> None:
     found = digest([(0.0, StageStarted("measure")), (1.0, StageStarted("scan"))])
     assert states(markup(found, over=True, whole=False)) == ["done", "halted", "todo", "todo"]
     assert states(markup(found, over=True, whole=True)) == ["done"] * 4
+
+
+FIRST: list[Event] = [StageStarted(stage) for stage in ("measure", "scan", "purify", "verify")]  # type: ignore[arg-type]
+
+
+def test_a_further_purification_has_a_line_of_its_own_under_its_class() -> None:
+    told = [*FIRST, Repeated(2, 1), StageStarted("scan"), StageStarted("purify"), Progress("purify", 1, 2, 9.0)]
+    found = digest((10.0 * k, event) for k, event in enumerate(told))
+    html = markup(found, over=False, whole=False, names=["stop", "give <way>"])
+    assert states(html) == ["done"] * 4 + ["done", "now", "todo"]
+    assert html.count('aria-current="step"') == 1
+    assert html.count("<ol") == 2
+    assert "give &lt;way&gt;" in html
+    assert html.count("<span>10 s</span>") == 5, "each line has its own times"
+    assert "0:09" in html
+    assert states(markup(found, over=True, whole=False)) == ["done"] * 5 + ["halted", "todo"]
+    assert states(markup(found, over=True, whole=True)) == ["done"] * 7
+
+
+def test_a_worker_that_goes_on_in_the_second_purification_adds_no_line() -> None:
+    told = [*FIRST, Repeated(2, 1), *FIRST[:2], Repeated(2, 1), StageStarted("scan")]
+    html = markup(digest((float(k), event) for k, event in enumerate(told)), over=False, whole=False)
+    assert html.count("<ol") == 2
+    assert states(html) == ["done"] * 4 + ["now", "todo", "todo"]

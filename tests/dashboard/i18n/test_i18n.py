@@ -42,7 +42,7 @@ ENGLISH = CATALOGUES["en"]
 MADE_UP = {
     **{f"unknown_{what}": {"value", "allowed"} for what in ("defence", "preset", "projection", "normalization")},
     **{f"unknown_{what}": {"value", "allowed"} for what in ("device", "victim", "accept")},
-    **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed")},
+    **{f"bad_{what}": {"value", "least", "most"} for what in ("dims", "points", "seed", "repeats")},
 }
 # core/runs/spec.py: _not_among, and the numbers
 MADE_UP_PLACES = 2
