@@ -26,7 +26,7 @@ from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
 MOST_CHANNELS = 4  # of the input
-_READ = range(1, MOST_CHANNELS + 1)
+READ = range(1, MOST_CHANNELS + 1)
 _NOT_READ = range(MOST_CHANNELS + 1, 2**31)
 _ADAPTER = re.compile(r"(^|[._])lora_(A|B|down|up)([._]|$)")  # as peft and diffusers name them
 
@@ -139,8 +139,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         )
     raise BadInput(
         "no_architecture_fits",
-        "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; name theirs with "
-        "--arch, or give your own class with --model-class FILE.py:CLASS.",
+        "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; export the network "
+        "as ONNX (torch.onnx.export), which carries its structure, name it with --arch, or give your own class with "
+        "--model-class FILE.py:CLASS.",
     )
 
 
@@ -173,7 +174,7 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     raise AssertionError("weights that fit were said not to")
 
 
-def _fitting(weights: Weights, channels: range = _READ) -> Iterator[Candidate]:
+def _fitting(weights: Weights, channels: range = READ) -> Iterator[Candidate]:
     shapes = shapes_of(weights)
     sized = [name for name in (wrn.name_from(shapes), wrn_biased.name_from(shapes)) if name]
     names = [name for name in sized if name not in ARCHITECTURES]
@@ -199,7 +200,7 @@ def _tried(arch: str, weights: Weights, shapes: Shapes, wanted: range) -> Iterat
             return  # not in the installed version
         first = first_convolution(probe)
         stem = None if first is None else next((s for n, s in shapes.items() if n == first[0] + ".weight"), None)
-        channels = 3 if first is None or stem is None else stem[1] * first[1].groups
+        channels = 3 if first is None or stem is None else channels_for(first[1], stem)
         if last_linear(probe).out_features != classes or channels not in wanted:
             continue
         stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)
@@ -218,6 +219,14 @@ def _ours(arch: str, classes: int, channels: int) -> nn.Module:
         raise ValueError(arch)
     with torch.device("meta"):
         return build(arch, classes, channels)
+
+
+def channels_for(first: nn.Conv2d, given: Sequence[int]) -> int:
+    """Channels of the pictures of a network whose first convolution, with three, is ``first``, and ``given`` in a file.
+
+    ``first`` may see more than the picture has, where pixels are put into channels before it (TResNet).
+    """
+    return 3 * given[1] // first.weight.shape[1]
 
 
 def stems_for(first: nn.Conv2d, given: Sequence[int]) -> list[str]:
