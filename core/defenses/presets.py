@@ -19,6 +19,9 @@ Settings = TypeVar("Settings")
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
     """The settings of a preset with single values changed.
 
+    Where ``epochs`` is changed, it is held to: the ``least`` steps that a small budget gets are given up, unless they
+    are changed too.
+
     Args:
         method: its name in the sentences of an error.
         presets: frozen dataclasses of numbers and tuples of numbers.
@@ -35,6 +38,8 @@ def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **cha
             allowed=allowed,
         )
     settings = presets[preset]
+    if "epochs" in changes and hasattr(settings, "least"):
+        changes = {"least": 0} | changes
     for name, value in changes.items():
         settings = replace(settings, **{name: _checked(method, settings, name, value)})  # type: ignore[type-var]
     return settings

@@ -16,7 +16,7 @@ from core.found import Found
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, vit, wrn, wrn_biased
 from core.models.classifier import last_linear
 from core.models.double_head import double_heads
-from core.models.fitting import fitted, plain_head, shapes_of, shortened
+from core.models.fitting import fitted, plain_head, shapes_of, shortened, whole_numbers
 from core.models.index import COUNTERS, Shapes, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
 from core.models.rewrites import readings
@@ -84,8 +84,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         weights: as read. size: of the images, pixels; tells how often a plain row halves them.
 
     Raises:
-        BadInput: ``no_architecture_fits``, ``one_output``, ``weights_channels``, ``weights_of_adapter`` or
-            ``weights_without_linear``.
+        BadInput: ``no_architecture_fits``, ``one_output``, ``weights_channels``, ``weights_of_adapter``,
+            ``weights_whole_numbers`` or ``weights_without_linear``.
     """
     from core.models.look_alike import look_alikes
 
@@ -130,6 +130,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
             "These weights end in one output, as for a sigmoid; only networks with one output for each class are read. "
             "Give a class of your own with --model-class whose two outputs are 0 and that one.",
         )
+    for name, value in weights.tensors.items():
+        if name.endswith("weight") and value.dim() > 1 and not value.is_floating_point():
+            raise whole_numbers(name)
     dimensions = {value.dim() for value in weights.tensors.values()}
     if 4 in dimensions and 2 not in dimensions:
         raise BadInput(

@@ -38,6 +38,18 @@ def test_a_value_in_range_takes_the_type_of_the_setting() -> None:
     assert given(Plain(), share=7).share == 7, "no range of another class's"
 
 
+@dataclass(frozen=True)
+class Lasting(Plain):
+    least: int = 150
+
+
+@pytest.mark.parametrize(
+    ("changes", "least"), [({}, 150), ({"share": 0.1}, 150), ({"epochs": 1}, 0), ({"epochs": 1, "least": 20}, 20)]
+)
+def test_epochs_that_are_asked_for_are_not_raised_to_the_least_steps(changes: dict[str, float], least: int) -> None:
+    assert given(Lasting(), **changes).least == least
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
