@@ -39,6 +39,17 @@ def test_a_value_in_range_takes_the_type_of_the_setting() -> None:
 
 
 @dataclass(frozen=True)
+class Without(Further):
+    UNUSED: ClassVar[tuple[str, ...]] = ("share",)
+
+
+def test_what_a_method_inherits_and_never_uses_cannot_be_changed() -> None:
+    with pytest.raises(BadInput, match="has no setting 'share'; it has epochs, radius, alpha") as caught:
+        given(Without(), share=0.1)
+    assert caught.value.code == "unknown_setting"
+
+
+@dataclass(frozen=True)
 class Lasting(Plain):
     least: int = 150
 
