@@ -48,6 +48,9 @@ OPERATORS: dict[str, Callable[[Maker], Any]] = {
         m.add("Pad", m.tensor("pads", [0, 0, 0, 0, 0, 0, 0, 0])),
         m.add("Concat", m.last, axis=2),
     ),
+    "nothing where it is no number, as of attention": lambda m: (
+        last := m.last, m.add("IsNaN"), m.add("Where", m.tensor("none", np.float32(0)), last),
+    ),
     "reflect": lambda m: m.add("Pad", m.tensor("pads", [0, 0, 1, 2, 0, 0, 3, 0]), mode="reflect"),
     "slice": lambda m: m.add(
         "Slice", m.tensor("from", [1, -9]), m.tensor("to", [2**62, -1]), m.tensor("at", [2, 3]), m.tensor("by", [2, 1])
