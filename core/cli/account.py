@@ -18,6 +18,7 @@ from core.report.account import Account, Given, TrainingStep
 from core.report.account_words import Check
 from core.report.wording import Wording
 from core.rollout.wording import in_use
+from core.runs import hashes
 from core.runs.record import Run, find
 from core.words import LANGUAGES
 
@@ -57,6 +58,7 @@ def account_arguments(command: argparse.ArgumentParser) -> None:
 
 def account(arguments: argparse.Namespace) -> int:
     run = find(arguments.run)
+    hashes.check_report(run)
     given, step = accounts.kept(run)
     names = (*RATES, "currency", "training_images", "epochs")
     changed = replace(given, **{name: value for name in names if (value := getattr(arguments, name)) is not None})

@@ -19,7 +19,9 @@ from core.file_kinds import kind_of, refusal
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff",
+)  # fmt: skip
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 _TIFF_PACKINGS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg")  # no rare decoder is run
 _ORIENTATION = 0x0112  # of EXIF

@@ -25,6 +25,7 @@ from core.paths import absolute
 Progress = Callable[[int, int], None]
 AT_A_TIME = 256  # images that are turned channels first
 UNEQUAL = 5  # ratio of the largest to the smallest class, from which on a note is given
+DARK = 64  # of 256 values: below this even the brightest picture of a set looks black
 FEW_TEST = 200  # test images, below which a note is given
 
 
@@ -109,6 +110,13 @@ def _sized(images: ImageSet) -> ImageSet:
             "large": large,
         }
         notes.append(Found("unequal", text, facts))
+    brightest = max(int(part.max()) for part in (images.x_train, images.x_test))
+    if 0 < brightest < DARK:
+        text = (
+            f"No pixel is brighter than {brightest} of 255, so the images look black here. Perhaps their range is 0 to "
+            f"{brightest}: multiplied to 0 to 255, they are shown and scanned as they are meant."
+        )
+        notes.append(Found("dark", text, {"most": brightest}))
     if (count := len(images.y_test)) < FEW_TEST:
         interval = wilson(90.0, count)
         assert interval is not None

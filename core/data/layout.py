@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from core.data.decode import FORMATS, SUFFIXES
 from core.errors import BadInput
+from core.file_kinds import kind_of
 
 TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")  # of several, the first is taken
+TEST = ("test", "testing", "val", "valid", "validation", "eval", "dev")  # of several, the first is taken
 
 
 _PARTS = re.compile(rf"({'|'.join((*TRAIN, *TEST))})[-_ ]?\d*")  # "test1", too
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of "seg_train", "Test Data" or "trainImages"
 _LISTS = (".csv", ".json", ".jsonl", ".txt", ".tsv", ".xml", ".xlsx", ".parquet")  # what labels are kept in
 _NO_LISTS = ("readme", "licen")  # how the names of files begin that hold none
 JUNK = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found")
@@ -60,10 +62,11 @@ class Entries(NamedTuple):
 def layout(path: Path) -> Layout:
     """The image set in a folder.
 
-    A part is a folder with one of the names ``TRAIN`` or ``TEST``, in capitals or not. Classes are numbered in the
-    order of their names, or of their numbers where all names are numbers. Images in folders below a class's are the
-    class's, as for torchvision's ``ImageFolder``. Names that differ only in how their accents
-    are written down (Unicode NFC and NFD) are one class; a test part has the order of the training part. A folder that
+    A part is a folder with one of the names ``TRAIN`` or ``TEST``, in capitals or not, or with one of them as a word in
+    its name ("seg_train", "Test Data") if there are such folders for both parts, with classes in them. Classes are
+    numbered in the order of their names, or of their numbers where all names are numbers. Images in folders below a
+    class's are the class's, as for torchvision's ``ImageFolder``. Names that differ only in how their accents are
+    written down (Unicode NFC and NFD) are one class; a test part has the order of the training part. A folder that
     holds the whole set and nothing else, as an unpacked archive leaves it, is gone into.
 
     Raises:
@@ -77,6 +80,7 @@ def layout(path: Path) -> Layout:
     if broken := next((place for place in inside.others if place.is_symlink() and not place.exists()), None):
         raise BadInput("link_leads_nowhere", f"{broken} is a broken link; repair or remove it.", path=str(broken))
     parts = _parts(inside.folders)
+    parts = parts if any(parts) else _parts_by_word(inside.folders)
     there = [part for part in parts if part is not None]
     if flat := _flat_part(inside.folders, parts):
         raise _no_class_folders(flat)
@@ -128,19 +132,30 @@ def _alike(names: list[str]) -> tuple[str, ...]:
 
 
 def entries(folder: Path) -> Entries:
-    """What lies in a folder itself. Whatever is called like an image is one, be it a pipe: its reader will say so."""
+    """What lies in a folder itself. Whatever is called like an image is one, be it a pipe: its reader will say so.
+
+    A file without an ending is one if it begins like one.
+    """
     found = Entries([], [], [])
     with os.scandir(folder) as inside:
         for entry in inside:
             lower = entry.name.lower()
             if entry.name.startswith(".") or lower in JUNK or lower in _NO_PICTURES:
                 continue
-            is_image = lower.endswith(SUFFIXES)
+            is_image = lower.endswith(SUFFIXES) or ("." not in lower and _begins_like_an_image(entry))
             kind = found.images if is_image else found.folders if entry.is_dir() else found.others
             kind.append(folder / entry.name)
     for kind in found:
         kind.sort()
     return found
+
+
+def _begins_like_an_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        kind = kind_of(Path(entry.path)) if entry.is_file() else None
+    except OSError:  # closed to the reader
+        return False
+    return kind is not None and kind.name.upper() in FORMATS
 
 
 def _parts(folders: list[Path]) -> list[Path | None]:
@@ -158,6 +173,30 @@ def _parts(folders: list[Path]) -> list[Path | None]:
         parts = (f for f in mine if names[f] and (not inside[f].images or names[f] & theirs))
         found.append(next(parts, None))
     return found
+
+
+def _parts_by_word(folders: list[Path]) -> list[Path | None]:
+    """As ``_parts``, of folders that have the name of a part as one of several words.
+
+    Classes may be called so too ("test tube"): two parts have classes of the same names, or all folders are called so.
+
+    Raises:
+        BadInput: ``no_class_folders``: one of two parts has none.
+    """
+    words = {folder: {word.lower() for word in _WORDS.findall(folder.name)} for folder in folders}
+    sides = [[f for name in names for f in folders if name in words[f]] for names in (TRAIN, TEST)]
+    only = [[f for f in side if f not in other] for side, other in (sides, sides[::-1])]
+    inside = {folder: entries(_within(folder)) for side in only for folder in side}
+    classes = {folder: {below.name for below in found.folders} for folder, found in inside.items()}
+    pairs = [(train, test) for test in only[1] for train in only[0] if len(classes[train]) > 1]
+    if pair := next(((train, test) for train, test in pairs if classes[train] & classes[test]), None):
+        return list(pair)
+    if not pairs or len(inside) < len(folders):
+        return [None, None]
+    train, test = pairs[0]
+    if len(classes[test]) < 2:
+        raise _no_class_folders(test)
+    return [train, test]
 
 
 def _flat_part(folders: list[Path], parts: list[Path | None]) -> Path | None:

@@ -23,12 +23,14 @@ from core.data.imageset import ImageSet
 from core.data.split import TRAIN_SHARE, stratified_split
 from core.errors import BadInput
 from core.file_kinds import kind_of, kind_of_zip, refusal
+from core.found import Found
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
 NAMES_KEY = "class_names"
 _MOST_CLASSES = 10_000
 _MOST_ARRAYS = 1000  # in a file, of which six are looked at
+_MOST_NAMED, _LONGEST_NAMED = 8, 120  # arrays, and letters of their names, in a sentence
 _DIRECTORY = 2**20  # bytes of the list of them
 _HEADER = 2**10  # bytes of an array's header at most, which takes 128; numpy would read as many as it claims
 _UNREADABLE = (
@@ -64,7 +66,7 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
             ``too_few_classes``, ``npz_class_missing``, ``class_too_small_to_split``, ``mixed_sizes`` or
             ``image_set_too_large``.
     """
-    arrays = _read(path)
+    arrays, others = _read(path)
     keys = SPLIT_KEYS if SPLIT_KEYS[0] in arrays else WHOLE_KEYS
     images = [_images(arrays.pop(key)) for key in keys[::2]]
     labels = [_labels(path, key, arrays[key]) for key in keys[1::2]]
@@ -78,11 +80,19 @@ def load_npz(path: Path, seed: int = 0) -> ImageSet:
         places = train, test = stratified_split(labels[0], names, TRAIN_SHARE, seed)
         images = [images[0][train], images[0][test]]
         labels = [labels[0][train], labels[0][test]]
-    return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names, places=places)
+    notes = []
+    if others:
+        text = f"Arrays of the file that are not part of an image set were left out: {others}."
+        notes.append(Found("arrays_left_out", text, {"names": others}))
+    return ImageSet(path.stem, images[0], labels[0], images[1], labels[1], names, places=places, notes=tuple(notes))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an image set, or BadInput; pickled objects are never read."""
+def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """The arrays of an image set, and the names of some others in the file; pickled objects are never read.
+
+    Raises:
+        BadInput: as ``load_npz``.
+    """
     if not os.path.exists(path):
         raise BadInput("no_such_file", f"There is no file {path}.", path=str(path))
     if not os.path.isfile(path):  # from a pipe or a device one may read for ever
@@ -97,7 +107,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             for key, header in headers.items():
                 _check(path, key, header)
             _check_together(path, headers)
-            return {key: _array(archive, members[key]) for key in keys}
+            others = ", ".join(key for key in sorted(set(members) - set(keys))[:_MOST_NAMED] if key.isprintable())
+            return {key: _array(archive, members[key]) for key in keys}, others[:_LONGEST_NAMED]
     except BadInput:
         raise
     except _UNREADABLE as error:

@@ -63,6 +63,7 @@ class ANPSettings(TuningSettings):
     holdout: share of the clean budget that is held out from the search for masks, 0-1.
     """
 
+    UNUSED: ClassVar[tuple[str, ...]] = ("clean", "clip")
     BELOW_1: ClassVar[tuple[str, ...]] = ("holdout",)
     AT_MOST_1: ClassVar[tuple[str, ...]] = ("alpha", "tolerance")
     alpha: float = 0.2

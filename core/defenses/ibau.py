@@ -55,6 +55,7 @@ class IBAUSettings(TuningSettings):
     curvature: images of a batch on which inner'' is taken.
     """
 
+    UNUSED: ClassVar[tuple[str, ...]] = ("clean", "clip")
     ABOVE_0: ClassVar[tuple[str, ...]] = ("ascent", "fixed_point", "curvature")
     AT_MOST_1: ClassVar[tuple[str, ...]] = ("share",)
     share: float = 0.01

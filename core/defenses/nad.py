@@ -40,7 +40,7 @@ class NADSettings(TuningSettings):
     """Those of fine-tuning for teacher and student, and
 
     attention: weight of the attention loss, whose groups weigh 500, 1000 and 1000 in it.
-    teacher_epochs: passes over the clean budget that make the teacher.
+    teacher_epochs: passes over the clean budget that make the teacher, in ``least`` steps at least.
     power: p.
     """
 

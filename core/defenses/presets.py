@@ -1,7 +1,8 @@
 """Presets of settings, and the check of single values that a user changes.
 
 A setting is a number, or a tuple of numbers, of 0 or more. A settings class names those of a narrower range in
-``ABOVE_0``, ``BELOW_1`` and ``AT_MOST_1``; it inherits the names of the class that it extends.
+``ABOVE_0``, ``BELOW_1`` and ``AT_MOST_1``; it inherits the names of the class that it extends. What it inherits and
+never uses it names in ``UNUSED``: a user cannot change it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ Settings = TypeVar("Settings")
 def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **changes: Any) -> Settings:
     """The settings of a preset with single values changed.
 
+    Where ``epochs`` is changed, it is held to: the ``least`` steps that a small budget gets are given up, unless they
+    are changed too.
+
     Args:
         method: its name in the sentences of an error.
         presets: frozen dataclasses of numbers and tuples of numbers.
@@ -35,6 +39,8 @@ def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **cha
             allowed=allowed,
         )
     settings = presets[preset]
+    if "epochs" in changes and hasattr(settings, "least"):
+        changes = {"least": 0} | changes
     for name, value in changes.items():
         settings = replace(settings, **{name: _checked(method, settings, name, value)})  # type: ignore[type-var]
     return settings
@@ -42,7 +48,7 @@ def from_preset(method: str, presets: Mapping[str, Settings], preset: str, **cha
 
 def _checked(method: str, default: Any, name: str, value: Any) -> Any:
     """A setting's new value in the type it has to have."""
-    names = [f.name for f in fields(default)]
+    names = [f.name for f in fields(default) if not _is_named(default, f.name, "UNUSED")]
     if name not in names:
         allowed = ", ".join(names)
         raise BadInput(

@@ -51,6 +51,7 @@ class SAUSettings(TuningSettings):
     adversarial: weight of misleading either model, beside that of misleading both alike, which is 1.
     """
 
+    UNUSED: ClassVar[tuple[str, ...]] = ("clip",)
     ABOVE_0: ClassVar[tuple[str, ...]] = ("climbs",)
     shared: float = 1.0
     radius: float = 0.2

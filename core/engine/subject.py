@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from core.models.balance import are_unequal, pick, weights
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.identify import Candidate, candidates, named
-from core.models.inputs import COARSE, Choice, Tried, choose, make
+from core.models.inputs import Choice, Tried, choose, make, usual
 from core.models.look_alike import look_alikes
 from core.models.onnx.candidate import ARCH, graph_candidate
 from core.models.own_class import own_candidate
@@ -141,15 +141,21 @@ def is_specified(spec: Spec) -> bool:
 
 
 def _same_classes(classes: int, images: ImageSet) -> None:
-    if classes != images.num_classes:
+    if classes == images.num_classes:
+        return
+    text = f"The model has {classes} classes and the images {images.name} have {images.num_classes}"
+    if any(note.code == "below" for note in images.notes):
         raise BadInput(
-            "model_classes_differ",
-            f"The model has {classes} classes and the images {images.name} have {images.num_classes}; "
-            "give images of the classes the model was trained on.",
-            model=classes,
-            images=images.num_classes,
-            name=images.name,
-        )
+            "model_classes_below",
+            f"{text}, but there are folders below those of the classes, whose images were counted as theirs; if those "
+            "are the classes, give a folder that holds them all.",
+            model=classes, images=images.num_classes, name=images.name,
+        )  # fmt: skip
+    raise BadInput(
+        "model_classes_differ",
+        f"{text}; give images of the classes the model was trained on.",
+        model=classes, images=images.num_classes, name=images.name,
+    )  # fmt: skip
 
 
 def check_answers(choice: Choice, images: ImageSet) -> None:
@@ -168,10 +174,12 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
     if best.accuracy >= max(least, RENUMBERED):
         return
     predicted = _most_consistent_answers(choice, images, chosen)
+    as_given = 100 * (weight * (predicted.cpu() == labels.cpu())).sum().item()
+    more = max(RENUMBERED, 1.5 * best.accuracy, 1.5 * as_given)
     as_text = sorted_as_text(images.class_names)[labels]
     sorted_right = 100 * (weight * (predicted.cpu() == as_text.cpu())).sum().item()
     numbers = all(name.isdecimal() for name in images.class_names)
-    if numbers and sorted_right >= max(RENUMBERED, 1.5 * best.accuracy):
+    if numbers and sorted_right >= more:
         raise BadInput(
             "classes_sorted_as_text",
             "The model numbers these classes as their names are sorted as text (1, 10, 2), as torchvision's "
@@ -181,7 +189,7 @@ def check_answers(choice: Choice, images: ImageSet) -> None:
             accuracy=round(best.accuracy, 1), renumbered=round(sorted_right, 1),
         )  # fmt: skip
     right, order = renumbered(predicted, labels, images.num_classes, weight)
-    if right >= max(RENUMBERED, 1.5 * best.accuracy):
+    if right >= more:
         moved = [(images.class_names[k], int(order[k])) for k in range(images.num_classes) if order[k] != k][:5]
         pairs = ", ".join(f"{name} is its class {number}" for name, number in moved)
         raise BadInput(
@@ -211,13 +219,13 @@ def _by_class(unequal: bool) -> str:
 def _most_consistent_answers(choice: Choice, images: ImageSet, chosen: Tensor) -> Tensor:
     """The network's answers under the input scaling with the best accuracy after the best renumbering of classes.
 
-    With another order of classes, accuracy itself would choose among scalings by chance.
+    With another order of classes, accuracy itself would choose among scalings and sizes by chance.
     """
     labels, x = images.y_train[chosen], images.x_train[chosen]
     weight = weights(labels, are_unequal(images.y_train))
     models = [choice.model]
     if choice.candidate.channels == 3:
-        models += [make(choice.candidate, replace(choice.inputs, scaling=name, colour="rgb")) for name in COARSE]
+        models += [make(choice.candidate, inputs) for inputs in usual(choice.candidate, x)]
     predictions = [answers(model, x) for model in models]
     return max(predictions, key=lambda predicted: renumbered(predicted, labels, images.num_classes, weight)[0])
 

@@ -30,13 +30,17 @@ def fitted(weights: Weights, net: nn.Module) -> Weights | None:
     if fit is not None:
         for name, value in net.state_dict().items():
             if value.is_floating_point() and name in fit.tensors and not fit.tensors[name].is_floating_point():
-                raise BadInput(
-                    "weights_whole_numbers",
-                    f"The tensor {name} holds whole numbers where the network computes with fractions, as quantised "
-                    "weights do; give the weights as floating-point numbers.",
-                    name=name,
-                )
+                raise whole_numbers(name)
     return fit
+
+
+def whole_numbers(name: str) -> BadInput:
+    return BadInput(
+        "weights_whole_numbers",
+        f"The tensor {name} holds whole numbers where the network computes with fractions, as quantised weights do; "
+        "give the weights as floating-point numbers.",
+        name=name,
+    )
 
 
 def _named_alike(weights: Weights, net: nn.Module) -> Weights | None:

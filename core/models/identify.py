@@ -16,7 +16,7 @@ from core.found import Found
 from core.models import ARCHITECTURES, LIBRARIES, SIZED, build, vit, wrn, wrn_biased
 from core.models.classifier import last_linear
 from core.models.double_head import double_heads
-from core.models.fitting import fitted, plain_head, shapes_of, shortened
+from core.models.fitting import fitted, plain_head, shapes_of, shortened, whole_numbers
 from core.models.index import COUNTERS, Shapes, names_for, unindexed
 from core.models.library import STEMS, first_convolution, without_memory
 from core.models.rewrites import readings
@@ -26,7 +26,7 @@ from core.models.weights import Weights, fill
 
 MOST_CLASSES = 100_000
 MOST_CHANNELS = 4  # of the input
-_READ = range(1, MOST_CHANNELS + 1)
+READ = range(1, MOST_CHANNELS + 1)
 _NOT_READ = range(MOST_CHANNELS + 1, 2**31)
 _ADAPTER = re.compile(r"(^|[._])lora_(A|B|down|up)([._]|$)")  # as peft and diffusers name them
 
@@ -84,8 +84,8 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         weights: as read. size: of the images, pixels; tells how often a plain row halves them.
 
     Raises:
-        BadInput: ``no_architecture_fits``, ``one_output``, ``weights_channels``, ``weights_of_adapter`` or
-            ``weights_without_linear``.
+        BadInput: ``no_architecture_fits``, ``one_output``, ``weights_channels``, ``weights_of_adapter``,
+            ``weights_whole_numbers`` or ``weights_without_linear``.
     """
     from core.models.look_alike import look_alikes
 
@@ -130,6 +130,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
             "These weights end in one output, as for a sigmoid; only networks with one output for each class are read. "
             "Give a class of your own with --model-class whose two outputs are 0 and that one.",
         )
+    for name, value in weights.tensors.items():
+        if name.endswith("weight") and value.dim() > 1 and not value.is_floating_point():
+            raise whole_numbers(name)
     dimensions = {value.dim() for value in weights.tensors.values()}
     if 4 in dimensions and 2 not in dimensions:
         raise BadInput(
@@ -139,8 +142,9 @@ def candidates(weights: Weights, size: int) -> list[Candidate]:
         )
     raise BadInput(
         "no_architecture_fits",
-        "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; name theirs with "
-        "--arch, or give your own class with --model-class FILE.py:CLASS.",
+        "These weights fit no network of Dissolve, torchvision or timm, and no plain row of layers; export the network "
+        "as ONNX (torch.onnx.export), which carries its structure, name it with --arch, or give your own class with "
+        "--model-class FILE.py:CLASS.",
     )
 
 
@@ -173,7 +177,7 @@ def named(arch: str, weights: Weights, classes: int) -> Candidate:
     raise AssertionError("weights that fit were said not to")
 
 
-def _fitting(weights: Weights, channels: range = _READ) -> Iterator[Candidate]:
+def _fitting(weights: Weights, channels: range = READ) -> Iterator[Candidate]:
     shapes = shapes_of(weights)
     sized = [name for name in (wrn.name_from(shapes), wrn_biased.name_from(shapes)) if name]
     names = [name for name in sized if name not in ARCHITECTURES]
@@ -199,7 +203,7 @@ def _tried(arch: str, weights: Weights, shapes: Shapes, wanted: range) -> Iterat
             return  # not in the installed version
         first = first_convolution(probe)
         stem = None if first is None else next((s for n, s in shapes.items() if n == first[0] + ".weight"), None)
-        channels = 3 if first is None or stem is None else stem[1] * first[1].groups
+        channels = 3 if first is None or stem is None else channels_for(first[1], stem)
         if last_linear(probe).out_features != classes or channels not in wanted:
             continue
         stems = [""] if first is None or stem is None or not library else stems_for(first[1], stem)
@@ -218,6 +222,14 @@ def _ours(arch: str, classes: int, channels: int) -> nn.Module:
         raise ValueError(arch)
     with torch.device("meta"):
         return build(arch, classes, channels)
+
+
+def channels_for(first: nn.Conv2d, given: Sequence[int]) -> int:
+    """Channels of the pictures of a network whose first convolution, with three, is ``first``, and ``given`` in a file.
+
+    ``first`` may see more than the picture has, where pixels are put into channels before it (TResNet).
+    """
+    return 3 * given[1] // first.weight.shape[1]
 
 
 def stems_for(first: nn.Conv2d, given: Sequence[int]) -> list[str]:

@@ -257,6 +257,18 @@ def _coarse(candidate: Candidate, x: Tensor, given: Inputs | None) -> list[Input
     return [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in ((own,) if own else COARSE)]
 
 
+def usual(candidate: Candidate, x: Tensor) -> list[Inputs]:
+    """One scaling of each kind, the images' own statistics among them, in each size that the network can take.
+
+    Args:
+        x: images, uint8 (n, 3, h, w), at least one.
+    """
+    scalings = (*COARSE, *own_statistics(x))
+    options = [Inputs(scaling, size) for size in _sizes(candidate, x) for scaling in scalings]
+    sizes = {i.size for i in options if i.scaling == COARSE[0] and multiplications(make(candidate, i), x[:1])}
+    return [inputs for inputs in options if inputs.size in sizes]
+
+
 def _fitted(candidate: Candidate, given: Inputs) -> Inputs:
     """What the user named, as this network can take it: grey pictures in three equal channels, if it wants three."""
     if candidate.size is not None and given.size is None:

@@ -19,7 +19,7 @@ from core.errors import BadInput
 from core.found import Found
 from core.models import LIBRARIES, build, vit
 from core.models.fitting import fitted, shapes_of
-from core.models.identify import Candidate, stems_for
+from core.models.identify import READ, Candidate, channels_for, stems_for
 from core.models.index import Shapes, named_alike
 from core.models.library import first_convolution, without_memory
 from core.models.matching import Mapping as Pairs
@@ -138,7 +138,9 @@ def _options(weights: Weights, arch: str, classes: int) -> Iterator[tuple[str, i
         for name in named_alike(hashed):
             net = probe(name, count, 3)
             first = None if net is None else first_convolution(net)
-            channels = 3 if first is None or stem is None else stem[1] * first[1].groups
+            channels = 3 if first is None or stem is None else channels_for(first[1], stem)
+            if channels not in READ:
+                continue
             own = [""] if first is None or stem is None or "/" not in name else stems_for(first[1], stem)
             yield from ((name + more, count, channels) for more in own)
     yield from vit.options(shapes)
@@ -157,8 +159,9 @@ def _mapped(weights: Weights, arch: str, classes: int, channels: int) -> Iterato
         raise BadInput(
             "look_alike_ambiguous",
             f"The weights have the shapes of {arch} under other names, but more than {MAX_WAYS} ways to give each "
-            "tensor its place are possible, so none is chosen. Rename the tensors as there, or give your own class "
-            "with --model-class FILE.py:CLASS.",
+            "tensor its place are possible, so none is chosen. Export the network as ONNX (torch.onnx.export), which "
+            "carries its structure, rename the tensors as there, or give your own class with --model-class "
+            "FILE.py:CLASS.",
             arch=arch, most=MAX_WAYS,
         )  # fmt: skip
     for pairs in found:

@@ -138,16 +138,15 @@ def _orders(file: list[list[Part]], net: list[list[Part]]) -> list[tuple[Mapping
     everyone = [part for parts in file for part in parts]
     if len(file) == 1:
         return [(tuple(zip(sorted(everyone, key=_numbered), ours, strict=True)), {})]
-    found: list[tuple[Mapping, dict[tuple[str, str], bool]]] = [
-        (tuple(zip(sorted(everyone, key=_given), ours, strict=True)), {})
-    ]
+    found: list[tuple[Mapping, dict[tuple[str, str], bool]]] = []
     roles = [parts[0].role for parts in file]
     for order in itertools.permutations(roles) if len(roles) <= _MOST_ORDERED else ():
         rank = {role: at for at, role in enumerate(order)}
         by_block = sorted(everyone, key=lambda part: (part.numbers, rank[part.role]))
         before = {(a, b): rank[a] < rank[b] for a, b in itertools.permutations(roles, 2)}
         found.append((tuple(zip(by_block, ours, strict=True)), before))
-    return found
+    # last: where it is one of these, what that one says of the roles holds for the other kinds too
+    return [*found, (tuple(zip(sorted(everyone, key=_given), ours, strict=True)), {})]
 
 
 def _given(part: Part) -> int:

@@ -114,7 +114,7 @@ def structures_in(shapes: Shapes) -> Iterator[tuple[str, int, Sequence[int] | No
     """
     parts = parts_of(shapes)
     heads = {part.kind: part for part in parts if _may_be_head(part)}
-    stems = _stems(parts, shapes)
+    stems = _stems(parts, shapes, _MOST_TRIED // max(1, len(heads)))
     if len(parts) > _MOST_PARTS or len(heads) * len(stems) > _MOST_TRIED:
         return  # no network that is known is so; a hostile file would be hashed for hours
     for stem in stems:
@@ -129,15 +129,22 @@ def _may_be_head(part: Part) -> bool:
     return len(shape) == 2 and 2 <= shape[0] <= _MOST_CLASSES and {leaf for leaf, _ in part.kind} <= {"weight", "bias"}
 
 
-def _stems(parts: Sequence[Part], shapes: Shapes) -> list[Part | None]:
-    """Convolutions that may see the picture; None where there is no convolution at all."""
+def _stems(parts: Sequence[Part], shapes: Shapes, most: int) -> list[Part | None]:
+    """Convolutions that may see the picture; None where there is no convolution at all.
+
+    Those made for three channels; where there are none, those for one or four, of which many are depthwise, and then
+    all others, unless they are more than ``most``: some networks put pixels into channels first (TResNet).
+    """
     weights = [(part, shapes[part.tensors["weight"]]) for part in parts if "weight" in part.tensors]
     pictures = [(part, shape[1]) for part, shape in weights if len(shape) == 4]
-    for channels in ((3,), (1, 4)):
-        seen: dict[Kind, Part | None] = {part.kind: part for part, count in reversed(pictures) if count in channels}
-        if seen:
-            return list(seen.values())
-    return [] if pictures else [None]
+    if not pictures:
+        return [None]
+    first = {part.kind: part for part, count in reversed(pictures) if count == 3}
+    if first:
+        return list(first.values())
+    first = {part.kind: part for part, count in reversed(pictures) if count in (1, 4)}
+    others = {part.kind: part for part, count in reversed(pictures) if part.kind not in first}
+    return [*first.values(), *(others.values() if len(first) + len(others) <= most else ())]
 
 
 def same_parts(file: Sequence[Part], net: Sequence[Part]) -> bool:

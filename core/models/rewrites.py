@@ -88,8 +88,10 @@ def _readings(weights: Weights) -> Iterator[Weights]:
         yield plain
     copies = _flat_copies(plain.tensors)
     kept = [name for name in plain.tensors if not _is_beside(name) and name not in copies]
-    if kept and len(kept) < len(plain.tensors):
-        yield _apart(plain, {name: name for name in kept})
+    trained = [name for name in kept if not _is_buffer(name, plain.tensors[name])]
+    for names in dict.fromkeys((tuple(kept), tuple(trained))):
+        if names and len(names) < len(plain.tensors):
+            yield _apart(plain, {name: name for name in names})
     for group in _groups(plain):
         yield _apart(plain, {name.removeprefix(group): name for name in plain.tensors if name.startswith(group)})
 
@@ -177,6 +179,13 @@ def _is_beside(name: str) -> bool:
     first = name.split(".")[0].lower()
     beside = first.startswith(BESIDE) or any(word in first for word in _ALSO_BESIDE)
     return beside or name in MEANS or name in MEANS.values()
+
+
+def _is_buffer(name: str, value: Tensor) -> bool:
+    """Whether a network works a tensor out when it is made: places, indices, and masks (in files of Swin's authors)."""
+    leaf = name.rpartition(".")[2]
+    whole = not value.is_floating_point() and leaf not in ("weight", "num_batches_tracked")
+    return whole or leaf == "attn_mask"
 
 
 def _flat_copies(names: Iterable[str]) -> set[str]:

@@ -24,8 +24,8 @@ class Unwrapped:
     """Where in a checkpoint the weights were.
 
     ``path``: keys from the outside in. ``tensors``: names as in the file. ``beside``: what stood next to them on the
-    way, numbers and short words as they are, everything else as None. ``averaged``: the key of a moving average
-    that was left aside, or (``only_averaged``) taken since there was nothing else.
+    way and among them, numbers and short words as they are, everything else as None. ``averaged``: the key of a moving
+    average that was left aside, or (``only_averaged``) taken since there was nothing else.
     """
 
     path: tuple[str, ...]
@@ -58,6 +58,9 @@ def unwrap(content: Any, is_tensor: Callable[[Any], bool]) -> Unwrapped | None:
                 if name in AVERAGED and finders[True].path(value) is not None:
                     other = name
         content = content[key]
+    for name, value in content.items():
+        if isinstance(name, str) and not is_tensor(value):
+            beside[name] = _short(value)
     return Unwrapped(
         path=path,
         tensors={name: value for name, value in content.items() if isinstance(name, str) and is_tensor(value)},

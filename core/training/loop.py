@@ -80,7 +80,7 @@ class TuningSettings:
         clean: weight of the cross-entropy.
         lr: learning rate at the start.
         epochs: passes over the clean budget.
-        least: least number of steps; a small budget has few steps per epoch.
+        least: least number of steps, unless ``epochs`` was changed; a small budget has few steps per epoch.
         batch: images per step.
         momentum, weight_decay: of SGD.
         clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping. The

@@ -30,7 +30,8 @@ class MCLSettings:
             learning rate is lowered until it does not change them more (``core.training.rate``).
         batch: clean images per step, with images larger than 32 x 32 pixels at most; as many triggered ones are added.
         momentum, weight_decay: of SGD.
-        epochs: passes over the clean budget before the annealing, at most.
+        epochs: passes over the clean budget before the annealing, at most, but not fewer than 40 steps. It ends earlier
+            once the attack is gone; where stamps are trained on, it takes 80 steps whatever ``epochs`` is.
         anneal: steps of the annealing, in which the learning rate falls from its peak to 0. It begins as soon as the
             attack is gone, and the run ends with it.
         holdout: share of the clean budget that is held out from training, 0-1, to estimate BA and ASR.

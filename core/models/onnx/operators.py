@@ -161,6 +161,12 @@ def _mod(a: Attributes, x: Inputs) -> Tensor:
     return (torch.fmod if a.get("fmod", 0) else torch.remainder)(*together(x))
 
 
+@operator("IsNaN")
+def _is_nan(a: Attributes, x: Inputs) -> Tensor:
+    """torch's exporter asks so of every attention, in case all of a row is masked."""
+    return torch.isnan(x[0])
+
+
 @operator("Where", most=3)
 def _where(a: Attributes, x: Inputs) -> Tensor:
     condition, first, second = together(x)

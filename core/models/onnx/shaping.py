@@ -10,15 +10,16 @@ from torch import Tensor
 
 from core.models.onnx.operators import Attributes, Inputs, Unread, one, operator, together
 
-MOST_NUMBERS = 2**27  # of one tensor
+MOST_NUMBERS = 2**27  # of a tensor for one image
+MOST_IN_A_BATCH = 1009 * MOST_NUMBERS  # for as many images as shapes are worked out for, without memory
 
 
-def bounded(shape: list[int] | torch.Size) -> list[int]:
-    """``shape``, if a tensor of it is not too large."""
+def bounded(shape: list[int] | torch.Size, most: int = MOST_IN_A_BATCH) -> list[int]:
+    """``shape``, if a tensor of it has no more than ``most`` numbers."""
     total = 1
     for side in shape:
         total *= side
-        if side < 0 or total > MOST_NUMBERS:
+        if side < 0 or total > most:
             raise Unread
     return list(shape)
 
@@ -104,7 +105,7 @@ def _concat(a: Attributes, x: Inputs) -> Tensor:
             for part in parts
         ]
     whole = [len(part.shape) for part in parts]
-    if len(set(whole)) > 1 or sum(part.numel() for part in parts) > MOST_NUMBERS:
+    if len(set(whole)) > 1 or sum(part.numel() for part in parts) > MOST_IN_A_BATCH:
         raise Unread
     return torch.cat(parts, a["axis"])
 
@@ -173,7 +174,7 @@ def _tile(a: Attributes, x: Inputs) -> Tensor:
 def _constant_of_shape(a: Attributes, x: Inputs) -> Tensor:
     value = a.get("value")
     value = torch.zeros(1) if value is None else value.float() if value.is_floating_point() else value
-    return value.reshape(1).expand(bounded(x[0])).clone() if x[0] else value.reshape(())
+    return value.reshape(1).expand(bounded(x[0], MOST_NUMBERS)).clone() if x[0] else value.reshape(())
 
 
 @operator("Range", values=(0, 1, 2), most=3)

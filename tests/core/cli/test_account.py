@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_a_step_is_measured_once_and_rates_are_kept(run: Run, capsys: pytest.Cap
     assert [check["done"] for check in again["checklist"]] == [True, True, True, True, False, False]
     assert main(["account", run.id]) == DONE
     assert "€" in capsys.readouterr().out
+
+
+def test_no_account_is_given_of_a_result_that_was_swapped(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = Run(shutil.copytree(run.folder, tmp_path / "copied"))
+    (copied.folder / "model.safetensors").write_bytes(b"another")
+    data = json.loads((copied.folder / "run.json").read_text())
+    (copied.folder / "run.json").write_text(json.dumps(data | {"outputs": {"model.safetensors": "0" * 64}}))
+    assert main(["account", str(copied.folder)]) == BAD_INPUT
+    assert "is not the one that the run" in capsys.readouterr().err
 
 
 def test_a_rate_that_cannot_be_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

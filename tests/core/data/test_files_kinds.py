@@ -66,6 +66,20 @@ READ: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "three folders around it": (lambda root: fill(root / "x" / "y" / "z", ["a", "b"]).parents[2], {}),
     "parts within a folder": (lambda root: parts(root / "set", "train", "test").parent, {}),
     "classes further down in each part": (lambda root: parts(root, "train/images", "val/images"), {}),
+    "parts by a word in their names, in folders of the same names, and pictures to answer": (
+        lambda root: put(
+            parts(root, "seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred/1.jpg"
+        ),
+        {"unused": {"names": "seg_pred"}},
+    ),
+    "parts by a word, capitals and a space": (lambda root: parts(root, "Train Data", "TestData"), {}),
+    "training and evaluation": (lambda root: parts(root, "train", "eval"), {}),
+    "classes with such words in their names": (lambda root: fill(root, ["test tube", "train"]), {}),
+    "pictures without endings": (lambda root: pictures(root, lambda i, p: i.save(p, "png"), ""), {}),
+    "files without endings that are none": (
+        lambda root: put(fill(root, ["a", "b"]), "a/notes"),
+        {"left_out": {"count": 1, "total": 11, "kinds": "? (1)"}},
+    ),
     "pictures beside the classes of a part": (
         lambda root: write(parts(root, "train", "test") / "train" / "overview.png").parents[1], {"loose": {"count": 1}},
     ),
@@ -167,6 +181,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     ),
     "Kaggle, without labels": (
         lambda root: put(put(root, "train/cat.0.jpg"), "test1/1.jpg"), "no_class_folders", "test1 has no class folders",
+    ),
+    "Kaggle, a test part without labels, by words": (
+        lambda root: put(parts(root, "a_train/a_train"), "a_test/a_test/A_test.jpg"),
+        "no_class_folders", "a_test has no class folders",
     ),
     "Kaggle, a test part without labels": (
         lambda root: put(parts(root, "train"), "test/1.jpg"), "no_class_folders", "test has no class folders",

@@ -229,3 +229,20 @@ def test_whatever_stands_in_a_header_is_refused_or_read(tmp_path_factory, head, 
     path = pack(tmp_path_factory.mktemp("room") / "a.npz", good() | {"x.npy": member(bytes(320), head, version)})
     with contextlib.suppress(BadInput):
         load(path)
+
+
+def test_arrays_that_are_no_part_of_the_set_are_told(tmp_path):
+    x, y = np.zeros((20, 4, 4, 3), np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "set.npz", x=x, y=y, x_test=x, y_test=y)
+    (left_out,) = (note for note in load(tmp_path / "set.npz").notes if note.code == "arrays_left_out")
+    assert left_out.facts == {"names": "x_test, y_test"}
+    np.savez(tmp_path / "four.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert "arrays_left_out" not in {note.code for note in load(tmp_path / "four.npz").notes}
+
+
+@pytest.mark.parametrize(("brightest", "told"), [(1, True), (16, True), (200, False)])
+def test_pixels_of_another_range_are_told(tmp_path, brightest, told):
+    x = np.full((20, 4, 4), brightest, np.uint8)
+    np.savez(tmp_path / "set.npz", x=x, y=np.arange(20) % 2)
+    dark = [note.facts for note in load(tmp_path / "set.npz").notes if note.code == "dark"]
+    assert dark == ([{"most": brightest}] if told else [])

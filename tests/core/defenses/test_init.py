@@ -82,6 +82,13 @@ def test_what_a_defence_cannot_have_is_said(name: str, preset: str, changes: dic
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(("name", "setting"), [("anp", "clean"), ("anp", "clip"), ("ibau", "clip"), ("sau", "clip")])
+def test_settings_of_the_common_training_that_a_defence_does_not_use_are_refused(name: str, setting: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        defenses.settings_for(name, "default", **{setting: 0.5})
+    assert caught.value.code == "unknown_setting"
+
+
 @EVERY
 def test_steps_count_up_to_their_total_and_the_seed_decides(tiny: Tiny, done: Done, name: str) -> None:
     steps, ended = done(name)

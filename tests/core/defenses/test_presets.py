@@ -38,6 +38,29 @@ def test_a_value_in_range_takes_the_type_of_the_setting() -> None:
     assert given(Plain(), share=7).share == 7, "no range of another class's"
 
 
+@dataclass(frozen=True)
+class Without(Further):
+    UNUSED: ClassVar[tuple[str, ...]] = ("share",)
+
+
+def test_what_a_method_inherits_and_never_uses_cannot_be_changed() -> None:
+    with pytest.raises(BadInput, match="has no setting 'share'; it has epochs, radius, alpha") as caught:
+        given(Without(), share=0.1)
+    assert caught.value.code == "unknown_setting"
+
+
+@dataclass(frozen=True)
+class Lasting(Plain):
+    least: int = 150
+
+
+@pytest.mark.parametrize(
+    ("changes", "least"), [({}, 150), ({"share": 0.1}, 150), ({"epochs": 1}, 0), ({"epochs": 1, "least": 20}, 20)]
+)
+def test_epochs_that_are_asked_for_are_not_raised_to_the_least_steps(changes: dict[str, float], least: int) -> None:
+    assert given(Lasting(), **changes).least == least
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

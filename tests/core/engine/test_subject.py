@@ -14,6 +14,7 @@ from core.data.imageset import ImageSet
 from core.data.inputs import NORMALIZATIONS, statistics
 from core.engine.subject import load_subject, renumbered, sorted_as_text
 from core.errors import BadInput
+from core.found import Found
 from core.metrics import benign_accuracy
 from core.models import build
 from core.models.evaluate import answers
@@ -129,6 +130,13 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
         assert caught.value.code == "model_classes_differ"
 
 
+def test_where_the_classes_may_lie_a_folder_below_it_is_said(three: ImageSet) -> None:
+    below = replace(three, notes=(Found("below", "", {"count": 9}),))
+    with pytest.raises(BadInput, match="folders below those of the classes") as caught:
+        load_subject(strange(), below)
+    assert caught.value.code == "model_classes_below"
+
+
 def test_a_model_is_judged_on_all_classes_where_they_take_turns() -> None:
     """As many images as make every tenth one, or every fiftieth, of the same of ten classes."""
     digits = load("digits")
@@ -159,6 +167,16 @@ def test_classes_of_which_none_kept_its_place_are_recognised() -> None:
     other = replace(digits, y_train=9 - digits.y_train, y_test=9 - digits.y_test)
     with pytest.raises(BadInput) as caught:
         load_subject(strange(), other)
+    assert caught.value.code == "classes_renumbered"
+    assert float(caught.value.facts["renumbered"]) > 90
+
+
+def test_another_order_is_recognised_on_few_images_whatever_scaling_answers_most_of_them_rightly() -> None:
+    """On 200 images, with the classes one place further, another size than the model's has most answers right."""
+    digits = load("digits")
+    turned = replace(digits, x_train=digits.x_test[:200], y_train=(digits.y_test[:200] + 9) % 10)
+    with pytest.raises(BadInput) as caught:
+        load_subject(strange(), turned)
     assert caught.value.code == "classes_renumbered"
     assert float(caught.value.facts["renumbered"]) > 90
 

@@ -63,6 +63,15 @@ def test_a_network_is_found_by_its_shapes_alone(arch: str) -> None:
     assert named_alike("0") == []
 
 
+def test_the_libraries_are_there_by_shape_but_for_transformers_whose_shapes_say_all() -> None:
+    whole = json.loads(INDEX.read_text())
+    by_name, by_shape = ({n for names in whole[t].values() for n in names} for t in ("networks", "structures"))
+    missing = {name for name in by_name - by_shape if name.startswith("timm/")}
+    assert len(missing) < 0.12 * sum(name.startswith("timm/") for name in by_name)
+    assert not any(word in name for name in missing for word in ("net", "mobile", "swin", "former", "convnext"))
+    assert max(map(len, whole["structures"].values())) <= 5, "networks of one shape that are all tried"
+
+
 def test_a_copy_in_timm_is_not_named_twice() -> None:
     names = names_for(shapes("torchvision/resnet18"))
     assert "torchvision/resnet18" in names

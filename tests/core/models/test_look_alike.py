@@ -107,6 +107,30 @@ def test_a_resnet_of_another_library_is_recognised_and_handed_back_under_its_nam
     assert names == {renamed(rules, name): name for name in ours.state_dict()}, "the mapping that is shown"
 
 
+@pytest.mark.parametrize(
+    "arch",
+    [
+        "timm/repghostnet_050", "timm/mobilevitv2_050", "timm/swin_tiny_patch4_window7_224", "timm/tresnet_m",
+        "timm/csatv2", "timm/resnest14d",
+    ],
+)  # fmt: skip
+def test_networks_of_timm_are_recognised_under_made_up_names(arch: str) -> None:
+    """Every word is spelt backwards, and the names are sorted, as safetensors has them."""
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in build(arch, 10).state_dict().items()}
+    state = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}  # one number in memory
+    leaves = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+    def turned(word: re.Match[str]) -> str:
+        return word[0] if word[0] in leaves else word[0][::-1]
+
+    theirs = {re.sub(r"[a-z_]+", turned, name): name for name in state}
+    assert len(theirs) == len(state)
+    fits = look_alikes(Weights({name: state[theirs[name]] for name in sorted(theirs)}))
+    assert {(fit.classes, fit.channels) for fit in fits} == {(10, 3)}
+    assert theirs in [fit.weights.names_in_network() for fit in fits if fit.arch.partition("~")[0] == arch]
+
+
 def test_each_tensor_of_the_file_has_one_place() -> None:
     (fit,) = look_alikes(Weights(dict(lively(ResNet20()).state_dict())))
     names = fit.weights.names_in_network()

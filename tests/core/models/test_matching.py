@@ -50,6 +50,16 @@ def test_what_one_kind_says_of_roles_holds_for_the_others() -> None:
     }
 
 
+def test_the_order_of_roles_within_a_block_holds_for_all_kinds() -> None:
+    """Blocks of two widths, as of Swin, whose two norms are one role in the network: together two and not four."""
+    roles = ("after", "before")
+    file = [part for block, kind in enumerate("ab") for part in parts(*(f"l.{block}.{r}" for r in roles), kind=kind)]
+    net = [part for block, kind in enumerate("ab") for part in parts(*(f"b.{block}.n{n}" for n in (1, 2)), kind=kind)]
+    found = named(file, net)
+    assert len(found) == 2
+    assert {(pairs["l.0.before"][-2:], pairs["l.1.before"][-2:]) for pairs in found} == {("n1", "n1"), ("n2", "n2")}
+
+
 def test_a_role_of_the_file_may_be_several_of_the_network() -> None:
     file = parts("down.0", "down.1", "s.0.norm", "s.1.norm", "s.2.norm")
     net = parts("stem.1", "stages.0.n", "stages.1.n", "stages.2.n", "head.down")

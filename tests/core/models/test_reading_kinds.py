@@ -86,6 +86,10 @@ READ: dict[str, Callable[[], Any]] = {
     "ema_pytorch": lambda: {
         "initted": torch.tensor(True), "step": torch.tensor(9), **under("online_model."), **under("ema_model.", 1.0),
     },
+    "places and masks beside": lambda: state() | {
+        "index": torch.arange(9).view(3, 3), "palette": torch.zeros(256, 3, dtype=torch.uint8),
+        "blocks.1.attn_mask": torch.zeros(4, 4),
+    },
     "a scalar beside": lambda: {"state_dict": state() | {"loss_scale": torch.tensor(1.0)}},
 }  # fmt: skip
 
@@ -112,6 +116,12 @@ def test_that_a_copy_is_left_as_it_was_is_said(kind: str, tmp_path: Path) -> Non
     torch.save(READ[kind](), tmp_path / "in.pth")
     best = recognised(tmp_path / "in.pth")
     assert {"averaged", "copy_aside"} & {fact.code for fact in (*best.weights.found, *best.found)}
+
+
+def test_what_is_no_tensor_among_the_tensors_is_told(tmp_path: Path) -> None:
+    torch.save({**state(), "steps": 3, "notes": None}, tmp_path / "in.pth")
+    told = {fact.code: fact.facts for fact in recognised(tmp_path / "in.pth").weights.found}
+    assert told["beside"] == {"what": "steps = 3, notes"}
 
 
 def test_shards_of_pytorch_are_read_by_their_index(tmp_path: Path) -> None:
@@ -247,6 +257,13 @@ def test_networks_that_are_none_of_a_classifier(
     with pytest.raises(BadInput, match=told) as caught:
         recognised(tmp_path / "model.safetensors")
     assert caught.value.code == code
+
+
+def test_whole_numbers_under_names_that_nobody_knows_are_told(tmp_path: Path) -> None:
+    tensors = {"a.weight": torch.ones(4, 8, dtype=torch.int8), "a.SCB": torch.ones(4), "b.weight": torch.ones(2, 9)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(BadInput, match=r"a\.weight holds whole numbers"):
+        recognised(tmp_path / "model.safetensors")
 
 
 def test_a_network_for_other_pictures_is_told_by_its_channels(tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ OPERATORS: dict[str, Callable[[Maker], Any]] = {
     "instance norm": lambda m: m.add("InstanceNormalization", m.tensor("s", drawn(4)), m.tensor("t", drawn(4) + 1)),
     "lrn": lambda m: m.add("LRN", size=3),
     "pad": lambda m: m.add("Pad", m.tensor("pads", [0, 0, 1, 2, 0, 0, 3, 0]), m.tensor("fill", np.float32(0.2))),
+    "large, in a batch": lambda m: (
+        m.add("Tile", m.tensor("times", [1, 1, 16, 16])),
+        m.add("Pad", m.tensor("pads", [0, 0, 0, 0, 0, 0, 0, 0])),
+        m.add("Concat", m.last, axis=2),
+    ),
+    "nothing where it is no number, as of attention": lambda m: (
+        last := m.last, m.add("IsNaN"), m.add("Where", m.tensor("none", np.float32(0)), last),
+    ),
     "reflect": lambda m: m.add("Pad", m.tensor("pads", [0, 0, 1, 2, 0, 0, 3, 0]), mode="reflect"),
     "slice": lambda m: m.add(
         "Slice", m.tensor("from", [1, -9]), m.tensor("to", [2**62, -1]), m.tensor("at", [2, 3]), m.tensor("by", [2, 1])
