@@ -12,8 +12,9 @@ Deviations: the groups are found in any network (``groups``); in a WRN they are 
 ResNet the last three of four. Weights of the groups are BackdoorBench's (the authors' code, from another teacher,
 weighs the last group alone with 5000). Weight decay and batch are the authors', and so is the rate that the teacher
 begins with; the student takes the one that the teacher bore (``core.training.rate_search``), and both adopt statistics
-of clean images before their first step. The rate falls along a cosine instead of in steps; 4 epochs each for teacher and student, for the sake of a CPU, where they take 10 and 20. Images
-are shifted by up to 2 pixels and neither mirrored nor cut.
+of clean images before their first step. The rate falls along a cosine instead of in steps; 4 epochs each for teacher
+and student, for the sake of a CPU, where they take 10 and 20. Images are shifted by up to 2 pixels and neither mirrored
+nor cut.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ The trigger is the one that our scan reconstructs for the class it finds, under 
 the scan kept one, else in the form that shows the backdoor best.
 
 Deviations: several epochs over the clean budget instead of one over a tenth of the training set, which is twice as
-many images as a budget of 5 % has; rate (0.01) and schedule of BackdoorBench, with fewer epochs; statistics of
-clean images are adopted before the first step (``adopt_statistics``); images are shifted by up to 2 pixels, the trigger
-is not.
+many images as a budget of 5 % has; rate (0.01) and schedule of BackdoorBench, with fewer epochs; images are shifted
+by up to 2 pixels, the trigger is not.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from torch import Tensor
 
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.batchnorm import STATISTICS_IMAGES, adopt_statistics
 from core.training.loop import TargetedTrigger, Tuning, TuningSettings
 
 
@@ -66,7 +64,6 @@ class Unlearning(Tuning):
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
-        adopt_statistics(self.model, self.x[:STATISTICS_IMAGES])
         of_target = [one for one in triggers if one.target == triggers[0].target]
         self.trigger = next((one for one in of_target if getattr(one, "form", "") == "mask"), of_target[0])
 
