@@ -30,14 +30,15 @@ from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.metrics import benign_accuracy
 from core.models.classifier import Classifier, frozen
-from core.training.loop import Check, PurifyStep, TargetedTrigger, TuningSettings
+from core.training.loop import Check, PurifyStep, TargetedTrigger
+from core.training.rate_search import SearchedSettings
 
 PRUNING_STEPS = 32  # after which all channels would be pruned
 MAX_LINEAR = 3  # linear layers after the last convolution; networks with more are transformers
 
 
 @dataclass(frozen=True)
-class PruningSettings(TuningSettings):
+class PruningSettings(SearchedSettings):
     """Those of fine-tuning, and ``tolerance``: share of the accuracy on the clean budget that pruning may cost, 0-1."""
 
     AT_MOST_1: ClassVar[tuple[str, ...]] = ("tolerance",)
@@ -186,6 +187,10 @@ class FinePruning(FineTuning):
     def after_step(self) -> Check | None:
         self._cut()  # training would let them grow again
         return None
+
+    def start_anew(self) -> None:
+        super().start_anew()
+        self._cut()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()

@@ -11,8 +11,8 @@ Each step minimises, by the gradient taken there, the loss at the worst weights 
 as in adaptive SAM (Kwon et al., ICML 2021). Large weights may be moved far, and a backdoor's are large. The clean loss
 has smoothed labels, and running statistics are taken at w alone.
 
-Deviations: 3 passes over the clean budget at the rate of fine-tuning here (``TuningSettings``), for the sake of a CPU,
-where the authors take 100 at 0.01; images are shifted by up to 2 pixels and not mirrored.
+Deviations: 3 passes over the clean budget at a rate found as for fine-tuning here (``core.training.rate_search``), for
+the sake of a CPU, where the authors take 100 at 0.01; images are shifted by up to 2 pixels and not mirrored.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
 from core.training.batchnorm import frozen_statistics
-from core.training.loop import TuningSettings
+from core.training.rate_search import SearchedSettings
 
 EPSILON = 1e-12  # avoids a division by 0 if all gradients are 0
 
 
 @dataclass(frozen=True)
-class FTSAMSettings(TuningSettings):
+class FTSAMSettings(SearchedSettings):
     """Those of fine-tuning, and
 
     rho: how far the worst weights may be, as a share of each weight's own size.

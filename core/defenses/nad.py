@@ -10,9 +10,11 @@ has their distance), weighted by ``attention``.
 
 Deviations: the groups are found in any network (``groups``); in a WRN they are the three the authors take, in a
 ResNet the last three of four. Weights of the groups are BackdoorBench's (the authors' code, from another teacher,
-weighs the last group alone with 5000). Rate, weight decay and batch are the authors'; the rate falls along a cosine
-instead of in steps; 4 epochs each for teacher and student, for the sake of a CPU, where they take 10 and 20. Images
-are shifted by up to 2 pixels and neither mirrored nor cut.
+weighs the last group alone with 5000). Weight decay and batch are the authors', and so is the rate that the teacher
+begins with; the student takes the one that the teacher bore (``core.training.rate_search``), and both adopt statistics
+of clean images before their first step. The rate falls along a cosine instead of in steps; 4 epochs each for teacher
+and student, for the sake of a CPU, where they take 10 and 20. Images are shifted by up to 2 pixels and neither mirrored
+nor cut.
 """
 
 from __future__ import annotations
@@ -29,14 +31,16 @@ from torch import Tensor, nn
 from core.defenses.fine_tuning import FineTuning
 from core.defenses.presets import from_preset
 from core.models.classifier import Classifier
-from core.training.loop import PurifyStep, TargetedTrigger, Tuning, TuningSettings
+from core.training.batchnorm import STATISTICS_IMAGES, adopt_statistics
+from core.training.loop import PurifyStep, TargetedTrigger, Tuning
+from core.training.rate_search import SearchedSettings
 
 GROUPS = 3  # the last of them; a network may have fewer
 WEIGHTS = (500.0, 1000.0, 1000.0)  # of the groups, the last one last
 
 
 @dataclass(frozen=True)
-class NADSettings(TuningSettings):
+class NADSettings(SearchedSettings):
     """Those of fine-tuning for teacher and student, and
 
     attention: weight of the attention loss, whose groups weigh 500, 1000 and 1000 in it.
@@ -135,6 +139,7 @@ class NAD(Tuning):
         seed: int = 0,
     ) -> None:
         super().__init__(victim, images, labels, settings, seed)
+        adopt_statistics(self.model.eval(), self.x[:STATISTICS_IMAGES])
         self.teacher = FineTuning(victim, images, labels, (), replace(settings, epochs=settings.teacher_epochs), seed)
         self.steps_before = self.teacher.total
         self.groups = groups(self.model.eval(), self.x[:1])
@@ -142,10 +147,13 @@ class NAD(Tuning):
     def steps(self) -> Iterator[PurifyStep]:
         """First the teacher's, in which the student stays as it was, then the student's."""
         for step in self.teacher.steps():
-            self.done = step.step
+            self.done, self.steps_before = step.step, self.teacher.total
             yield replace(step, total=self.total)
         self.teacher.model.requires_grad_(False)
         yield from super().steps()
+
+    def learning_rate(self, step: int) -> float:
+        return super().learning_rate(step) * self.teacher.share
 
     def losses(self, chosen: Tensor) -> dict[str, Tensor]:
         x = self.shifted_batch(chosen).contiguous(memory_format=torch.channels_last)
@@ -164,9 +172,12 @@ class NAD(Tuning):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         tensors, numbers = super().state()
-        theirs, _ = self.teacher.state()
-        return tensors | {f"teacher.{name}": value for name, value in theirs.items()}, numbers
+        theirs, their_numbers = self.teacher.state()
+        tensors |= {f"teacher.{name}": value for name, value in theirs.items()}
+        return tensors, numbers | {f"teacher.{name}": value for name, value in their_numbers.items()}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.teacher.restore(self.part(tensors, "teacher"), {"done": min(self.done, self.steps_before)})
+        theirs = {name: numbers[f"teacher.{name}"] for name in self.teacher.state()[1]}
+        self.teacher.restore(self.part(tensors, "teacher"), theirs)
+        self.steps_before = self.teacher.total

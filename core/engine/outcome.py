@@ -16,6 +16,7 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.models.export import write_model
+from core.training.finite import require_finite
 
 if TYPE_CHECKING:
     from core.defenses import Defence
@@ -63,9 +64,15 @@ def measured(
 
 
 def measure_purified(state: State, defence: Defence) -> Purified:
-    """The best model of a defence after its last step, measured."""
+    """The best model of a defence after its last step, measured.
+
+    Raises:
+        BadInput: ``training_diverged``: it is not made of finite numbers, whatever the steps before it were.
+    """
     assert state.before is not None
-    model, most_drop = defence.result(best=True), state.context.settings.most_drop
+    model, settings = defence.result(best=True), state.context.settings
+    rate, most_drop = settings.lr, settings.most_drop
+    require_finite((), model.net, defence.done, max(rate) if isinstance(rate, tuple) else rate)
     after = measured(state, model, "after")
     return Purified(model, after, not most_drop or state.before.ba - after.ba <= most_drop)
 

@@ -74,7 +74,7 @@ class TuningSettings:
 
     Momentum, weight decay and the cosine to 0 are those of BackdoorBench (Wu et al., NeurIPS 2022). The learning rate
     is that of NAD's authors for a WRN-16-1 and 5 % clean images. The gradient norm is clipped to a share of the weight
-    norm: that has no effect on a WRN-16-1 and lowers the effective rate of a PreActResNet-18 (core/defenses/NOTES.md).
+    norm, for networks without normalisation (core/defenses/NOTES.md).
 
     Args:
         clean: weight of the cross-entropy.
@@ -83,8 +83,7 @@ class TuningSettings:
         least: least number of steps, unless ``epochs`` was changed; a small budget has few steps per epoch.
         batch: images per step.
         momentum, weight_decay: of SGD.
-        clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping. The
-            effect of a learning rate depends on that share, which differs sevenfold between networks (the same notes).
+        clip: largest norm of the gradient as a share of the norm of the weights, over all layers; 0: no clipping.
         shift: largest random shift of an image, pixels. Images are not mirrored: a mirrored sign is another sign.
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
     """

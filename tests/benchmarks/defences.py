@@ -1,5 +1,8 @@
 """Every defence with its default settings on the MCL authors' CIFAR-10 victim: same clean images, same seed.
 
+``python -m tests.benchmarks.defences [CARD.json ...] [DEFENCE ...]`` does the same on victims with a card, as ``train``
+writes them, in place of that one.
+
 BA and ASR are taken with the REAL trigger, which no defence is told, on 3,000 test images (BA over all classes).
 Beside them stand published figures of BadNets on CIFAR-10 with 5 % clean images. Those of NAD's authors are of a
 network, trigger and target class like these (WRN-16-1, grid, 5), though not of this very victim; those of
@@ -9,17 +12,19 @@ leaderboard has none of BadNets. MCL's are of this victim, BA without the target
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from core.attacks import make_trigger
+from core.attacks.trigger import Trigger
 from core.compute.returning import returned
 from core.data import load
 from core.data.budget import clean_budget
@@ -39,6 +44,18 @@ IMAGES = 3000
 BUDGET = 0.05
 BENCH = "BackdoorBench, PreAct-ResNet18"
 NAD_CODE = "NAD's code, WRN-16-1 (before: 85.65 / 100)"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A victim with its images, its real trigger and target class."""
+
+    victim: Classifier
+    images: ImageSet
+    trigger: Trigger
+    target: int
+
+
 # BA / ASR, percent
 PUBLISHED = {
     "before": "authors of MCL, WRN-16-1: 83.01 / 99.64; BackdoorBench, PreAct-ResNet18: 91.3 / 95.0",
@@ -62,25 +79,43 @@ def rows(defences: Sequence[str] = tuple(DEFENCES), **settings: float) -> list[t
     with tempfile.TemporaryDirectory() as folder, environment(DISSOLVE_DATA=Path(folder)):
         subprocess.run([sys.executable, str(UNPACK), folder, "--npz"], check=True)
         images = load("cifar10")
-    chosen = clean_budget(images.y_train, BUDGET, images.num_classes, 0)
-    step = len(images.x_test) // IMAGES
-    images = replace(images, x_test=images.x_test[::step][:IMAGES], y_test=images.y_test[::step][:IMAGES])
-    x, y = images.x_train[chosen], images.y_train[chosen]
     victim = classifier(read_weights(WEIGHTS), ARCH, images.num_classes, *NORMALIZATIONS[SCALING])
-    count = f"{IMAGES:,} test images, real trigger"
-    found = [(f"defences: the victim, BA / true ASR ({count})", _figures(victim, images), PUBLISHED["before"])]
-    triggers, spent = _scanned(victim, x) if any(DEFENCES[name].needs_triggers for name in defences) else ([], 0.0)
+    trigger = make_trigger("badnets", images.size, look="grid")
+    return compare("defences", Case(victim, images, trigger, TARGET), defences, PUBLISHED, settings)
+
+
+def on_victim(card: Path, defences: Sequence[str], **settings: float) -> list[tuple[str, str, str]]:
+    """(figure, measured, "-") on the victim of a card beside its weights."""
+    told = json.loads(card.read_text())
+    images = load(told["data"])
+    weights = read_weights(card.with_suffix(".safetensors"))
+    model = classifier(weights, told["arch"], told["classes"], told["mean"], told["std"])
+    trigger = make_trigger(told["attack"], images.size, **told["attack_settings"])
+    return compare(told["name"], Case(model, images, trigger, told["target"]), defences, {}, settings)
+
+
+def compare(
+    name: str, case: Case, defences: Sequence[str], published: Mapping[str, str], settings: dict[str, float]
+) -> list[tuple[str, str, str]]:
+    """(figure, measured, published) of the victim and of each defence."""
+    images, victim = case.images, case.victim.on(torch.device("cpu"))
+    chosen = clean_budget(images.y_train, BUDGET, images.num_classes, 0)
+    x, y = images.x_train[chosen], images.y_train[chosen]
+    count = f"{min(IMAGES, len(images.x_test)):,} test images, real trigger"
+    found = [(f"{name}: the victim, BA / true ASR ({count})", _figures(victim, case), published.get("before", "-"))]
+    triggers, spent = _scanned(victim, x) if any(DEFENCES[each].needs_triggers for each in defences) else ([], 0.0)
     if triggers:
-        found.append(("defences: scan, for MCL and NC", f"{spent:.1f} s, class {triggers[0].target}", str(TARGET)))
-    for name in defences:
+        found.append((f"{name}: scan, for MCL and NC", f"{spent:.1f} s, class {triggers[0].target}", str(case.target)))
+    for each in defences:
         start = time.monotonic()
-        defence = make(name, victim, x, y, triggers, settings_for(name, "default", "cifar10", **settings))
+        defence = make(each, victim, x, y, triggers, settings_for(each, "default", images.name, **settings))
         for _ in defence.steps():
             pass
         model = defence.result(best=True)
         seconds = time.monotonic() - start
-        label = f"defences: {name}, BA / true ASR, seconds and steps without the scan"
-        found.append((label, f"{_figures(model, images)}, {seconds:.1f} s, {defence.done}", PUBLISHED[name]))
+        label = f"{name}: {each}, BA / true ASR, seconds and steps without the scan"
+        measured = f"{_figures(model, case)}, {seconds:.1f} s, {defence.done}"
+        found.append((label, measured, published.get(each, "-")))
         print(" | ".join(found[-1]), file=sys.stderr, flush=True)
     return found
 
@@ -92,13 +127,16 @@ def _scanned(victim: Classifier, x: torch.Tensor) -> tuple[list[Reconstructed], 
     return found.triggers(), time.monotonic() - start
 
 
-def _figures(model: Classifier, images: ImageSet) -> str:
-    trigger = make_trigger("badnets", images.size, look="grid")
-    labels = images.y_test
-    clean, attacked = answers(model, images.x_test), answers(model, images.x_test, trigger)
-    return f"{benign_accuracy(clean, labels):.2f} / {attack_success_rate(attacked, labels, TARGET):.2f} %"
+def _figures(model: Classifier, case: Case) -> str:
+    images = case.images
+    step = max(1, len(images.x_test) // IMAGES)
+    x, labels = images.x_test[::step][:IMAGES], images.y_test[::step][:IMAGES]
+    clean, attacked = answers(model, x), answers(model, x, case.trigger)
+    return f"{benign_accuracy(clean, labels):.2f} / {attack_success_rate(attacked, labels, case.target):.2f} %"
 
 
 if __name__ == "__main__":
-    for row in rows(tuple(sys.argv[1:]) or tuple(DEFENCES)):
+    cards = [Path(given) for given in sys.argv[1:] if given.endswith(".json")]
+    asked = tuple(given for given in sys.argv[1:] if not given.endswith(".json")) or tuple(DEFENCES)
+    for row in [row for card in cards for row in on_victim(card, asked)] if cards else rows(asked):
         print(" | ".join(row))

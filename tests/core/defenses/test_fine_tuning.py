@@ -28,6 +28,7 @@ def test_the_settings_are_those_that_the_docstring_names() -> None:
     default = PRESETS["default"]
     assert (default.lr, default.momentum, default.weight_decay) == (0.1, 0.9, 5e-4)
     assert default.clip == 0.1
+    assert (default.least_lr, default.rise) == (0.01, 0.5)
     assert (default.batch, default.epochs, default.shift) == (64, 4, 2)
 
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.defenses.fine_tuning import FineTuning
 from core.defenses.neural_cleanse import Unlearning, settings_for
+from core.training.loop import Tuning, TuningSettings
 from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
@@ -31,13 +33,12 @@ def test_a_fifth_of_a_batch_carries_the_trigger_with_its_right_label(tiny: Tiny)
     assert found > clean + 0.5, "the victim takes the stamped ones for its target"
 
 
-def test_without_any_stamped_image_it_is_fine_tuning(tiny: Tiny) -> None:
-    from core.defenses import fine_tuning
+def test_without_any_stamped_image_it_is_plain_tuning(tiny: Tiny) -> None:
+    class Plain(Tuning):
+        losses = FineTuning.losses
 
     ours = make(tiny, share=0, lr=0.01, epochs=1, least=5)
-    theirs = fine_tuning.FineTuning(
-        tiny.model, tiny.x, tiny.y, (), fine_tuning.settings_for("default", lr=0.01, epochs=1, least=5)
-    )
+    theirs = Plain(tiny.model, tiny.x, tiny.y, TuningSettings(lr=0.01, epochs=1, least=5))
     for defence in (ours, theirs):
         for _ in defence.steps():
             pass

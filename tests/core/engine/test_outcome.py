@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from core.engine import outcome
 from core.engine.context import Context
 from core.engine.state import State
+from core.errors import BadInput
 from core.events import Measured
 from core.models.weights import Weights
 from core.runs.spec import Spec
@@ -44,6 +46,24 @@ def test_measured_by_hand(tiny: Tiny) -> None:
     assert found.ba_without_target == pytest.approx(100 * right[away].float().mean().item(), abs=0.01)
     assert found.asr == pytest.approx(100 * (attacked[away] == tiny.target).float().mean().item(), abs=0.01)
     assert (found.asr_kind, found.clean_images, found.triggered_images) == ("true", len(labels), int(away.sum()))
+
+
+@pytest.mark.parametrize("rate", [0.1, (0.1, 0.01)])
+def test_a_purified_model_that_is_not_finite_is_a_failure_whatever_the_steps_were(tiny: Tiny, rate: Any) -> None:
+    given = state(tiny, True, [])
+    given.context = replace(given.context, settings=SimpleNamespace(lr=rate, most_drop=0.0))
+    given.before = BEFORE
+    broken = deepcopy(tiny.model)
+    with torch.no_grad():
+        broken.head[0].bias[0] = float("nan")
+    for model, fails in ((broken, True), (tiny.model, False)):
+        defence: Any = SimpleNamespace(done=20, result=lambda best, model=model: model)
+        if not fails:
+            assert outcome.measure_purified(given, defence).ba_held
+            continue
+        with pytest.raises(BadInput, match=r"step 20.*lr=0\.01\)") as caught:
+            outcome.measure_purified(given, defence)
+        assert caught.value.code == "training_diverged"
 
 
 def test_answers_that_are_known_are_not_asked_for_again(tiny: Tiny) -> None:

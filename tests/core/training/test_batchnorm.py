@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
-from core.training.batchnorm import has_batch_norm, has_normalisation, moved_statistics, recompute_statistics
+from core.training.batchnorm import (
+    adopt_statistics,
+    has_batch_norm,
+    has_normalisation,
+    moved_statistics,
+    recompute_statistics,
+)
 
 
 class Own(nn.Module):
@@ -83,3 +89,52 @@ def test_twice_the_spread_is_an_octave() -> None:
     assert moved_statistics(after, before) == pytest.approx(0.5, abs=1e-4), "one of four channels"
     plain = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)))
     assert moved_statistics(plain, plain) == 0
+
+
+def poisoned_statistics() -> Classifier:
+    """A network whose statistics are of other images than clean ones."""
+    model = network()
+    layer = model.net[1]  # type: ignore[index]
+    with torch.no_grad():
+        layer.running_mean.copy_(torch.tensor([0.5, -1.0, 2.0, 0.0]))  # type: ignore[operator, union-attr]
+        layer.running_var.copy_(torch.tensor([9.0, 0.5, 4.0, 1.0]))  # type: ignore[operator, union-attr]
+        layer.weight.copy_(torch.tensor([1.0, -2.0, 0.5, 3.0]))  # type: ignore[operator, union-attr]
+    return model
+
+
+def test_adopted_statistics_are_those_of_the_images_and_the_answers_stay() -> None:
+    model = poisoned_statistics()
+    images = torch.rand(600, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    others = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        before = model(others)
+        adopt_statistics(model, images)
+        torch.testing.assert_close(model(others), before, rtol=1e-4, atol=1e-5)
+    recomputed = network()
+    recompute_statistics(recomputed, images)  # the same convolution in front
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(model.net[1], name), getattr(recomputed.net[1], name), rtol=1e-4, atol=1e-5)  # type: ignore[index]
+    assert not any(module.training for module in model.modules())
+
+
+def test_with_adopted_statistics_training_mode_begins_where_evaluation_mode_is() -> None:
+    images = torch.rand(600, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def apart(model: Classifier) -> float:
+        model.net[3].p = 0.0  # type: ignore[index, assignment]
+        with torch.no_grad():
+            in_use = model(images)
+            return float((model.train()(images) - in_use).abs().max())
+
+    foreign, adopted = poisoned_statistics(), poisoned_statistics()
+    adopt_statistics(adopted, images)
+    assert apart(foreign) > 0.1
+    assert apart(adopted) < 0.01
+
+
+def test_statistics_are_adopted_only_where_there_are_weights_to_make_up_for_them() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = Classifier(nn.Sequential(*net, nn.Linear(4, 2))).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    adopt_statistics(model, torch.rand(10, 3, 8, 8))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

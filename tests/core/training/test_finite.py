@@ -50,7 +50,7 @@ def test_no_defence_goes_on_with_a_loss_that_is_no_number(tiny: Tiny, name: str)
 
 def test_weights_that_overflow_in_the_last_step_are_seen(tiny: Tiny) -> None:
     """Their loss was finite, and no other would be taken."""
-    settings = defenses.settings_for("ft", "default", lr=1e38, epochs=1, batch=100, least=0)
+    settings = defenses.settings_for("ft", "default", lr=1e38, least_lr=1e38, epochs=1, batch=100, least=0)
     defence = defenses.make("ft", tiny.model, tiny.x, tiny.y, (), settings)
     with pytest.raises(BadInput) as caught:
         list(defence.steps())

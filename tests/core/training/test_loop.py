@@ -12,15 +12,15 @@ import torch
 from core.defenses.fine_tuning import FineTuning
 from core.models.capacity import BACKWARD_FACTOR, FREE_SHARE, bytes_of
 from core.models.classifier import Classifier
-from core.training.loop import TuningSettings
+from core.training.rate_search import SearchedSettings
 from tests.core.crowded import crowded
 from tests.core.defenses.mcl.purifiers import watched
 from tests.core.tiny import Tiny
 
-QUICK = TuningSettings(lr=0.01, epochs=3, batch=16, least=0, clip=0)
+QUICK = SearchedSettings(rise=0, lr=0.01, epochs=3, batch=16, least=0, clip=0)
 
 
-def make(tiny: Tiny, settings: TuningSettings = QUICK, model: Classifier | None = None) -> FineTuning:
+def make(tiny: Tiny, settings: SearchedSettings = QUICK, model: Classifier | None = None) -> FineTuning:
     return FineTuning(model or tiny.model, tiny.x, tiny.y, (), settings)
 
 
@@ -44,7 +44,7 @@ def test_steps_are_those_of_torchs_sgd(tiny: Tiny) -> None:
 def test_a_gradient_that_is_long_beside_the_weights_is_cut(tiny: Tiny, clip: float, cut: bool) -> None:
     """Plain SGD, one step: it is as long as the rate times the gradient, and that ``clip`` times the weights."""
     training = make(tiny, replace(QUICK, clip=clip, momentum=0, weight_decay=0, batch=60))
-    before = torch.cat([p.detach().flatten() for p in tiny.model.net.parameters()])
+    before = torch.cat([p.detach().flatten() for p in training.model.net.parameters()])
     next(training.steps())
     moved = torch.cat([p.detach().flatten() for p in training.model.net.parameters()]) - before
     share = float(moved.norm() / before.norm()) / QUICK.lr
@@ -124,6 +124,7 @@ def test_a_loss_counts_with_its_weight(tiny: Tiny) -> None:
 def test_batches_that_a_gpu_cannot_hold_are_halved_until_they_fit(tiny: Tiny) -> None:
     model, done = crowded(tiny.model, 10)
     training = make(tiny, model=model)
+    done.clear()  # of passes before the first step, which are halved too
     steps = [step.step for step in training.steps()]
     assert steps == list(range(1, training.total + 1))
     assert set(done) == {7}  # 15 images an epoch's batch, halved once and for all
@@ -148,6 +149,8 @@ def test_other_errors_are_not_taken_for_want_of_memory(tiny: Tiny) -> None:
 def test_a_step_takes_no_more_images_than_memory_holds(tiny: Tiny, free_memory: Callable[[float], None]) -> None:
     model, seen = crowded(tiny.model, 1000)
     free_memory(24.5 * BACKWARD_FACTOR * bytes_of(tiny.model, tiny.x[:1].float() / 255) / FREE_SHARE)
-    for _ in zip(range(3), make(tiny, model=model).steps(), strict=False):
+    training = make(tiny, model=model)
+    seen.clear()
+    for _ in zip(range(3), training.steps(), strict=False):
         pass
     assert seen[:3] == [6, 6, 6], "a fourth: each image may be there four times, triggered, clean and found"
