@@ -64,10 +64,9 @@ class Beside:
     own: list[Reconstructed]
     others: list[Reconstructed]
 
-    @property
-    def small(self) -> list[Reconstructed]:
-        """Those of the suspected classes that are at most ``MAX_SIZE_RATIO`` times as large as any other."""
-        limit = MAX_SIZE_RATIO * min((one.size for one in self.others), default=math.inf)
+    def smaller(self, ratio: float) -> list[Reconstructed]:
+        """Those of the suspected classes that are at most ``ratio`` times as large as any other."""
+        limit = ratio * min((one.size for one in self.others), default=math.inf)
         return [one for one in self.own if one.size <= limit]
 
 

@@ -16,6 +16,8 @@ from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=50, images=12, attack_rate=0.9)
 STARTS_PER_FORM = 2
+# of the smallest honest one; above the limit of the proof (0.67), so that what it would doubt has been trained against
+MAX_SIZE_RATIO = 0.85
 
 
 def still_working(
@@ -39,5 +41,5 @@ def still_working(
     for form in FORMS if targets else ():
         starts = [target for target in targets for _ in range(STARTS_PER_FORM)]
         made = returned(shared_beside_others(victim, model, images, form, starts, suspects, EFFORT, seed))
-        found += made.small
+        found += made.smaller(MAX_SIZE_RATIO)
     return [replace(one, confidence=triggers[0].confidence) for one in found]

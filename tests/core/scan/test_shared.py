@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan.restarts import Effort
-from core.scan.shared import MAX_SIZE_RATIO, OTHERS, LessConfident, shared, shared_beside_others
+from core.scan.shared import OTHERS, LessConfident, shared, shared_beside_others
 from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
@@ -51,9 +51,9 @@ def test_beside_others_those_of_the_backdoor_are_small_and_honest_ones_are_not(t
         made = work.result
         assert [one.target for one in made.own] == [3, 3]
         assert [one.target for one in made.others] == [1, 2, 4][:OTHERS], "no suspects"
-        limit = MAX_SIZE_RATIO * min(one.size for one in made.others)
-        assert made.small == [one for one in made.own if one.size <= limit]
-        assert bool(made.small) == backdoor
+        smallest = min(one.size for one in made.others)
+        assert made.smaller(0.67) == [one for one in made.own if one.size <= 0.67 * smallest]
+        assert bool(made.smaller(0.67)) == backdoor
 
 
 class Fixed(nn.Module):
