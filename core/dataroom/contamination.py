@@ -154,4 +154,4 @@ def along(points: np.ndarray, poisoned: np.ndarray) -> tuple[np.ndarray, float]:
     inside = places[~poisoned]
     centre = float(np.median(inside))
     unit = max(MAD * float(np.median(centre - inside[inside <= centre])), 1e-6)
-    return (places - centre) / unit, (length / 2 - centre) / unit
+    return (places - centre) / unit, max(length / 2 - centre, unit) / unit

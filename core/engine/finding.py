@@ -60,24 +60,25 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     elif "statistics" in state.scanned.facts:
         state.examine(with_clean_statistics(state.context.subject, *budget, state.context.spec.seed))
     if not state.restarts:
-        yield from _restarts(state, state.start, state.triggers, images, clock)
+        yield from _restarts(state, state.context.subject.model, state.triggers, images, clock, 1)
     state.spent("scan", clock)
 
 
 def find_again(state: State, budget: Budget) -> Iterator[Event]:
     """Reconstructs triggers of the class that the last proof named, on the model that it proved.
 
-    They are made on the clean budget, as those of any scan: no image and no trigger of a proof is trained on.
+    They are made on the clean budget, as those of any scan: no image and no trigger of a proof is trained on. Those on
+    record are of this class, unless the purification before was done again and its proof named another one.
     """
     clock, run, number = Clock(state.context.steering), state.context.run, state.number
     yield StageStarted("scan")
-    if run.triggers("trigger", number) is None:
+    if (found := run.triggers("trigger", number)) is None or state.aim not in found.targets:
         evidence = yield from _searched(state, replace(state.context.subject, model=state.start), budget)
         write_triggers(state, *evidence.of(state.aim), "trigger", number)
-    if run.triggers("restarts", number) is None:
+    if (more := run.triggers("restarts", number)) is None or state.aim not in more.targets:
         state.recall_triggers()
         own = [one for one in state.further if one.target == state.aim]
-        yield from _restarts(state, state.start, own, budget[0], clock)
+        yield from _restarts(state, state.start, own, budget[0], clock, number)
     state.recall_triggers()
     state.spent("scan", clock)
 
@@ -134,9 +135,13 @@ def _evidence(
 
 
 def _restarts(
-    state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, clock: Clock
+    state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, clock: Clock, number: int
 ) -> Iterator[Event]:
-    """Reconstructs triggers of a model again from other starts, if the defence wants that and they are trusted."""
+    """Reconstructs triggers of a model again from other starts, if the defence wants that and they are trusted.
+
+    Args:
+        number: of the purification that they are for, from 1.
+    """
     if not DEFENCES[state.context.spec.defence].needs_triggers or state.context.spec.scan_only or not triggers:
         return
     times = state.context.settings.restarts
@@ -144,18 +149,18 @@ def _restarts(
         return
     found: list[Reconstructed] = []
     forms = dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS)
-    for number, form in enumerate(forms):
+    for at, form in enumerate(forms):
         targets = [trigger.target for trigger in triggers if trigger.form == form for _ in range(times)]
-        seed = state.context.spec.seed + 1 + number
+        seed = state.context.spec.seed + 1 + at
         steps = Returning(restarts(model, images, form, targets, RESTART_EFFORT, seed))
         for done, total in steps:
             state.context.steering.check()
             if done and done % 10 == 0:
-                share = (number + done / total) / len(forms)
+                share = (at + done / total) / len(forms)
                 yield clock.progress("scan", SCAN_UNITS + round(EXTRA_UNITS * share), UNITS)
         found += steps.result
     if found:
-        write_triggers(state, found, Confidence.SURE, "restarts", state.number)
+        write_triggers(state, found, Confidence.SURE, "restarts", number)
         state.recall_triggers()
 
 

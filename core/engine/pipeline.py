@@ -153,11 +153,16 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, list[Proven]
         all purifications of the run in their order, those of earlier workers too; at least one.
     """
     while True:
-        if state.earlier:
-            yield Repeated(state.number, state.aim)
-            yield from find_again(state, budget)
-        purification = yield from purify(state, budget)
-        proven = yield from prove(state, purification)
+        try:
+            if state.earlier:
+                yield Repeated(state.number, state.aim)
+                yield from find_again(state, budget)
+            purification = yield from purify(state, budget)
+            proven = yield from prove(state, purification)
+        except BadInput as error:
+            if error.code != "training_diverged" or not state.earlier:
+                raise
+            return state.earlier  # what was purified before stands
         if not _goes_on(state, proven):
             return [*state.earlier, proven]
         yield proven.verified

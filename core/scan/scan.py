@@ -46,11 +46,13 @@ class Scan:
         forms: one ``Inverted`` for each form that was tried, in the order of ``core.scan.FORMS``.
         suspicion: octaves, (classes,); see the function ``suspicion``.
         target: the class that is judged; the most suspicious one unless ``of`` chose another.
+        draws: scans of which ``suspicion`` is the mean (``core.scan.second_draw``); the forms are those of one.
     """
 
     forms: tuple[Inverted, ...]
     suspicion: Tensor
     target: int
+    draws: int = 1
 
     def of(self, target: int) -> Scan:
         """The same scan with another target, for example one that the user gave."""
@@ -95,8 +97,11 @@ class Scan:
     def decisive(self) -> bool:
         """Whether the target stands out from all classes so clearly that further forms are not needed.
 
-        The trigger must be small too: a large one says little, however hard the other classes are to reach.
+        The trigger must be small too: a large one says little, however hard the other classes are to reach. One draw of
+        two settles nothing.
         """
+        if self.draws > 1:
+            return False
         form = max(self.forms, key=self._gap)
         return self._gap(form) >= DECISIVE_GAP and float(form.sizes[self.target]) <= DECISIVE_SIZE * _pixels(form)
 

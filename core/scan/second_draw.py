@@ -20,18 +20,23 @@ SEED_OFFSET = 1000  # added to the seed for the second draw
 
 
 def scan_twice_if_unclear(
-    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None, refined: bool = True
+    model: Classifier, images: Tensor, seed: int = 0, progress: SearchProgress | None = None
 ) -> Generator[tuple[int, int], None, Scan]:
     """A scan, and a second one where the verdict on the first is unclear.
 
     Args:
-        model, images, seed, progress, refined: as of ``core.scan.scan.scan``.
+        model, images, seed, progress: as of ``core.scan.scan.scan``.
 
     Yields:
         as that; for the second draw once more from the start.
     """
-    first, second = (scan(model, images, drawn, progress, refined) for drawn in (seed, seed + SEED_OFFSET))
-    return (yield from mean_if_unclear(first, second))
+
+    def second() -> Generator[tuple[int, int], None, Scan]:
+        if progress:
+            progress.number = 0
+        return (yield from scan(model, images, seed + SEED_OFFSET, progress))
+
+    return (yield from mean_if_unclear(scan(model, images, seed, progress), second()))
 
 
 def mean_if_unclear(
@@ -53,9 +58,9 @@ def mean_of(first: Scan, second: Scan) -> Scan:
     """One scan of two draws.
 
     The suspicion of each class is the mean of both, and the most suspicious class is the target. The forms, and with
-    them gap and triggers, are those of the draw in which this class stood out more.
+    them gap and triggers, are those of the draw in which this class stood out more. Neither draw is decisive by itself.
     """
     suspicion = (first.suspicion + second.suspicion) / 2
     target = int(suspicion.argmax())
     clearer = max((first, second), key=lambda draw: float(draw.suspicion[target]))
-    return Scan(clearer.forms, suspicion, target)
+    return Scan(clearer.forms, suspicion, target, draws=2)

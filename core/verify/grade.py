@@ -33,7 +33,7 @@ class Limits:
 
     doubt: float = 4.0
     failed: float = 20.0
-    reach: float = 67.0
+    reach: float = 75.0
     true: float = 10.0
     path: float = 10.0
     path_share: float = 0.2

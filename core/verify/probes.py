@@ -83,9 +83,12 @@ def _smallest(triggers: Iterable[Reconstructed]) -> float:
     return min((trigger.size for trigger in triggers), default=math.inf)
 
 
-def comparison_classes(victim: Classifier, suspects: Collection[int], count: int = COMPARISON_CLASSES) -> list[int]:
-    """The first ``count`` classes that are no suspects."""
-    return [label for label in range(victim.num_classes) if label not in suspects][:count]
+def comparison_classes(
+    victim: Classifier, suspects: Collection[int], count: int = COMPARISON_CLASSES, last: bool = False
+) -> list[int]:
+    """The first ``count`` classes that are no suspects, or the last."""
+    honest = [label for label in range(victim.num_classes) if label not in suspects]
+    return honest[-count:] if last else honest[:count]
 
 
 def with_offset(

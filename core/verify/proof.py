@@ -18,7 +18,7 @@ from core.errors import BadInput
 from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan import FORMS
-from core.scan.second_draw import scan_twice_if_unclear
+from core.scan.scan import scan
 from core.scan.shared import OTHERS
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
@@ -140,14 +140,14 @@ class Proof(Comparison):
         """The size that shared triggers of the target need, beside those of other classes."""
         if not any(trigger.form in FORMS for trigger in self.fresh):
             return None
-        targets = [self.target] * probes.RESTARTS + probes.comparison_classes(self.victim, self.suspected, OTHERS)
+        others = probes.comparison_classes(self.victim, self.suspected, OTHERS, last=True)  # MCL takes the first
+        targets = [self.target] * probes.RESTARTS + others
         for number, form in enumerate(FORMS):
             search = Returning(self.on_both(form, targets, 1, self.victim))
             for done, of in search:
                 yield number * of + done, len(FORMS) * of
             self.shared[form] = search.result
-        size = reach.relative_size(self.shared.values(), self.suspected, self.target)
-        return None if size is None else {"size": size}
+        return {"size": reach.relative_size(self.shared.values(), self.suspected, self.target)}
 
     def _shared(self) -> Steps:
         """Attack success of a trigger that works on both models, and the same for other classes as a control."""
@@ -206,12 +206,7 @@ class Proof(Comparison):
         Its triggers are not refined, since nothing is trained against them.
         """
         images = self.images[self.search_indices]
-        search = Returning(scan_twice_if_unclear(self.purified, images, self.seed + SEED_OFFSET, refined=False))
-        furthest = 0  # a second draw is not foreseen
-        for done, total in search:
-            furthest = max(furthest, done)
-            yield furthest, total
-        self.new_scan = search.result
+        self.new_scan = yield from scan(self.purified, images, seed=self.seed + SEED_OFFSET, refined=False)
         for form in self.new_scan.forms:
             self.other_sizes += [(form.form, *row) for row in enumerate(form.sizes.tolist())]
         return None
@@ -251,6 +246,9 @@ class Proof(Comparison):
             self._leave_untested(label)
             return None
         found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
+        if found and not probes.comparison_classes(further, self.suspected | {label}):
+            self._leave_untested(label)  # no other class to tell it from
+            return None
         if found:
             search = woken.control_size(further, images, self.new_scan.main.form, self.suspected | {label}, self.seed)
             control = yield from probes.with_offset(search, total - probes.EFFORT.steps, total)

@@ -19,25 +19,24 @@ MIN_RATE = 50.0  # percent, on both models: a trigger that works less has no siz
 
 def relative_size(
     forms: Iterable[Sequence[tuple[Reconstructed, float]]], suspects: Collection[int], target: int
-) -> float | None:
+) -> float:
     """The size that triggers of the target need on both models, percent of the smallest that other classes need.
 
-    The geometric mean over the forms. As in a scan, a form that does not suit the backdoor speaks against it by half an
-    octave at most, so it is 141 at most.
+    The geometric mean over the forms. A form that does not suit the backdoor speaks against it by half an octave at
+    most, as in the suspicion of a scan, so it is 141 at most. Where no other class has a working trigger, the whole
+    image is what they need.
 
     Args:
         forms: for each form, the triggers with their attack success on both models, percent.
         suspects: the target, and classes that are not compared with.
         target: the class.
 
-    Returns:
-        None where no other class has a working trigger in any form.
     """
     octaves = []
     for rated in forms:
         working = [one for one, rate in rated if rate >= MIN_RATE]
         own = min((one.size for one in working if one.target == target), default=math.inf)
-        others = min((one.size for one in working if one.target not in suspects), default=math.nan)
-        if not math.isnan(others):
-            octaves.append(max(MAX_COUNTER_EVIDENCE, math.log2(others / own) if math.isfinite(own) else -math.inf))
-    return round(100 * 2 ** -(sum(octaves) / len(octaves)), 1) if octaves else None
+        image = float(math.prod(rated[0][0].pattern.shape[-2:]))
+        others = min((one.size for one in working if one.target not in suspects), default=image)
+        octaves.append(max(MAX_COUNTER_EVIDENCE, math.log2(others / own) if math.isfinite(own) else -math.inf))
+    return round(100 * 2 ** -(sum(octaves) / len(octaves)), 1)

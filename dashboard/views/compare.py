@@ -102,7 +102,14 @@ def _setup(cards: dict[str, Card], card: Card, images: str | None, going: bool) 
     if not pressed or images is None:
         return []
     return [
-        Spec(victim=card.name, images=images, defence=name, clean_budget=float(budget or 0.05), seed=int(seed) + more)
+        Spec(
+            victim=card.name,
+            images=images,
+            defence=name,
+            clean_budget=float(budget or 0.05),
+            seed=int(seed) + more,
+            repeats=0,
+        )  # most defences cannot purify again
         for more in range(int(many or 1))
         for name in order
     ]

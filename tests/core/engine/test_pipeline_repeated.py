@@ -7,7 +7,7 @@ class 0, is what only the new scan of the proof can name.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,9 @@ import pytest
 import torch
 
 from core.data import load
+from core.engine.finding import Budget
+from core.engine.state import State
+from core.errors import BadInput
 from core.events import Event, Finished, Measured, Repeated, Scanned, StageStarted, Step, Verified
 from core.runs import record
 from core.runs.event_log import EventWriter
@@ -161,7 +164,7 @@ def test_stopped_in_the_second_purification_it_goes_on_to_the_same_weights(
     assert_same_state(then, trained)
 
 
-@pytest.mark.parametrize("left", ["noted", "no weights", "triggers"])
+@pytest.mark.parametrize("left", ["noted", "no weights", "triggers", "triggers of another class"])
 def test_a_crash_between_the_purifications_loses_nothing(
     begun: Done, trained: Done, order: Order, tmp_path: Path, left: str
 ) -> None:
@@ -175,13 +178,29 @@ def test_a_crash_between_the_purifications_loses_nothing(
         log.write_text("\n".join(lines[:end]) + "\n")
     elif left == "no weights":  # the first is done again
         (run.folder / "checkpoints" / "purified-1.safetensors").write_bytes(b"cut short")
-    elif left == "triggers":
+    else:
         further = trained.run.triggers("trigger", 2)
         assert further is not None
+        if left != "triggers":
+            further = further._replace(targets=further.targets * 0 + NAMED)
         run.write_triggers(further, "trigger", 2)
     then = go_on(run, second("verify"))
     assert steps_of(then.run) == steps_of(trained.run)
     assert_same_state(then, trained)
+
+
+def test_where_the_second_diverges_the_first_stands(
+    begun: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(state: State, budget: Budget) -> Iterator[Event]:
+        yield StageStarted("scan")
+        raise BadInput("training_diverged", "The training diverged.")
+
+    monkeypatch.setattr("core.engine.pipeline.find_again", diverging)
+    done = go_on(again(begun.run.folder, tmp_path))
+    assert done.status == "done"
+    (only,) = done.result["purifications"]
+    assert (only["target"], only["second"], only["kept"]) == (NAMED, HIDDEN, True)
 
 
 @pytest.mark.parametrize("changes", [{"repeats": 0}, {"target": NAMED}, {"defence": "ft"}])

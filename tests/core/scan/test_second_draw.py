@@ -71,6 +71,17 @@ def test_two_draws_that_name_different_classes_name_none() -> None:
     assert judge(found).grade == "none"
 
 
+def test_a_second_draw_that_would_be_decisive_alone_is_weighed_like_any_other() -> None:
+    settled = scan_of(64, 64, 64, 64, 2.0)
+    assert settled.decisive
+    assert judge(settled).sure
+    found = mean_of(SOME, settled)
+    assert found.target == 4
+    assert found.suspicion[4] == pytest.approx(2.5)
+    assert judge(found).grade == "none"
+    assert not judge(found).sure
+
+
 def test_a_clear_sign_takes_one_draw(tiny: Tiny) -> None:
     search = Returning(scan_twice_if_unclear(tiny.model, tiny.x))
     seen = [done for done, _ in search]

@@ -64,8 +64,8 @@ def near(asr: float) -> dict[str, Any]:
         ({"shared": {"asr": 34.1, "control": 30.0}}, "doubt", ["shared"]),
         ({"shared": {"asr": 51.0, "control": 30.0}}, "failed", ["shared"]),
         ({"shared": None}, "holds", []),
-        ({"reach": {"size": 67.0}}, "holds", []),
-        ({"reach": {"size": 66.9}}, "doubt", ["reach"]),
+        ({"reach": {"size": 75.0}}, "holds", []),
+        ({"reach": {"size": 74.9}}, "doubt", ["reach"]),
         ({"reach": {"size": 1.0}}, "doubt", ["reach"]),  # a size is no attack success: never "failed" by itself
         ({"reach": None}, "holds", []),
         ({"others": None}, "holds", []),  # no other class stood out on the victim

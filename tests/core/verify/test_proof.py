@@ -16,8 +16,7 @@ from core.compute.returning import Returning
 from core.data.imageset import as_float
 from core.events import Verified
 from core.models.classifier import Classifier
-from core.scan.scan import Scan
-from core.scan.second_draw import scan_twice_if_unclear
+from core.scan.scan import Scan, scan
 from core.training.batchnorm import recompute_statistics
 from core.verify import woken
 from core.verify.path import interpolated
@@ -38,14 +37,14 @@ def scanned_once() -> Iterator[None]:
             if scanned is model and by == seed and torch.equal(on, images):
                 yield from told
                 return found
-        steps = Returning(scan_twice_if_unclear(model, images, seed, refined=refined))
+        steps = Returning(scan(model, images, seed=seed, refined=refined))
         told = list(steps)
         made.append((model, images, seed, told, steps.result))
         yield from told
         return steps.result
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.verify.proof.scan_twice_if_unclear", again)
+        patch.setattr("core.verify.proof.scan", again)
         yield
 
 

@@ -42,7 +42,10 @@ def test_other_suspects_are_not_compared_with() -> None:
     assert relative_size([rated((3, 20), (7, 5), (0, 40))], {3, 7}, 3) == 50.0
 
 
-def test_without_a_class_to_compare_with_nothing_is_said() -> None:
-    assert relative_size([rated((3, 20), (7, 5), (0, 40, 10.0))], {3, 7}, 3) is None
-    assert relative_size([rated((3, 20)), rated((3, 20), (0, 40))], {3}, 3) == 50.0, "the form that can be compared"
-    assert relative_size([], {3}, 3) is None
+def test_where_no_other_class_can_be_reached_they_need_the_whole_image() -> None:
+    assert relative_size([rated((3, 64), (7, 5), (0, 40, 10.0))], {3, 7}, 3) == 25.0, "of 16 x 16 pixels"
+
+
+def test_what_is_left_in_one_form_is_not_hidden_by_two_that_are_silent() -> None:
+    silent = rated((3, 200), (0, 20))
+    assert relative_size([rated((3, 8), (0, 40)), silent, silent], {3}, 3) < 75, "the limit of the grade"
