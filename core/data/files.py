@@ -113,8 +113,8 @@ def _sized(images: ImageSet) -> ImageSet:
     brightest = max(int(part.max()) for part in (images.x_train, images.x_test))
     if 0 < brightest < DARK:
         text = (
-            f"No pixel is brighter than {brightest} of 255, so the images look black here. Perhaps their range is 0 to "
-            f"{brightest}: multiplied to 0 to 255, they are shown and scanned as they are meant."
+            f"No pixel is brighter than {brightest} of 255, so the images look black here. If their values are meant "
+            f"to run from 0 to {brightest}, scale them to 0 to 255: they will then be shown and scanned as intended."
         )
         notes.append(Found("dark", text, {"most": brightest}))
     if (count := len(images.y_test)) < FEW_TEST:

@@ -231,8 +231,9 @@ def _warnings(room: TrainSet, seen: Material, flagged: np.ndarray) -> list[Found
             found.append(Found("room_whole_class", text, {"name": name}))
     if not len(room.trusted[0]):
         text = (
-            "No trusted images were given, so that a division that a class has by nature can hide poison; which half "
-            "of a suspected class is poisoned is told by size and variety. About 30 trusted images a class mend this."
+            "No trusted images were given. So poison can go unnoticed in a class whose images fall into two groups by "
+            "nature, and which half of a suspected class is poisoned is judged by size and variety alone. About 30 "
+            "trusted images per class help with both."
         )
         found.append(Found("room_no_trusted", text, {}))
     return found

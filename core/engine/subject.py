@@ -147,8 +147,8 @@ def _same_classes(classes: int, images: ImageSet) -> None:
     if any(note.code == "below" for note in images.notes):
         raise BadInput(
             "model_classes_below",
-            f"{text}, but there are folders below those of the classes, whose images were counted as theirs; if those "
-            "are the classes, give a folder that holds them all.",
+            f"{text}. Some class folders have folders inside them, whose images were counted as the outer class's. If "
+            "the inner folders are the classes, give a folder that has all of them directly inside it.",
             model=classes, images=images.num_classes, name=images.name,
         )  # fmt: skip
     raise BadInput(

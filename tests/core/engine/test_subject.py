@@ -132,7 +132,7 @@ def test_images_of_other_classes_do_not_go_with_the_model(three: ImageSet) -> No
 
 def test_where_the_classes_may_lie_a_folder_below_it_is_said(three: ImageSet) -> None:
     below = replace(three, notes=(Found("below", "", {"count": 9}),))
-    with pytest.raises(BadInput, match="folders below those of the classes") as caught:
+    with pytest.raises(BadInput, match="have folders inside them") as caught:
         load_subject(strange(), below)
     assert caught.value.code == "model_classes_below"
 

@@ -92,7 +92,7 @@ def test_without_a_purification_there_is_no_cure_to_tell_of(say: Say) -> None:
 
 def test_what_speaks_against_a_cure_comes_first(say: Say) -> None:
     told = say(story(cure="doubt", reasons=("path", "scan"))).proof()
-    assert [good for good, _ in told] == [False, False, True, True, True, True, True, True]
+    assert [good for good, _ in told] == [False, False, *[True] * 7]
     assert "30\u00a0% of the way, the attack succeeds on 3.4" in told[0][1]
     assert "signs of a backdoor, most of all towards “no entry”" in told[1][1].replace("No entry", "no entry")
 
