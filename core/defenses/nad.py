@@ -178,6 +178,7 @@ class NAD(Tuning):
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        theirs = {name: numbers[f"teacher.{name}"] for name in self.teacher.state()[1]}
+        prefix = "teacher."
+        theirs = {name.removeprefix(prefix): value for name, value in numbers.items() if name.startswith(prefix)}
         self.teacher.restore(self.part(tensors, "teacher"), theirs)
         self.steps_before = self.teacher.total

@@ -72,6 +72,6 @@ def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count() -> No
 
 def test_what_earlier_workers_took_is_recalled() -> None:
     told = [(0.0, StageStarted("load")), (2.0, StageStarted("purify")), (9.5, StageStarted("load"))]
-    found = state(Spec(), run=SimpleNamespace(events=lambda: told))
+    found = state(Spec(), run=SimpleNamespace(events=lambda: told, data={}))
     found.recall()
     assert found.earlier_seconds == {"load": 2.0, "purify": 7.5}
