@@ -147,7 +147,8 @@ class Proof(Comparison):
             for done, of in search:
                 yield number * of + done, len(FORMS) * of
             self.shared[form] = search.result
-        return {"size": reach.relative_size(self.shared.values(), self.suspected, self.target)}
+        size = reach.relative_size(self.shared.values(), self.suspected, self.target)
+        return None if size is None else {"size": size}
 
     def _shared(self) -> Steps:
         """Attack success of a trigger that works on both models, and the same for other classes as a control."""

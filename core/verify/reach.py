@@ -19,7 +19,7 @@ MIN_RATE = 50.0  # percent, on both models: a trigger that works less has no siz
 
 def relative_size(
     forms: Iterable[Sequence[tuple[Reconstructed, float]]], suspects: Collection[int], target: int
-) -> float:
+) -> float | None:
     """The size that triggers of the target need on both models, percent of the smallest that other classes need.
 
     The geometric mean over the forms. A form that does not suit the backdoor speaks against it by half an octave at
@@ -31,12 +31,16 @@ def relative_size(
         suspects: the target, and classes that are not compared with.
         target: the class.
 
+    Returns:
+        None where there was no other class to compare with.
     """
     octaves = []
     for rated in forms:
+        if all(one.target in suspects for one, _ in rated):
+            continue
         working = [one for one, rate in rated if rate >= MIN_RATE]
         own = min((one.size for one in working if one.target == target), default=math.inf)
         image = float(math.prod(rated[0][0].pattern.shape[-2:]))
         others = min((one.size for one in working if one.target not in suspects), default=image)
         octaves.append(max(MAX_COUNTER_EVIDENCE, math.log2(others / own) if math.isfinite(own) else -math.inf))
-    return round(100 * 2 ** -(sum(octaves) / len(octaves)), 1)
+    return round(100 * 2 ** -(sum(octaves) / len(octaves)), 1) if octaves else None

@@ -49,3 +49,7 @@ def test_where_no_other_class_can_be_reached_they_need_the_whole_image() -> None
 def test_what_is_left_in_one_form_is_not_hidden_by_two_that_are_silent() -> None:
     silent = rated((3, 200), (0, 20))
     assert relative_size([rated((3, 8), (0, 40)), silent, silent], {3}, 3) < 75, "the limit of the grade"
+
+
+def test_where_all_classes_are_suspects_nothing_is_said() -> None:
+    assert relative_size([rated((3, 20), (7, 5))], {3, 7}, 3) is None
