@@ -41,6 +41,7 @@ RIDGE = 1e-2  # share of the mean variance, added to every variance: a trained m
 MIN_IMAGES = 10  # of a class; smaller classes are not judged
 EVEN_IMAGES = 30  # trusted images of a class whose covariance counts as much as that of all other classes
 MAX_SPLIT_STEPS = 100  # of the iteration that splits a class into two groups
+LEAST_MIDDLE = 0.05  # deviations: a middle at the clean median or before it parts nothing, and must not divide
 
 
 def judge(material: Material, false_alarms: float, seed: int = 0) -> Judged:
@@ -154,4 +155,4 @@ def along(points: np.ndarray, poisoned: np.ndarray) -> tuple[np.ndarray, float]:
     inside = places[~poisoned]
     centre = float(np.median(inside))
     unit = max(MAD * float(np.median(centre - inside[inside <= centre])), 1e-6)
-    return (places - centre) / unit, max(length / 2 - centre, unit) / unit
+    return (places - centre) / unit, max((length / 2 - centre) / unit, LEAST_MIDDLE)
