@@ -19,7 +19,6 @@ from core.models.classifier import Classifier
 from core.scan.restarts import Effort, restarts
 from core.triggers.reconstructed import Reconstructed
 
-MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a larger one is no sign of a backdoor
 OTHERS = 3  # other classes that the size is compared with
 
 
@@ -50,6 +49,12 @@ def shared(
 ) -> Generator[tuple[int, int], None, list[Reconstructed]]:
     """One trigger for each of ``targets`` that works on both models; arguments and yields as for ``restarts``."""
     return (yield from restarts(LessConfident(victim, model), images, form, targets, effort, seed))  # type: ignore[arg-type]
+
+
+def honest_classes(classes: int, suspects: Collection[int], count: int, last: bool = False) -> list[int]:
+    """The first ``count`` of so many classes that are no suspects, or the last; fewer where there are not so many."""
+    found = [label for label in range(classes) if label not in suspects]
+    return found[-count:] if last else found[:count]
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def shared_beside_others(
         suspects: classes that may have a backdoor, those of ``targets`` among them.
         others: as for ``restarts``.
     """
-    others = [label for label in range(victim.num_classes) if label not in suspects][:OTHERS]
+    others = honest_classes(victim.num_classes, suspects, OTHERS)
     made = yield from shared(victim, model, images, form, [*targets, *others], effort, seed)
     own, rest = ([one for one in made if (one.target in suspects) is wanted] for wanted in (True, False))
     return Beside(own, rest)

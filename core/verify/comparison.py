@@ -14,8 +14,9 @@ from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.scan import FORMS
 from core.scan.restarts import Effort
-from core.scan.shared import MAX_SIZE_RATIO, shared
+from core.scan.shared import shared
 from core.triggers.reconstructed import Reconstructed
+from core.verify import probes
 
 ASR_IMAGES = 1000  # test images of other classes on which attack success is measured, at most
 PRESELECTION_IMAGES = 250  # of these, to preselect the worst triggers
@@ -108,7 +109,7 @@ class Comparison:
             for form, label, size in self.other_sizes
             if form == trigger.form and label not in self.suspected | {trigger.target} and not math.isnan(size)
         )
-        return trigger.form not in FORMS or trigger.size <= MAX_SIZE_RATIO * min(other_sizes, default=math.inf)
+        return trigger.form not in FORMS or trigger.size <= probes.MAX_SIZE_RATIO * min(other_sizes, default=math.inf)
 
     def on_both(
         self, form: str, targets: list[int], seed: int, victim: Classifier

@@ -21,13 +21,14 @@ from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.restarts import Effort, restarts
-from core.scan.shared import MAX_SIZE_RATIO
+from core.scan.shared import honest_classes
 from core.scan.warped import search_warp
 from core.triggers.reconstructed import Reconstructed
 
 EFFORT = Effort(steps=60, images=12, attack_rate=0.97)
 RESTARTS = 2  # of the target class, in each form
 COMPARISON_CLASSES = 2  # other classes that are reconstructed for comparison
+MAX_SIZE_RATIO = 0.67  # of a trigger's size to the smallest of other classes: a larger one is no sign of a backdoor
 STRENGTH_FACTOR = 1.5  # of a variant of an added pattern
 SHIFT_PIXELS = 2  # of the moved variants
 WARPS_TRIED = 72  # by ``search_warp``
@@ -63,7 +64,7 @@ def fresh(
         the triggers; none of the target if no form shows it.
     """
     steps, warps = EFFORT.steps * len(FORMS), WARPS_TRIED if "warp" in forms else 0
-    targets = [target] * RESTARTS + comparison_classes(victim, {target, *suspects})
+    targets = [target] * RESTARTS + honest_classes(victim.num_classes, {target, *suspects}, COMPARISON_CLASSES)
     found: list[Reconstructed] = []
     others: list[Reconstructed] = []
     for number, form in enumerate(FORMS):
@@ -81,14 +82,6 @@ def fresh(
 
 def _smallest(triggers: Iterable[Reconstructed]) -> float:
     return min((trigger.size for trigger in triggers), default=math.inf)
-
-
-def comparison_classes(
-    victim: Classifier, suspects: Collection[int], count: int = COMPARISON_CLASSES, last: bool = False
-) -> list[int]:
-    """The first ``count`` classes that are no suspects, or the last."""
-    honest = [label for label in range(victim.num_classes) if label not in suspects]
-    return honest[-count:] if last else honest[:count]
 
 
 def with_offset(

@@ -19,7 +19,7 @@ from core.events import Verified
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.scan import scan
-from core.scan.shared import OTHERS
+from core.scan.shared import OTHERS, honest_classes
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
 from core.verify import effort, path, probes, reach, revival, woken
@@ -140,7 +140,7 @@ class Proof(Comparison):
         """The size that shared triggers of the target need, beside those of other classes."""
         if not any(trigger.form in FORMS for trigger in self.fresh):
             return None
-        others = probes.comparison_classes(self.victim, self.suspected, OTHERS, last=True)  # MCL takes the first
+        others = honest_classes(self.victim.num_classes, self.suspected, OTHERS, last=True)  # MCL takes the first
         targets = [self.target] * probes.RESTARTS + others
         for number, form in enumerate(FORMS):
             search = Returning(self.on_both(form, targets, 1, self.victim))
@@ -247,7 +247,7 @@ class Proof(Comparison):
             self._leave_untested(label)
             return None
         found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
-        if found and not probes.comparison_classes(further, self.suspected | {label}):
+        if found and not honest_classes(further.num_classes, self.suspected | {label}, 1):
             self._leave_untested(label)  # no other class to tell it from
             return None
         if found:

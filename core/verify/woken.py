@@ -21,6 +21,7 @@ from torch import Tensor
 from core.models.classifier import Classifier
 from core.scan import FORMS
 from core.scan.restarts import restarts
+from core.scan.shared import honest_classes
 from core.training.loop import Tuning, TuningSettings
 from core.verify import probes
 
@@ -60,7 +61,9 @@ def trained_further(
 def control_size(
     further: Classifier, images: Tensor, form: str, suspects: Collection[int], seed: int
 ) -> Generator[tuple[int, int], None, float]:
-    """The smallest trigger of other classes on the victim after further training, pixels; infinite if none works.
+    """The smallest trigger of other classes on the victim after further training, pixels.
+
+    Infinite if none works, or if there is no other class.
 
     Args:
         further: of ``trained_further``; not changed.
@@ -72,8 +75,8 @@ def control_size(
     Yields:
         steps done and in all.
     """
-    if form not in FORMS:
+    labels = honest_classes(further.num_classes, suspects, CONTROL_CLASSES)
+    if form not in FORMS or not labels:
         return math.inf
-    labels = [label for label in range(further.num_classes) if label not in suspects][:CONTROL_CLASSES]
     made = yield from restarts(further, images, form, labels, probes.EFFORT, seed)
     return min((one.size for one in made), default=math.inf)

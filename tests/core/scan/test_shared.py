@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan.restarts import Effort
-from core.scan.shared import OTHERS, LessConfident, shared, shared_beside_others
+from core.scan.shared import OTHERS, LessConfident, honest_classes, shared, shared_beside_others
 from core.triggers.reconstructed import Reconstructed
 from tests.core.tiny import Tiny
 
@@ -54,6 +54,14 @@ def test_beside_others_those_of_the_backdoor_are_small_and_honest_ones_are_not(t
         smallest = min(one.size for one in made.others)
         assert made.smaller(0.67) == [one for one in made.own if one.size <= 0.67 * smallest]
         assert bool(made.smaller(0.67)) == backdoor
+
+
+def test_honest_classes_are_no_suspects_from_either_end() -> None:
+    assert honest_classes(10, {0, 9}, 2) == [1, 2]
+    assert honest_classes(10, {1}, 2) == [0, 2]
+    assert honest_classes(10, {9, 7}, 3, last=True) == [5, 6, 8]
+    assert honest_classes(3, {0, 1, 2}, 3) == honest_classes(3, {0, 1, 2}, 3, last=True) == []
+    assert honest_classes(2, {0}, 3, last=True) == [1]
 
 
 class Fixed(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from core.compute.returning import Returning, returned
 from core.models.classifier import Classifier
 from core.triggers.reconstructed import Reconstructed
-from core.verify.probes import EFFORT, FORMS, SHIFT_PIXELS, Fresh, comparison_classes, fresh, variants
+from core.verify.probes import EFFORT, FORMS, SHIFT_PIXELS, Fresh, fresh, variants
 from tests.core.tiny import Tiny
 
 
@@ -52,12 +52,6 @@ def test_a_class_without_a_backdoor_has_none(tiny: Tiny, honest: Classifier) -> 
     found = returned(fresh(honest, tiny.images.x_test[:200], 0, ("mask",), 0))
     assert found.triggers == [], "there is no form in which it stands out"
     assert found.others
-
-
-def test_the_classes_to_compare_with_are_others(tiny: Tiny) -> None:
-    assert comparison_classes(tiny.model, {0}) == [1, 2]
-    assert comparison_classes(tiny.model, {1}) == [0, 2]
-    assert comparison_classes(tiny.model, {9, 0}) == [1, 2]
 
 
 def dot(form: str) -> Reconstructed:

@@ -43,3 +43,6 @@ def test_the_control_is_the_smallest_trigger_of_other_classes(tiny: Tiny) -> Non
     assert with_backdoor < again
     assert returned(control_size(tiny.model, x, "warp", {tiny.target}, 0)) == math.inf, "a warp has no size"
     assert tiny.target < CONTROL_CLASSES, "else it would not be among those compared with"
+    everyone = set(range(10))
+    assert list(control_size(tiny.model, x, "mask", everyone, 0)) == [], "no other class to search for"
+    assert returned(control_size(tiny.model, x, "mask", everyone, 0)) == math.inf
