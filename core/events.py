@@ -79,6 +79,19 @@ class Searched(Event):
 
 
 @dataclass(frozen=True)
+class Rescan(Event):
+    """The scan begins anew, before it has an outcome.
+
+    ``reason``: "unclear", the signs are neither clear nor none, so another draw is made and the mean of both counts
+    (``core.scan.second_draw``); "statistics", there is no sign and the batch-norm statistics are not those of clean
+    images, so the model is scanned with these.
+    """
+
+    type: ClassVar[str] = "rescan"
+    reason: Literal["unclear", "statistics"]
+
+
+@dataclass(frozen=True)
 class Scanned(Event):
     """Outcome of the trigger inversion over all classes.
 
@@ -212,7 +225,7 @@ class Steered(Event):
 KINDS: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        *(StageStarted, Progress, Measured, Answered, Searched, Scanned),
+        *(StageStarted, Progress, Measured, Answered, Searched, Rescan, Scanned),
         *(Frame, Step, Verified, Repeated, Finished, Failed, Steered),
     )
 }

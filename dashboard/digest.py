@@ -14,6 +14,7 @@ from core.events import (
     Measured,
     Progress,
     Repeated,
+    Rescan,
     Scanned,
     Searched,
     StageStarted,
@@ -34,6 +35,7 @@ class Digest:
     Attributes:
         stage: the stage that was begun last; None before the first.
         progress: of that stage, with the estimate of what is left.
+        rescan: why the scan under way began anew; None where it did not, or where no scan is under way.
         seconds: length of each stage so far, in seconds, by stage.
         after, verified: of the purification that is under way, or was the last.
         repeats: the purifications after the first, each named once.
@@ -44,6 +46,7 @@ class Digest:
 
     stage: str | None = None
     progress: Progress | None = None
+    rescan: Rescan | None = None
     answered: Answered | None = None
     before: Measured | None = None
     after: Measured | None = None
@@ -119,7 +122,7 @@ def digest(events: Iterable[Timed]) -> Digest:
                     sum_up.repeats.append(event)
                     begun.append(place)
             case StageStarted(stage=stage):
-                sum_up.stage, sum_up.progress = stage, None
+                sum_up.stage, sum_up.progress, sum_up.rescan = stage, None, None
             case Progress():
                 sum_up.progress = event
             case Measured(when="before"):
@@ -130,8 +133,10 @@ def digest(events: Iterable[Timed]) -> Digest:
                 sum_up.answered = event
             case Searched():
                 sum_up.searched = event
+            case Rescan():
+                sum_up.rescan, sum_up.searched = event, None
             case Scanned():
-                sum_up.scanned = event
+                sum_up.scanned, sum_up.rescan = event, None
             case Verified():
                 sum_up.verified = event
             case Frame():

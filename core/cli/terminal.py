@@ -11,13 +11,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.events import Event, Frame, Measured, Progress, Repeated, Scanned, StageStarted, Steered, Step
+from core.events import Event, Frame, Measured, Progress, Repeated, Rescan, Scanned, StageStarted, Steered, Step
 from core.jobs import process
 from core.words import clock
 
 STAGE_NAMES = {
     "load": "Loading", "measure": "Measuring", "scan": "Scanning", "purify": "Purifying", "verify": "Measuring again",
 }  # fmt: skip
+RESCANS = {
+    "unclear": "The signs are unclear: scanning once more, with images and starts drawn anew; the mean of both counts.",
+    "statistics": "No sign, and the batch-norm statistics are not those of clean images: scanning again with these.",
+}
 BAR = "{desc:<16}|{bar:28}| {n_fmt}/{total_fmt}{postfix}"
 
 
@@ -61,6 +65,11 @@ class RunBars:
                 self._close()
                 self._number = number
                 print(f"The new scan names class {target} as well: purifying again, against it too.", file=sys.stderr)
+            case Rescan(reason):
+                if self._bar is not None:
+                    self._bar.clear()
+                print(RESCANS[reason], file=sys.stderr)
+                self._show()
             case Progress(stage, done, total, left):
                 self._counted = True
                 self._move(stage, done, total, left)

@@ -14,7 +14,7 @@ from core.engine import earlier_scan
 from core.engine.state import Clock, State
 from core.engine.statistics import with_clean_statistics
 from core.engine.subject import Subject
-from core.events import Event, Progress, Scanned, StageStarted
+from core.events import Event, Progress, Rescan, Scanned, StageStarted
 from core.models.classifier import Classifier
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
@@ -60,27 +60,35 @@ def find(state: State, budget: Budget) -> Iterator[Event]:
     elif "statistics" in state.scanned.facts:
         state.examine(with_clean_statistics(state.context.subject, *budget, state.context.spec.seed))
     if not state.restarts:
-        yield from _restarts(state, state.context.subject.model, state.triggers, images, clock, 1)
+        yield from _restarts(state, state.context.subject.model, state.triggers, images, 1)
     state.spent("scan", clock)
 
 
-def find_again(state: State, budget: Budget) -> Iterator[Event]:
+def find_again(state: State, budget: Budget) -> Generator[Event, None, bool]:
     """Reconstructs triggers of the class that the last proof named, on the model that it proved.
 
     They are made on the clean budget, as those of any scan: no image and no trigger of a proof is trained on. Those on
     record are of this class, unless the purification before was done again and its proof named another one.
+
+    Returns:
+        whether any of them works. Otherwise there is nothing that a purification could be made against.
     """
     clock, run, number = Clock(state.context.steering), state.context.run, state.number
     yield StageStarted("scan")
-    if (found := run.triggers("trigger", number)) is None or state.aim not in found.targets:
+    if (found := run.triggers("trigger", number)) is None or state.current_target not in found.targets:
         evidence = yield from _searched(state, replace(state.context.subject, model=state.start), budget)
-        write_triggers(state, *evidence.of(state.aim), "trigger", number)
-    if (more := run.triggers("restarts", number)) is None or state.aim not in more.targets:
+        triggers, confidence = evidence.of(state.current_target)
+        if not triggers:
+            state.spent("scan", clock)
+            return False
+        write_triggers(state, triggers, confidence, "trigger", number)
+    if (more := run.triggers("restarts", number)) is None or state.current_target not in more.targets:
         state.recall_triggers()
-        own = [one for one in state.further if one.target == state.aim]
-        yield from _restarts(state, state.start, own, budget[0], clock, number)
+        own = [one for one in state.further_triggers if one.target == state.current_target]
+        yield from _restarts(state, state.start, own, budget[0], number)
     state.recall_triggers()
     state.spent("scan", clock)
+    return True
 
 
 def _searched_awake(state: State, budget: Budget) -> Generator[Event, None, Evidence | None]:
@@ -91,6 +99,7 @@ def _searched_awake(state: State, budget: Budget) -> Generator[Event, None, Evid
     subject = with_clean_statistics(state.context.subject, *budget, state.context.spec.seed)
     if subject is state.context.subject:
         return None
+    yield Rescan("statistics")
     evidence = yield from _searched(state, subject, budget)
     if evidence.verdict.grade == "none":
         return None
@@ -101,41 +110,46 @@ def _searched_awake(state: State, budget: Budget) -> Generator[Event, None, Evid
 def _searched(state: State, subject: Subject, budget: Budget) -> Generator[Event, None, Evidence]:
     """A scan of the subject, and what further searches add to it."""
     images, seed = budget[0], state.context.spec.seed
-    clock = Clock(state.context.steering)  # a second scan has a time of its own
-    reported, progress = 0, SearchProgress()
+    clock = Clock(state.context.steering)  # a scan with other statistics has a time of its own
+    reported, draw, progress = 0, 1, SearchProgress()
     if (seconds := expected_seconds(subject.model, images)) is not None:
         yield Progress("scan", 0, UNITS, seconds)
     search = Returning(scan_twice_if_unclear(subject.model, images, seed=seed, progress=progress))
     for done, total in search:
         state.context.steering.check()
-        if done < reported:  # a second draw begins
-            reported, clock = 0, Clock(state.context.steering)
-        # the last one is reported in any case, since a decisive form ends the scan early
-        if done >= reported + REPORT_EVERY or done == total:
+        if draw != progress.draw:
+            draw = progress.draw
+            yield Rescan("unclear")
+        # done falls back where more is to be done than was expected; the last one is reported in any case, since a
+        # decisive form ends the scan early
+        if abs(done - reported) >= REPORT_EVERY or done == total:
             reported = done
             yield clock.progress("scan", done, total + EXTRA_UNITS)
             if (searched := progress.event()) is not None:
                 yield searched
-    return (yield from _evidence(state, subject, search.result, budget, clock))
+    return (yield from _evidence(state, subject, search.result, budget))
 
 
-def _evidence(
-    state: State, subject: Subject, found: Scan, budget: Budget, clock: Clock
-) -> Generator[Event, None, Evidence]:
+def _evidence(state: State, subject: Subject, found: Scan, budget: Budget) -> Generator[Event, None, Evidence]:
     """The verdict, and what further searches add to it; none is made for a target that the user gave."""
-    spec = state.context.spec
+    spec, clock = state.context.spec, Clock(state.context.steering)
     if spec.target is not None:
         return Evidence(found, judge(found))
     steps = Returning(gathered(found, subject.model, *budget, seed=spec.seed))
     for done, total in steps:
         state.context.steering.check()
         if done and done % REPORT_EVERY == 0:
-            yield clock.progress("scan", SCAN_UNITS + EXTRA_UNITS * done // total, UNITS)
+            yield _extra_progress(clock, done / total)
     return steps.result
 
 
+def _extra_progress(clock: Clock, share: float) -> Progress:
+    """An event: so much of a further search is done, 0-1. Its time is left at its own pace, not at that of the scan."""
+    return Progress("scan", SCAN_UNITS + round(EXTRA_UNITS * share), UNITS, clock.left(share))
+
+
 def _restarts(
-    state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, clock: Clock, number: int
+    state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, number: int
 ) -> Iterator[Event]:
     """Reconstructs triggers of a model again from other starts, if the defence wants that and they are trusted.
 
@@ -148,6 +162,7 @@ def _restarts(
     if not times or triggers[0].confidence is not Confidence.SURE:
         return
     found: list[Reconstructed] = []
+    clock = Clock(state.context.steering)
     forms = dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS)
     for at, form in enumerate(forms):
         targets = [trigger.target for trigger in triggers if trigger.form == form for _ in range(times)]
@@ -156,8 +171,7 @@ def _restarts(
         for done, total in steps:
             state.context.steering.check()
             if done and done % 10 == 0:
-                share = (at + done / total) / len(forms)
-                yield clock.progress("scan", SCAN_UNITS + round(EXTRA_UNITS * share), UNITS)
+                yield _extra_progress(clock, (at + done / total) / len(forms))
         found += steps.result
     if found:
         write_triggers(state, found, Confidence.SURE, "restarts", number)

@@ -21,7 +21,7 @@ from core.data import load
 from core.data.budget import clean_budget
 from core.data.enough import ENOUGH, enough
 from core.data.imageset import ImageSet
-from core.defenses import DEFENCES, settings_for
+from core.defenses import settings_for
 from core.engine import earlier_scan, looks, outcome
 from core.engine.context import Context
 from core.engine.finding import Budget, find, find_again
@@ -155,8 +155,9 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, list[Proven]
     while True:
         try:
             if state.earlier:
-                yield Repeated(state.number, state.aim)
-                yield from find_again(state, budget)
+                yield Repeated(state.number, state.current_target)
+                if not (yield from find_again(state, budget)):
+                    return state.earlier  # nothing to purify against: what was purified before stands
             purification = yield from purify(state, budget)
             proven = yield from prove(state, purification)
         except BadInput as error:
@@ -171,12 +172,8 @@ def _purify(state: State, budget: Budget) -> Generator[Event, None, list[Proven]
 
 
 def _goes_on(state: State, proven: Proven) -> bool:
-    """Whether another purification follows: against a further class, by a defence that works with triggers.
-
-    A target that the user gave is an order, and where BA was lost there is nothing to go on from.
-    """
-    spec = state.context.spec
-    allowed = len(state.earlier) < spec.repeats and spec.target is None and DEFENCES[spec.defence].needs_triggers
+    """Whether another purification follows, against a further class; where BA was lost there is none to go on from."""
+    allowed = len(state.earlier) < state.context.spec.most_repeats
     return allowed and proven.second is not None and proven.purified.ba_held
 
 

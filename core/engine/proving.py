@@ -37,18 +37,18 @@ def prove(state: State, purification: Purification) -> Generator[Event, None, Pr
         images=context.images.x_test,
         labels=context.images.y_test,
         target=state.attack_target,
-        known=[*state.triggers, *state.further],
+        known=[*state.triggers, *state.further_triggers],
         seed=context.spec.seed,
         true_asr=after.asr if after.asr_kind == "true" else None,
         trigger=context.subject.trigger,
         backdoor_found=target_known or signs,
-        suspects=[*_other_suspects(state), *state.shown_by],
-        shown_by=state.shown_by,
+        suspects=[*_other_suspects(state), *state.source_models],
+        source_models=state.source_models,
     )
     steps, reported = Returning(proof.steps()), 0
     for done, total in steps:
         context.steering.check()
-        if done >= reported + total // PROOF_REPORTS:
+        if abs(done - reported) >= total // PROOF_REPORTS:  # done falls back where more is to be done than expected
             reported = done
             yield clock.progress("verify", done, total)
     verified: Verified = steps.result
@@ -60,7 +60,7 @@ def prove(state: State, purification: Purification) -> Generator[Event, None, Pr
         purified = replace(purified, after=replace(after, asr=max(after.asr, verified.asr)))
     state.spent("verify", clock)
     worst = next(iter(proof.fresh), None)
-    return Proven(state.aim, purification.steps, purification.defence.stamps, purified, verified, worst)
+    return Proven(state.current_target, purification.steps, purification.defence.stamps, purified, verified, worst)
 
 
 def _other_suspects(state: State) -> list[int]:

@@ -116,4 +116,4 @@ def _triggers(state: State) -> list[Reconstructed]:
     known = [*state.triggers, *state.restarts]
     if state.number == 1:
         return known
-    return [*state.further, *(one for one in known if one.confidence is not Confidence.NONE)]
+    return [*state.further_triggers, *(one for one in known if one.confidence is not Confidence.NONE)]

@@ -32,7 +32,7 @@ class State:
             conspicuous of a class first. Empty before the scan, or without one.
         restarts: further reconstructions of them from other starts, for the purification alone.
         earlier: the purifications of this run that are over and that another one follows.
-        further: triggers of the classes that the proofs of these named, of the class named last first, and more
+        further_triggers: of the classes that the proofs of these named, of the class named last first, and more
             reconstructions of them.
         clean_answers: the victim's answers to the test images without a trigger, int64, (n,). Only where they are known
             before ``before`` is, that is, before the scan of a model of unknown attack; else None.
@@ -47,7 +47,7 @@ class State:
     triggers: list[Reconstructed] = field(default_factory=list)
     restarts: list[Reconstructed] = field(default_factory=list)
     earlier: list[Proven] = field(default_factory=list)
-    further: list[Reconstructed] = field(default_factory=list)
+    further_triggers: list[Reconstructed] = field(default_factory=list)
     clean_answers: torch.Tensor | None = None
     scanned: Scanned | None = None
     before: Measured | None = None
@@ -88,13 +88,13 @@ class State:
         return self.earlier[-1].purified.model if self.earlier else self.context.subject.model
 
     @property
-    def aim(self) -> int:
+    def current_target(self) -> int:
         """The class that it is made against, beside those of the purifications before it."""
         named = self.earlier[-1].second if self.earlier else None
         return self.attack_target if named is None else named
 
     @property
-    def shown_by(self) -> dict[int, Classifier]:
+    def source_models(self) -> dict[int, Classifier]:
         """The classes that only a proof of this run named, each with the model on which it stood out."""
         return {one.second: one.purified.model for one in self.earlier if one.second is not None}
 
@@ -162,7 +162,7 @@ class State:
         """Reads the reconstructed triggers from the record."""
         self.triggers, self.restarts = self._read("trigger"), self._read("restarts")
         numbers = range(self.number, 1, -1)
-        self.further = [one for number in numbers for which in KINDS for one in self._read(which, number)]
+        self.further_triggers = [one for number in numbers for which in KINDS for one in self._read(which, number)]
 
     def _read(self, which: TriggerFile, number: int = 1) -> list[Reconstructed]:
         found = self.context.run.triggers(which, number)
@@ -187,5 +187,8 @@ class Clock:
 
     def progress(self, stage: Stage, done: int, total: int) -> Progress:
         """An event: ``done`` of ``total`` units, and the seconds left at the pace so far."""
-        left = round(self.seconds() / done * (total - done), 1) if done else None
-        return Progress(stage, done, total, left)
+        return Progress(stage, done, total, self.left(done / total) if total else None)
+
+    def left(self, share: float) -> float | None:
+        """Seconds left at the pace so far; None before anything is done. ``share``: of the work that is done, 0-1."""
+        return round(self.seconds() / share * (1 - share), 1) if share else None

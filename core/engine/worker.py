@@ -48,7 +48,7 @@ def work(
         BadInput: the run cannot be opened, is done already, or has another worker; its record is untouched.
         KeyboardInterrupt: after the run was written down as stopped.
     """
-    keep_freed()
+    keep_freed()  # for speed alone: where the C library cannot, the run takes longer and comes to the same
     run = Run(folder)
     with run_lock(run.folder, patience):
         if run.is_recording or run.data["status"] == "done":

@@ -15,7 +15,7 @@ from core.errors import BadInput
 from core.events import Cure, Event, Frame, Measured, Scanned, Verified, of_last_purification, seconds_by_stage
 from core.report.evidence import Evidence
 from core.report.proof import Proof, read
-from core.report.repeated import Purification, purifications
+from core.report.repeated import Further, Purification, further, purifications
 from core.runs import hashes
 from core.runs.record import Run
 from core.runs.spec import Spec
@@ -44,6 +44,7 @@ class Facts:
         before, after: measured; ``after`` only if its kind of attack success is that of ``before``.
         held: whether accuracy was held; None without a purification that came to its end, or without a guard.
         purifications: of the run, in their order, where there is more than one.
+        further: what it did about a class that only the new scan of its proof names.
         proof: of the cure; without a grade where nothing was purified, or by an older version.
         evidence: what the scan saw and what was done about it; None without a scan.
         first, last: frames of the map that can be read; the same one twice where there is but one.
@@ -69,6 +70,7 @@ class Facts:
     held: bool | None = None
     proof: Proof = field(default_factory=Proof)
     purifications: tuple[Purification, ...] = ()
+    further: Further = "by_hand"
     evidence: Evidence | None = None
     first: Frame | None = None
     last: Frame | None = None
@@ -164,6 +166,7 @@ def gather(run: Run) -> Facts:
         held=result.get("ba_held"),
         proof=read(result, _last(last, Verified)) if after else Proof(),
         purifications=purifications(result) if after else (),
+        further=further(result, spec),
         evidence=Evidence.of(scanned, result, card.target if card else None, spec.target) if scanned else None,
         first=frames[0] if frames else None,
         last=frames[-1] if frames else None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from core.events import Cure, Verified
+from core.report.repeated import Further
 
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
@@ -82,16 +83,19 @@ def points(proof: Proof, class_name: Callable[[int], str]) -> list[Point]:
     return against + [point for test in others if (point := _passed(test, proof.evidence, class_name))]
 
 
-def next_step(proof: Proof, held: bool | None = None) -> str:
-    """The key of what to do now.
+def next_step(proof: Proof, held: bool | None = None, further: Further = "by_hand") -> str:
+    """The key of what to do now: something that the run has not tried by itself.
 
     Args:
         held: whether accuracy was; where it was not, no purified model was handed out.
+        further: what the run did about a further class that the new scan names (``core.report.repeated``).
     """
+    if held is False:
+        return "cure.next.not_held"
     if proof.lacks_only:
         return f"cure.next.{proof.reasons[0]}"
-    if proof.cure == "doubt" and held is not False and "scan" in proof.reasons and _second(proof.evidence.get("scan")):
-        return "cure.next.second"
+    if proof.cure == "doubt" and "scan" in proof.reasons and _second(proof.evidence.get("scan")):
+        return f"cure.next.further.{further}"
     return f"cure.next.{proof.state}"
 
 

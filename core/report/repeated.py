@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from core.runs.spec import REPEATS, Spec
 from core.words import Words
+
+Further = Literal["by_hand", "limit", "used_up", "tried"]
 
 
 class Purification(NamedTuple):
@@ -20,6 +23,27 @@ def purifications(result: object) -> tuple[Purification, ...]:
     rows = result.get("purifications") if isinstance(result, dict) else None
     read = tuple(_read(rows)) if isinstance(rows, list) else ()
     return read if len(read) > 1 else ()
+
+
+def further(result: object, spec: Spec) -> Further:
+    """What was done about a class that the new scan of the proof that counts names, and that had not stood out before.
+
+    Args:
+        result: of the run's record.
+        spec: its order.
+
+    Returns:
+        "tried": the run began to purify against it, and nothing came of that which counts. "limit": it may not purify
+        so often; "used_up": nor may any run. "by_hand": it does not purify again by itself, for a target was given or
+        its defence works without triggers, or it is older than that.
+    """
+    rows = result.get("purifications") if isinstance(result, dict) else None
+    if not isinstance(rows, list) or not rows or not spec.can_repeat:
+        return "by_hand"
+    last = rows[-1] if isinstance(rows[-1], dict) else {}
+    if last.get("kept") is not True or len(rows) <= spec.most_repeats:
+        return "tried"
+    return "limit" if spec.repeats < REPEATS[1] else "used_up"
 
 
 def sentences(found: Sequence[Purification], words: Words, name: Callable[[int], str]) -> list[str]:

@@ -131,7 +131,7 @@ class Wording:
         state, out = facts.proof.state, handed_out(facts.proof, facts.held, facts.spec.accept)
         said = [words(f"cure.{state}"), words(f"cure.{state}.text"), *([words(out)] if out else [])]
         said += repeated.sentences(facts.purifications, words, self.class_name)
-        return [*said, words(next_step(facts.proof, facts.held))]
+        return [*said, words(next_step(facts.proof, facts.held, facts.further))]
 
     def proof(self) -> list[tuple[bool, str]]:
         """What was tried to wake the backdoor again, and whether it stayed away."""

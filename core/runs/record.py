@@ -219,11 +219,14 @@ def create(spec: Spec, root: Path | None = None, folder: Path | None = None, tit
 
 
 def _needed(spec: Spec) -> int:
-    """Bytes that a run will write, roughly: the map with its features, checkpoints, and the result in two formats."""
+    """Bytes that a run will write, roughly: the map with its features, checkpoints, the result in two formats, and the
+    weights of each purification that another one follows."""
     weights = 0
     with contextlib.suppress(OSError):
         weights = os.path.getsize(paths.expanded(str(spec.weights))) if spec.weights else 0
-    return 4 * MB if spec.scan_only else 16 * MB + spec.points * FEATURES_A_POINT + 4 * weights
+    if spec.scan_only:
+        return 4 * MB
+    return 16 * MB + spec.points * FEATURES_A_POINT + (4 + spec.most_repeats) * weights
 
 
 def open(run: str | Path, root: Path | None = None) -> Run:

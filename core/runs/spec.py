@@ -102,6 +102,17 @@ class Spec:
         return DEFENCES[self.defence].presets if self.defence in DEFENCES else PRESETS
 
     @property
+    def can_repeat(self) -> bool:
+        """Whether such a run can purify again by itself. A target that was given is an order, and a further class has
+        only its triggers to be purified against."""
+        return self.target is None and self.defence in DEFENCES and DEFENCES[self.defence].needs_triggers
+
+    @property
+    def most_repeats(self) -> int:
+        """How often the run may purify again."""
+        return self.repeats if self.can_repeat else 0
+
+    @property
     def name(self) -> str:
         """The model's name in file names: lower case, digits and hyphens."""
         model = self.victim or (Path(self.weights).name.split(".")[0] if self.weights else "")

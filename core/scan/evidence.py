@@ -51,7 +51,13 @@ class Evidence:
         return named + [trigger for label in self.others for trigger in self.scan.of(label).triggers()]
 
     def of(self, label: int) -> tuple[list[Reconstructed], Confidence]:
-        """The triggers of a class that something else has named, and how far a purification may rely on them."""
+        """The triggers of a class that something else has named, and how far a purification may rely on them.
+
+        None where no trigger towards it works: to train against what does not turn images to the class costs accuracy
+        and removes nothing.
+        """
+        if not (self.warps and label == self.scan.target) and not self.scan.of(label).works:
+            return [], Confidence.NONE
         if label != self.scan.target:
             return self.scan.of(label).triggers(), Confidence.DOUBTFUL
         return list(self.warps) or self.scan.triggers(), Confidence.SURE if self.verdict.sure else Confidence.DOUBTFUL

@@ -191,7 +191,8 @@ def scan(
 
     Yields:
         units of work done and in all, ``FORM_UNITS`` for each form. They go by the images that are expected to go
-        through the network: while one class is far ahead in the form under way, no more than those of that form.
+        through the network: while one class is far ahead in the form under way, no more than those of that form. Units
+        done fall back where more is expected than before.
     """
     progress = SearchProgress() if progress is None else progress
     forms = [(form, settings_of(form, refined)) for form in map(loaded, FORMS.values())]
@@ -218,18 +219,18 @@ def until_decisive(
         far_ahead: whether the form under way seems to become decisive.
 
     Yields:
-        as ``scan``; the share of the work never falls, whatever is expected of the rest.
+        as ``scan``. Where a form turns out not to settle the scan after all, the work in all is more than was expected,
+        and the units done fall back: they are the share of what is expected now.
     """
-    units, done_before, share = FORM_UNITS * len(inversions), 0, 0.0
+    units, done_before = FORM_UNITS * len(inversions), 0
     forms: list[Inverted] = []
     for inversion, own in zip(inversions, passes, strict=True):
         search, expected = Returning(inversion), sum(passes)
         for step, (done, total) in enumerate(search):
             if step % FORECAST_EVERY == 0:
                 expected = done_before + own if far_ahead() else sum(passes)
-            share = max(share, (done_before + own * done / total) / expected)
             if done < total:
-                yield int(units * share), units
+                yield int(units * (done_before + own * done / total) / expected), units
         done_before += own
         forms.append(search.result)
         if _combined(tuple(forms)).decisive:

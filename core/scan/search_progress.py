@@ -18,13 +18,18 @@ class SearchProgress:
     Attributes:
         form: of the current inversion; empty before its first step.
         number: of that form, from 1; 0 before the first inversion.
+        draw: of the scan, 1 or 2 (``core.scan.second_draw``).
         rates: smoothed attack rate of each class, 0-1, (classes,).
         sizes: L1 size of the smallest successful trigger of each class, pixels, infinite without one, (classes,).
     """
 
     def __init__(self) -> None:
-        self.form, self.number = "", 0
+        self.form, self.number, self.draw = "", 0, 1
         self.rates = self.sizes = torch.zeros(0)
+
+    def begin_second_draw(self) -> None:
+        """All forms are searched once more, from the first on."""
+        self.form, self.number, self.draw = "", 0, 2
 
     def begin(self, classes: int, device: torch.device) -> None:
         """Resets the progress, for the inversion of the next form."""

@@ -11,6 +11,7 @@ from collections.abc import Generator
 
 from torch import Tensor
 
+from core.compute.returning import Returning
 from core.models.classifier import Classifier
 from core.scan.scan import Scan, scan
 from core.scan.search_progress import SearchProgress
@@ -28,13 +29,17 @@ def scan_twice_if_unclear(
         model, images, seed, progress: as of ``core.scan.scan.scan``.
 
     Yields:
-        as that; for the second draw once more from the start.
+        units of work done and in all, as that. Once a second draw begins, the first one is half of the work: the units
+        done fall back to half of it, and ``progress.draw`` is 2.
     """
 
     def second() -> Generator[tuple[int, int], None, Scan]:
         if progress:
-            progress.number = 0
-        return (yield from scan(model, images, seed + SEED_OFFSET, progress))
+            progress.begin_second_draw()
+        search = Returning(scan(model, images, seed + SEED_OFFSET, progress))
+        for done, total in search:
+            yield (total + done) // 2, total
+        return search.result
 
     return (yield from mean_if_unclear(scan(model, images, seed, progress), second()))
 

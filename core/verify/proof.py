@@ -22,9 +22,10 @@ from core.scan.scan import scan
 from core.scan.shared import OTHERS, honest_classes
 from core.scan.verdict import judge
 from core.triggers.reconstructed import Reconstructed
-from core.verify import effort, path, probes, reach, revival, woken
+from core.verify import effort, path, probes, revival, woken
 from core.verify.comparison import MIN_VICTIM_ASR, SEED_OFFSET, SHARED_EFFORT, WORST_TRIGGERS, Comparison
 from core.verify.grade import LIMITS, grade
+from core.verify.relative_size import relative_size
 
 MAX_SHARED_RATIO = 1.5  # of a shared trigger's size to the largest fresh one of its form: honest classes have larger
 
@@ -37,8 +38,8 @@ class Proof(Comparison):
 
     Args:
         victim, purified, images, labels, target, seed, suspects: as ``Comparison``.
-        shown_by: of the suspects, those that did not stand out on the victim, each with the model on which it did: one
-            that was purified of the other classes. Their fresh triggers are made on it.
+        source_models: of the suspects, those that did not stand out on the victim, each with the model on which it did:
+            one that was purified of the other classes. Their fresh triggers are made on it.
         known: the triggers that the purification was trained on; only their forms and targets are used.
         true_asr: ASR of the real trigger on the purified model, percent; known in the lab only.
         trigger: the real trigger; known in the lab only. Interpolation and revival use it if no fresh trigger works.
@@ -49,21 +50,20 @@ class Proof(Comparison):
             ``steps`` sets it.
         evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
             "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
-            ``triggers``, how many work. "reach": ``size``, percent
-            (``core.verify.reach``). "shared", "revival": ``asr``, and ``control``, that of other classes; "revival"
-            also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and ``control`` (the share of
-            clean images) of the worst of the ``suspects``, the class ``target``, and ``later`` if it is one of
-            ``shown_by``; "untested": the ``targets`` among
-            them for which no trigger works on the victim, or for which "woken" could not be asked. "scan": ``verdict``,
-            ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if ``target`` had not
-            stood out on the victim. "woken": ``asr``, ``before`` and ``control``
-            (as of "others") of the class ``target``, which the new scan names and the victim has no trigger for, but
-            has after further training.
-            "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to which
-            it counts.
+            ``triggers``, how many work. "reach": ``size``, percent (``core.verify.relative_size``). "shared",
+            "revival": ``asr``, and ``control``, that of other classes; "revival" also ``images`` and ``epochs`` of the
+            retuning. "others": ``asr``, ``before`` and ``control`` (the share of clean images) of the worst of the
+            ``suspects``, the class ``target``, and ``later`` if it is one of ``source_models``; "untested": the
+            ``targets`` among them for which no trigger works on the victim, or for which "woken" could not be asked.
+            "scan": ``verdict``, ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if
+            ``target`` had not stood out on the victim. "woken": ``asr``, ``before`` and ``control`` (as of "others") of
+            the class ``target``, which the new scan names and the victim has no trigger for, but has after further
+            training. "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to
+            which it counts.
         fresh: working fresh triggers, the most successful on the purified model first.
         reconstructed: the fresh triggers without their variants.
-        shared: by form, triggers that work on both models, each with its attack success on both, percent.
+        shared: by form, triggers that work on both models, each with its attack success on both, percent; empty where
+            no fresh trigger of the inversion's forms works.
         new_scan: the scan of the purified model.
     """
 
@@ -71,7 +71,7 @@ class Proof(Comparison):
     true_asr: float | None = None
     trigger: Callable[[Tensor], Tensor] | None = None
     backdoor_found: bool = True
-    shown_by: Mapping[int, Classifier] = field(default_factory=dict)
+    source_models: Mapping[int, Classifier] = field(default_factory=dict)
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class Proof(Comparison):
 
     def steps(self) -> Steps:
         """Makes the tests one after the other; yields image passes done and in all; returns ``Verified``."""
-        # "search" is the scan whose result "scan" judges
+        # "search" is the scan whose result "scan" judges, "both" the search whose result "reach" and "shared" judge
         weights = effort.passes(
             self.victim.num_classes, len(self.search_indices), len(self.asr_indices),
             self._forms(), len(self.suspects),
@@ -101,7 +101,7 @@ class Proof(Comparison):
 
     def _forms(self) -> set[str]:
         """The forms of the triggers that the victim's own scan gave."""
-        return {trigger.form for trigger in self.known if trigger.target not in self.shown_by}
+        return {trigger.form for trigger in self.known if trigger.target not in self.source_models}
 
     def _verified(self) -> Verified:
         target = self.target if self.backdoor_found else None
@@ -136,8 +136,8 @@ class Proof(Comparison):
         self.fresh, figures = self.working(small, self.target)
         return figures and {"asr": figures[0], "before": figures[1], "triggers": len(self.fresh)}
 
-    def _reach(self) -> Steps:
-        """The size that shared triggers of the target need, beside those of other classes."""
+    def _both(self) -> Steps:
+        """Triggers on both models, for the target and other classes, where a fresh one works; see ``shared``."""
         if not any(trigger.form in FORMS for trigger in self.fresh):
             return None
         others = honest_classes(self.victim.num_classes, self.suspected, OTHERS, last=True)  # MCL takes the first
@@ -147,15 +147,20 @@ class Proof(Comparison):
             for done, of in search:
                 yield number * of + done, len(FORMS) * of
             self.shared[form] = search.result
-        size = reach.relative_size(self.shared.values(), self.suspected, self.target)
+        return None
+
+    def _reach(self) -> Steps:
+        """The size that shared triggers of the target need, beside those of other classes."""
+        yield from ()
+        size = relative_size(self.shared.values(), self.suspected, self.target)
         return None if size is None else {"size": size}
 
     def _shared(self) -> Steps:
         """Attack success of a trigger that works on both models, and the same for other classes as a control."""
         yield from ()
-        form = next((trigger.form for trigger in self.fresh if trigger.form in FORMS), None)
-        if form is None:
+        if not self.shared:
             return None
+        form = next(trigger.form for trigger in self.fresh if trigger.form in self.shared)
         max_size = MAX_SHARED_RATIO * max(one.size for one in self.reconstructed if one.form == form)
         best, control, found = 0.0, 0.0, None
         for trigger, rate in self.shared[form]:
@@ -177,7 +182,7 @@ class Proof(Comparison):
         """
         found, untested = [], []
         for number, label in enumerate(self.suspects):
-            source, later = self.shown_by.get(label, self.victim), label in self.shown_by
+            source = self.source_models.get(label, self.victim)
             forms = {one.form for one in self.known if one.target == label}
             search = probes.fresh(
                 source, self.images[self.search_indices], label, forms, self.seed + SEED_OFFSET, self.suspected
@@ -193,7 +198,7 @@ class Proof(Comparison):
                 continue
             control = round(self.asr(self.purified, None, label), 2)
             told = {"target": label, "asr": figures[0], "before": figures[1], "control": control}
-            found.append(told | ({"later": True} if later else {}))
+            found.append(told | ({"later": True} if label in self.source_models else {}))
         if untested:
             self._leave_untested(*untested)
         return max(found, key=lambda one: one["asr"] - one["control"], default=None)
@@ -223,7 +228,8 @@ class Proof(Comparison):
         if grade_found != "none" and not (yield from self._named_triggers(self.victim)):
             grade_found = "none"
         told = {"verdict": grade_found, "target": self.new_scan.target, "suspicion": verdict.facts["suspicion"]}
-        if grade_found != "none" and self.backdoor_found and self.new_scan.target not in self.suspected:
+        stood_out = self.suspected if self.backdoor_found else {*self.suspects}
+        if grade_found != "none" and self.new_scan.target not in stood_out:
             told["second"] = True
         return told | ({"suspects": [*self.suspects]} if self.suspects else {})
 

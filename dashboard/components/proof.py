@@ -10,7 +10,7 @@ import streamlit as st
 from core.report import charts
 from core.report.cure import way_words
 from core.report.proof import Proof, handed_out, is_refused, next_step, points, way_back
-from core.report.repeated import purifications, sentences
+from core.report.repeated import further, purifications, sentences
 from core.runs.record import Run
 from dashboard import i18n
 from dashboard.digest import Digest
@@ -62,7 +62,8 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
     proof = digest.proof
     if proof is None:
         return
-    held = (digest.finished.result if digest.finished else {}).get("ba_held")
+    result = digest.finished.result if digest.finished else {}
+    held = result.get("ba_held")
     out = handed_out(proof, held, run.spec.accept)
     with st.container(key=f"proof_{proof.state}", gap="small"):
         with st.container(key="grade"):
@@ -72,10 +73,10 @@ def draw(run: Run, digest: Digest, names: list[str]) -> None:
             *([out] if out and out != "cure.out.not_held" else []),
         ]  # the figures say so
         words, name = reader(), t("cure.next")
-        found = purifications(digest.finished.result if digest.finished else None)
+        found = purifications(result)
         again = sentences(found, words, lambda label: i18n.unmarked(_named(names, label)))
         st.markdown(words.joined([*(i18n.t(key) for key in meant), *again]))
-        step = words.named(name, i18n.t(next_step(proof, held)))
+        step = words.named(name, i18n.t(next_step(proof, held, further(result, run.spec))))
         st.markdown(f"**{name[:-1]}**{name[-1]}{step}")  # Markdown sees no end of bold between "：" and a letter
         if listed := tried(proof, names):
             with st.expander(t("proof.tried"), icon=":material/fact_check:"):

@@ -86,12 +86,14 @@ def verifying(digest: Digest) -> str:
 
 
 def again(run: Run, digest: Digest) -> str:
-    """Why the run purifies again, to follow what is going on; "" where it does not."""
-    if not digest.repeats:
-        return ""
-    names, target = run.data.get("classes") or [], digest.repeats[-1].target
-    said = t("lead.again", target=i18n.unmarked(target_name(data.data_name(run), names, target)))
-    return f"\n\n{said}"
+    """Why the run purifies again, and why it scans again, to follow what is going on; "" where it does neither."""
+    said = []
+    if digest.repeats:
+        names, target = run.data.get("classes") or [], digest.repeats[-1].target
+        said.append(t("lead.again", target=i18n.unmarked(target_name(data.data_name(run), names, target))))
+    if digest.rescan:
+        said.append(i18n.t(f"lead.rescan.{digest.rescan.reason}"))
+    return "".join(f"\n\n{one}" for one in said)
 
 
 def doing(status: str, digest: Digest) -> str:

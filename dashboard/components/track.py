@@ -48,6 +48,8 @@ def _list(digest: Digest, stages: Sequence[str], number: int, over: bool, whole:
         share, note = _progress(digest, stage) if state == "now" else (0.0, "")
         if state == "now" and digest.stage == "load":
             note = t("phase.loading")
+        if whole and number and stage not in seconds:  # nothing to purify against, or the training diverged
+            state, note = "todo", t("phase.skipped")
         if state == "done" and stage in seconds:
             loading = seconds.get("load", 0.0) if stage == "measure" else 0.0
             note = duration(seconds[stage] + loading)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from core.events import Event, Finished, Measured, Repeated, StageStarted, Verified
+from core.events import Event, Finished, Measured, Repeated, Rescan, Scanned, Searched, StageStarted, Verified
 from core.report.proof import Proof
 from dashboard.digest import Digest, digest
 from tests.dashboard.conftest import story
@@ -28,6 +28,16 @@ def test_the_grade_of_a_cure_is_that_of_the_result_else_of_the_event() -> None:
     told = [*story()[:-1], Verified("doubt", ["path"], 1.0, 0.2, 100)]
     assert digest(timed(told)).proof == Proof("doubt", ("path",))
     assert digest(timed([*told, Finished({"cure": "holds"})])).proof == Proof("holds")
+
+
+def test_why_a_scan_begins_anew_is_known_until_it_is_over() -> None:
+    told: list[Event] = [StageStarted("scan"), Searched("mask", 1, [50.0], [None]), Rescan("unclear")]
+    again = digest(timed(told))
+    assert again.rescan == Rescan("unclear")
+    assert again.searched is None, "what the first draw reached says nothing of this one"
+    assert digest(timed([*told, Rescan("statistics")])).rescan == Rescan("statistics")
+    assert digest(timed([*told, Scanned(0, 1.0, [], [], "trigger.npz")])).rescan is None
+    assert digest(timed([*told, StageStarted("purify")])).rescan is None
 
 
 def test_time_is_counted_by_stage() -> None:

@@ -6,11 +6,12 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.events import Answered, Progress, Searched, StageStarted
+from core.events import Answered, Progress, Rescan, Searched, StageStarted
 from core.intake import uploads
 from core.jobs.process import identity
 from dashboard.i18n import catalogue
@@ -262,6 +263,18 @@ def test_a_scan_at_work_shows_how_far_each_class_is_and_accuses_none(
     assert ("4.5 px" in said) is (found is not None)
     assert sentence["evidence.suspect"] not in said
     assert sentence["state.first_frame"] not in said
+
+
+@BOTH
+@pytest.mark.parametrize("reason", ["unclear", "statistics"])
+def test_a_scan_that_begins_anew_says_why(
+    open_page: Open, make_run: Make, weights: Path, lang: str, reason: Literal["unclear", "statistics"]
+) -> None:
+    going = [StageStarted("scan"), Progress("scan", 300, 360, 9.0), Rescan(reason), Progress("scan", 150, 360, 70.0)]
+    examined(make_run, weights, going, "running", worker=identity())
+    said = words(open_page("examine", lang, run="mine"))
+    assert catalogue(lang)[f"lead.rescan.{reason}"] in said
+    assert "1:10" in said
 
 
 def test_the_bars_make_way_for_the_verdict(open_page: Open, make_run: Make, weights: Path) -> None:

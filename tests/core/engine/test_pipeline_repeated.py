@@ -14,15 +14,20 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.data import load
 from core.engine.finding import Budget
 from core.engine.state import State
 from core.errors import BadInput
 from core.events import Event, Finished, Measured, Repeated, Scanned, StageStarted, Step, Verified
+from core.report.facts import gather
+from core.report.proof import next_step
 from core.runs import record
 from core.runs.event_log import EventWriter
 from core.runs.record import Run
+from core.scan.inversion import Inverted
+from core.scan.scan import Scan, suspicion
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 from core.victims import card_of
 from tests.core.whole_runs import SPEC, VICTIM, Done, do, go_on
@@ -201,6 +206,64 @@ def test_where_the_second_diverges_the_first_stands(
     assert done.status == "done"
     (only,) = done.result["purifications"]
     assert (only["target"], only["second"], only["kept"]) == (NAMED, HIDDEN, True)
+
+
+def test_where_no_trigger_of_the_class_works_the_first_stands(
+    begun: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan(*given: Any, **more: Any) -> Iterator[Any]:
+        """Names another class; towards the one that the proof named, what was found turns a third of the images."""
+        yield 1, 1
+        sizes = torch.tensor([30.0] * 10)
+        rates = torch.tensor([0.3 if label == HIDDEN else 1.0 for label in range(10)])
+        sizes[NAMED] = 3.0
+        form = Inverted("pixel", None, torch.zeros(10, 3, 16, 16), sizes, rates)
+        return Scan((form,), suspicion((form,)), NAMED)
+
+    monkeypatch.setattr("core.scan.second_draw.scan", scan)
+    done = go_on(again(begun.run.folder, tmp_path))
+    assert done.status == "done"
+    assert done.run.triggers("trigger", 2) is None
+    assert [event.stage for event in done.of(StageStarted)][-1] == "scan", "nothing was trained, and nothing proven"
+    (only,) = done.result["purifications"]
+    assert (only["target"], only["second"], only["kept"]) == (NAMED, HIDDEN, True)
+    assert done.result["ba_after"] == begun.of(Measured)[-1].ba
+    facts = gather(done.run)
+    assert next_step(facts.proof, facts.held, facts.further) == "cure.next.further.tried"
+
+
+def test_where_the_second_loses_too_much_accuracy_the_first_is_handed_out(begun: Done, tmp_path: Path) -> None:
+    run = again(begun.run.folder, tmp_path)
+    harsh = SETTINGS | {"lr": 0.05, "keep": 0.0, "most_drop": 2.0}
+    run.update(spec=run.data["spec"] | {"settings": harsh, "accept": "not-cured"})
+    done = go_on(run)
+    assert done.status == "done"
+    first, second = done.result["purifications"]
+    assert (first["kept"], first["ba_held"], second["kept"], second["ba_held"]) == (True, True, False, False)
+    assert second["ba_after"] < done.result["ba_before"] - 2.0
+    kept, lost = begun.of(Measured)[-1], done.of(Measured)
+    assert done.result["ba_after"] == kept.ba == lost[-1].ba, "the record ends with the figures of the one that counts"
+    assert done.result["proof"] == begun.of(Verified)[-1].evidence
+    assert (done.result["ba_held"], done.result["steps"]) == (True, second["steps"])
+    weights, was = load_file(run.folder / "model.safetensors"), run.read_purified(1)
+    assert was is not None
+    assert sorted(float(one.double().sum()) for one in weights.values()) == pytest.approx(
+        sorted(float(one.double().sum()) for one in was.values())
+    )
+    facts = gather(done.run)
+    assert next_step(facts.proof, facts.held, facts.further) == "cure.next.further.tried"
+
+
+def test_a_model_without_a_sign_is_purified_again_too(order: Order, tmp_path: Path) -> None:
+    """As a precaution it is purified against class 7, and the proof's new scan names the class of its backdoor."""
+    named = Run(shutil.copytree(order.named.folder, tmp_path / "unsigned"))
+    log = named.folder / "events.jsonl"
+    log.write_text(log.read_text().replace('"verdict": "strong"', '"verdict": "none"'))
+    done = Order(named, order.stranger).run(tmp_path, second("scan"))
+    (scanned,) = [event for _, event in done.run.events() if isinstance(event, Scanned)]
+    assert scanned.verdict == "none"
+    assert done.of(Verified)[-1].evidence["scan"]["second"] is True
+    assert [(event.number, event.target) for event in done.of(Repeated)] == [(2, HIDDEN)]
 
 
 @pytest.mark.parametrize("changes", [{"repeats": 0}, {"target": NAMED}, {"defence": "ft"}])

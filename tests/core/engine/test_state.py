@@ -70,6 +70,13 @@ def test_what_is_left_follows_from_what_was_done_and_pauses_do_not_count() -> No
     assert clock.progress("scan", 0, 4).seconds_left is None
 
 
+def test_a_share_that_falls_back_leaves_more_to_do() -> None:
+    now = iter([0.0, 30.0, 40.0])
+    clock = Clock(SimpleNamespace(paused_seconds=0.0), lambda: next(now))  # type: ignore[arg-type]
+    assert clock.left(0.75) == 10.0
+    assert clock.left(0.4) == 60.0
+
+
 def test_what_earlier_workers_took_is_recalled() -> None:
     told = [(0.0, StageStarted("load")), (2.0, StageStarted("purify")), (9.5, StageStarted("load"))]
     found = state(Spec(), run=SimpleNamespace(events=lambda: told, data={}))

@@ -8,6 +8,7 @@ import pytest
 
 from core.events import Cure, Verified
 from core.report.proof import REASONS, STATES, TESTS, Proof, handed_out, next_step, points, read, way_back
+from core.report.repeated import Further
 from core.words import LANGUAGES, Words, catalogue
 from tests.core.report.conftest import PROOF
 
@@ -131,14 +132,18 @@ def test_the_next_step_follows_what_is_missing(cure: Cure | None, reasons: tuple
     assert all(f"cure.next.{key}" in catalogue(language) for language in LANGUAGES)
 
 
-def test_where_a_class_is_named_that_had_not_stood_out_the_purified_model_is_to_be_purified_in_turn() -> None:
+def test_where_a_class_is_named_that_had_not_stood_out_it_follows_what_the_run_did_about_it() -> None:
     another, same = ({"scan": {"verdict": "strong", "target": 3, **more}} for more in ({"second": True}, {}))
-    assert next_step(Proof("doubt", ("scan",), another), held=True) == "cure.next.second"
-    assert next_step(Proof("doubt", ("scan",), another), held=False) == "cure.next.doubt", "no model was handed out"
+    for done in get_args(Further):
+        assert next_step(Proof("doubt", ("scan",), another), True, done) == f"cure.next.further.{done}"
+        assert next_step(Proof("doubt", ("scan",), same), True, done) == "cure.next.doubt"
     assert next_step(Proof("failed", ("fresh", "scan"), another)) == "cure.next.failed"
-    assert next_step(Proof("doubt", ("scan",), same)) == "cure.next.doubt"
     assert next_step(Proof("doubt", ("path",), another)) == "cure.next.doubt", "the scan saw too little to count"
-    assert all("cure.next.second" in catalogue(language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("proof", [Proof("holds"), Proof("doubt", ("images",)), Proof("failed", ("fresh",)), Proof()])
+def test_a_model_that_was_not_handed_out_is_not_to_be_brought_into_use(proof: Proof) -> None:
+    assert next_step(proof, held=False) == "cure.next.not_held"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.report.repeated import purifications, sentences
+from core.report.repeated import further, purifications, sentences
+from core.runs.spec import Spec
 from core.words import LANGUAGES, Words
 
 FIRST = {"target": 2, "kept": False}
@@ -38,3 +39,29 @@ def test_where_an_earlier_one_counts_that_is_told(language: str) -> None:
     again, counts = sentences(found, Words(language), str)
     assert "1" in counts
     assert again != counts
+
+
+def rows(*kept: bool) -> dict[str, Any]:
+    return {"purifications": [{"target": number, "kept": one} for number, one in enumerate(kept)]}
+
+
+@pytest.mark.parametrize(
+    ("result", "order", "done"),
+    [
+        (rows(True), {"repeats": 0}, "limit"),
+        (rows(True), {"repeats": 1}, "tried"),  # it began, and diverged or found nothing to purify against
+        (rows(False, True), {"repeats": 1}, "limit"),
+        (rows(True, False), {"repeats": 1}, "tried"),  # the second lost too much accuracy
+        (rows(False, True), {"repeats": 2}, "tried"),
+        (rows(False, False, False, True), {"repeats": 3}, "used_up"),
+        (rows(True), {"target": 3}, "by_hand"),
+        (rows(True), {"defence": "ft"}, "by_hand"),
+        ({}, {}, "by_hand"),  # of a version that did not purify again
+        (None, {}, "by_hand"),
+        (rows(), {}, "by_hand"),
+    ],
+)
+def test_what_was_done_about_a_further_class_follows_from_the_order_and_what_counts(
+    result: Any, order: dict[str, Any], done: str
+) -> None:
+    assert further(result, Spec(victim="digits-badnets", **order)) == done

@@ -6,9 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -221,8 +223,25 @@ def test_events_from_a_number_on(spec: Spec) -> None:
     assert len(run.events()) == 4
 
 
+@pytest.mark.parametrize(
+    ("order", "kept"),
+    [({"repeats": 0}, 0), ({"repeats": 3}, 3), ({"repeats": 3, "target": 1}, 0), ({"defence": "ft"}, 0)],
+)
+def test_the_weights_of_each_purification_that_another_one_follows_need_room(
+    spec: Spec, tmp_path: Path, free_disk: Callable[[int], None], order: dict[str, Any], kept: int
+) -> None:
+    (tmp_path / "w.pth").write_bytes(bytes(MB))
+    own = replace(spec, victim=None, weights=str(tmp_path / "w.pth"), points=2048, **order)
+    free_disk((32 + 4 + kept) * MB)
+    assert record.create(own).status == "queued"
+    free_disk((32 + 4 + kept) * MB - 1)
+    with pytest.raises(BadInput) as caught:
+        record.create(own)
+    assert code_of(caught) == "place_not_writable"
+
+
 def test_a_run_is_not_begun_where_its_result_has_no_room(spec: Spec, tmp_path: Path) -> None:
-    size = shutil.disk_usage(tmp_path).free // MB // 2  # a run needs four times as much
+    size = shutil.disk_usage(tmp_path).free // MB // 2  # a run needs five times as much
     with (tmp_path / "w.pth").open("wb") as file:
         file.truncate(size * MB)  # which takes no room
     own = replace(spec, victim=None, weights=str(tmp_path / "w.pth"))
@@ -231,6 +250,6 @@ def test_a_run_is_not_begun_where_its_result_has_no_room(spec: Spec, tmp_path: P
         with pytest.raises(BadInput) as caught:
             record.create(own, folder=folder)
         assert code_of(caught) == "place_not_writable"
-        assert caught.value.facts["size"] == 32 + 4 * size, "2,000 points: 16 MB of features"
+        assert caught.value.facts["size"] == 32 + 5 * size, "2,000 points: 16 MB of features"
     assert not (tmp_path / "run").exists()
     assert len(record.list_runs()) == 1

@@ -122,6 +122,16 @@ def test_of_other_classes_that_stand_out_there_are_triggers_too_after_those_of_t
     assert found.confidence() is found.confidence(2) is Confidence.SURE
 
 
+def test_a_class_that_something_else_named_has_the_triggers_that_work_towards_it_or_none() -> None:
+    scan = scan_of([40.0, 3.0, 42.0, 2.0, 41.0, 40.0], [1.0, 0.6, 1.0, 1.0, 0.4, 1.0])
+    found = Evidence(scan, judge(scan))
+    for label, trusted in ((3, Confidence.SURE), (1, Confidence.DOUBTFUL)):
+        triggers, confidence_in = found.of(label)
+        assert [trigger.target for trigger in triggers] == [label]
+        assert confidence_in is trusted
+    assert found.of(4) == ([], Confidence.NONE)
+
+
 def test_triggers_are_trusted_as_far_as_those_of_the_class_that_was_named() -> None:
     doubtful = scan_of([40.0, 5.5, 42.0, 2.0, 41.0, 40.0])
     found = Evidence(doubtful, judge(doubtful))

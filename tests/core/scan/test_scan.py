@@ -182,13 +182,16 @@ def test_once_a_class_is_far_ahead_the_forms_that_will_not_be_needed_count_no_mo
     assert max(abs(share - images) for share, images in told if images > 0.5) < 0.02
 
 
-def test_progress_never_falls_back_when_a_class_is_caught_up_with() -> None:
+def test_progress_falls_back_to_the_share_that_is_done_when_a_class_is_caught_up_with() -> None:
     def inversion() -> Generator[tuple[int, int], None, Inverted]:
         for step in range(40):
             yield step + 1, 40
         return form("mask", [20.0, 21.0, 22.0])
 
-    told = iter([*[False] * 4, *[True] * 2, *[False] * 100])
+    told = iter([*[False] * 4, *[True] * 2, *[False] * 100])  # asked at every fifth step
     steps = [done for done, _ in until_decisive([inversion() for _ in FORMS], [40] * len(FORMS), lambda: next(told))]
-    assert steps == sorted(steps)
-    assert steps[-1] == 100 * len(FORMS)
+    units, last = 100 * len(FORMS), len(FORMS) * 40
+    assert steps[19] == units * 20 // last
+    assert steps[20:30] == [units * done // 40 for done in range(21, 31)], "as if this form were the last"
+    assert steps[30] == units * 31 // last
+    assert steps[-1] == units

@@ -10,6 +10,7 @@ import torch
 from core.compute.returning import Returning
 from core.scan.inversion import Inverted
 from core.scan.scan import Scan, suspicion
+from core.scan.search_progress import SearchProgress
 from core.scan.second_draw import mean_if_unclear, mean_of, scan_twice_if_unclear
 from core.scan.verdict import judge
 from tests.core.tiny import Tiny
@@ -80,6 +81,25 @@ def test_a_second_draw_that_would_be_decisive_alone_is_weighed_like_any_other() 
     assert found.suspicion[4] == pytest.approx(2.5)
     assert judge(found).grade == "none"
     assert not judge(found).sure
+
+
+def test_a_second_draw_is_the_other_half_of_the_work_and_begins_with_the_first_form(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([SOME, LITTLE])
+
+    def made(model: object, images: object, seed: int, progress: SearchProgress) -> object:
+        progress.begin(5, torch.device("cpu"))
+        yield 1, 300
+        yield 300, 300
+        return next(found)
+
+    monkeypatch.setattr("core.scan.second_draw.scan", made)
+    progress = SearchProgress()
+    told = [(step, progress.draw, progress.number) for step in scan_twice_if_unclear(tiny.model, tiny.x, 0, progress)]
+    assert told == [
+        ((1, 300), 1, 1), ((300, 300), 1, 1), ((150, 300), 2, 1), ((300, 300), 2, 1),
+    ]  # fmt: skip
 
 
 def test_a_clear_sign_takes_one_draw(tiny: Tiny) -> None:

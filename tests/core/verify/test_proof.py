@@ -145,6 +145,23 @@ def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
     assert "scan" in found.reasons
 
 
+@pytest.mark.parametrize("purified_against", [5, 3])
+def test_where_the_victim_showed_no_sign_any_class_that_the_new_scan_names_is_new(
+    tiny: Tiny, purified_against: int
+) -> None:
+    assert tiny.target == 3
+    given: dict[str, Any] = {"known": [], "backdoor_found": False, "seed": 0}
+    tests = tiny.images.x_test, tiny.images.y_test
+    found, _ = done(Proof(tiny.model, tiny.model, *tests, purified_against, **given))
+    assert (found.evidence["scan"]["target"], found.evidence["scan"]["second"]) == (tiny.target, True)
+    assert "scan" in found.reasons
+    again, _ = done(
+        Proof(tiny.model, tiny.model, *tests, purified_against, **given, source_models={3: tiny.model}, suspects=[3])
+    )
+    assert "second" not in again.evidence["scan"], "it has been purified against"
+    assert again.evidence["others"]["asr"] > 90
+
+
 def test_a_second_backdoor_that_was_not_cured_fails_and_an_honest_class_is_not_tested(
     tiny: Tiny, honest: Classifier
 ) -> None:
@@ -173,7 +190,7 @@ def test_a_class_that_only_a_later_model_showed_is_tested_with_triggers_of_that_
     given |= {"images": tiny.images.x_test, "labels": tiny.images.y_test, "suspects": [tiny.target]}
     without, _ = done(Proof(honest, honest, **given))
     assert without.evidence["untested"] == {"targets": [tiny.target]}, "the victim does not show it"
-    cured, _ = done(Proof(honest, honest, **given, shown_by={tiny.target: tiny.model}))
+    cured, _ = done(Proof(honest, honest, **given, source_models={tiny.target: tiny.model}))
     asked = cured.evidence["others"]
     assert (asked["target"], asked["later"]) == (tiny.target, True)
     assert asked["before"] > 90
@@ -212,6 +229,23 @@ def test_a_backdoor_that_the_purification_woke_fails(sleeping: Tiny, awake: Clas
     assert asked["control"] < 20, "2 to 4"
     counted = [one for one, _ in told]
     assert counted == sorted(counted)
+
+
+def test_a_class_that_was_woken_beside_two_others_is_named_and_theirs_are_not_compared_with(
+    sleeping: Tiny, awake: Classifier
+) -> None:
+    """Class 5 was found and cured, class 0 stood out as well; the victim has a trigger towards neither."""
+    tests = sleeping.images.x_test, sleeping.images.y_test
+    known = [replace(sleeping.aimed, target=5)]
+    found, told = done(Proof(sleeping.model, awake, *tests, 5, known, seed=0, suspects=[0]))
+    assert (found.cure, found.reasons) == ("failed", ["woken", "unknown"])
+    assert found.evidence["woken"]["target"] == sleeping.target
+    assert found.evidence["woken"]["asr"] > 50
+    assert found.evidence["scan"] | {"suspicion": 0} == {
+        "verdict": "none", "target": sleeping.target, "suspicion": 0, "suspects": [0],
+    }, "as the victim has no trigger of that size"  # fmt: skip
+    assert found.evidence["untested"] == {"targets": [0]}
+    assert told[-1][0] == told[-1][1]
 
 
 def biased(model: Classifier, label: int, amount: float) -> Classifier:

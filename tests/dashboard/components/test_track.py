@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from core.events import Event, Progress, Repeated, StageStarted
+from core.events import Event, Finished, Progress, Repeated, StageStarted
 from dashboard.components.track import markup
 from dashboard.digest import digest
 
@@ -48,7 +48,15 @@ def test_a_further_purification_has_a_line_of_its_own_under_its_class() -> None:
     assert html.count("<span>10 s</span>") == 5, "each line has its own times"
     assert "0:09" in html
     assert states(markup(found, over=True, whole=False)) == ["done"] * 5 + ["halted", "todo"]
-    assert states(markup(found, over=True, whole=True)) == ["done"] * 7
+    over = digest((10.0 * k, event) for k, event in enumerate([*told, StageStarted("verify"), Finished({})]))
+    assert states(markup(over, over=True, whole=True)) == ["done"] * 7
+
+
+def test_a_further_purification_that_was_begun_and_not_made_is_not_called_done() -> None:
+    told = [*FIRST, Repeated(2, 1), StageStarted("scan"), Finished({})]
+    html = markup(digest((10.0 * k, event) for k, event in enumerate(told)), over=True, whole=True)
+    assert states(html) == ["done"] * 5 + ["todo"] * 2
+    assert html.count("<span>not made</span>") == 2
 
 
 def test_a_worker_that_goes_on_in_the_second_purification_adds_no_line() -> None:

@@ -22,6 +22,7 @@ from core.fleet.recording import MODELS
 from core.fleet.step import Step
 from core.intake import inspection, uploads
 from core.report.proof import REASONS, STATES, TESTS
+from core.report.repeated import Further
 from core.stress.settings import NAMES
 from core.watch import recording as stream
 from core.words import LANGUAGES
@@ -122,7 +123,9 @@ def test_every_sentence_the_pages_ask_for_exists() -> None:
         ("cure.{}", STATES),
         ("cure.{}.text", STATES),
         ("cure.short.{}", STATES),
-        ("cure.next.{}", (*STATES, "images", "unknown")),
+        ("cure.next.{}", (*STATES, "images", "unknown", "not_held")),
+        ("cure.next.further.{}", get_args(Further)),
+        ("lead.rescan.{}", ("unclear", "statistics")),
         ("cure.out.{}", ("not_held", "failed", "accepted", "doubt")),
         ("proof.{}.bare", REASONS),
         ("proof.{}.good", TESTS),

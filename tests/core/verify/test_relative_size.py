@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.triggers.reconstructed import Reconstructed
-from core.verify.reach import relative_size
+from core.verify.relative_size import relative_size
 
 Rated = list[tuple[Reconstructed, float]]
 
