@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from core.cli.options import add_json, add_seed
@@ -10,6 +11,7 @@ from core.cli.terminal import CountBar, table
 from core.explore import place as explored
 from core.explore.place import told
 from core.files import require_room, strict_json
+from core.report.repeated import further_classes
 from core.runs.record import find
 from core.stress import place
 from core.stress.settings import NAMES, Settings, quick
@@ -60,7 +62,7 @@ def stress(arguments: argparse.Namespace) -> int:
         file = {"file": place.file_of(run, found)}
         print(strict_json({name: value for name, value in found.items() if name not in ("source", "key")} | file))
     else:
-        print(_written(found))
+        print(_written(found, further_classes(run.snapshot().result)))
     return 0
 
 
@@ -69,8 +71,12 @@ def _left(run: Any) -> str:
     return "" if job is None or job.left is None else f"{clock(job.left)} left"
 
 
-def _written(found: dict[str, Any]) -> str:
-    """The result for a reader: the sentence, then a row for each corruption, then what else may have been broken."""
+def _written(found: dict[str, Any], further: Sequence[int]) -> str:
+    """The result for a reader: the sentence, then a row for each corruption, then what else may have been broken.
+
+    Args:
+        further: classes that only a new scan of the purified model named: their triggers are not measured here.
+    """
     say = Words("en")
     rows = []
     for name in dict.fromkeys(cell["corruption"] for cell in found["cells"]):
@@ -80,7 +86,9 @@ def _written(found: dict[str, Any]) -> str:
     head = ["mean over strengths, %", *(f"{what} {when}" for what in ("BA", "ASR", "ECE") for when in WHENS)]
     lines = [found["sentence"], "", table([*head, "largest loss"], rows), ""]
     if found["asr_kind"] != "none":
-        lines.append(f"ASR is {found['asr_kind']}; the trigger is put on before the corruption.")
+        lines.append(f"ASR is {found['asr_kind']}, towards class {found['target']}; the trigger is put on first.")
+        untested = "Class {}, which only the new scan named, is not tested here but by the proof."
+        lines += [untested.format(label) for label in further]
     if found["shifted"]:
         other = found["shifted"]
         lines.append(f"Second folder: BA {_both(other, 'ba_')}, ASR {_both(other, 'asr_')}, ECE {_both(other, 'ece_')}")

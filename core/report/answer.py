@@ -12,7 +12,7 @@ from core.compute.intervals import enough_to_tell
 from core.report import repeated
 from core.report.advice import ASR_LIMIT, Choice, works
 from core.report.facts import GRADES, asr, asr_interval
-from core.report.proof import is_refused
+from core.report.proof import is_refused, later_class
 from core.report.wording import Wording
 
 Tone = Literal["good", "wait", "bad"]
@@ -62,7 +62,13 @@ def _done(say: Wording) -> str:
 def _left(say: Wording) -> str:
     if say.facts.before is None:
         return say("report.figures.waiting")
-    return say("answer.left.after" if say.facts.purified else "answer.left.before")
+    if not say.facts.purified:
+        return say("answer.left.before")
+    said, later = [say("answer.left.after")], later_class(say.facts.proof)
+    if later is not None:
+        figures = {"target": say.class_name(later.target), "asr": say.words.percent(later.asr)}
+        said.append(say("answer.left.further", **figures))
+    return say.words.joined(said)
 
 
 def _sure(say: Wording) -> str:

@@ -30,6 +30,13 @@ class Point(NamedTuple):
     good: bool
 
 
+class Later(NamedTuple):
+    """A class that only a proof of the run named, and the attack success of fresh triggers towards it, percent."""
+
+    target: int
+    asr: float
+
+
 class Way(NamedTuple):
     """Along the straight line back to the victim: shares of it, 0-1, and what is measured there, percent."""
 
@@ -81,6 +88,15 @@ def points(proof: Proof, class_name: Callable[[int], str]) -> list[Point]:
     against = [_against(reason, proof.evidence, class_name) for reason in proof.reasons]
     others = [test for test in TESTS if test not in proof.reasons]
     return against + [point for test in others if (point := _passed(test, proof.evidence, class_name))]
+
+
+def later_class(proof: Proof) -> Later | None:
+    """The one that was tested, where the run purified against such a class."""
+    found = proof.evidence.get("others")
+    if not isinstance(found, dict) or found.get("later") is not True:
+        return None
+    target, asr = found.get("target"), _number(found.get("asr"))
+    return Later(target, asr) if isinstance(target, int) and asr is not None else None
 
 
 def next_step(proof: Proof, held: bool | None = None, further: Further = "by_hand") -> str:

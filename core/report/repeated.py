@@ -25,6 +25,13 @@ def purifications(result: object) -> tuple[Purification, ...]:
     return read if len(read) > 1 else ()
 
 
+def further_classes(result: object) -> tuple[int, ...]:
+    """The classes that only the new scan of a proof of the run named, in that order; none in an older record."""
+    rows = result.get("purifications") if isinstance(result, dict) else None
+    named = [row.get("second") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return tuple(dict.fromkeys(label for label in named if isinstance(label, int)))
+
+
 def further(result: object, spec: Spec) -> Further:
     """What was done about a class that the new scan of the proof that counts names, and that had not stood out before.
 

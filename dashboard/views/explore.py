@@ -14,7 +14,7 @@ from core.explore import place, settled
 from core.runs.record import Run
 from core.victims import DEFAULT
 from dashboard import data, explore_data, glossary, i18n, images
-from dashboard.components import explore, fetch, frame, own_picture, settled_map
+from dashboard.components import explore, fetch, frame, own_picture, settled_map, trigger_class
 from dashboard.components.explore_payload import RoomPayload
 from dashboard.i18n import t
 from dashboard.words import duration, images_name, run_title, when
@@ -35,6 +35,8 @@ def page() -> None:
         return
     run = there[_choose(there, head)]
     st.session_state["run"] = run.id
+    if class_of_trigger := trigger_class.told(run):
+        st.caption(class_of_trigger)
     lacks, ready = explore_data.lacks(run, _found()), explore_data.base_of(run, _found()) is not None
     lack = lacks.get("features")
     try:

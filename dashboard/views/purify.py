@@ -191,8 +191,9 @@ def _lead(run: Run, status: str, digest: Digest) -> None:
         elif status == "lost":
             st.warning(t("lead.lost", frames=digest.frames), icon=session.ICONS["lost"])
         else:
-            verifying = status == "running" and digest.stage == "verify"
-            told = session.verifying(digest) if verifying else i18n.t(f"lead.{status}")
+            told = i18n.t(f"lead.{status}")
+            if status == "running" and digest.stage in ("scan", "verify"):
+                told = session.verifying(digest) if digest.stage == "verify" else t("phase.scan_help")
             st.markdown(told + (session.again(run, digest) if status in data.GOING else ""))
 
 

@@ -12,12 +12,13 @@ from core import paths
 from core.errors import BadInput
 from core.explore.place import Job
 from core.report.proof import STATES
+from core.report.repeated import further_classes
 from core.runs.record import Run
 from core.stress import place, verdict
 from core.stress.paired import beyond_chance
 from core.stress.settings import NAMES
 from dashboard import data, i18n, images
-from dashboard.components import fetch, frame
+from dashboard.components import fetch, frame, trigger_class
 from dashboard.i18n import t
 from dashboard.words import change, duration, percent, run_title, when
 
@@ -135,6 +136,8 @@ def _result(run_id: str, waiting: bool) -> None:
         st.info(t("stress.nothing"), icon=":material/route:")
         return
     _facts(found)
+    if class_of_trigger := trigger_class.told(run):
+        st.caption(class_of_trigger)
     if "sentence" in found:
         st.markdown(f"**{i18n.unmarked(verdict.sentence(found, len(found['cells']), i18n.language()))}**")
         if found.get("mean_asr_before") is not None:
@@ -210,7 +213,8 @@ def _classes(run: Run, found: dict[str, Any]) -> None:
     from dashboard import stress_figures
 
     st.subheader(t("stress.classes"), anchor=False)
-    rows, of = found["classes"], data.data_name(run)
+    further, of = further_classes(run.snapshot().result), data.data_name(run)
+    rows = [row | {"target": row["target"] or row["class"] in further} for row in found["classes"]]
     names = [i18n.class_name(of, row["name"]) for row in rows]
     words = {
         "before": t("outcome.before"), "after": t("outcome.after"), "ba": t("outcome.ba"), "target": t("stress.target"),

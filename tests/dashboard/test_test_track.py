@@ -106,6 +106,23 @@ def test_an_estimate_is_called_one_and_no_trigger_is_told(open_page: Open, drive
     assert catalogue("en")["stress.trigger_none"] in words(open_page("test_track", run="one"))
 
 
+@BOTH
+def test_of_a_run_that_knows_a_further_class_the_page_says_which_one_its_trigger_leads_to(
+    open_page: Open, make_run: Make, lang: str
+) -> None:
+    rows = [{"target": 0, "second": 1, "kept": False}, {"target": 1, "second": None, "kept": True}]
+    for name, result in (("one", {"purifications": rows[1:]}), ("two", {"purifications": rows})):
+        run = make_run(name, "done", result=result)
+        (run.folder / "model.safetensors").write_bytes(b"weights")
+        keep(run, figures(run))
+    sentence, say = catalogue(lang), Words(lang)
+    first, other = (say.target("signs", ["speed limit 80", "stop"], label) for label in (0, 1))
+    both = sentence["named.target"].format(target=first), sentence["named.other"].format(other=other)
+    assert not any(one in words(open_page("test_track", lang, run="one")) for one in both)
+    assert all(one in words(open_page("test_track", lang, run="two")) for one in both)
+    assert both[1] in words(open_page("explore", lang, run="two"))
+
+
 def test_images_of_another_camera_have_a_line_of_their_own(open_page: Open, driven: Run) -> None:
     other = {"images": 77, "ba_before": 71.0, "ba_after": 69.5, "asr_before": None, "asr_after": None}
     keep(driven, figures(driven, shifted=other))

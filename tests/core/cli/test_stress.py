@@ -41,6 +41,12 @@ def test_one_object_is_the_last_line_and_a_table_is_for_readers(
     told = capsys.readouterr().out
     assert told.startswith(found["sentence"])
     assert "JPEG compression" in told
+    assert f"towards class {found['target']}" in told
+    assert "only the new scan named" not in told
+    named = [{"target": found["target"], "second": 7, "kept": False}, {"target": 7, "second": None, "kept": True}]
+    run.update(result=(run.data["result"] or {}) | {"purifications": named})
+    assert parser.main(["stress", run.id, "--quick"]) == 0
+    assert "Class 7, which only the new scan named" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("corruptions", [("fog",)], indirect=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from core.compute.intervals import wilson
 from core.report import Wording
 from core.report.answer import answer
+from core.report.proof import Proof
 from core.runs.spec import Spec
-from core.words import LANGUAGES, catalogue
+from core.words import LANGUAGES, Words, catalogue
 from tests.core.report.conftest import story
 
 Say = Callable[..., Wording]
@@ -46,6 +48,18 @@ def test_a_scan_alone_says_that_nothing_was_changed_and_what_a_finding_is_worth(
     assert told.use == words["report.choice.purify"]
     assert told.parts[1][1] == words["answer.done.scanned"]
     assert told.parts[3][1] == words["answer.sure.scan_strong"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_remains_of_a_class_that_only_the_new_scan_named_is_told_too(say: Say, language: str) -> None:
+    others = {"target": 1, "asr": 0.6, "before": 98.0, "control": 0.2}
+    before = Wording(replace(say(story()).facts, proof=Proof("holds", (), {"others": others})), Words(language))
+    after = replace(before.facts, proof=Proof("holds", (), {"others": others | {"later": True}}))
+    (_, one), (_, two) = answer(before).parts[2], answer(Wording(after, Words(language))).parts[2]
+    assert two.startswith(one)
+    figure = Words(language).percent(0.6)
+    assert figure in two
+    assert figure not in one
 
 
 def test_what_keeps_the_cure_in_doubt_is_said_first(say: Say) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.report.repeated import further, purifications, sentences
+from core.report.repeated import further, further_classes, purifications, sentences
 from core.runs.spec import Spec
 from core.words import LANGUAGES, Words
 
@@ -39,6 +39,21 @@ def test_where_an_earlier_one_counts_that_is_told(language: str) -> None:
     again, counts = sentences(found, Words(language), str)
     assert "1" in counts
     assert again != counts
+
+
+@pytest.mark.parametrize(
+    ("result", "named"),
+    [
+        ({"purifications": [FIRST | {"second": 3}, LAST | {"second": None}]}, (3,)),
+        ({"purifications": [FIRST | {"second": 3}, LAST | {"second": 5}]}, (3, 5)),
+        ({"purifications": [FIRST | {"second": 3}]}, (3,)),  # which the run did not purify against
+        ({"purifications": [FIRST, "x", {"second": "3"}]}, ()),
+        ({"purifications": None}, ()),
+        (None, ()),
+    ],
+)
+def test_the_classes_that_only_a_new_scan_named(result: Any, named: tuple[int, ...]) -> None:
+    assert further_classes(result) == named
 
 
 def rows(*kept: bool) -> dict[str, Any]:
