@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from core.attacks import IN_SETS
@@ -148,7 +150,19 @@ def _room(order: Order, polling: bool) -> None:
     if not place.whole(order):
         _going(order)
     if result is not None:
+        st.caption(_of(order))
         show(order.folder, order, result, _begin)
+
+
+def _of(order: Order) -> str:
+    """Which set the result is of: the form above may show another."""
+    upload = uploads.find(uploads.holding(order.images))
+    named = images_name(order.images) if order.images in IMAGE_SETS else Path(order.images).name
+    name = i18n.unmarked(upload.name if upload else named)
+    if not order.attack:
+        return t("data_room.of", name=name)
+    attack, rate = i18n.t(f"attack.{order.attack}"), percent(100 * order.rate, 0)
+    return t("data_room.of_lab", name=name, attack=attack, rate=rate)
 
 
 def _going(order: Order) -> None:

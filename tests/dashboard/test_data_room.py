@@ -73,6 +73,23 @@ def test_the_button_starts_the_work_on_the_chosen_set(
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("order", "named"), [(Order("/of/ours/bought.npz"), "bought.npz"), (Order("digits", "badnets", 0.05), "BadNets")]
+)
+def test_a_result_says_which_set_it_is_of_since_the_form_may_show_another(
+    home: object, open_page: Open, lang: str, order: Order, named: str
+) -> None:
+    finished(order, target=0)
+    said = words(visited(open_page, order, lang))
+    key = "data_room.of_lab" if order.attack else "data_room.of"
+    before = catalogue(lang)[key].split("{")[0]
+    (line,) = [one for one in said.split("\n") if one.startswith(before)]
+    assert named in line
+    assert "/of/ours" not in line
+    assert ("5" in line) is bool(order.attack)
+
+
+@BOTH
 def test_where_splitting_fails_is_said_before_it_starts(home: object, open_page: Open, lang: str) -> None:
     app = open_page("data_room", lang)
     warned = catalogue(lang)["data_room.split_limit"]
