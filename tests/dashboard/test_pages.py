@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.events import Searched, StageStarted
+from core.events import Repeated, Searched, StageStarted
 from core.jobs.process import identity
 from core.runs import record
 from core.runs.record import Run
@@ -91,6 +91,22 @@ def test_each_state_offers_its_next_step(open_page: Open, make_run: Make) -> Non
     assert "retry" in steps["failed"]
     assert all("again" in step for step in steps.values())
     assert not any({"pause", "stop"} & step for step in steps.values())
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_while_it_scans_the_page_says_what_the_scan_does_and_not_that_the_model_is_purified(
+    open_page: Open, make_run: Make, lang: str
+) -> None:
+    sentence = catalogue(lang)
+    for name, told, shown in (
+        ("scanning", story()[:3], "phase.scan_help"),
+        ("purifying", story()[:5], "lead.running"),
+        ("again", [*story()[:5], StageStarted("verify"), Repeated(2, 1), StageStarted("scan")], "phase.scan_help"),
+    ):
+        make_run(name, "running", told, worker=identity())
+        said = [block.value.split("\n")[0] for block in open_page("purify", lang, run=name).markdown]
+        assert sentence[shown] in said
+        assert len({sentence["phase.scan_help"], sentence["lead.running"]} & {*said}) == 1
 
 
 def test_the_weights_can_be_taken_away_when_a_run_is_done(open_page: Open, make_run: Make) -> None:
