@@ -19,7 +19,18 @@ from core.metrics import attack_success_rate, benign_accuracy
 from core.models.evaluate import answers
 from core.models.weights import classifier, read_weights
 from core.victims import card_of
-from tests.benchmarks import alarms, alerts, backdoored, costs, data_room, fleet, kills, small_cures, viewers
+from tests.benchmarks import (
+    alarms,
+    alerts,
+    backdoored,
+    costs,
+    data_room,
+    fleet,
+    kills,
+    small_cures,
+    transformer,
+    viewers,
+)
 from tests.benchmarks.__main__ import MODULES
 from tests.benchmarks.small_models import Model
 from tests.benchmarks.watch import environment
@@ -143,6 +154,24 @@ def test_small_cures_go_by_what_was_kept_and_leave_out_what_was_never_a_victim(t
     assert [name for name, *_ in rows if "digits" in name] == [f"cures: {models[0].name}"]
     assert "BA 98.0 -> 97.0, true ASR 99.0 -> 1.0; estimated 98.0 -> 2.0, cure holds; 7 s" in rows[0][1]
     assert ("cures: victims cured (true ASR <= 5 %, BA down <= 2)", "1 of 1", "all") in rows
+
+
+def test_vision_transformers_go_by_what_was_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "transformer-bench"
+    kept.mkdir(parents=True)
+    result = {
+        "verdict": "some", "target": 4, "asr_before": 98.0, "asr_after": 2.0, "cure": "doubt", "cure_reasons": ["path"],
+        "proof": {}, "seconds": {"scan": 3.0, "verify": 4.0},
+    }  # fmt: skip
+    outcome = {"card": {"name": "v", "target": 3}, "result": result, "before": [95, 100], "after": [94, 30]}
+    (kept / "badnets-0.cure.json").write_text(json.dumps(outcome))
+    (kept / "clean-0.scan.json").write_text(json.dumps({"verdict": "none", "suspicion": 1.3, "ba": 96.0}))
+    with environment(DISSOLVE_HOME=tmp_path):
+        rows = transformer.rows(["badnets-0", "clean-0"])
+    assert [measured for _, measured, _ in rows[:3]] == [
+        "some, class wrong; BA 95.0 -> 94.0, true ASR 100.0 -> 30.0; cure doubt (path); 7 s",
+        "signs of a backdoor: none (1.3 octaves); BA 96.0", "0 of 1",
+    ]  # fmt: skip
 
 
 def test_a_benchmark_of_the_data_room_that_was_cut_off_goes_on_with_its_model(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ MODULES = {
     "cures": "victims as strangers would bring them: BA, true and estimated ASR, and the grade of the cure",
     "alarms": "forty clean networks and twenty victims: how often the verdict is wrong",
     "small_cures": "those twenty victims purified: BA, true and estimated ASR, and the grade of the cure",
+    "transformer": "ViT-S trained here, with and without a backdoor: the scan, and BA and true ASR after purification",
     "fleet": "24 small models ranked by risk, on each engine: minutes, places, overhead a model, one at a time and two",
     "guard": "the guard on shipped victims: AUROC, false alarms, bad weather, images until it rings, pace",
     "alerts": "twenty kills of a watch that sends its alerts: lost, sent twice, seconds until one is there",
