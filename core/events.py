@@ -39,7 +39,11 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Measured(Event):
-    """BA and ASR over the whole test set, in percent. ``ba_without_target`` leaves the target class out."""
+    """BA and ASR over the whole test set, in percent. ``ba_without_target`` leaves the target class out.
+
+    ``triggered_images``: of other classes than the target, all or a sample. ``target_ba``: accuracy on the clean images
+    of the target class alone; None where there are too few, or in older records.
+    """
 
     type: ClassVar[str] = "measured"
     when: Literal["before", "after"]
@@ -49,6 +53,7 @@ class Measured(Event):
     asr_kind: AsrKind
     clean_images: int
     triggered_images: int
+    target_ba: float | None = None
 
 
 @dataclass(frozen=True)

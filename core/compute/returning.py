@@ -31,3 +31,13 @@ def returned(steps: Generator[Progress, None, Result]) -> Result:
     for _ in work:
         pass
     return work.result
+
+
+def with_offset(
+    steps: Generator[tuple[int, int], None, Result], before: int, total: int
+) -> Generator[tuple[int, int], None, Result]:
+    """``steps`` with its progress counted on from ``before``, of ``total``."""
+    work = Returning(steps)
+    for done, _ in work:
+        yield before + done, total
+    return work.result

@@ -10,6 +10,7 @@ import torch
 
 from core.compute.returning import Returning
 from core.defenses import DEFENCES
+from core.defenses.mcl.rounds import MAX_SIZE_RATIO
 from core.engine import earlier_scan
 from core.engine.state import Clock, State
 from core.engine.statistics import with_clean_statistics
@@ -19,12 +20,14 @@ from core.models.classifier import Classifier
 from core.runs.arrays import TriggerFile
 from core.scan import FORMS
 from core.scan.duration import expected_seconds
+from core.scan.every_form import in_every_form
 from core.scan.evidence import Evidence, gathered
-from core.scan.restarts import Effort, restarts
+from core.scan.restarts import Effort
 from core.scan.scan import FORM_UNITS, Scan
 from core.scan.search_progress import SearchProgress
 from core.scan.second_draw import scan_twice_if_unclear
 from core.scan.verdict import judge
+from core.scan.warped import warps_towards
 from core.triggers.reconstructed import Confidence, Reconstructed, to_record
 
 # Units of progress: those of the scan, then those of one further search (warps, unlearning, or restarts).
@@ -151,31 +154,46 @@ def _extra_progress(clock: Clock, share: float) -> Progress:
 def _restarts(
     state: State, model: Classifier, triggers: list[Reconstructed], images: torch.Tensor, number: int
 ) -> Iterator[Event]:
-    """Reconstructs triggers of a model again from other starts, if the defence wants that and they are trusted.
+    """Further triggers of the same classes, if the defence wants them: from other starts, in every form.
+
+    Where the known ones are doubtful, only warps are asked for. Without any confidence, nothing is.
 
     Args:
         number: of the purification that they are for, from 1.
     """
     if not DEFENCES[state.context.spec.defence].needs_triggers or state.context.spec.scan_only or not triggers:
         return
-    times = state.context.settings.restarts
-    if not times or triggers[0].confidence is not Confidence.SURE:
+    times, confidence = state.context.settings.restarts, triggers[0].confidence
+    if not times or confidence is Confidence.NONE:
         return
+    targets = [*dict.fromkeys(trigger.target for trigger in triggers)]
     found: list[Reconstructed] = []
     clock = Clock(state.context.steering)
-    forms = dict.fromkeys(trigger.form for trigger in triggers if trigger.form in FORMS)
-    for at, form in enumerate(forms):
-        targets = [trigger.target for trigger in triggers if trigger.form == form for _ in range(times)]
-        seed = state.context.spec.seed + 1 + at
-        steps = Returning(restarts(model, images, form, targets, RESTART_EFFORT, seed))
+    for at, target in enumerate(targets):
+        steps = Returning(_further(model, images, target, times, confidence, state.context.spec.seed + 1, targets))
         for done, total in steps:
             state.context.steering.check()
             if done and done % 10 == 0:
-                yield _extra_progress(clock, (at + done / total) / len(forms))
+                yield _extra_progress(clock, (at + done / total) / len(targets))
         found += steps.result
     if found:
-        write_triggers(state, found, Confidence.SURE, "restarts", number)
+        write_triggers(state, found, confidence, "restarts", number)
         state.recall_triggers()
+
+
+def _further(
+    model: Classifier, images: torch.Tensor, target: int, times: int, confidence: Confidence, seed: int,
+    suspects: list[int],
+) -> Generator[tuple[int, int], None, list[Reconstructed]]:  # fmt: skip
+    """Triggers of one class: of each form ``times``, and as many warps; of a doubtful class warps alone.
+
+    ``suspects`` are not compared with. The triggers may be a little larger than those that a proof counts, as in a
+    round.
+    """
+    if confidence is not Confidence.SURE:
+        return (yield from warps_towards(model, images, target, times, seed))
+    made = yield from in_every_form(model, images, target, times, RESTART_EFFORT, MAX_SIZE_RATIO, seed, suspects)
+    return made.triggers
 
 
 def _scanned(state: State, evidence: Evidence) -> Scanned:

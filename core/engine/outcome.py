@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.defenses import Defence
 
 ESTIMATE_IMAGES = 5000  # test images for an estimated ASR, at most; within half a point of the figure on all
+MIN_TARGET_IMAGES = 20  # of the target class, for an accuracy of its own
 
 
 def answered(state: State, model: Classifier) -> torch.Tensor:
@@ -37,14 +38,16 @@ def accuracy(state: State, clean: torch.Tensor) -> float:
 def measured(
     state: State, model: Classifier, when: Literal["before", "after"], clean: torch.Tensor | None = None
 ) -> Measured:
-    """BA over the whole test set, and ASR: the true one, or an estimate with the target's most successful trigger.
+    """BA over the whole test set and of the target class, and ASR.
+
+    It is the true one, or an estimate with the target's most successful trigger.
 
     Args:
         clean: the result of ``answered``, if it is known; computed otherwise.
     """
     labels, target = state.context.images.y_test, state.attack_target
     clean = answered(state, model) if clean is None else clean
-    not_target = torch.nonzero(labels != target).flatten()
+    not_target, own = torch.nonzero(labels != target).flatten(), labels == target
     if state.context.asr_kind == "estimated":
         not_target = not_target[:: max(1, -(-len(not_target) // ESTIMATE_IMAGES))]
     real, images = state.context.subject.trigger, state.context.images.x_test[not_target]
@@ -60,6 +63,7 @@ def measured(
         asr_kind=state.context.asr_kind,
         clean_images=len(labels),
         triggered_images=len(not_target),
+        target_ba=round(benign_accuracy(clean[own], labels[own]), 2) if int(own.sum()) >= MIN_TARGET_IMAGES else None,
     )
 
 

@@ -31,14 +31,15 @@ def prove(state: State, purification: Purification) -> Generator[Event, None, Pr
     context, after = state.context, purified.after
     target_known = context.spec.target is not None or context.subject.card is not None
     signs = state.scanned is not None and state.scanned.verdict != "none"
+    known = (*state.triggers, *state.restarts, *state.further_triggers)
     proof = Proof(
         victim=context.subject.model,
         purified=purified.model,
         images=context.images.x_test,
         labels=context.images.y_test,
         target=state.attack_target,
-        known=[*state.triggers, *state.further_triggers],
         seed=context.spec.seed,
+        warped={one.target for one in known if one.form == "warp"},
         true_asr=after.asr if after.asr_kind == "true" else None,
         trigger=context.subject.trigger,
         backdoor_found=target_known or signs,

@@ -62,6 +62,8 @@ def _distrust_triggers(state: State) -> None:
     if any(trigger.confidence is not Confidence.NONE for trigger in state.triggers):
         state.context.run.drop_checkpoint()
         write_triggers(state, state.triggers, Confidence.NONE)
+        if state.restarts:
+            write_triggers(state, state.restarts, Confidence.NONE, "restarts")
         state.recall_triggers()
 
 

@@ -30,7 +30,7 @@ class State:
         context: the fixed part of the run.
         triggers: reconstructed triggers, the target's first, then those of other classes that stand out; the most
             conspicuous of a class first. Empty before the scan, or without one.
-        restarts: further reconstructions of them from other starts, for the purification alone.
+        restarts: further triggers of their classes, in every form, and warps, for the purification alone.
         earlier: the purifications of this run that are over and that another one follows.
         further_triggers: of the classes that the proofs of these named, of the class named last first, and more
             reconstructions of them.

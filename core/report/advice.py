@@ -19,6 +19,7 @@ Row = Literal["accept", "purify", "refuse"]
 
 ASR_LIMIT = 5.0  # percent: the upper end of the 95 % interval stays below it
 BA_LIMIT = PRESETS["default"].most_drop  # percentage points
+TARGET_BA_LIMIT = 5.0  # percentage points of the target class alone; a larger loss is told
 ROWS: tuple[Row, ...] = ("accept", "purify", "refuse")
 OF: dict[Choice, Row] = {
     "accept": "accept", "purified": "accept", "purify": "purify", "doubt": "purify", "ungraded": "purify",
@@ -87,9 +88,18 @@ def _after_purification(facts: Facts, unseen: bool) -> Advice:
         reasons.append("ba_lost")
     if reasons:
         return Advice("again", (*reasons, "more"))
+    cost = ("target_lost",) if _target_lost(facts) else ()
     if facts.cure != "holds":
-        return Advice("doubt" if facts.cure else "ungraded", ("doubt" if facts.cure else "ungraded", "figures"))
-    return Advice("purified", ("purified", *(["unseen"] if unseen else [])))
+        return Advice("doubt" if facts.cure else "ungraded", ("doubt" if facts.cure else "ungraded", "figures", *cost))
+    return Advice("purified", ("purified", *(["unseen"] if unseen else []), *cost))
+
+
+def _target_lost(facts: Facts) -> bool:
+    """Whether the first target class, which a purification pushes against, lost more accuracy than is left untold."""
+    assert facts.before is not None
+    assert facts.after is not None
+    before, after = facts.before.target_ba, facts.after.target_ba
+    return before is not None and after is not None and before - after > TARGET_BA_LIMIT
 
 
 def _still_works(facts: Facts) -> bool:

@@ -17,6 +17,7 @@ from core.report.repeated import Further
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
 # reasons that have figures, in the order of the report
+TOLD_CONTROL = 5.0  # percentage points: what other classes' triggers add, from which on it is told
 TESTS = ("true", "fresh", "shared", "reach", "others", "woken", "scan", "path", "revival")
 REASONS = (*TESTS, "unknown", "images")
 LACKS = ("unknown", "images")  # reasons that mean too few tests, and no finding
@@ -173,7 +174,10 @@ def _passed(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
 
 
 def _key(test: str, evidence: Mapping[str, Any]) -> str:
-    """Of the sentences of a test; a class that stood out only after a purification has its own."""
+    """Of the sentences of a test; a class that stood out only after a purification has its own, and fresh triggers
+    where those of other classes do much as well."""
+    if test == "fresh" and (_number(evidence["fresh"].get("control")) or 0.0) >= TOLD_CONTROL:
+        return "proof.fresh_beside"
     later = test == "others" and evidence["others"].get("later") is True
     return "proof.later" if later else f"proof.{test}"
 
@@ -203,6 +207,8 @@ def _values(test: str, evidence: Mapping[str, Any], class_name: Callable[[int], 
     if any(value is None for value in values.values()):
         return None
     told = {name: f"{value:.{0 if name in counts else 1}f}" for name, value in values.items()}
+    if test == "fresh" and (control := _number(found.get("control"))) is not None:
+        told["control"] = f"{control:.1f}"
     if test not in ("others", "woken"):
         return told
     target = _target(found, class_name)

@@ -80,6 +80,8 @@ class Wording:
             "asr_before": words.percent(asr(before)),
             "ba": words.percent(now.ba if now else None),
             "ba_before": words.percent(before.ba if before else None),
+            "target_ba": words.percent(now.target_ba if now else None),
+            "target_ba_before": words.percent(before.target_ba if before else None),
             "low": words.percent(interval.low if interval else None),
             "high": words.percent(interval.high if interval else None),
             "floor": words.percent(floor.low if floor else None),

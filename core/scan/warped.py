@@ -15,6 +15,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from core.compute.returning import with_offset
 from core.models.classifier import Classifier
 from core.models.evaluate import answers
 from core.scan.thresholds import MIN_CLASSES, MIN_WARPED_IMAGES, WARPED_RATIO, WARPED_SHARE
@@ -93,6 +94,30 @@ def search_warp(
                 best, best_rate = field, rate
             yield number * WARPS_PER_ROUND + tried + 1, ROUNDS * WARPS_PER_ROUND
     return _as_trigger(best, target)
+
+
+def warps_towards(
+    model: Classifier, images: Tensor, target: int, count: int, seed: int = 0, known: bool = False
+) -> Generator[tuple[int, int], None, list[Reconstructed]]:
+    """``count`` warps of ``search_warp`` if random warps lead to the class; else none, and no search.
+
+    A backdoor whose trigger is a warp also responds to additions, which is how most scans name it. A purification that
+    sees these alone leaves the warp. So both the purification and its proof ask for it.
+
+    Args:
+        known: whether random warps were seen to lead there before, on more images perhaps, so that it is not asked.
+
+    Other arguments and what is yielded are as for ``search_warp``; counted over all warps.
+    """
+    if not known:
+        found = warp_target(model, images, seed)
+        if found is None or found[0] != target:
+            return []
+    warps, each = [], ROUNDS * WARPS_PER_ROUND
+    for number in range(count):
+        search = search_warp(model, images, target, seed + number)
+        warps.append((yield from with_offset(search, number * each, count * each)))
+    return warps
 
 
 def _as_trigger(field: Tensor, target: int) -> Reconstructed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,8 +24,25 @@ PRESELECTION_IMAGES = 250  # of these, to preselect the worst triggers
 SEARCH_IMAGES = 500  # test images on which triggers are reconstructed, at most
 MIN_VICTIM_ASR = 50.0  # percent: a trigger that works less on the victim says nothing about the purified model
 SHARED_EFFORT = Effort(steps=60, images=12, attack_rate=0.9, min_rate=0.0)
+MAX_CONTROL = 30.0  # percentage points: whatever other classes show, a trigger that does more counts in full
 WORST_TRIGGERS = 2  # of those that work: whose attack success is measured on all images
 SEED_OFFSET = 7919  # added to the run's seed, so that the proof draws other numbers than the scan
+
+
+class Working(NamedTuple):
+    """Triggers of a class that work on the victim.
+
+    Attributes:
+        triggers: the furthest above its control on the purified model first.
+        asr: attack success of the worst on the purified model, percent.
+        control: percentage points: what triggers of other classes of that form and size add to clean images.
+        before: the highest attack success on the victim, percent.
+    """
+
+    triggers: list[Reconstructed]
+    asr: float
+    before: float
+    control: float
 
 
 @dataclass
@@ -79,25 +97,49 @@ class Comparison:
         return attack_success_rate(predicted, self.labels[chosen], target)
 
     def working(
-        self, triggers: Iterable[Reconstructed], label: int, source: Classifier | None = None
-    ) -> tuple[list[Reconstructed], tuple[float, float] | None]:
-        """The triggers that work on the victim, the most successful on the purified model first; the highest attack
-        success on the purified model and on the victim, or None if none works.
+        self,
+        triggers: Iterable[Reconstructed],
+        label: int,
+        others: Sequence[Reconstructed] = (),
+        source: Classifier | None = None,
+    ) -> Working | None:
+        """The triggers that work on the victim, and the attack success of the worst; None if none works.
+
+        The worst is the one that is furthest above its control. A purified network has faint patterns for every class,
+        and one that does as much for honest classes says nothing of the backdoor.
 
         Args:
-            source: the model that they were made on, in place of the victim.
+            triggers: of the class ``label``.
+            others: triggers of other classes.
+            source: the model that they were made on and have to work on, in place of the victim.
         """
-        working, source = [], source or self.victim
+        rated, source = [], source or self.victim
         for trigger in triggers:
             before = self.asr(source, trigger, label, PRESELECTION_IMAGES)
             if before >= MIN_VICTIM_ASR:
-                working.append((self.asr(self.purified, trigger, label, PRESELECTION_IMAGES), before, trigger))
-        if not working:
-            return [], None
-        working.sort(key=lambda row: (-row[0], -row[1]))
-        found = [trigger for *_, trigger in working]
-        asr = max(self.asr(self.purified, trigger, label) for trigger in found[:WORST_TRIGGERS])
-        return found, (round(asr, 2), round(max(before for _, before, _ in working), 2))
+                rated.append((self.asr(self.purified, trigger, label, PRESELECTION_IMAGES), before, trigger))
+        if not rated:
+            return None
+        control = {form: self._control(form, rated, others) for form in {one.form for *_, one in rated}}
+        rated.sort(key=lambda row: (control[row[2].form] - row[0], -row[1]))
+        found = [trigger for *_, trigger in rated]
+        worst = [(self.asr(self.purified, one, label), control[one.form]) for one in found[:WORST_TRIGGERS]]
+        asr, of_others = max(worst, key=lambda row: row[0] - row[1])
+        return Working(found, round(asr, 2), round(max(before for _, before, _ in rated), 2), round(of_others, 2))
+
+    def _control(
+        self, form: str, rated: Sequence[tuple[float, float, Reconstructed]], others: Sequence[Reconstructed]
+    ) -> float:
+        """What triggers of other classes of this form add on the purified model, made as small as the smallest of
+        ``rated``, percentage points: the least of any class, since one of them may have a backdoor of its own."""
+        size = min(one.size for *_, one in rated if one.form == form)
+        found = []
+        for one in others:
+            if one.form == form and one.target not in self.suspected:
+                small = probes.shrunk(one, size)
+                clean, triggered = (self.asr(self.purified, x, one.target, PRESELECTION_IMAGES) for x in (None, small))
+                found.append(triggered - clean)
+        return min(MAX_CONTROL, max(0.0, min((x for x in found if not math.isnan(x)), default=0.0)))
 
     def is_small(self, trigger: Reconstructed) -> bool:
         """Whether a trigger is smaller than those of other classes: two on the victim, all on the purified model.

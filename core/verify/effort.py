@@ -6,14 +6,15 @@ follow from the settings of the tests, and hold for any size of image: a larger 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from core.registry import loaded
 from core.scan import FORMS
 from core.scan.duration import image_passes
+from core.scan.every_form import COMPARISON_CLASSES
 from core.scan.scan import settings_of
 from core.scan.shared import OTHERS
-from core.scan.warped import SEARCH_IMAGES as WARP_IMAGES
+from core.scan.warped import DETECTION_IMAGES
 from core.verify import path, probes
 from core.verify.comparison import PRESELECTION_IMAGES, SHARED_EFFORT, WORST_TRIGGERS
 from core.verify.revival import RevivalSettings
@@ -26,32 +27,30 @@ COPIES = 2  # that the revival retunes
 JUDGED = 1  # units of a test that mostly has nothing to compute
 
 
-def passes(
-    classes: int, search_images: int, asr_images: int, forms: Collection[str], suspects: int
-) -> Mapping[str, int]:
+def passes(classes: int, search_images: int, asr_images: int, suspects: int) -> Mapping[str, int]:
     """Image passes of each test, in the order in which the tests are made.
 
-    How many triggers work, and whether the new scan needs all its forms, is not known before. So these are what a cure
-    that holds takes.
+    How many triggers work, whether one is a warp, and whether the new scan needs all its forms, is not known before. So
+    these are what a cure that holds takes.
 
     Args:
         classes: of the network.
         search_images, asr_images: test images to search on, and to measure on.
-        forms: of the triggers that the purification was trained on.
         suspects: other classes that stood out on the victim.
     """
-    searched = probes.RESTARTS + min(probes.COMPARISON_CLASSES, classes - 1)  # triggers that a search makes at once
+    searched = probes.RESTARTS + min(COMPARISON_CLASSES, classes - 1)  # triggers that a search makes at once
     scanned = sum(image_passes(classes, settings_of(loaded(module), refined=False)) for module in FORMS.values())
     shared_at_once = probes.RESTARTS + min(OTHERS, classes - 1)
     inversions = len(FORMS) * probes.EFFORT.steps * probes.EFFORT.images * searched
     preselected = 2 * VARIANTS * WORKING_TRIGGERS * min(PRESELECTION_IMAGES, asr_images)
-    fresh = FORWARD_BACKWARD * inversions + preselected + WORST_TRIGGERS * asr_images
+    warped = min(DETECTION_IMAGES, search_images)
+    fresh = FORWARD_BACKWARD * inversions + warped + preselected + WORST_TRIGGERS * asr_images
     on_both = FORWARD_BACKWARD * SHARED_EFFORT.steps * SHARED_EFFORT.images + asr_images
     retuned = RevivalSettings.poisoned + RevivalSettings.clean
     return {
         "true": JUDGED,
         "search": FORWARD_BACKWARD * scanned,
-        "fresh": fresh + (probes.WARPS_TRIED * min(WARP_IMAGES, search_images) if "warp" in forms else 0),
+        "fresh": fresh,
         "scan": JUDGED,
         "woken": JUDGED,
         "both": 2 * len(FORMS) * shared_at_once * on_both,

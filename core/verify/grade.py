@@ -94,7 +94,7 @@ def grade(
     if target is None or "fresh" not in evidence or "untested" in evidence:
         doubt.append("unknown")
     elif not failed and not doubt:
-        excess = [(evidence["fresh"]["asr"], natural)]
+        excess = [(evidence["fresh"]["asr"], max(natural, evidence["fresh"].get("control") or 0.0))]
         if "others" in evidence:
             excess.append((evidence["others"]["asr"], evidence["others"]["control"]))
         intervals = [(wilson(asr, images), baseline) for asr, baseline in excess]

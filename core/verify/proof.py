@@ -7,13 +7,13 @@ half to measure on. No trigger that the purification was trained on is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from core.compute.returning import Returning
+from core.compute.returning import Returning, with_offset
 from core.errors import BadInput
 from core.events import Verified
 from core.models.classifier import Classifier
@@ -40,7 +40,7 @@ class Proof(Comparison):
         victim, purified, images, labels, target, seed, suspects: as ``Comparison``.
         source_models: of the suspects, those that did not stand out on the victim, each with the model on which it did:
             one that was purified of the other classes. Their fresh triggers are made on it.
-        known: the triggers that the purification was trained on; only their forms and targets are used.
+        warped: classes that warps are known to lead to; of any other class it is asked.
         true_asr: ASR of the real trigger on the purified model, percent; known in the lab only.
         trigger: the real trigger; known in the lab only. Interpolation and revival use it if no fresh trigger works.
         backdoor_found: whether one was found; otherwise there is no trigger to test with.
@@ -49,29 +49,30 @@ class Proof(Comparison):
         natural: share of the clean images of other classes that the purified model answers with the target, percent;
             ``steps`` sets it.
         evidence: figures by the name of the test; ``asr``, ``before`` and ``control`` are attack success, percent.
-            "true": ``asr``. "fresh": ``asr`` on the purified model, ``before`` on the victim, the highest, and
-            ``triggers``, how many work. "reach": ``size``, percent (``core.verify.relative_size``). "shared",
-            "revival": ``asr``, and ``control``, that of other classes; "revival" also ``images`` and ``epochs`` of the
-            retuning. "others": ``asr``, ``before`` and ``control`` (the share of clean images) of the worst of the
+            "true": ``asr``. "fresh": ``asr`` on the purified model, ``control``, that of triggers of other classes of
+            the same size, ``before`` on the victim, the highest, and ``triggers``, how many work. "reach": ``size``,
+            percent (``core.verify.relative_size``). "shared", "revival": ``asr``, and ``control``, that of other
+            classes; "revival" also ``images`` and ``epochs`` of the retuning. "others": ``asr``, ``before`` and
+            ``control`` (as of "fresh", or the share of clean images if that is higher) of the worst of the
             ``suspects``, the class ``target``, and ``later`` if it is one of ``source_models``; "untested": the
             ``targets`` among them for which no trigger works on the victim, or for which "woken" could not be asked.
             "scan": ``verdict``, ``target``, ``suspicion`` (octaves), ``suspects`` if there are, ``second`` if
-            ``target`` had not stood out on the victim. "woken": ``asr``, ``before`` and ``control`` (as of "others") of
-            the class ``target``, which the new scan names and the victim has no trigger for, but has after further
-            training. "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the share up to
-            which it counts.
-        fresh: working fresh triggers, the most successful on the purified model first.
+            ``target`` had not stood out on the victim. "woken": ``asr``, ``before`` and ``control`` (the share of clean
+            images) of the class ``target``, which the new scan names and the victim has no trigger for, but has after
+            further training. "path": ``shares`` of the way to the victim, 0-1, ``asr`` at each, and ``judged``, the
+            share up to which it counts.
+        fresh: working fresh triggers, the furthest above its control on the purified model first.
         reconstructed: the fresh triggers without their variants.
         shared: by form, triggers that work on both models, each with its attack success on both, percent; empty where
             no fresh trigger of the inversion's forms works.
         new_scan: the scan of the purified model.
     """
 
-    known: Sequence[Reconstructed]
     true_asr: float | None = None
     trigger: Callable[[Tensor], Tensor] | None = None
     backdoor_found: bool = True
     source_models: Mapping[int, Classifier] = field(default_factory=dict)
+    warped: Collection[int] = ()
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,9 +85,8 @@ class Proof(Comparison):
         """Makes the tests one after the other; yields image passes done and in all; returns ``Verified``."""
         # "search" is the scan whose result "scan" judges, "both" the search whose result "reach" and "shared" judge
         weights = effort.passes(
-            self.victim.num_classes, len(self.search_indices), len(self.asr_indices),
-            self._forms(), len(self.suspects),
-        )  # fmt: skip
+            self.victim.num_classes, len(self.search_indices), len(self.asr_indices), len(self.suspects)
+        )
         total, before = sum(weights.values()), 0
         self.natural = round(self.asr(self.purified, None), 2)
         for name, weight in weights.items():
@@ -98,10 +98,6 @@ class Proof(Comparison):
             before += weight
         yield total, total
         return self._verified()
-
-    def _forms(self) -> set[str]:
-        """The forms of the triggers that the victim's own scan gave."""
-        return {trigger.form for trigger in self.known if trigger.target not in self.source_models}
 
     def _verified(self) -> Verified:
         target = self.target if self.backdoor_found else None
@@ -126,15 +122,17 @@ class Proof(Comparison):
         """
         if not self.backdoor_found:
             return None
-        forms = self._forms()
         images, seed = self.images[self.search_indices], self.seed + SEED_OFFSET
-        self.reconstructed, others = yield from probes.fresh(
-            self.victim, images, self.target, forms, seed, self.suspects
-        )
+        search = probes.fresh(self.victim, images, self.target, seed, self.suspects, warped=self.target in self.warped)
+        self.reconstructed, others = yield from search
         self.other_sizes += [(one.form, one.target, one.size) for one in others]
         small = [one for one in probes.with_variants(self.reconstructed) if self.is_small(one)]
-        self.fresh, figures = self.working(small, self.target)
-        return figures and {"asr": figures[0], "before": figures[1], "triggers": len(self.fresh)}
+        found = self.working(small, self.target, others)
+        if found is None:
+            return None
+        self.fresh = found.triggers
+        told = {"asr": found.asr, "before": found.before, "control": found.control}
+        return told | {"triggers": len(found.triggers)}
 
     def _both(self) -> Steps:
         """Triggers on both models, for the target and other classes, where a fresh one works; see ``shared``."""
@@ -183,21 +181,21 @@ class Proof(Comparison):
         found, untested = [], []
         for number, label in enumerate(self.suspects):
             source = self.source_models.get(label, self.victim)
-            forms = {one.form for one in self.known if one.target == label}
             search = probes.fresh(
-                source, self.images[self.search_indices], label, forms, self.seed + SEED_OFFSET, self.suspected
-            )
+                source, self.images[self.search_indices], label, self.seed + SEED_OFFSET, self.suspected,
+                warped=label in self.warped,
+            )  # fmt: skip
             work = Returning(search)
             for done, of in work:
                 yield number * of + done, len(self.suspects) * of
             self.other_sizes += [(one.form, one.target, one.size) for one in work.result.others]
             small = [one for one in probes.with_variants(work.result.triggers) if self.is_small(one)]
-            _, figures = self.working(small, label, source)
-            if figures is None:
+            working = self.working(small, label, work.result.others, source)
+            if working is None:
                 untested.append(label)
                 continue
-            control = round(self.asr(self.purified, None, label), 2)
-            told = {"target": label, "asr": figures[0], "before": figures[1], "control": control}
+            control = max(working.control, round(self.asr(self.purified, None, label), 2))
+            told = {"target": label, "asr": working.asr, "before": working.before, "control": control}
             found.append(told | ({"later": True} if label in self.source_models else {}))
         if untested:
             self._leave_untested(*untested)
@@ -248,17 +246,17 @@ class Proof(Comparison):
         training = woken.trained_further(self.victim, images, labels, seed=self.seed)
         total = woken.STEPS + SHARED_EFFORT.steps + probes.EFFORT.steps
         try:
-            further = yield from probes.with_offset(training, 0, total)
+            further = yield from with_offset(training, 0, total)
         except BadInput:  # it diverged, so that this class stays untested
             self._leave_untested(label)
             return None
-        found = yield from probes.with_offset(self._named_triggers(further), woken.STEPS, total)
+        found = yield from with_offset(self._named_triggers(further), woken.STEPS, total)
         if found and not honest_classes(further.num_classes, self.suspected | {label}, 1):
             self._leave_untested(label)  # no other class to tell it from
             return None
         if found:
             search = woken.control_size(further, images, self.new_scan.main.form, self.suspected | {label}, self.seed)
-            control = yield from probes.with_offset(search, total - probes.EFFORT.steps, total)
+            control = yield from with_offset(search, total - probes.EFFORT.steps, total)
             found = [one for one in found if one.size <= probes.MAX_SIZE_RATIO * control]
         if not found:
             return None

@@ -40,9 +40,12 @@ def figures(digest: Digest) -> None:
 
 
 def table(before: Measured, after: Measured | None) -> str:
-    """Rows of attack success and accuracy as HTML. An "after" of another kind of attack rate is never set beside it."""
+    """Rows of attack success, accuracy and that of the target class as HTML.
+
+    An "after" of another kind of attack rate is never set beside it.
+    """
     comparable = after is not None and after.asr_kind == before.asr_kind
-    rows = (
+    rows = [
         (
             i18n.t(f"outcome.asr_{before.asr_kind}"),
             before.asr,
@@ -50,7 +53,9 @@ def table(before: Measured, after: Measured | None) -> str:
             tone(after.asr if after and comparable else before.asr),
         ),
         (t("outcome.ba"), before.ba, after.ba if after else None, "clean"),
-    )
+    ]
+    if before.target_ba is not None:
+        rows.append((t("outcome.target_ba"), before.target_ba, after.target_ba if after else None, "clean"))
     body = "".join(_row(*row) for row in rows)
     return (
         f'<table class="dz-table"><thead><tr><td></td><th scope="col">{escape(t("outcome.before"))}</th>'

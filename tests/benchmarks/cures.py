@@ -31,6 +31,7 @@ from tests.benchmarks.watch import environment, watch
 
 PATIENCE = 3600.0  # seconds
 IMAGES = 3000  # test images for the true figures: within a point of all of them
+Scaling = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of the images, as ``Classifier`` takes them
 CLEAN = "clean"  # in place of an attack, on the card of a network that has none
 DROP, ASR, NEAR, GONE = 2.0, 5.0, 5.0, 10.0  # asked for, percentage points and percent
 
@@ -107,8 +108,9 @@ def examine(path: Path, card: dict[str, Any], seed: int, settings: dict[str, flo
     x, y = images.x_test[order], images.y_test[order]
     trigger = make_trigger(card["attack"], images.size, **card["attack_settings"])
 
-    def figures(weights: Path) -> tuple[float, float]:
-        model = classifier(read_weights(weights), card["arch"], card["classes"], card["mean"], card["std"])
+    def figures(weights: Path, scaling: Scaling | None) -> tuple[float, float]:
+        mean, std = scaling or (card["mean"], card["std"])
+        model = classifier(read_weights(weights), card["arch"], card["classes"], mean, std)
         asr = attack_success_rate(answers(model, x, trigger), y, card["target"])
         return benign_accuracy(answers(model, x), y), asr
 
@@ -116,19 +118,25 @@ def examine(path: Path, card: dict[str, Any], seed: int, settings: dict[str, flo
     return purified(spec, card, figures)
 
 
-def purified(spec: Spec, card: dict[str, Any], figures: Callable[[Path], tuple[float, float]]) -> Outcome:
+def purified(
+    spec: Spec, card: dict[str, Any], figures: Callable[[Path, Scaling | None], tuple[float, float]]
+) -> Outcome:
     """Runs ``spec`` without a map to the end of its proof; what is handed out is measured whatever its grade.
 
     Args:
         spec: of the victim's file and its images.
         card: ``name`` and ``target`` at least.
-        figures: BA and true ASR, percent, of a file of weights.
+        figures: BA and true ASR, percent, of a file of weights under a scaling; under its own where that is None.
     """
     with tempfile.TemporaryDirectory() as home, environment(DISSOLVE_HOME=Path(home)):
         run, _, _ = watch(replace(spec, map=False, accept="not-cured"), PATIENCE)
         handed_out = run.folder / "model.safetensors"
-        after = figures(handed_out) if handed_out.is_file() else None
-        return Outcome(card, run.data["result"], figures(Path(spec.weights or "")), after)
+        before, after = figures(Path(spec.weights or ""), None), None
+        if handed_out.is_file():
+            # the run found the scaling from the images, and what it hands out is for that one
+            told = json.loads((run.folder / "card.json").read_text())
+            after = figures(handed_out, (tuple(told["mean"]), tuple(told["std"])))
+        return Outcome(card, run.data["result"], before, after)
 
 
 def summary(found: Sequence[Outcome]) -> list[tuple[str, str, str]]:

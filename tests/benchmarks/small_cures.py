@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from core import paths
@@ -38,7 +39,7 @@ def _outcome(model: Model, kept: Path) -> Outcome:
     if not file.exists():
         weights = trained(model, kept)
         spec = Spec(weights=str(weights), images=model.data, model_class=model_class(model.arch), seed=model.seed)
-        outcome = purified(spec, {"name": model.name, "target": model.target}, lambda path: accuracies(model, path))
+        outcome = purified(spec, {"name": model.name, "target": model.target}, partial(accuracies, model))
         result = {name: outcome.result[name] for name in KEPT}
         file.write_text(json.dumps(asdict(outcome) | {"result": result}))
         print(" | ".join(outcome.row), file=sys.stderr, flush=True)

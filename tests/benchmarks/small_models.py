@@ -63,12 +63,17 @@ def attacked(model: Model, weights: Path) -> float:
     return accuracies(model, weights)[1]
 
 
-def accuracies(model: Model, weights: Path) -> tuple[float, float]:
-    """BA and the attack success rate of a victim's real trigger, percent, on the first test images."""
+def accuracies(
+    model: Model, weights: Path, scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+) -> tuple[float, float]:
+    """BA and the attack success rate of a victim's real trigger, percent, on the first test images.
+
+    ``scaling``: mean and std of the images, in place of those that the model was trained with.
+    """
     images = load(model.data)
     x, y = images.x_test[:MEASURED], images.y_test[:MEASURED]
     net = fill(network(model.arch, images.num_classes), read_weights(weights), model.arch, images.num_classes)
-    classifier = Classifier(net.eval(), images.mean, images.std).eval()
+    classifier = Classifier(net.eval(), *(scaling or (images.mean, images.std))).eval()
     triggered = answers(classifier, x, _trigger(model, images.size))
     return benign_accuracy(answers(classifier, x), y), attack_success_rate(triggered, y, model.target)
 

@@ -36,7 +36,7 @@ from core.models.evaluate import answers
 from core.models.vit import size_of
 from core.models.weights import fill, read_weights, save_weights
 from core.runs.spec import Spec
-from tests.benchmarks.cures import PATIENCE, Outcome, purified, summary
+from tests.benchmarks.cures import PATIENCE, Outcome, Scaling, purified, summary
 from tests.benchmarks.watch import environment, watch
 
 ARCH = "vit-d12-w384-m1536-p8-s32-h6"  # ViT-S with patches of 8 pixels: 21 million weights
@@ -134,9 +134,9 @@ def _outcome(network: Network, images: ImageSet, kept: Path) -> Outcome:
     file = kept / f"{network.name}.cure.json"
     if not file.exists():
 
-        def figures(weights: Path) -> tuple[float, float]:
+        def figures(weights: Path, scaling: Scaling | None) -> tuple[float, float]:
             net = fill(build(ARCH, images.num_classes), read_weights(weights), ARCH, images.num_classes)
-            model = Classifier(net.eval(), images.mean, images.std, size_of(ARCH)).eval()
+            model = Classifier(net.eval(), *(scaling or (images.mean, images.std)), size_of(ARCH)).eval()
             asr = attack_success_rate(
                 answers(model, images.x_test, _trigger(network, images)), images.y_test, network.target
             )

@@ -11,6 +11,8 @@ inputs for distillation: Beyer et al., CVPR 2022, section 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor
 
@@ -39,6 +41,29 @@ def mixed(
         images.lerp(others[partners], opacity.expand_as(images)),
         labels.lerp(other_labels[partners], opacity.mean((2, 3))),
     )
+
+
+def mixed_within(images: Tensor, labels: Tensor, classes: Sequence[int], count: int, generator: Generator) -> Tensor:
+    """Images that are mixed with another one of their own class, as many of each of ``classes``.
+
+    Args:
+        images: float, (n, 3, h, w).
+        labels: their classes, (n,).
+        classes: one without images is left out.
+        count: images in all, rounded up to the same number for each class.
+        generator: on the CPU; the same state draws the same on any device.
+
+    Returns:
+        (m, 3, h, w), mixed as by ``mixed``.
+    """
+    each = -(-count // len(classes))
+    made = [images[:0]]
+    for own in (images[labels == label] for label in classes):
+        if len(own):
+            first = own[torch.randint(len(own), (each,), generator=generator).to(own.device)]
+            no_labels = images.new_zeros(max(each, len(own)), 0)
+            made.append(mixed(first, no_labels[:each], own, no_labels[: len(own)], generator)[0])
+    return torch.cat(made)
 
 
 def _rectangles(share: Tensor, h: int, w: int, generator: Generator) -> Tensor:

@@ -3,11 +3,12 @@
 A step trains on one batch of the clean budget, which contains each image clean and with a trigger. The loss is a
 weighted sum of
 
-- *contrast*: the published loss, against all reconstructed triggers (of each suspect: each form, several restarts);
+- *contrast*: the published loss, against all reconstructed triggers (of each suspect: every form, several starts);
 - *supervised*: cross-entropy of the triggered images with their true labels, with a margin against their trigger's
   target;
 - *keep*: divergence from the victim's answers on clean and mixed images, which preserves BA. Where these answers favour
-  a target on images of other classes, its logit is lowered to the next largest, so that they carry no backdoor.
+  a target on images of other classes, its logit is lowered to the next largest, so that they carry no backdoor. Mixed
+  pairs of target images are among them, since all triggers push against that class.
 
 Further parts:
 
@@ -41,7 +42,7 @@ from core.defenses.mcl.batches import Attacked, joined, with_stamps, with_trigge
 from core.defenses.mcl.contrast import contrast
 from core.defenses.mcl.found_images import FoundImages
 from core.defenses.mcl.held_out import HeldOut
-from core.defenses.mcl.mixing import mixed
+from core.defenses.mcl.mixing import mixed, mixed_within
 from core.defenses.mcl.plan import Normalisation, images_by_size, plan
 from core.defenses.mcl.rounds import still_working
 from core.defenses.mcl.settings import MCLSettings
@@ -213,7 +214,8 @@ class Purifier(Training):
         return joined(made), len(made)
 
     def _clean(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Clean images, the first of them mixed; the log-probabilities (k, classes) to keep on them."""
+        """Clean images, the first of them mixed, and mixed pairs of the target classes; the log-probabilities
+        (n, classes) to keep on them."""
         x, labels, logits0 = self.x[chosen], self.one_hot[chosen], self.logits0[chosen]
         pairs = round(self.plan.mixed * len(chosen))
         if pairs:
@@ -222,6 +224,10 @@ class Purifier(Training):
             x, labels, logits0 = (torch.cat([mixture, rest[pairs:]]) for mixture, rest in parts)
         if self.plan.triggers:
             logits0 = without_targets(logits0, labels, self.targets)
+            if own := round(self.settings.target_pairs * len(chosen)):
+                x_own = mixed_within(self.x, self.y, self.targets, own, self.step_generator())
+                x = torch.cat([x, x_own])
+                logits0 = torch.cat([logits0, features_and_logits(self.victim, x_own)[1]])
         return x, logits0.log_softmax(1)
 
     # the schedule

@@ -20,6 +20,8 @@ class MCLSettings:
         keep: weight of the divergence KL(victim || model) between their answers on clean and mixed images
             (distillation).
         mixed: least share, 0-1, of the clean images that are mixed in pairs (``core.defenses.mcl.mixing``).
+        target_pairs: images of the target classes that are added to the clean ones of a step, each mixed with another
+            one of its class, as a share of the batch, 0-1. They preserve the recall of these classes.
         margin: logits, added to the target's logit in the cross-entropy of x_t. A triggered image then has to be
             classified correctly by a margin (as for rare classes in LDAM, Cao et al., NeurIPS 2019).
         stamps: the margin for random stamps (``core.triggers.stamps``), logits. Stamps are used unless the scan is sure
@@ -37,7 +39,7 @@ class MCLSettings:
         holdout: share of the clean budget that is held out from training, 0-1, to estimate BA and ASR.
         check_every: steps between two checks on the held-out part.
         gone: estimated ASR, percent, at and below which the attack counts as gone.
-        restarts: further reconstructions of each trigger, from other random starts (``core.scan.restarts``).
+        restarts: further triggers in each form, from other random starts, and warps (``core.scan.every_form``).
         rounds: rounds at most (``core.defenses.mcl.rounds``): when the attack seems gone, triggers that still work on
             the current model are reconstructed and trained against.
         most_drop: largest loss of BA, percentage points, with which a purified model is written; 0: no limit.
@@ -45,11 +47,12 @@ class MCLSettings:
 
     ABOVE_0: ClassVar[tuple[str, ...]] = ("tau", "moved", "batch", "epochs", "anneal", "check_every")
     BELOW_1: ClassVar[tuple[str, ...]] = ("momentum", "holdout")
-    AT_MOST_1: ClassVar[tuple[str, ...]] = ("mixed",)
+    AT_MOST_1: ClassVar[tuple[str, ...]] = ("mixed", "target_pairs")
     contrast: float = 1.0
     supervised: float = 1.0
     keep: float = 8.0
     mixed: float = 0.5
+    target_pairs: float = 0.125
     margin: float = 4.5
     stamps: float = 3.0
     tau: float = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,14 +31,18 @@ def test_strong_signs_are_reconstructed_from_other_starts_for_the_purification_a
     assert found is not None
     assert more is not None
     assert set(more.targets.tolist()) == {card_of(VICTIM).target}
-    assert len(more.forms) == 2 * len(found.forms)
+    assert set(found.forms) < set(more.forms), "in further forms too"
+    assert all(more.forms.tolist().count(form) <= 2 for form in more.forms)
     for changes in ({"scan_only": True}, {"settings": {"restarts": 0}}, {"preset": "published"}):
         done = do(root, stop_at("purify"), scan_from=whole.run, map=False, **changes)
         assert done.run.triggers("restarts") is None
 
 
-def test_other_classes_that_stand_out_are_reconstructed_from_other_starts_too(whole: Done, tmp_path: Path) -> None:
-    """Two triggers of one form and two targets, as the scan leaves them."""
+def test_other_classes_that_stand_out_are_reconstructed_from_other_starts_too(
+    whole: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two triggers of one form and two targets, as the scan leaves them; no size is too large."""
+    monkeypatch.setattr("core.engine.finding.MAX_SIZE_RATIO", math.inf)
     run = record.create(SPEC, root=tmp_path)
     shutil.copy(whole.run.folder / "events.jsonl", run.folder)
     images = load("digits")
@@ -50,7 +55,8 @@ def test_other_classes_that_stand_out_are_reconstructed_from_other_starts_too(wh
     done = do(tmp_path, stop_at("purify"), scan_from=run, map=False)
     more = done.run.triggers("restarts")
     assert more is not None
-    assert more.targets.tolist() == [first.target] * 2 + [NAMED] * 2
+    assert [*dict.fromkeys(more.targets.tolist())] == [first.target, NAMED]
+    assert more.targets.tolist().count(NAMED) > 1
 
 
 def test_the_class_that_was_named_is_on_record_with_the_confidence_in_its_triggers(whole: Done) -> None:

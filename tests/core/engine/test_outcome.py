@@ -45,6 +45,7 @@ def test_measured_by_hand(tiny: Tiny) -> None:
     assert found.ba == pytest.approx(100 * right.float().mean().item(), abs=0.01)
     assert found.ba_without_target == pytest.approx(100 * right[away].float().mean().item(), abs=0.01)
     assert found.asr == pytest.approx(100 * (attacked[away] == tiny.target).float().mean().item(), abs=0.01)
+    assert found.target_ba == pytest.approx(100 * right[~away].float().mean().item(), abs=0.01)
     assert (found.asr_kind, found.clean_images, found.triggered_images) == ("true", len(labels), int(away.sum()))
 
 

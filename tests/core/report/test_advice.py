@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from core.events import Event, Measured
+from core.report import Wording
 from core.report.advice import ASR_LIMIT, BA_LIMIT, advise, figures, works
 from core.report.facts import gather
 from core.runs.spec import Spec
+from core.words import Words
 from tests.core.report.conftest import Make, story
 
 SCAN = Spec(victim="signs-badnets", images="signs", scan_only=True)
@@ -74,6 +78,21 @@ def test_the_grade_of_the_cure_leads(make_run: Make, case: tuple, verdict: str, 
     )
     signs, none = CURED[case]
     assert advice.choice == (none if verdict == "none" and kind == "estimated" else signs)
+
+
+@pytest.mark.parametrize(("after", "told"), [(78.0, True), (84.0, False)])
+@pytest.mark.parametrize("cure", ["holds", "doubt"])
+def test_a_target_class_that_pays_for_the_cure_is_told(make_run: Make, cure: str, after: float, told: bool) -> None:
+    def measured(event: Event) -> Event:
+        if not isinstance(event, Measured):
+            return event
+        return replace(event, target_ba=88.0 if event.when == "before" else after)
+
+    run = make_run([measured(event) for event in story(cure=cure, reasons=("path",) if cure == "doubt" else ())])
+    facts = gather(run)
+    assert ("target_lost" in advise(facts).reasons) == told
+    said = Wording(facts, Words("en")).reasons()
+    assert any("78" in sentence and "88" in sentence for sentence in said) == told
 
 
 @pytest.mark.parametrize("cure", [None, "doubt", "failed"])

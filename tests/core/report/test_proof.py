@@ -180,3 +180,13 @@ def test_a_class_that_stood_out_only_after_a_purification_is_not_said_to_have_st
     (bad,) = points(Proof("failed", ("others",), evidence), str)
     assert (good.key, bad.key) == ("proof.later.good", "proof.later.bad")
     assert all(point.key in catalogue(language) for point in (good, bad))
+
+
+@pytest.mark.parametrize(("control", "told"), [(4.9, False), (5.0, True), (None, False)])
+@pytest.mark.parametrize("reasons", [(), ("fresh",)])
+def test_what_other_classes_show_is_told_where_it_is_much(control: float, told: bool, reasons: tuple) -> None:
+    evidence = {"fresh": {"asr": 9.0, "before": 96.0, "triggers": 6, "control": control}}
+    (point,) = points(Proof("doubt" if reasons else "holds", reasons, evidence), str)
+    assert (point.key.split(".")[1] == "fresh_beside") == told
+    said = [Words(language)(point.key, **point.values) for language in LANGUAGES]
+    assert all(("5.0" in sentence) == told for sentence in said)

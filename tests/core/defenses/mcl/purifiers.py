@@ -60,6 +60,12 @@ def watched(purifier: Training) -> list[Tensor]:
 
 def shown(purifier: Purifier, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """What the model is shown of the images ``chosen``: those with a trigger or stamp, and the clean ones."""
+    attacked, clean, _ = shown_with_pairs(purifier, chosen)
+    return attacked, clean
+
+
+def shown_with_pairs(purifier: Purifier, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``shown``, and the pairs of the target classes, which follow."""
     seen: list[Tensor] = []
     real = purifier.model.features_and_logits
 
@@ -71,4 +77,5 @@ def shown(purifier: Purifier, chosen: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         purifier.losses(chosen)
     del purifier.model.features_and_logits
-    return seen[0][: -len(chosen)], seen[0][-len(chosen) :]
+    attacked = (purifier.plan.triggers + purifier.plan.stamps) * len(chosen)
+    return seen[0][:attacked], seen[0][attacked : attacked + len(chosen)], seen[0][attacked + len(chosen) :]

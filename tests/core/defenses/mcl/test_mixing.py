@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.defenses.mcl.mixing import mixed
+from core.defenses.mcl.mixing import mixed, mixed_within
 
 
 def some() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -45,3 +45,23 @@ def test_the_generator_decides() -> None:
     first, again, other = (mixed(*some(), torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_pairs_within_a_class_are_made_of_that_class_alone() -> None:
+    """Images of class k have brightness k, with a grain of their own."""
+    labels = torch.tensor([0, 1, 2, 3]).repeat_interleave(5)
+    images = labels.view(-1, 1, 1, 1) + 0.4 * torch.rand(20, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    made = mixed_within(images, labels, (3, 1), 7, torch.Generator().manual_seed(0))
+    assert made.floor().flatten(1).unique(dim=1).tolist() == [[3]] * 4 + [[1]] * 4
+    assert sum(any(torch.equal(one, image) for image in images) for one in made) < 4, "few are mixed with themselves"
+    again, other = (mixed_within(images, labels, (3, 1), 7, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert torch.equal(made, again)
+    assert not torch.equal(made, other)
+
+
+def test_a_class_without_images_is_left_out() -> None:
+    images, labels = torch.rand(4, 3, 6, 8), torch.tensor([0, 0, 0, 1])
+    made = mixed_within(images, labels, (1, 2), 6, torch.Generator().manual_seed(0))
+    assert len(made) == 3
+    torch.testing.assert_close(made, images[3:].expand_as(made), msg="the only one is mixed with itself")
+    assert mixed_within(images, labels, (2,), 6, torch.Generator().manual_seed(0)).shape == (0, 3, 6, 8)

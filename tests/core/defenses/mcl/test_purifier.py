@@ -21,7 +21,18 @@ from core.training.batchnorm import recompute_statistics
 from core.training.loop import PurifyStep
 from core.triggers.reconstructed import Confidence, Reconstructed
 from tests.core.attacks.learned import TARGET, figures, victim
-from tests.core.defenses.mcl.purifiers import QUICK, SHORT, doubtful, make, plenty, same, shown, watched, weights
+from tests.core.defenses.mcl.purifiers import (
+    QUICK,
+    SHORT,
+    doubtful,
+    make,
+    plenty,
+    same,
+    shown,
+    shown_with_pairs,
+    watched,
+    weights,
+)
 from tests.core.tiny import Tiny
 
 Whole = tuple[Purifier, list[PurifyStep]]
@@ -160,6 +171,28 @@ def test_what_the_victim_answers_to_mixtures_is_kept_as_it_is(tiny: Tiny) -> Non
     purifier.model.eval()
     with torch.no_grad():
         assert float(purifier.losses(torch.arange(40))["keep"]) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.25, 10), (0.0, 0)])
+def test_pairs_of_the_target_class_are_added_and_their_answers_kept(tiny: Tiny, share: float, count: int) -> None:
+    purifier, chosen = make(tiny, replace(QUICK, target_pairs=share, mixed=0)), torch.arange(40)
+    _, _, pairs = shown_with_pairs(purifier, chosen)
+    assert len(pairs) == count
+    own = purifier.x[purifier.y == tiny.target].flatten(1)
+    low, high = own.amin(0), own.amax(0)
+    assert bool(((pairs.flatten(1) >= low - 1e-6) & (pairs.flatten(1) <= high + 1e-6)).all()), "of that class alone"
+    purifier.model.eval()
+    images = torch.cat([purifier.x[chosen], pairs])
+    with torch.no_grad():
+        kept = purifier.losses(chosen)["keep"]
+        answers, answers0 = purifier.model(images), tiny.model(images)
+    is_other = torch.arange(10) == tiny.target
+    for row, label in enumerate(purifier.y[chosen].tolist()):
+        if label != tiny.target:
+            answers0[row] = torch.where(is_other, answers0[row].min(answers0[row][~is_other].max()), answers0[row])
+    p0 = answers0.softmax(1)
+    by_hand = (p0 * (answers0.log_softmax(1) - answers.log_softmax(1))).sum(1).mean()
+    assert float(kept) == pytest.approx(float(by_hand), abs=1e-4)
 
 
 def test_the_held_out_part_is_not_trained_on(tiny: Tiny) -> None:
