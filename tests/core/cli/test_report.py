@@ -36,10 +36,10 @@ def test_language_folder_and_json(home: Path, tmp_path: Path, capsys: pytest.Cap
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["html"] == str(tmp_path / "new" / "report.ja.html")
     assert told["pdf"] is None
-    assert told["recommendation"] == "again"
-    assert told["reasons"] == ["attack_stays", "more"]
+    assert told["recommendation"] == "purified"
+    assert told["reasons"] == ["purified", "target_lost"]
     assert told["verdict"] == "strong"
-    assert "再度浄化するか" in Path(told["html"]).read_text(encoding="utf-8")
+    assert "用途に照らして十分か" in Path(told["html"]).read_text(encoding="utf-8")
 
 
 def test_a_pdf_lies_beside_the_page(
