@@ -65,7 +65,8 @@ def prove(state: State, purification: Purification) -> Generator[Event, None, Pr
 
 
 def _other_suspects(state: State) -> list[int]:
-    """Classes that stood out on the victim beside the one that was purified."""
+    """Classes that stood out on the victim beside the one that was purified, by their sizes or by warps."""
     if (found := state.scanned) is None:
         return []
-    return other_suspects(found.suspicion, found.verdict, found.target, state.attack_target)
+    by_size = other_suspects(found.suspicion, found.verdict, found.target, state.attack_target)
+    return [label for label in dict.fromkeys([*by_size, *found.others]) if label != state.attack_target]

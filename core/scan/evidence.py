@@ -1,6 +1,7 @@
 """The class that a scan names: by the sizes of its triggers, by random warps, or by what copies of the model unlearn.
 
-The further searches are made only where the sizes show no sign, and no target was given.
+Random warps are tried on every model whose target was not given: a warp beside a patch has no small trigger as long as
+the patch is there. Unlearning is tried only where neither sizes nor warps show a sign.
 """
 
 from __future__ import annotations
@@ -27,15 +28,21 @@ class Evidence:
         verdict: on that class.
         warps: the warp found, in place of the inversion's triggers, which are poor copies of a warp; empty unless warps
             named the class.
+        other_warps: the warp of a class that warps lead to beside the one that was named.
     """
 
     scan: Scan
     verdict: Verdict
     warps: tuple[Reconstructed, ...] = ()
+    other_warps: tuple[Reconstructed, ...] = ()
 
     @property
     def others(self) -> list[int]:
-        """Classes beside the one that was named that stand out too, the most suspicious first."""
+        """Classes beside the one that was named that stand out too: the most suspicious first, last one by its warp."""
+        return [*dict.fromkeys([*self._others_by_size, *(warp.target for warp in self.other_warps)])]
+
+    @property
+    def _others_by_size(self) -> list[int]:
         target = self.scan.target
         return other_suspects(self.scan.suspicion.tolist(), self.verdict.grade, target, target)
 
@@ -48,7 +55,8 @@ class Evidence:
         if target is not None:
             return self.scan.of(target).triggers()
         named = list(self.warps) or self.scan.triggers()
-        return named + [trigger for label in self.others for trigger in self.scan.of(label).triggers()]
+        by_size = [trigger for label in self._others_by_size for trigger in self.scan.of(label).triggers()]
+        return [*named, *by_size, *self.other_warps]
 
     def of(self, label: int) -> tuple[list[Reconstructed], Confidence]:
         """The triggers of a class that something else has named, and how far a purification may rely on them.
@@ -56,6 +64,8 @@ class Evidence:
         None where no trigger towards it works: to train against what does not turn images to the class costs accuracy
         and removes nothing.
         """
+        if warps := [warp for warp in self.other_warps if warp.target == label]:
+            return warps, Confidence.DOUBTFUL
         if not (self.warps and label == self.scan.target) and not self.scan.of(label).works:
             return [], Confidence.NONE
         if label != self.scan.target:
@@ -73,12 +83,13 @@ class Evidence:
 def gathered(
     found: Scan, model: Classifier, images: Tensor, labels: Tensor, seed: int = 0
 ) -> Generator[tuple[int, int], None, Evidence]:
-    """The verdict on a scan, and where its triggers show no sign, what random warps and unlearning add.
+    """The verdict on a scan, and what random warps add, and where neither shows a sign, unlearning.
 
-    If the inversion shows no sign, random warps are tried. If they show none either, the scan names the fallback class
-    of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". In both cases
-    something other than the sizes of its triggers named the class. So ``Verdict.hint`` is True, and a purification
-    trains against the triggers as doubtful ones.
+    If the inversion shows a sign and random warps lead to another class, that class stands out beside the one that is
+    named. If warps alone do, the scan names the class that they lead to. If neither shows a sign, it names the fallback
+    class of unlearning, provided that it is dominant and has a working trigger; the verdict stays "none". In these two
+    cases something other than the sizes of its triggers named the class. So ``Verdict.hint`` is True, and a
+    purification trains against the triggers as doubtful ones.
 
     Args:
         found: the scan of the model.
@@ -90,10 +101,13 @@ def gathered(
         steps done and in all, of the search that is under way; nothing where no search is made.
     """
     verdict = judge(found)
-    if verdict.grade != "none":
-        return Evidence(found, verdict)
     warps = warp_target(model, images, seed)
     yield 0, 1
+    if verdict.grade != "none":
+        if warps is None or warps[0] == found.target:
+            return Evidence(found, verdict)
+        warp = yield from search_warp(model, images, warps[0], seed)
+        return Evidence(found, verdict, other_warps=(warp,))
     if warps is not None:
         target, share = warps
         named = found.of(target)

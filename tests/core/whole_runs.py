@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +50,7 @@ def do(
     on_event: Callable[[Run, Event], None] = lambda run, event: None,
     scan_from: Run | None = None,
     octaves: Mapping[int, float] | None = None,
+    others: Sequence[int] = (),
     **changes: Any,
 ) -> Done:
     """A run, from start to end.
@@ -57,21 +58,22 @@ def do(
     Args:
         scan_from: a run whose scan is on record here, as if a worker had died then.
         octaves: the suspicion of some classes, in place of what that scan found.
+        others: classes that stood out beside the one that it named.
     """
     run = record.create(Spec(**SPEC.to_dict() | changes), root=root)
     if scan_from is not None:
-        _take_over(scan_from, run, octaves or {})
+        _take_over(scan_from, run, octaves or {}, others)
     return go_on(run, on_event)
 
 
-def _take_over(scanned: Run, run: Run, octaves: Mapping[int, float]) -> None:
+def _take_over(scanned: Run, run: Run, octaves: Mapping[int, float], others: Sequence[int]) -> None:
     with EventWriter(run.folder / "events.jsonl") as log:
         for moment, event in scanned.events():
             if isinstance(event, (StageStarted, Measured)):
                 log.append(moment, event)
             if isinstance(event, Scanned):
                 suspicion = [octaves.get(label, value) for label, value in enumerate(event.suspicion)]
-                log.append(moment, replace(event, suspicion=suspicion))
+                log.append(moment, replace(event, suspicion=suspicion, others=[*others]))
                 break
     shutil.copy(scanned.folder / "trigger.npz", run.folder)
 

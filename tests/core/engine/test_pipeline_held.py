@@ -21,12 +21,13 @@ def test_where_accuracy_does_not_hold_nothing_is_handed_out(whole: Done, root: P
 
 
 def test_what_is_not_cured_is_handed_out_where_that_is_asked_for(whole: Done, root: Path) -> None:
-    """Nearly nothing is trained, so the backdoor stays. Another class stood out on the victim too, and is asked for.
+    """Nearly nothing is trained, so the backdoor stays. Two more classes stood out on the victim, one of them by its
+    size, and are asked for.
 
     Where it is not asked for: ``test_pipeline.py``.
     """
     done = do(
-        root, scan_from=whole.run, octaves={5: 3.0}, map=False,
+        root, scan_from=whole.run, octaves={5: 3.0}, others=[7], map=False,
         settings=LITTLE | {"lr": 1e-7, "epochs": 1, "anneal": 1}, accept="not-cured",
     )  # fmt: skip
     (verified,) = done.of(Verified)
@@ -36,7 +37,7 @@ def test_what_is_not_cured_is_handed_out_where_that_is_asked_for(whole: Done, ro
         verified.evidence.get("others", {}).get("target"),
         *verified.evidence.get("untested", {}).get("targets", ()),
     )
-    assert 5 in tested
+    assert {5, 7} <= {*tested}
     assert done.result["asr_after"] > 90
     assert done.result["ba_held"] is True
     assert (done.run.folder / "model.safetensors").exists()

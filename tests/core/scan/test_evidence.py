@@ -66,7 +66,19 @@ def test_where_triggers_show_a_sign_nothing_else_is_tried() -> None:
     found, told = all_of(strong, model, images, signs.labels("test")[:8])
     assert found == Evidence(strong, judge(strong))
     assert (found.scan.target, found.verdict.grade) == (5, "strong")
-    assert told == []
+    assert told == [(0, 1)], "of eight images warps say nothing"
+
+
+def test_a_class_that_warps_lead_to_stands_out_beside_the_one_that_triggers_name() -> None:
+    model, card = load_victim("signs-wanet"), card_of("signs-wanet")
+    images, labels = signs.draw(torch.arange(300), "test"), signs.labels("test")[:300]
+    strong, own = (scan_of([4.0 if k == at else 60.0 for k in range(card.classes)]) for at in (5, card.target))
+    found, told = all_of(strong, model, images, labels)
+    assert (found.scan.target, found.verdict.grade, found.others) == (5, "strong", [card.target])
+    assert [(one.form, one.target) for one in found.triggers()] == [("pixel", 5), ("warp", card.target)]
+    assert found.of(card.target)[0] == found.triggers()[1:]
+    assert told == sorted(told)
+    assert all_of(own, model, images, labels)[0].others == [], "it is the one that was named"
 
 
 def test_without_a_sign_the_class_that_copies_fall_back_on_is_the_one_to_be_wary_of() -> None:
