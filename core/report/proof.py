@@ -16,8 +16,8 @@ from core.report.repeated import Further
 
 State = Literal["holds", "doubt", "failed", "old"]
 STATES: tuple[State, ...] = ("holds", "doubt", "failed", "old")
-# reasons that have figures, in the order of the report
 TOLD_CONTROL = 5.0  # percentage points: what other classes' triggers add, from which on it is told
+# reasons that have figures, in the order of the report
 TESTS = ("true", "fresh", "shared", "reach", "others", "woken", "scan", "path", "revival")
 REASONS = (*TESTS, "unknown", "images")
 LACKS = ("unknown", "images")  # reasons that mean too few tests, and no finding

@@ -82,6 +82,15 @@ def test_a_warp_is_sought_only_where_random_ones_lead_to_the_class(roads: Tensor
         assert (list(search), search.result) == ([], [])
 
 
+def test_where_it_is_known_that_warps_lead_there_too_few_images_to_tell_are_no_reason_not_to_seek_one(
+    roads: Tensor,
+) -> None:
+    model, target = load_victim("signs-wanet"), card_of("signs-wanet").target
+    asked, known = (returned(warps_towards(model, roads[:40], target, 1, known=known)) for known in (False, True))
+    assert asked == []
+    assert [one.target for one in known] == [target]
+
+
 def test_the_same_seed_finds_the_same_warp(tiny: Tiny) -> None:
     one, again = (returned(search_warp(tiny.model, tiny.x[:20], tiny.target)) for _ in range(2))
     assert torch.equal(one.pattern, again.pattern)
